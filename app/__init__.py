@@ -1,0 +1,1 @@
+"""The instrument: windows, sound and MIDI. Never imports torch."""

@@ -1,0 +1,1 @@
+"""Real time: what the sound card calls, and what feeds it."""

@@ -1,0 +1,1 @@
+"""MIDI messages, maps and ports."""

@@ -1,0 +1,1 @@
+"""Qt widgets: show the model, call actions, decide nothing."""

@@ -1,0 +1,1 @@
+"""Making sound from words and recordings. Never imports app, Qt, MIDI or the sound card."""

@@ -1,0 +1,159 @@
+"""All that is said across the pipe: recipes, requests, answers, errors. Light half: no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from engine.clip import Clip
+
+LONGEST_S = 12.0
+SHORTEST_S = 0.05
+LONGEST_PROMPT = 1_000
+MOST_STEPS = 100
+MOST_SEED = 2**63 - 1
+LEAST_STRENGTH, MOST_STRENGTH = 0.01, 1.0
+EMBEDDED = "embedded"
+"""The name of the model that ships in assets/."""
+
+
+class EngineError(Exception):
+    """Something a player can mend; the text says what to do next."""
+
+
+class RecipeError(EngineError):
+    """A recipe that cannot be made: the text names the value and its range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a clip is made. The same recipe gives the same samples on the same machine.
+
+    `strength` is the time t the sampler starts from when there is a source recording
+    (0 keeps it, 1 ignores it); None where there is no source. `source` says where the source came
+    from (a take's id or a file's path); the samples themselves travel beside the recipe.
+    A `seed` of None is drawn by the engine, which returns the recipe with the seed it drew.
+    """
+
+    prompt: str
+    seconds: float = 1.0
+    steps: int = 8
+    seed: int | None = None
+    strength: float | None = None
+    source: str | None = None
+    model: str = EMBEDDED
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense by name, value and range."""
+        if not self.prompt.strip():
+            raise RecipeError("Type what the sound should be: the prompt is empty.")
+        if len(self.prompt) > LONGEST_PROMPT:
+            raise RecipeError(
+                f"The prompt must be at most {LONGEST_PROMPT} characters, got {len(self.prompt)}."
+            )
+        if not (math.isfinite(self.seconds) and SHORTEST_S <= self.seconds <= LONGEST_S):
+            raise RecipeError(f"Seconds must be {SHORTEST_S}..{LONGEST_S:g}, got {self.seconds}.")
+        if not 1 <= self.steps <= MOST_STEPS:
+            raise RecipeError(f"Steps must be 1..{MOST_STEPS}, got {self.steps}.")
+        if self.seed is not None and not 0 <= self.seed <= MOST_SEED:
+            raise RecipeError(f"The seed must be 0..{MOST_SEED}, got {self.seed}.")
+        if self.strength is not None and not LEAST_STRENGTH <= self.strength <= MOST_STRENGTH:
+            raise RecipeError(
+                f"Strength must be {LEAST_STRENGTH}..{MOST_STRENGTH:g}, got {self.strength}."
+            )
+
+
+# --- requests: app to engine ---
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Make the clip of a recipe. A newer wish with the same `wish` name replaces an older one."""
+
+    job: int
+    recipe: Recipe
+    source: Clip | None = None
+    wish: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Drop a job: before it starts, or between two of its steps."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the engine process after the present job is cancelled."""
+
+
+Request = Generate | Cancel | Stop
+
+
+# --- answers: engine to app ---
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Measured milliseconds of one generation."""
+
+    text_ms: float
+    encode_ms: float
+    steps_ms: float
+    decode_ms: float
+    whole_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The engine holds a model and waits for wishes."""
+
+    model: str
+    device: str
+    precision: str
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A job has done `step` of `steps`; step 0 says that it has started."""
+
+    job: int
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A job's clip, with the recipe that makes it again (its seed is set)."""
+
+    job: int
+    recipe: Recipe
+    clip: Clip
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A job that could not be made (or, with job None, an engine that cannot work) and why."""
+
+    job: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A job that was cancelled or replaced by a newer wish."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The engine process had ended by itself and was started again; its jobs were Failed."""
+
+    message: str
+
+
+Answer = Ready | Progress | Finished | Failed | Cancelled | Restarted

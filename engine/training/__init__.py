@@ -1,0 +1,1 @@
+"""Corpora, losses and training loops."""

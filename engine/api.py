@@ -25,6 +25,10 @@ class RecipeError(EngineError):
     """A recipe that cannot be made: the text names the value and its range."""
 
 
+class GenerationCancelled(Exception):
+    """Raised by a generation whose `on_step` said to stop; no error for the player."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a clip is made. The same recipe gives the same samples on the same machine.

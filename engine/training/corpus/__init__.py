@@ -1,0 +1,1 @@
+"""Sounds to train on, with captions that are true of them."""

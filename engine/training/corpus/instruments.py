@@ -1,0 +1,15 @@
+"""Every instrument by the kind it plays. Training process."""
+
+from engine.training.corpus.cymbals import CYMBALS
+from engine.training.corpus.drums import DRUMS
+from engine.training.corpus.patch import Instrument
+from engine.training.corpus.struck import STRUCK
+from engine.training.corpus.synths import SYNTHS
+
+FINISHED: dict[str, Instrument] = {**DRUMS, **CYMBALS, **SYNTHS, **STRUCK}
+
+
+def instrument(kind: str, variant: str) -> str:
+    """The name of what plays a kind: its own for some sub-kinds, one for all machines of a drum."""
+    own = f"{kind} {variant}"
+    return own if own in FINISHED else kind

@@ -1,0 +1,44 @@
+"""Draws what to render: properties, note, length. Training process; no torch."""
+
+from random import Random
+
+from engine.training.corpus.captions import Plan
+from engine.training.corpus.lexicon import Kind
+
+
+def _property(rng: Random) -> float:
+    return round(rng.random(), 3)
+
+
+def _space(rng: Random) -> float:
+    """Half of all sounds are dry; a wet corpus would teach that everything rings."""
+    return round(rng.uniform(0, 0.18) if rng.random() < 0.5 else rng.random(), 3)
+
+
+def _drive(rng: Random) -> float:
+    return round(rng.uniform(0, 0.2) if rng.random() < 0.35 else rng.random(), 3)
+
+
+def _seconds(kind: Kind, decay: float, space: float, rng: Random, most: float) -> float:
+    """An asked length: usually what the sound needs, sometimes more."""
+    shortest, longest = kind.seconds.low, min(kind.seconds.high, most)
+    wish = min(1.0, 0.25 * rng.random() + 0.55 * decay + 0.3 * space)
+    if rng.random() < 0.25:
+        wish = rng.uniform(wish, 1.0)
+    return round(float(shortest * (longest / shortest) ** wish), 3)
+
+
+def drawn(kind: Kind, rng: Random, max_seconds: float) -> Plan:
+    """One sound of a kind, at most `max_seconds` long."""
+    values = (_property(rng), _property(rng), _drive(rng), _space(rng))
+    pitch = None
+    if kind.pitch is not None:
+        pitch = float(rng.randint(int(kind.pitch.low), int(kind.pitch.high)))
+    return Plan(
+        kind=kind,
+        variant=rng.choice(kind.variants),
+        form=rng.choice(kind.forms),
+        seconds=_seconds(kind, values[1], values[3], rng, max_seconds),
+        pitch=pitch,
+        values=values,
+    )

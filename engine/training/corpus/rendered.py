@@ -1,0 +1,178 @@
+"""The rendered corpus: synthesised sounds by batch number, truly captioned. Training process."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from random import Random
+
+import torch
+from torch import Tensor
+
+from engine.training.corpus.captions import Plan, caption
+from engine.training.corpus.finishing import finished
+from engine.training.corpus.instruments import FINISHED, instrument
+from engine.training.corpus.lexicon import Kind, lexicon, words_of
+from engine.training.corpus.patch import Patch
+from engine.training.corpus.planning import drawn
+
+HELD_SHARE = 8  # one combination in eight is held out, and one caption in eight
+HELD_WORDS = 3  # shorter captions are too few to hold any out
+DEFAULT_FAMILIES = ("drum", "tonal", "effect", "texture", "loop")
+FAMILY_SHARE = {"drum": 0.36, "tonal": 0.4, "effect": 0.08, "texture": 0.06, "loop": 0.1}
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What was rendered, exactly. The sound lies in [0, seconds]; `pitch` is a MIDI note number.
+
+    The four properties are 0..1; the caption's words follow from them.
+    """
+
+    kind: str
+    family: str
+    caption: str
+    seconds: float
+    pitch: float | None
+    bpm: float | None
+    brightness: float
+    decay: float
+    drive: float
+    space: float
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusBatch:
+    """Audio (B, 2, T) float32, peak about 0.9, and what each item is."""
+
+    audio: Tensor
+    sounds: tuple[Sound, ...]
+
+
+def _bucket(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") % HELD_SHARE
+
+
+def is_held_caption(text: str) -> bool:
+    """Whether a caption is kept out of training; its words count, not their order or capitals."""
+    words = words_of(text)
+    return len(words) >= HELD_WORDS and _bucket("caption " + " ".join(sorted(words))) == 0
+
+
+def is_held_combination(plan: Plan) -> bool:
+    """Whether a combination of kind, note or tempo, and properties is kept out of training."""
+    return _bucket("combination " + plan.combination()) == 0
+
+
+class RenderedCorpus:
+    """Sounds by number: a batch is the same for the same seed, split, index, size and length."""
+
+    def __init__(
+        self,
+        seed: int,
+        split: str = "train",
+        sample_rate: int = 44100,
+        families: tuple[str, ...] | None = None,
+    ) -> None:
+        if split not in ("train", "held_out"):
+            raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
+        self.seed, self.split, self.sample_rate = seed, split, sample_rate
+        self.book = lexicon()
+        self.families = DEFAULT_FAMILIES if families is None else families
+        unknown = set(self.families) - set(self.book.families())
+        if unknown and families is not None:
+            raise ValueError(f"families must be of {self.book.families()}, got {families}")
+
+    def batch(
+        self, index: int, size: int, max_seconds: float, device: torch.device | str = "cpu"
+    ) -> CorpusBatch:
+        """Renders batch `index`; T is max_seconds at the rate, every sound fits in max_seconds."""
+        seed = self._seed(index, size, max_seconds)
+        drawn_pairs = self._drawn(seed, size, max_seconds)
+        generator = torch.Generator(device).manual_seed(seed)
+        plans = [plan for plan, _ in drawn_pairs]
+        audio = self._rendered(plans, round(max_seconds * self.sample_rate), generator)
+        return CorpusBatch(audio, tuple(_sound(plan, said) for plan, said in drawn_pairs))
+
+    def sounds(self, index: int, size: int, max_seconds: float) -> tuple[Sound, ...]:
+        """What batch `index` holds, without rendering it."""
+        pairs = self._drawn(self._seed(index, size, max_seconds), size, max_seconds)
+        return tuple(_sound(plan, said) for plan, said in pairs)
+
+    def _seed(self, index: int, size: int, max_seconds: float) -> int:
+        name = f"{self.seed}/{self.split}/{index}/{size}/{max_seconds}"
+        return int.from_bytes(blake2b(name.encode(), digest_size=7).digest(), "big")
+
+    def _drawn(self, seed: int, size: int, max_seconds: float) -> list[tuple[Plan, str]]:
+        """Plans and captions of one batch."""
+        rng = Random(seed)
+        return [self._planned(rng, max_seconds) for _ in range(size)]
+
+    def _kinds(self, max_seconds: float) -> tuple[list[Kind], list[float]]:
+        """The kinds that fit, and how often each is drawn."""
+        kinds = [
+            kind
+            for kind in self.book.kinds.values()
+            if kind.family in self.families and kind.seconds.low <= max_seconds
+        ]
+        if not kinds:
+            raise ValueError(f"no kind of {self.families} fits into {max_seconds} seconds")
+        totals: dict[str, float] = {}
+        for kind in kinds:
+            totals[kind.family] = totals.get(kind.family, 0.0) + kind.weight
+        shares = [
+            FAMILY_SHARE.get(kind.family, 0.2) * kind.weight / totals[kind.family] for kind in kinds
+        ]
+        return kinds, shares
+
+    def _planned(self, rng: Random, max_seconds: float) -> tuple[Plan, str]:
+        """A plan and a caption that both belong to this split."""
+        kinds, shares = self._kinds(max_seconds)
+        held = self.split == "held_out"
+        while True:
+            plan = drawn(rng.choices(kinds, shares)[0], rng, max_seconds)
+            if is_held_combination(plan) != held:
+                continue
+            for _ in range(40):
+                said = caption(plan, self.book, rng)
+                if is_held_caption(said) == held:
+                    return plan, said
+
+    def _rendered(self, plans: list[Plan], frames: int, generator: torch.Generator) -> Tensor:
+        """All plans rendered, those of one instrument together."""
+        audio = torch.zeros(len(plans), 2, frames, device=generator.device)
+        groups: dict[str, list[int]] = {}
+        for place, plan in enumerate(plans):
+            groups.setdefault(instrument(plan.kind.key, plan.variant.key), []).append(place)
+        for name, places in groups.items():
+            patch = _patch([plans[place] for place in places], self.sample_rate, frames, generator)
+            sound = finished(FINISHED[name](patch), patch)
+            audio[torch.tensor(places, device=audio.device), :, : sound.shape[-1]] = sound
+        return audio
+
+
+def _patch(plans: list[Plan], rate: int, frames: int, generator: torch.Generator) -> Patch:
+    """The plans of one instrument as tensors, as long as the longest of them."""
+    device = generator.device
+
+    def column(numbers: list[float]) -> Tensor:
+        return torch.tensor(numbers, dtype=torch.float32, device=device).unsqueeze(1)
+
+    longest = max(plan.seconds for plan in plans)
+    return Patch(
+        variants=tuple(plan.variant.key for plan in plans),
+        forms=tuple(plan.form.key for plan in plans),
+        seconds=column([plan.seconds for plan in plans]),
+        hertz=column([440 * 2 ** (((plan.pitch or 69) - 69) / 12) for plan in plans]),
+        brightness=column([plan.values[0] for plan in plans]),
+        decay=column([plan.values[1] for plan in plans]),
+        drive=column([plan.values[2] for plan in plans]),
+        space=column([plan.values[3] for plan in plans]),
+        frames=min(frames, round(longest * rate)),
+        rate=rate,
+        generator=generator,
+    )
+
+
+def _sound(plan: Plan, said: str) -> Sound:
+    return Sound(
+        plan.kind.key, plan.kind.family, said, plan.seconds, plan.pitch, plan.bpm, *plan.values
+    )

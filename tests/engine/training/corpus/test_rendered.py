@@ -1,0 +1,66 @@
+"""What the rendered corpus promises: truth of captions, pitch, timing, and the same sound again."""
+
+import pytest
+import torch
+
+from engine.training.corpus.captions import note_name
+from engine.training.corpus.lexicon import lexicon, vocabulary
+from engine.training.corpus.rendered import RenderedCorpus
+from engine.words import split_words
+
+
+def test_same_index_renders_the_same_sound() -> None:
+    first = RenderedCorpus(3).batch(5, 6, 0.8)
+    second = RenderedCorpus(3).batch(5, 6, 0.8)
+    other = RenderedCorpus(3).batch(6, 6, 0.8)
+    assert first.sounds == second.sounds
+    assert torch.equal(first.audio, second.audio)
+    assert first.sounds != other.sounds
+
+
+def test_audio_is_stereo_loud_and_silent_after_its_seconds() -> None:
+    batch = RenderedCorpus(1).batch(0, 24, 1.2)
+    assert batch.audio.shape == (24, 2, round(1.2 * 44100))
+    assert batch.audio.dtype == torch.float32
+    peaks = batch.audio.abs().amax((1, 2))
+    assert peaks.min() > 0.8 and peaks.max() < 0.95
+    for audio, sound in zip(batch.audio, batch.sounds, strict=True):
+        assert sound.seconds <= 1.2
+        assert not audio[:, round(sound.seconds * 44100) :].any()
+
+
+def test_held_out_captions_never_occur_in_training() -> None:
+    captions = {}
+    for split in ("train", "held_out"):
+        corpus = RenderedCorpus(0, split)
+        captions[split] = {sound.caption.lower() for sound in corpus.sounds(0, 1500, 4.0)}
+    assert len(captions["held_out"]) > 700
+    assert not captions["train"] & captions["held_out"]
+
+
+def test_every_caption_word_is_in_the_lexicon() -> None:
+    known = set(vocabulary())
+    families = lexicon().families()
+    for sound in RenderedCorpus(4, families=families).sounds(0, 3000, 12.0):
+        for word in split_words(sound.caption):
+            assert word.kind != "word" or word.text in known, sound.caption
+
+
+def test_a_named_note_is_the_note_that_sounds() -> None:
+    for sound in RenderedCorpus(2, families=("tonal",)).sounds(0, 800, 4.0):
+        for word in split_words(sound.caption):
+            assert word.kind != "note" or word.value == sound.pitch, sound.caption
+
+
+@pytest.mark.parametrize(
+    ("midi", "names"), [(69, {"A4", "a4"}), (70, {"A#4", "Bb4", "a#4", "bb4"})]
+)
+def test_note_names_count_octaves_from_c4_at_60(midi: int, names: set[str]) -> None:
+    from random import Random
+
+    assert {note_name(midi, Random(number)) for number in range(60)} == names
+
+
+def test_a_split_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValueError, match="split"):
+        RenderedCorpus(0, "test")

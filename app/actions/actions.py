@@ -1,0 +1,28 @@
+"""Actions: everything a player can do, as the window gets it. Main thread only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.actions.choose_take import ChooseTake
+from app.actions.drag_out import DragOut
+from app.actions.generate import Generate
+from app.actions.hits import Hits
+from app.actions.kit_file import KitFile
+from app.actions.pad_settings import PadSettings
+from app.actions.record import Record
+from app.actions.transfer import Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """One object for each thing a player does."""
+
+    hits: Hits
+    generate: Generate
+    record: Record
+    transfer: Transfer
+    drag_out: DragOut
+    kit_file: KitFile
+    takes: ChooseTake
+    pad_settings: PadSettings

@@ -1,0 +1,65 @@
+"""Hits: the one door for mouse and keys to the mixer, and the notes for the lights."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class HitNote:
+    """A pad was hit: for its light."""
+
+    pad: int
+    velocity: float
+    """0..1."""
+
+
+class PadPlayer(Protocol):
+    """What a hit needs of the mixer."""
+
+    def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
+        """Play a pad now; any thread."""
+        ...
+
+    def release(self, pad: int, at_frame: int | None = None) -> None:
+        """Let go of a pad; any thread."""
+        ...
+
+    def stop_all(self) -> None:
+        """Silence."""
+        ...
+
+
+class Hits:
+    """Hits from the window. MIDI plays the same mixer by app.midi.router and leaves notes here."""
+
+    def __init__(self, mixer: PadPlayer) -> None:
+        self._mixer = mixer
+        # A deque's append and popleft need no lock; a full one drops the oldest light, no sound.
+        self._notes: deque[HitNote] = deque(maxlen=256)
+
+    def hit(self, pad: int, velocity: float = 1.0) -> None:
+        """Play a pad now, velocity 0..1."""
+        self._mixer.hit(pad, velocity)
+        self.note(pad, velocity)
+
+    def release(self, pad: int) -> None:
+        """Let go of a pad: ends it in gate mode."""
+        self._mixer.release(pad)
+
+    def stop_all(self) -> None:
+        """Silence at once."""
+        self._mixer.stop_all()
+
+    def note(self, pad: int, velocity: float) -> None:
+        """Remember a hit for the lights; any thread, never waits."""
+        self._notes.append(HitNote(pad, velocity))
+
+    def recent(self) -> tuple[HitNote, ...]:
+        """Return the hits since the last call, oldest first: the window asks at every frame."""
+        notes: list[HitNote] = []
+        while self._notes:
+            notes.append(self._notes.popleft())
+        return tuple(notes)

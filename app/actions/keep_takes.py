@@ -1,0 +1,48 @@
+"""KeepTakes: puts a new take on a pad, into the mixer and on disk. Main thread only."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from app.actions.load_pads import PadLoader
+from app.model.kit import Pad
+from app.model.session import Session
+from app.model.takes import Take
+
+
+class Store(Protocol):
+    """What keeping needs of app.model.clip_store.ClipStore."""
+
+    def keep(self, take: Take, pad: int | None) -> None:
+        """Write a take to disk as soon as possible; returns at once."""
+        ...
+
+
+class KeepTakes:
+    """The one door for new takes: whatever made them, they end on disk and on their pad."""
+
+    def __init__(self, session: Session, loader: PadLoader, store: Store) -> None:
+        self._session = session
+        self._loader = loader
+        self._store = store
+
+    def add(self, pad: Pad, take: Take, *, select: bool = True) -> None:
+        """Keep a take on disk and in the pad's takes; with `select` the next hits play it.
+
+        A pad that was locked meanwhile keeps its sound: the take waits among its takes.
+        """
+        self._store.keep(take, pad.index)
+        if pad.locked and select:
+            self._session.say(
+                f"Pad {pad.index + 1} is locked: “{take.name}” waits among its takes."
+            )
+        select = select and not pad.locked
+        pad.takes.add(take, select=select)
+        if select:
+            self._loader.load(pad)
+        pad.changed.emit()
+
+    def keep_aside(self, take: Take) -> None:
+        """Keep a take on disk that belongs to no pad any more, and say so."""
+        self._store.keep(take, None)
+        self._session.say(f"“{take.name}” was ready late; it is in the takes folder.")

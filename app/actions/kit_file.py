@@ -1,0 +1,82 @@
+"""KitFile: save the sixteen pads as a folder, open such a folder. Main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from app.actions.background import Background
+from app.actions.generate import Generate
+from app.actions.load_pads import PadLoader
+from app.model.kit import KitRecord
+from app.model.kit_folder import KIT_SUFFIX, open_kit, save_kit
+from app.model.session import Session
+from app.model.takes import Take
+
+
+class Writer(Protocol):
+    """What saving needs of app.model.file_writer.FileWriter (done is called on the main thread)."""
+
+    def write(self, work: Callable[[], None], done: Callable[[str | None], object]) -> None:
+        """Do the work on the file writer's thread; then done(None), or done(sentence)."""
+        ...
+
+
+class KitFile:
+    """Kits on disk. Nothing here waits for the disk."""
+
+    def __init__(
+        self,
+        session: Session,
+        writer: Writer,
+        background: Background,
+        loader: PadLoader,
+        generate: Generate,
+    ) -> None:
+        self._session = session
+        self._writer = writer
+        self._background = background
+        self._loader = loader
+        self._generate = generate
+        self.adopt: Callable[[tuple[Take, ...]], None] = lambda takes: None
+        """Told of the takes that came with an opened kit, so that they are kept too."""
+
+    def save(self, folder: Path, done: Callable[[bool], object] = lambda saved: None) -> None:
+        """Save to `folder` (".pingpad" is added); then say so, and call done on the main thread."""
+        folder = (
+            folder if folder.suffix == KIT_SUFFIX else folder.with_name(folder.name + KIT_SUFFIX)
+        )
+        kit = self._session.kit
+        record = KitRecord(folder.stem, kit.record().pads)
+
+        def written(sentence: str | None) -> None:
+            if sentence is None:
+                kit.name = record.name
+                kit.changed.emit()
+                self._session.say(f"Saved as {folder.name}.")
+            else:
+                self._session.say(sentence, "error")
+            done(sentence is None)
+
+        self._writer.write(lambda: save_kit(record, folder), written)
+
+    def open(self, folder: Path, done: Callable[[bool], object] = lambda opened: None) -> None:
+        """Open a saved kit; what was on the pads stays on disk as takes.
+
+        A folder that is no whole kit changes nothing: a notice says what is wrong with it.
+        """
+
+        def opened(record: KitRecord) -> None:
+            self._generate.forget_wishes()
+            self._session.kit.restore(record)
+            self.adopt(tuple(take for pad in record.pads for take in pad.takes))
+            self._loader.load_kit()
+            self._session.say(f"Opened {record.name}.")
+            done(True)
+
+        def failed(sentence: str) -> None:
+            self._session.say(sentence, "error")
+            done(False)
+
+        self._background.run(lambda: open_kit(folder), opened, failed)

@@ -1,0 +1,97 @@
+"""PadLoader: brings pads' takes and settings into the mixer. Main thread only."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.actions.background import Background
+from app.audio.commands import PadMode
+from app.audio.prepare import prepare
+from app.model.kit import Pad
+from app.model.session import Session
+
+
+class PadMemory(Protocol):
+    """What loading needs of the mixer."""
+
+    @property
+    def rate(self) -> int:
+        """The rate in Hz that sounds must have."""
+        ...
+
+    def load(self, pad: int, samples: NDArray[np.float32] | None) -> None:
+        """Let the next hit play these samples."""
+        ...
+
+    def configure(self, pad: int, *, mode: PadMode, gain_db: float, choke_group: int) -> None:
+        """Set how a pad plays."""
+        ...
+
+
+class PadLoader:
+    """The one door from the model to the mixer: what it has loaded stands in `Pad.loaded`."""
+
+    def __init__(self, session: Session, mixer: PadMemory, background: Background) -> None:
+        self._session = session
+        self._mixer = mixer
+        self._background = background
+        self._newest: dict[int, object] = {}
+        self._rate = mixer.rate
+
+    def load(self, pad: Pad) -> None:
+        """Make the pad's current take what the next hit plays.
+
+        Resampling happens in the background; until then a hit plays the old sound. Of several
+        loads of one pad the last one counts.
+        """
+        ticket = object()
+        self._newest[pad.index] = ticket
+        take, rate = pad.takes.current, self._mixer.rate
+        if take is None:
+            self._mixer.load(pad.index, None)
+            pad.loaded = None
+            pad.settle()
+            return
+
+        def loaded(samples: NDArray[np.float32]) -> None:
+            if self._newest.get(pad.index) is not ticket:
+                return
+            if rate != self._mixer.rate:
+                self.load(pad)
+                return
+            self._mixer.load(pad.index, samples)
+            pad.loaded = take
+            if pad.state in ("empty", "ready"):
+                pad.settle()
+            else:
+                pad.changed.emit()
+
+        def failed(sentence: str) -> None:
+            if self._newest.get(pad.index) is ticket:
+                pad.show("failed", message=sentence)
+                self._session.say(sentence, "error")
+
+        self._background.run(lambda: prepare(take.clip, rate), loaded, failed)
+
+    def configure(self, pad: Pad) -> None:
+        """Tell the mixer the pad's mode, gain and choke group."""
+        self._mixer.configure(
+            pad.index, mode=pad.mode, gain_db=pad.gain_db, choke_group=pad.choke_group
+        )
+
+    def load_kit(self) -> None:
+        """Load and configure all sixteen pads (a kit was opened)."""
+        for pad in self._session.kit.pads:
+            self.configure(pad)
+            self.load(pad)
+
+    def follow_rate(self) -> None:
+        """Prepare every pad again if the mixer's rate is another one than last time."""
+        if self._rate != self._mixer.rate:
+            self._rate = self._mixer.rate
+            for pad in self._session.kit.pads:
+                if pad.takes.current is not None:
+                    self.load(pad)

@@ -1,0 +1,94 @@
+"""FileWriter: the thread that writes to disk, so that nobody else waits for it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.errors import PlayerError, reason
+from engine.clip import ClipError
+
+Post = Callable[[Callable[[], None]], None]
+Done = Callable[[str | None], object]
+
+RETRY_S = 5.0
+"""A full disk is asked again this often."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    work: Callable[[], None]
+    done: Done
+    retry: bool
+
+
+class FileWriter:
+    """Writes in the order given; what must not be lost is tried again until it succeeds."""
+
+    def __init__(self, post: Post, retry_s: float = RETRY_S) -> None:
+        self._post = post
+        self._retry_s = retry_s
+        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._failed: deque[_Write] = deque()
+        self._thread = threading.Thread(target=self._follow, name="file writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def write(self, work: Callable[[], None], done: Done, *, retry: bool = False) -> None:
+        """Do `work` on the thread, then `done(None)`, or `done(sentence)`, on the main thread.
+
+        With `retry` a failed work is done again every few seconds, and `done` is called after
+        each try, until it succeeds. Returns at once; any thread.
+        """
+        self._queue.put(_Write(work, done, retry))
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Write what waits, try what failed once more, end. False: something is not written."""
+        self._queue.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive() and not self._failed
+
+    def _follow(self) -> None:
+        while True:
+            try:
+                item = self._queue.get(timeout=self._retry_s if self._failed else None)
+            except queue.Empty:
+                self._try_again()
+                continue
+            if item is None:
+                self._try_again()
+                return
+            self._try(item)
+
+    def _try_again(self) -> None:
+        waiting, self._failed = self._failed, deque()
+        for item in waiting:
+            self._try(item)
+
+    def _try(self, item: _Write) -> None:
+        sentence: str | None = None
+        try:
+            item.work()
+        except (PlayerError, ClipError) as error:
+            sentence = str(error)
+        except OSError as error:
+            sentence = f"Writing to disk failed: {reason(error)}."
+        except Exception:
+            log.exception("a write failed")
+            sentence = "Writing to disk failed; the log file says more."
+        if sentence is not None and item.retry:
+            self._failed.append(item)
+        done = item.done
+        self._post(lambda: _call(done, sentence))
+
+
+def _call(done: Done, sentence: str | None) -> None:
+    done(sentence)

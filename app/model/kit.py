@@ -1,0 +1,150 @@
+"""Pad and Kit: sixteen pads, their sounds and their settings. Main thread only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from app.audio.commands import PadMode
+from app.model.event import Event
+from app.model.takes import Take, Takes
+
+PADS = 16
+PAD_MODES: tuple[PadMode, ...] = ("one_shot", "gate", "loop")
+LEAST_GAIN_DB, MOST_GAIN_DB = -60.0, 12.0
+MOST_CHOKE_GROUP = 8
+
+PadState = Literal["empty", "ready", "pending", "generating", "failed"]
+"""empty: a hit is silent. pending: wished, waiting for the engine. generating: being made.
+failed: the last wish failed; `message` says why. In pending, generating and failed a hit still
+plays what the pad held before, if it held something (`Pad.loaded`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PadRecord:
+    """A pad as it is saved: no states, no events. Any thread."""
+
+    name: str = ""
+    mode: PadMode = "one_shot"
+    gain_db: float = 0.0
+    choke_group: int = 0
+    locked: bool = False
+    takes: tuple[Take, ...] = ()
+    current: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no pad can be."""
+        if self.mode not in PAD_MODES:
+            raise ValueError(f"mode must be one of {', '.join(PAD_MODES)}, got {self.mode}")
+        if not (math.isfinite(self.gain_db) and LEAST_GAIN_DB <= self.gain_db <= MOST_GAIN_DB):
+            raise ValueError(
+                f"gain_db must be {LEAST_GAIN_DB:g}..{MOST_GAIN_DB:g}, got {self.gain_db}"
+            )
+        if not 0 <= self.choke_group <= MOST_CHOKE_GROUP:
+            raise ValueError(f"choke_group must be 0..{MOST_CHOKE_GROUP}, got {self.choke_group}")
+        if self.current is not None and not 0 <= self.current < len(self.takes):
+            raise ValueError(f"current must be 0..{len(self.takes) - 1}, got {self.current}")
+
+
+@dataclass(frozen=True, slots=True)
+class KitRecord:
+    """A kit as it is saved: sixteen pads and a name. Any thread."""
+
+    name: str
+    pads: tuple[PadRecord, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse a kit that has not sixteen pads."""
+        if len(self.pads) != PADS:
+            raise ValueError(f"a kit has {PADS} pads, got {len(self.pads)}")
+
+
+class Pad:
+    """One pad. Widgets read it and listen to `changed`; only actions call what changes it."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        """0..15; 0 is the bottom left (MIDI note 36), rows go up."""
+        self.takes = Takes()
+        self.changed: Event[()] = Event()
+        """Something of this pad changed: draw it again."""
+        self.loaded: Take | None = None
+        """The take the next hit plays: what the mixer was given, not what is hoped for."""
+        self.name = ""
+        """What the player typed; "" = show `title`."""
+        self.mode: PadMode = "one_shot"
+        self.gain_db = 0.0
+        """-60..12."""
+        self.choke_group = 0
+        """1..8: a hit ends the others of its group; 0 = none."""
+        self.locked = False
+        """A locked pad keeps its sound: nothing replaces it."""
+        self.state: PadState = "empty"
+        self.progress = 0.0
+        """0..1 of the steps done; 0 unless generating."""
+        self.message = ""
+        """Why the last wish failed; "" otherwise."""
+
+    @property
+    def title(self) -> str:
+        """The name to show: the player's, else the current take's, else ""."""
+        take = self.takes.current
+        return self.name or (take.name if take else "")
+
+    def show(self, state: PadState, *, progress: float = 0.0, message: str = "") -> None:
+        """Set state, progress and message together and tell."""
+        self.state, self.progress, self.message = state, progress, message
+        self.changed.emit()
+
+    def settle(self) -> None:
+        """Show what is true when nothing is being made: ready if a hit sounds, else empty."""
+        self.show("empty" if self.loaded is None else "ready")
+
+    def record(self) -> PadRecord:
+        """Return this pad as it is saved."""
+        return PadRecord(
+            self.name,
+            self.mode,
+            self.gain_db,
+            self.choke_group,
+            self.locked,
+            self.takes.items,
+            self.takes.index,
+        )
+
+    def restore(self, record: PadRecord) -> None:
+        """Become that pad; the sound still has to be loaded into the mixer."""
+        self.name, self.mode, self.gain_db = record.name, record.mode, record.gain_db
+        self.choke_group, self.locked = record.choke_group, record.locked
+        self.takes.replace_all(record.takes, record.current)
+        self.settle()
+
+
+class Kit:
+    """Sixteen pads saved together. The pads are the same objects for as long as the app runs."""
+
+    def __init__(self, name: str = "New kit") -> None:
+        self.name = name
+        self.pads: tuple[Pad, ...] = tuple(Pad(index) for index in range(PADS))
+        self.changed: Event[()] = Event()
+        """The name changed, or another kit was opened."""
+        self.times_opened = 0
+        """Grows with every kit opened: a sound wished for before belongs to another kit."""
+
+    def record(self) -> KitRecord:
+        """Return this kit as it is saved."""
+        return KitRecord(self.name, tuple(pad.record() for pad in self.pads))
+
+    def restore(self, record: KitRecord) -> None:
+        """Become that kit; the sounds still have to be loaded into the mixer."""
+        self.name = record.name
+        self.times_opened += 1
+        for pad, pad_record in zip(self.pads, record.pads, strict=True):
+            pad.restore(pad_record)
+        self.changed.emit()
+
+    def find_take(self, take_id: str) -> Take | None:
+        """Return the take of that id from any pad, or None."""
+        found = (pad.takes.find(take_id) for pad in self.pads)
+        return next((take for take in found if take is not None), None)

@@ -1,0 +1,194 @@
+"""Session: all the window shows: kit, prompt panel, engine, devices, notices. Main thread only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar, overload
+
+from app.errors import PlayerError
+from app.model.event import Event
+from app.model.kit import PADS, Kit, Pad
+from engine.api import EMBEDDED, LONGEST_S
+
+if TYPE_CHECKING:
+    from app.audio.stream import AudioState
+
+LengthUnit = Literal["seconds", "bars"]
+NoticeKind = Literal["info", "warning", "error"]
+BEATS_PER_BAR = 4
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One sentence for the player; `kind` gives its colour."""
+
+    text: str
+    kind: NoticeKind = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What is known of the engine."""
+
+    text: str = "The engine is starting."
+    ready: bool = False
+    model: str = EMBEDDED
+    device: str = ""
+    """The processor that generates, as the engine measured it; "" before it is ready."""
+    last_ms: float | None = None
+    """Measured time of the last generation, prompt to samples."""
+
+
+class MidiStatus(Protocol):
+    """What the window shows of MIDI (app.midi.ports.MidiState is one)."""
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Names of the open inputs."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """What is wrong and what to do; "" when fine."""
+        ...
+
+
+class Setting(Generic[Value]):
+    """A field of the prompt panel: setting another value tells `settings_changed`."""
+
+    def __init__(self, default: Value) -> None:
+        self._default = default
+        self._name = ""
+
+    def __set_name__(self, owner: type[Session], name: str) -> None:
+        self._name = f"_{name}"
+
+    @overload
+    def __get__(self, session: None, owner: type[Session]) -> Setting[Value]: ...
+    @overload
+    def __get__(self, session: Session, owner: type[Session]) -> Value: ...
+    def __get__(self, session: Session | None, owner: type[Session]) -> Value | Setting[Value]:
+        if session is None:
+            return self
+        value: Value = session.__dict__.get(self._name, self._default)
+        return value
+
+    def __set__(self, session: Session, value: Value) -> None:
+        if value != self.__get__(session, type(session)):
+            session.__dict__[self._name] = value
+            session.settings_changed.emit()
+
+
+class Session:
+    """Everything a player sees and sets. Widgets read it, listen to its events and write the
+    prompt panel's fields; the rest is changed by actions.
+    """
+
+    prompt = Setting("")
+    seconds = Setting(1.0)
+    length_unit: Setting[LengthUnit] = Setting("seconds")
+    bars = Setting(1)
+    bpm = Setting(120.0)
+    strength = Setting(0.7)
+    """0.01..1: how much noise a source recording gets; 1 ignores it."""
+    steps = Setting(8)
+    seed: Setting[int | None] = Setting(None)
+    """None: the engine draws one, and the take keeps it."""
+
+    def __init__(self, kit: Kit | None = None) -> None:
+        self.kit = kit or Kit()
+        self.settings_changed: Event[()] = Event()
+        self.selection_changed: Event[()] = Event()
+        self.engine_changed: Event[()] = Event()
+        self.devices_changed: Event[()] = Event()
+        self.recording_changed: Event[()] = Event()
+        self.notice: Event[Notice] = Event()
+        self.engine = EngineState()
+        self.vocabulary: frozenset[str] = frozenset()
+        """Words the model has seen; empty while unknown (then nothing is to be marked)."""
+        self.audio: AudioState | None = None
+        self.midi: MidiStatus | None = None
+        self.recording = False
+        self._selected = 0
+
+    # --- selection ---
+
+    @property
+    def selected(self) -> int:
+        """Index of the pad the prompt and Record work on."""
+        return self._selected
+
+    @property
+    def selected_pad(self) -> Pad:
+        """The pad the prompt and Record work on."""
+        return self.kit.pads[self._selected]
+
+    def select(self, index: int) -> None:
+        """Select a pad, 0..15."""
+        if not 0 <= index < PADS:
+            raise IndexError(f"pad must be 0..{PADS - 1}, got {index}")
+        if index != self._selected:
+            self._selected = index
+            self.selection_changed.emit()
+
+    # --- what the actions and the bootstrap change ---
+
+    def say(self, text: str, kind: NoticeKind = "info") -> None:
+        """Show a sentence to the player."""
+        self.notice.emit(Notice(text, kind))
+
+    def set_engine(self, engine: EngineState, vocabulary: frozenset[str] | None = None) -> None:
+        """Show another state of the engine."""
+        self.engine = engine
+        if vocabulary is not None:
+            self.vocabulary = vocabulary
+        self.engine_changed.emit()
+
+    def set_audio(self, audio: AudioState) -> None:
+        """Show another state of the sound card."""
+        self.audio = audio
+        self.devices_changed.emit()
+
+    def set_midi(self, midi: MidiStatus) -> None:
+        """Show another state of the MIDI inputs."""
+        self.midi = midi
+        self.devices_changed.emit()
+
+    def set_recording(self, recording: bool) -> None:
+        """Show whether a take is being recorded."""
+        if recording != self.recording:
+            self.recording = recording
+            self.recording_changed.emit()
+
+    # --- length ---
+
+    def length_s(self) -> float:
+        """Return the wished length in seconds, whatever unit it was given in.
+
+        Raises PlayerError when bars and tempo make no length the engine can do.
+        """
+        return self.seconds if self.length_unit == "seconds" else bars_in_s(self.bars, self.bpm)
+
+
+def bars_in_s(bars: int, bpm: float) -> float:
+    """Return the length of bars of four beats at a tempo, in seconds.
+
+    Raises PlayerError when the tempo or the bars are no such thing, or last over 12 s.
+    """
+    if not (math.isfinite(bpm) and 20 <= bpm <= 999):
+        raise PlayerError(f"The tempo must be 20..999 bpm, got {bpm:g}.")
+    if bars < 1:
+        raise PlayerError(f"Bars must be 1 or more, got {bars}.")
+    seconds = bars * BEATS_PER_BAR * 60 / bpm
+    if seconds > LONGEST_S + 1e-9:
+        fitting = int(LONGEST_S * bpm / (60 * BEATS_PER_BAR) + 1e-9)
+        hint = f"Use {fitting} or fewer, or a faster tempo." if fitting else "Use a faster tempo."
+        noun = "bar lasts" if bars == 1 else "bars last"
+        raise PlayerError(
+            f"{bars} {noun} {seconds:.1f} s at {bpm:g} bpm, and a sound can last "
+            f"{LONGEST_S:g} s. {hint}"
+        )
+    return min(seconds, LONGEST_S)

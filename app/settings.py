@@ -1,0 +1,148 @@
+"""Settings and folders: what Pingpad remembers between two starts, and where. Any thread."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+import platformdirs
+
+HOME_VARIABLE = "PINGPAD_HOME"
+"""An environment variable: a folder to use for everything (tests, a memory stick)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where Pingpad keeps its files. They need not exist yet."""
+
+    config: Path
+    data: Path
+    logs: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """The settings."""
+        return self.config / "settings.json"
+
+    @property
+    def takes(self) -> Path:
+        """Every take ever made: WAV and JSON."""
+        return self.data / "takes"
+
+
+def find_folders(environment: Mapping[str, str] | None = None) -> Folders:
+    """Return this user's folders; PINGPAD_HOME replaces them all."""
+    home = (os.environ if environment is None else environment).get(HOME_VARIABLE)
+    if home:
+        root = Path(home).expanduser()
+        return Folders(root / "config", root / "data", root / "logs")
+    user = platformdirs.PlatformDirs("Pingpad", appauthor=False)
+    return Folders(user.user_config_path, user.user_data_path, user.user_log_path)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is remembered. Every field has a default: an older file lacks the newer ones."""
+
+    window_geometry: str = ""
+    """QWidget.saveGeometry() as hexadecimal digits; "" = let the desktop choose."""
+    output: str | None = None
+    """Name of the sound output; None = the system's."""
+    input: str | None = None
+    """Name of the sound input; None = the system's."""
+    kit_folder: str = ""
+    """The folder the last kit was saved to or opened from."""
+    prompt: str = ""
+    seconds: float = 1.0
+    length_unit: Literal["seconds", "bars"] = "seconds"
+    bars: int = 1
+    bpm: float = 120.0
+    strength: float = 0.7
+    steps: int = 8
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSettings:
+    """Settings as read, and a sentence for the player if something was wrong ("" when fine)."""
+
+    settings: Settings
+    notice: str = ""
+
+
+def read_settings(path: Path) -> ReadSettings:
+    """Read the settings; a damaged file is moved aside and the defaults are used.
+
+    Never raises: without settings an instrument still has to open.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ReadSettings(Settings())
+    except (OSError, UnicodeDecodeError) as error:
+        return _set_aside(path, str(error))
+    try:
+        return ReadSettings(_parse(text))
+    except ValueError as error:
+        return _set_aside(path, str(error))
+
+
+def write_settings(path: Path, settings: Settings) -> None:
+    """Write the settings so that a crash leaves the old or the new file whole. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(asdict(settings), file, indent=2, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _set_aside(path: Path, why: str) -> ReadSettings:
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    try:
+        path.replace(aside)
+    except OSError:
+        return ReadSettings(Settings(), f"The settings could not be read ({why}).")
+    return ReadSettings(
+        Settings(),
+        f"The settings file was damaged ({why}); it was put aside as {aside.name} "
+        "and Pingpad starts with its defaults.",
+    )
+
+
+def _parse(text: str) -> Settings:
+    data = json.loads(text)
+    if not isinstance(data, dict):
+        raise ValueError("it holds no settings")
+    hints = get_type_hints(Settings)
+    known: dict[str, Any] = {}
+    for field in fields(Settings):
+        if field.name in data:
+            known[field.name] = _checked(field.name, data[field.name], hints[field.name])
+    return Settings(**known)
+
+
+def _checked(name: str, value: object, hint: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and hint is float:
+        return float(value)
+    choices = get_args(hint)
+    if any(isinstance(choice, str) for choice in choices):
+        fits = value in choices
+    elif isinstance(value, bool):
+        fits = False
+    else:
+        fits = any(isinstance(value, kind) for kind in choices or (hint,) if isinstance(kind, type))
+    if not fits:
+        raise ValueError(f"{name} cannot be {value!r}")
+    return value

@@ -1,0 +1,40 @@
+"""The engine process: `python -m engine MODEL_FOLDER`, started by engine.client with two pipes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from engine.wire import Wire
+from engine.worker import FACTORY, WorkerOptions, run_worker
+
+
+def main(arguments: list[str]) -> int:
+    """Serve the app at the other end of standard input and output."""
+    parser = argparse.ArgumentParser(
+        "python -m engine", description="Pingpad's engine process. Pingpad starts it by itself."
+    )
+    parser.add_argument("model_folder", type=Path)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--factory", default=FACTORY)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(format="engine: %(levelname)s %(name)s: %(message)s")
+    return run_worker(_pipes(), WorkerOptions(given.model_folder, given.device, given.factory))
+
+
+def _pipes() -> Wire:
+    """Take the pipes over, and send what any library prints to standard error instead."""
+    requests, answers = os.dup(0), os.dup(1)
+    if sys.stderr is None:  # a windowed Windows program has none
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return Wire(os.fdopen(requests, "rb"), os.fdopen(answers, "wb"))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,255 @@
+"""The engine's end of the pipe: one job at a time, cancel between steps, newest wish first.
+
+Runs in the engine process, with two threads: the main thread makes sounds, the other one follows
+the app's requests and ends the process as soon as the app is gone. Torch comes in with the
+generator, inside `run_worker`; importing this module costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, Protocol, cast
+
+from engine.api import (
+    Answer,
+    Cancel,
+    Cancelled,
+    EngineError,
+    Failed,
+    Finished,
+    Generate,
+    GenerationCancelled,
+    Progress,
+    Ready,
+    Recipe,
+    Stop,
+    Timing,
+)
+from engine.clip import Clip, ClipError
+from engine.model_card import ModelCard
+from engine.wire import Lane, Parcel, Wire, take_attached
+
+LOG = logging.getLogger(__name__)
+
+FACTORY = "engine.generator:load_generator"
+"""Module and function that make a generator of a model folder and a device name."""
+
+CANNOT_WORK = 3
+"""Exit status of an engine that has said why it cannot work: starting it again will not help."""
+
+_LOWER_PRIORITY = 10
+
+
+class Generated(Protocol):
+    """What a generator returns."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe with its seed set."""
+
+    @property
+    def clip(self) -> Clip:
+        """The sound."""
+
+    @property
+    def timing(self) -> Timing:
+        """What it took."""
+
+
+class Generator(Protocol):
+    """What a factory returns; `on_step(step, steps)` says False to stop between two steps."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+
+    @property
+    def device(self) -> str:
+        """The processor, for the player to read."""
+
+    @property
+    def precision(self) -> str:
+        """The precision the networks run in."""
+
+    def generate(
+        self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
+    ) -> Generated:
+        """Make the clip of a recipe; raises EngineError, ClipError or GenerationCancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """Which model the engine process holds, on which device ("auto", "cpu", "cuda", "mps")."""
+
+    model_folder: Path
+    device: str = "auto"
+    factory: str = FACTORY
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request that waits or runs, with the name of its shared memory."""
+
+    request: Generate
+    lane: str | None
+
+    @property
+    def number(self) -> int:
+        """The app's number of this job."""
+        return self.request.job
+
+
+class Inbox:
+    """The jobs that wait and the one that runs. Any thread."""
+
+    def __init__(self, answer: Callable[[Answer], None]) -> None:
+        self._answer = answer
+        self._changed = threading.Condition()
+        self._waiting: list[Job] = []
+        self._running: Job | None = None
+        self._keep_going = True
+
+    def add(self, job: Job) -> None:
+        """Put a job in; it takes the place of an older one with the same wish."""
+        wish = job.request.wish
+        with self._changed:
+            if wish is not None:
+                self._drop(lambda other: other.request.wish == wish)
+            self._waiting.append(job)
+            self._changed.notify()
+
+    def cancel(self, number: int) -> None:
+        """Drop a waiting job, or stop the running one at its next step."""
+        with self._changed:
+            self._drop(lambda job: job.number == number)
+
+    def next(self) -> Job:
+        """Wait for a job and take the newest."""
+        with self._changed:
+            self._running = None
+            self._changed.wait_for(lambda: self._waiting)
+            self._running = self._waiting.pop()
+            self._keep_going = True
+            return self._running
+
+    @property
+    def keep_going(self) -> bool:
+        """Whether the running job is still wanted."""
+        return self._keep_going
+
+    def _drop(self, unwanted: Callable[[Job], bool]) -> None:
+        if self._running is not None and unwanted(self._running):
+            self._keep_going = False
+        for job in [job for job in self._waiting if unwanted(job)]:
+            self._waiting.remove(job)
+            self._answer(Cancelled(job.number))
+
+
+def run_worker(wire: Wire, options: WorkerOptions) -> int:
+    """Load the model, then make sounds until the app goes. Returns the exit status."""
+    _step_back()
+    inbox = Inbox(wire.send)
+    threading.Thread(target=_follow, args=(wire, inbox), name="requests", daemon=True).start()
+    started = time.perf_counter()
+    try:
+        generator = _load(options)
+    except EngineError as error:
+        wire.send(Failed(None, str(error)))
+        return CANNOT_WORK
+    except Exception as error:
+        LOG.exception("the model could not be loaded")
+        wire.send(Failed(None, f"The model could not be started ({_named(error)})."))
+        return CANNOT_WORK
+    load_s = time.perf_counter() - started
+    wire.send(Ready(generator.card.name, generator.device, generator.precision, load_s))
+    try:
+        while True:
+            _work(wire, inbox, generator, inbox.next())
+    except BrokenPipeError:
+        return 0  # the app has gone
+
+
+def _load(options: WorkerOptions) -> Generator:
+    module, _, function = options.factory.partition(":")
+    factory = getattr(importlib.import_module(module), function)
+    return cast(Generator, factory(options.model_folder, options.device))
+
+
+def _work(wire: Wire, inbox: Inbox, generator: Generator, job: Job) -> None:
+    """Make one sound and answer for it: whatever goes wrong with it is data, not an end."""
+
+    def on_step(step: int, steps: int) -> bool:
+        if inbox.keep_going:
+            wire.send(Progress(job.number, step, steps))
+        return inbox.keep_going
+
+    try:
+        if not on_step(0, job.request.recipe.steps):
+            raise GenerationCancelled
+        made = generator.generate(job.request.recipe, job.request.source, on_step)
+    except GenerationCancelled:
+        wire.send(Cancelled(job.number))
+    except BrokenPipeError:
+        raise
+    except (EngineError, ClipError) as error:
+        wire.send(Failed(job.number, str(error)))
+    except Exception as error:
+        LOG.exception("job %d failed", job.number)
+        wire.send(Failed(job.number, f"The sound could not be made ({_named(error)})."))
+    else:
+        _send_result(wire, job, Finished(job.number, made.recipe, made.clip, made.timing))
+
+
+def _send_result(wire: Wire, job: Job, answer: Finished) -> None:
+    if job.lane is None:
+        wire.send(answer)
+        return
+    lane = Lane.attach(job.lane)
+    try:
+        wire.send(answer, lane)
+    finally:
+        lane.close()
+
+
+def _follow(wire: Wire, inbox: Inbox) -> NoReturn:
+    """Follow the app's requests (own thread); end the process with the app, even in mid-step."""
+    try:
+        while _obey(inbox, wire.receive(take_attached)):
+            pass
+    except (EOFError, OSError):
+        pass  # the app has gone
+    except BaseException:
+        LOG.exception("a request could not be read")
+    os._exit(0)
+
+
+def _obey(inbox: Inbox, parcel: Parcel) -> bool:
+    match parcel.message:
+        case Generate() as request:
+            inbox.add(Job(request, parcel.lane))
+        case Cancel(number):
+            inbox.cancel(number)
+        case Stop():
+            return False
+        case _:
+            LOG.error("not a request: %r", parcel.message)
+    return True
+
+
+def _step_back() -> None:
+    """Let the app go first, and leave Ctrl+C in a terminal to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):  # on Windows the app starts this process with a lower priority
+        os.nice(_LOWER_PRIORITY)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,121 @@
+"""A generator without torch for the engine process: the prompt says how it behaves.
+
+"until FILE"  takes steps until FILE exists; can be cancelled between them
+"refuse"      raises an error for the player
+"crash"       raises a bug
+"die"         ends the process as a segmentation fault would
+"nan"         makes a clip that is none
+"noise"       prints to standard output, as libraries do
+others        a ramp whose first sample is the seed, or the source at half level
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from engine.api import EngineError, GenerationCancelled, Recipe, Timing
+from engine.clip import Clip
+from engine.model_card import ModelCard, Trained
+
+CARD = ModelCard(
+    name="fake",
+    summary="A ramp",
+    licence="MIT",
+    sample_rate=44_100,
+    longest_s=12.0,
+    default_steps=8,
+    vocabulary=("kick",),
+    trained=Trained("nothing"),
+)
+_DRAWN_SEED = 42
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    recipe: Recipe
+    clip: Clip
+    timing: Timing
+
+
+class FakeGenerator:
+    def __init__(self, device: str) -> None:
+        self.card = CARD
+        self.device = device
+        self.precision = f"threads {os.environ['OMP_NUM_THREADS']}"
+
+    def generate(
+        self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
+    ) -> Generated:
+        word, _, rest = recipe.prompt.partition(" ")
+        if word == "until":
+            _step_until(Path(rest), on_step, recipe.steps)
+        elif word in _BEHAVIOURS:
+            _BEHAVIOURS[word]()
+        else:
+            for step in range(1, recipe.steps + 1):
+                if not on_step(step, recipe.steps):
+                    raise GenerationCancelled
+        seed = _DRAWN_SEED if recipe.seed is None else recipe.seed
+        made = _ramp(recipe.seconds, seed) if source is None else _halved(source)
+        return Generated(replace(recipe, seed=seed), made, Timing(1.0, 0.0, 8.0, 2.0, 11.0))
+
+
+def load_generator(folder: Path, device: str = "auto") -> FakeGenerator:
+    """Load, unless the folder holds a file "broken", "buggy" or "deadly"."""
+    if (folder / "broken").exists():
+        raise EngineError("The model is broken: copy it again.")
+    if (folder / "buggy").exists():
+        raise ZeroDivisionError("oh")
+    if (folder / "deadly").exists():
+        os.kill(os.getpid(), signal.SIGTERM)
+    return FakeGenerator(device)
+
+
+def _step_until(path: Path, on_step: Callable[[int, int], bool], steps: int) -> None:
+    pause = threading.Event()
+    while not path.exists():
+        if not on_step(1, steps):
+            raise GenerationCancelled
+        pause.wait(0.005)
+
+
+def _refuse() -> None:
+    raise EngineError("The source is too short: record a longer one.")
+
+
+def _crash() -> None:
+    raise ValueError("a bug")
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _nan() -> None:
+    Clip(np.full((4, 2), np.nan, np.float32), 44_100)
+
+
+def _print() -> None:
+    sys.stdout.write("a library says something\n")
+    os.write(1, b"so does a C library\n")
+
+
+_BEHAVIOURS = {"refuse": _refuse, "crash": _crash, "die": _die, "nan": _nan, "noise": _print}
+
+
+def _ramp(seconds: float, seed: int) -> Clip:
+    frames = round(seconds * CARD.sample_rate)
+    samples = np.linspace(seed, 0.0, 2 * frames, dtype=np.float32).reshape(frames, 2)
+    return Clip(samples, CARD.sample_rate)
+
+
+def _halved(source: Clip) -> Clip:
+    return Clip(source.samples * np.float32(0.5), source.rate)

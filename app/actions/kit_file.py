@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from app.actions.background import Background
 from app.actions.generate import Generate
 from app.actions.load_pads import PadLoader
+from app.model.file_writer import WritesFiles
 from app.model.kit import KitRecord
 from app.model.kit_folder import KIT_SUFFIX, open_kit, save_kit
 from app.model.session import Session
 from app.model.takes import Take
-
-
-class Writer(Protocol):
-    """What saving needs of app.model.file_writer.FileWriter (done is called on the main thread)."""
-
-    def write(self, work: Callable[[], None], done: Callable[[str | None], object]) -> None:
-        """Do the work on the file writer's thread; then done(None), or done(sentence)."""
-        ...
 
 
 class KitFile:
@@ -29,7 +21,7 @@ class KitFile:
     def __init__(
         self,
         session: Session,
-        writer: Writer,
+        writer: WritesFiles,
         background: Background,
         loader: PadLoader,
         generate: Generate,

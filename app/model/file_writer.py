@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from app.errors import PlayerError, reason
 from engine.clip import ClipError
@@ -26,6 +27,17 @@ class _Write:
     work: Callable[[], None]
     done: Done
     retry: bool
+
+
+class WritesFiles(Protocol):
+    """What others need of the file writer."""
+
+    def write(self, work: Callable[[], None], done: Done, *, retry: bool = False) -> None:
+        """Do `work` on the writer's thread, then `done(None)` or `done(sentence)` on the main one.
+
+        With `retry` a failed work is done again until it succeeds. Returns at once; any thread.
+        """
+        ...
 
 
 class FileWriter:
@@ -92,3 +104,32 @@ class FileWriter:
 
 def _call(done: Done, sentence: str | None) -> None:
     done(sentence)
+
+
+class WriteNewest:
+    """Writes of one file that changes often: while one is under way only the newest waits.
+
+    Main thread only.
+    """
+
+    def __init__(self, writer: WritesFiles, failed: Callable[[str], object]) -> None:
+        self._writer = writer
+        self._failed = failed
+        self._busy = False
+        self._next: Callable[[], None] | None = None
+
+    def write(self, work: Callable[[], None]) -> None:
+        """Do `work`, or, when a newer one comes before its turn, that one instead."""
+        if self._busy:
+            self._next = work
+            return
+        self._busy = True
+        self._writer.write(work, self._done)
+
+    def _done(self, sentence: str | None) -> None:
+        self._busy = False
+        if sentence is not None:
+            self._failed(sentence)
+        if self._next is not None:
+            work, self._next = self._next, None
+            self.write(work)

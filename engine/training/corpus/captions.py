@@ -43,6 +43,12 @@ def note_name(midi: float, rng: Random) -> str:
     return name.lower() if rng.random() < 0.25 else name
 
 
+def tonic_name(midi: float, rng: Random) -> str:
+    """A pitch class without its octave, sharp or flat, mostly a capital."""
+    name = (SHARPS if rng.random() < 0.5 else FLATS)[round(midi) % 12]
+    return name.lower() if rng.random() < 0.15 else name
+
+
 def _traits(plan: Plan, book: Lexicon, rng: Random) -> list[str]:
     """True words for the properties and the mood, each property dropped some of the time."""
     said: list[str] = []
@@ -63,7 +69,9 @@ def _traits(plan: Plan, book: Lexicon, rng: Random) -> list[str]:
 def _name(plan: Plan, rng: Random) -> tuple[str, list[str]]:
     """What to call it, and the words of its sub-kind that go before."""
     name, before = rng.choice(plan.kind.names), []
-    for part in (plan.variant, plan.form):
+    # A chord's form is said with its key, or it would be named twice.
+    parts = (plan.variant,) if plan.kind.chord else (plan.variant, plan.form)
+    for part in parts:
         if rng.random() > 0.75:
             continue
         if part.names:
@@ -76,7 +84,11 @@ def _name(plan: Plan, rng: Random) -> tuple[str, list[str]]:
 def _places(plan: Plan, name: str, book: Lexicon, rng: Random) -> list[str]:
     """The note, tempo and key, as they are said."""
     said: list[str] = []
-    if plan.pitch is not None and rng.random() < 0.75:
+    if plan.kind.chord and plan.pitch is not None:
+        tonic = tonic_name(plan.pitch, rng)
+        if rng.random() < 0.8:
+            said.append(rng.choice(book.phrases.key).format(key=f"{tonic} {plan.form.key}"))
+    elif plan.pitch is not None and rng.random() < 0.75:
         note = note_name(plan.pitch, rng)
         template = "{note}" if " note" in name else rng.choice(book.phrases.pitch)
         said.append(template.format(note=note))

@@ -2,14 +2,27 @@
 
 from engine.training.corpus.cymbals import CYMBALS
 from engine.training.corpus.drums import DRUMS
+from engine.training.corpus.effects import EFFECTS
+from engine.training.corpus.orchestra import ORCHESTRA
 from engine.training.corpus.patch import Instrument
+from engine.training.corpus.percussion import PERCUSSION
 from engine.training.corpus.struck import STRUCK
 from engine.training.corpus.synths import SYNTHS
+from engine.training.corpus.textures import TEXTURES
 
-FINISHED: dict[str, Instrument] = {**DRUMS, **CYMBALS, **SYNTHS, **STRUCK}
+INSTRUMENTS: dict[str, Instrument] = {
+    **DRUMS,
+    **CYMBALS,
+    **PERCUSSION,
+    **SYNTHS,
+    **STRUCK,
+    **ORCHESTRA,
+    **EFFECTS,
+    **TEXTURES,
+}
 
 
 def instrument(kind: str, variant: str) -> str:
     """The name of what plays a kind: its own for some sub-kinds, one for all machines of a drum."""
     own = f"{kind} {variant}"
-    return own if own in FINISHED else kind
+    return own if own in INSTRUMENTS else kind

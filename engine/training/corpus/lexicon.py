@@ -26,11 +26,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A sub-kind or machine: `names` replace the kind's names, `adjectives` stand before them."""
+    """A sub-kind or machine: `names` replace the kind's names, `adjectives` stand before them.
+
+    `pitch` (MIDI notes) narrows what may be asked of the kind.
+    """
 
     key: str
     names: tuple[str, ...]
     adjectives: tuple[str, ...]
+    pitch: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Phrases:
     pitch: tuple[str, ...]
     tempo: tuple[str, ...]
     key: tuple[str, ...]
+    tonics: tuple[str, ...]
     articles: tuple[str, ...]
     trailing: tuple[str, ...]
     bars: tuple[str, ...]
@@ -91,7 +96,12 @@ class Lexicon:
 
 def _variants(entries: dict[str, dict[str, list[str]]]) -> tuple[Variant, ...]:
     return tuple(
-        Variant(key, tuple(entry.get("names", ())), tuple(entry.get("adjectives", ())))
+        Variant(
+            key,
+            tuple(entry.get("names", ())),
+            tuple(entry.get("adjectives", ())),
+            Span(*map(float, entry["pitch"])) if "pitch" in entry else None,
+        )
         for key, entry in entries.items()
     )
 
@@ -152,7 +162,7 @@ def _phrases_of(book: Lexicon) -> Iterable[str]:
             yield from words
     yield from (mood.word for mood in book.moods)
     said = book.phrases
-    groups = (said.articles, said.trailing, said.bars)
+    groups = (said.tonics, said.articles, said.trailing, said.bars)
     yield from (word for group in groups for word in group)
     for template in (*said.pitch, *said.tempo, *said.key):
         yield re.sub(r"\{\w+\}", " ", template)

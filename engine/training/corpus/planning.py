@@ -3,7 +3,9 @@
 from random import Random
 
 from engine.training.corpus.captions import Plan
-from engine.training.corpus.lexicon import Kind
+from engine.training.corpus.lexicon import PROPERTIES, Kind
+
+AT_REST = (0.5, 0.5, 0.0, 0.0)  # brightness, decay, drive, space
 
 
 def _property(rng: Random) -> float:
@@ -22,21 +24,35 @@ def _drive(rng: Random) -> float:
 def _seconds(kind: Kind, decay: float, space: float, rng: Random, most: float) -> float:
     """An asked length: usually what the sound needs, sometimes more."""
     shortest, longest = kind.seconds.low, min(kind.seconds.high, most)
+    if "decay" not in kind.free:
+        return round(float(shortest * (longest / shortest) ** rng.random()), 3)
     wish = min(1.0, 0.25 * rng.random() + 0.55 * decay + 0.3 * space)
     if rng.random() < 0.25:
         wish = rng.uniform(wish, 1.0)
     return round(float(shortest * (longest / shortest) ** wish), 3)
 
 
+def _only_free(
+    kind: Kind, values: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    """Properties that mean nothing for the kind rest where they change nothing."""
+    brightness, decay, drive, space = (
+        value if name in kind.free else rest
+        for name, value, rest in zip(PROPERTIES, values, AT_REST, strict=True)
+    )
+    return brightness, decay, drive, space
+
+
 def drawn(kind: Kind, rng: Random, max_seconds: float) -> Plan:
     """One sound of a kind, at most `max_seconds` long."""
-    values = (_property(rng), _property(rng), _drive(rng), _space(rng))
-    pitch = None
-    if kind.pitch is not None:
-        pitch = float(rng.randint(int(kind.pitch.low), int(kind.pitch.high)))
+    drawn_values = (_property(rng), _property(rng), _drive(rng), _space(rng))
+    values = _only_free(kind, drawn_values)
+    variant = rng.choice(kind.variants)
+    span = variant.pitch or kind.pitch
+    pitch = None if span is None else float(rng.randint(int(span.low), int(span.high)))
     return Plan(
         kind=kind,
-        variant=rng.choice(kind.variants),
+        variant=variant,
         form=rng.choice(kind.forms),
         seconds=_seconds(kind, values[1], values[3], rng, max_seconds),
         pitch=pitch,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.training.corpus.captions import Plan, caption
 from engine.training.corpus.finishing import finished
-from engine.training.corpus.instruments import FINISHED, instrument
+from engine.training.corpus.instruments import INSTRUMENTS, instrument
 from engine.training.corpus.lexicon import Kind, lexicon, words_of
 from engine.training.corpus.patch import Patch
 from engine.training.corpus.planning import drawn
@@ -144,7 +144,7 @@ class RenderedCorpus:
             groups.setdefault(instrument(plan.kind.key, plan.variant.key), []).append(place)
         for name, places in groups.items():
             patch = _patch([plans[place] for place in places], self.sample_rate, frames, generator)
-            sound = finished(FINISHED[name](patch), patch)
+            sound = finished(INSTRUMENTS[name](patch), patch)
             audio[torch.tensor(places, device=audio.device), :, : sound.shape[-1]] = sound
         return audio
 

@@ -54,8 +54,11 @@ def reverb(stereo: Tensor, patch: Patch) -> Tensor:
     return stereo + gain * wash
 
 
-def chorus(mono: Tensor, patch: Patch, depth: float = 0.0012) -> Tensor:
-    """Widens (B, T) to (B, 2, T): one slowly moving delay per side; `depth` in seconds."""
+def chorus(mono: Tensor, patch: Patch, depth: float = 0.0012, wet: float = 0.6) -> Tensor:
+    """Widens (B, T) to (B, 2, T): one slowly moving delay per side; `depth` in seconds.
+
+    Long chords of saws bear a `wet` of 0.6; a single tone needs less, or it fades in and out.
+    """
     time = patch.time()
     rate = patch.uniform(0.3, 0.9)
     place = torch.arange(patch.frames, device=patch.device).unsqueeze(0)
@@ -66,4 +69,4 @@ def chorus(mono: Tensor, patch: Patch, depth: float = 0.0012) -> Tensor:
         position = (place - delay).clamp(min=0)
         index = position.long().clamp(max=patch.frames - 2)
         sides.append(torch.lerp(mono.gather(1, index), mono.gather(1, index + 1), position - index))
-    return torch.stack([0.6 * mono + 0.6 * sides[0], 0.6 * mono + 0.6 * sides[1]], dim=1)
+    return mono.unsqueeze(1) * (1 - 0.4 * wet) + wet * torch.stack(sides, dim=1)

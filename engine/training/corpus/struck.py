@@ -5,9 +5,10 @@ from torch import Tensor
 
 from engine.training.corpus.envelopes import attack, fall, gate
 from engine.training.corpus.filters import lowpass, swept
-from engine.training.corpus.oscillators import cycles, modes, periodic, saw_harmonics, sine
+from engine.training.corpus.oscillators import cycles, modes, saw_harmonics, sine
 from engine.training.corpus.patch import Instrument, Patch, between
 from engine.training.corpus.room import centred, chorus
+from engine.training.corpus.synths import unison
 
 TAU = 6.2831853
 
@@ -33,10 +34,7 @@ def synth_pluck(patch: Patch) -> Tensor:
     """Two saws under a low-pass that snaps shut."""
     time = patch.time()
     ring = _ringing(patch, 0.05, 0.5)
-    wave = torch.zeros(patch.size, patch.frames, device=patch.device)
-    for cents in (-5.0, 5.0):
-        phase = cycles(patch.hertz * 2 ** (cents / 1200), patch.rate, patch.frames)
-        wave += periodic(saw_harmonics(patch.hertz), (phase + patch.uniform(0, 1)) % 1)
+    wave = unison(patch, saw_harmonics(patch.hertz), 5.0)
     top = between(500.0, 14000.0, patch.brightness)
     moving = 1.3 * patch.hertz + top * fall(time, 0.6 * ring)
     sound = swept(wave, patch.rate, moving.clamp(max=18000.0), 1.1, steps=10)
@@ -88,7 +86,7 @@ def fm_keys(patch: Patch) -> Tensor:
     strike = between(0.15, 2.2, patch.brightness)
     low = _two_operators(patch, 1.0, strike * fall(time, 0.5 * ring))
     high = _two_operators(patch, 14.0, between(0.05, 0.9, patch.brightness) * fall(time, 0.12))
-    return chorus(_keyed(patch, low + 0.6 * high, ring), patch, 0.001)
+    return chorus(_keyed(patch, low + 0.6 * high, ring), patch, 0.001, 0.25)
 
 
 def reed_piano(patch: Patch) -> Tensor:
@@ -104,11 +102,11 @@ def fm_bell(patch: Patch) -> Tensor:
     ring = _ringing(patch, 0.2, 1.5)
     index = between(0.4, 4.5, patch.brightness) * fall(time, 0.6 * ring)
     first = _two_operators(patch, 3.5, index)
-    second = _two_operators(patch, 1.4, 0.25 * index)
-    return centred((first + 0.4 * second) * fall(time, ring) * attack(time, 0.001))
+    second = _two_operators(patch, 7.07, 0.3 * index)
+    return centred((first + 0.3 * second) * fall(time, ring) * attack(time, 0.001))
 
 
-TUBE = ((0.5, 1.3, 0.35), (1.0, 1.0, 1.0), (1.2, 0.7, 0.4), (1.5, 0.6, 0.3), (2.0, 0.55, 0.6),
+TUBE = ((0.5, 1.3, 0.2), (1.0, 1.0, 1.0), (1.2, 0.7, 0.4), (1.5, 0.6, 0.3), (2.0, 0.55, 0.6),
         (2.74, 0.4, 0.4), (3.76, 0.3, 0.3), (5.4, 0.2, 0.25), (7.1, 0.13, 0.2))  # fmt: skip
 GLASS = ((1.0, 1.0, 1.0), (2.76, 0.45, 0.5), (5.4, 0.25, 0.35), (8.93, 0.14, 0.25))
 

@@ -39,6 +39,11 @@ def stack(patch: Patch, harmonics: Tensor, cents: tuple[float, ...]) -> Tensor:
     return total / sqrt(len(cents))
 
 
+def unison(patch: Patch, harmonics: Tensor, cents: float) -> Tensor:
+    """One wave on the note and a softer pair beside it: wide, yet the note never beats away."""
+    return stack(patch, harmonics, (0.0,)) + 0.4 * stack(patch, harmonics, (-cents, cents))
+
+
 def played(patch: Patch, sound: Tensor, rise: float = 0.003, sag: float = 0.35) -> Tensor:
     """A held note: quick rise, a slow sag while held, a short release."""
     time = patch.time()
@@ -77,8 +82,8 @@ def _swept_wave(patch: Patch, wave: Tensor, q: float, depth: float, share: float
 
 
 def saw_bass(patch: Patch) -> Tensor:
-    """Two saws and a square an octave up in level only, under a falling low-pass."""
-    wave = stack(patch, saw_harmonics(patch.hertz), (-4.0, 4.0))
+    """A few saws under a falling low-pass."""
+    wave = unison(patch, saw_harmonics(patch.hertz), 5.0)
     return centred(played(patch, _swept_wave(patch, wave, 1.2, 2.0, 0.35)))
 
 
@@ -130,7 +135,7 @@ def _vibrato(patch: Patch) -> Tensor:
 
 def saw_lead(patch: Patch) -> Tensor:
     """Two saws, a few cents apart."""
-    return centred(_lead(patch, stack(patch, saw_harmonics(patch.hertz), (-5.0, 5.0))))
+    return centred(_lead(patch, unison(patch, saw_harmonics(patch.hertz), 7.0)))
 
 
 def square_lead(patch: Patch) -> Tensor:
@@ -225,19 +230,12 @@ def glass_pad(patch: Patch) -> Tensor:
     return _swelled(patch, total)
 
 
-DRAWBARS = {
-    "drawbar": (0.5, 1, 2, 3, 4, 6, 8),
-    "house": (0.5, 1, 1.5, 3, 4),
-    "church": (1, 2, 3, 4),
-}
-
-
 def _organ(patch: Patch, pipes: tuple[float, ...], tilt: float) -> Tensor:
     """Sines at the drawbars' ratios of the note; brightness draws the upper ones."""
     total = torch.zeros(patch.size, patch.frames, device=patch.device)
     for ratio in pipes:
         level = between(0.25, 1.0, patch.brightness) ** max(0.0, ratio - 1) * ratio**-tilt
-        level = torch.where(ratio * patch.hertz < 16000, level, 0.0) * (0.6 if ratio < 1 else 1.0)
+        level = torch.where(ratio * patch.hertz < 16000, level, 0.0) * (0.25 if ratio < 1 else 1.0)
         total += level * sine(cycles(patch.hertz * ratio, patch.rate, patch.frames))
     return total
 
@@ -248,7 +246,7 @@ def drawbar_organ(patch: Patch) -> Tensor:
     wave = _organ(patch, (0.5, 1, 2, 3, 4, 6, 8), 0.1)
     click = lowpass(patch.noise() * fall(time, 0.002), patch.rate, cutoff(patch, 900.0, 8000.0))
     sound = played(patch, wave + 0.4 * patch.brightness * click, 0.002, 0.0)
-    return chorus(sound, patch, 0.0008)
+    return chorus(sound, patch, 0.0008, 0.3)
 
 
 def house_organ(patch: Patch) -> Tensor:
@@ -263,7 +261,7 @@ def church_organ(patch: Patch) -> Tensor:
     wave = _organ(patch, (1, 2, 3, 4, 5, 6, 8, 10, 12, 16), 0.5)
     chiff = lowpass(patch.noise(), patch.rate, 4 * patch.hertz) * fall(patch.time(), 0.04)
     sound = played(patch, wave + 0.15 * chiff, 0.04, 0.0)
-    return chorus(sound, patch, 0.0005)
+    return chorus(sound, patch, 0.0005, 0.3)
 
 
 SYNTHS: dict[str, Instrument] = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -104,18 +105,16 @@ def write_clip(path: Path, clip: Clip, subtype: str = "PCM_24") -> None:
     `subtype` is libsndfile's name of the sample format: "PCM_16", "PCM_24" or "FLOAT".
     Raises ClipError when the disk is full or the folder cannot be written.
     """
+    temporary = path.with_name(f"{secrets.token_hex(8)}.part")
     try:
-        handle, temporary = tempfile.mkstemp(suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise ClipError(f"{path} could not be written ({error.strerror}).") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             samples = clip.samples if subtype == "FLOAT" else np.clip(clip.samples, -1.0, 1.0)
             soundfile.write(file, samples, clip.rate, subtype, format="WAV")
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except (OSError, soundfile.LibsndfileError) as error:
-        Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise ClipError(f"{path} could not be written ({reason}).") from error

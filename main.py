@@ -1,0 +1,361 @@
+"""The command line: no argument opens the instrument; the commands need no window.
+
+Exit status: 0 done, 1 it could not be done (one line on standard error says why), 2 a wrong
+argument, 130 stopped with Ctrl+C. Whatever is heavy is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from engine.api import Recipe
+    from engine.clip import Clip
+    from engine.model_card import ModelCard
+    from engine.worker import Generated, Generator
+
+    Loader = Callable[[Path, str], Generator]
+
+DONE, COULD_NOT, WRONG_ARGUMENT, STOPPED = 0, 1, 2, 130
+WORKER_COMMAND = "engine-worker"
+"""By this first argument a frozen Pingpad becomes its own engine process; see engine.client."""
+
+_DEFAULT_SECONDS, _DEFAULT_STRENGTH, _MOST_SOUNDS = 1.0, 0.7, 10_000
+
+
+class CommandError(Exception):
+    """What cannot be done as asked; one line for standard error."""
+
+
+class UsageError(CommandError):
+    """A wrong argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One sound to make and the file it goes to."""
+
+    recipe: Recipe
+    path: Path
+
+
+def main(arguments: Sequence[str], load: Loader | None = None) -> int:
+    """Do what the arguments say and return the exit status; `load` replaces the generator."""
+    if arguments[:1] == [WORKER_COMMAND]:
+        from engine.__main__ import main as run_engine
+
+        return run_engine(list(arguments[1:]))
+    try:
+        return _do(_parser().parse_args(arguments), load)
+    except UsageError as error:
+        return _say(error, WRONG_ARGUMENT)
+    except CommandError as error:
+        return _say(error, COULD_NOT)
+    except KeyboardInterrupt:
+        return _say("stopped", STOPPED)
+
+
+def _do(given: argparse.Namespace, load: Loader | None) -> int:
+    match given.command:
+        case None:
+            return _open_window()
+        case "generate":
+            return _generate(given, load)
+        case "models":
+            return _list_models(given)
+        case "bench":
+            return _bench(given, load)
+        case _:
+            return _train(given)
+
+
+def _say(what: object, status: int) -> int:
+    line = " ".join(str(what).split())
+    print(f"pingpad: {line}", file=sys.stderr)
+    return status
+
+
+# --- arguments ---
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="main.py",
+        description="Pingpad: words, a hum or a beat become sounds on pads. "
+        "Without a command the instrument opens.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_generate(commands.add_parser("generate", help="make sounds and write them as WAV"))
+    models = commands.add_parser("models", help="list the models on this computer")
+    models.add_argument("--json", action="store_true", help="one JSON object a line")
+    _add_bench(commands.add_parser("bench", help="measure generation; prints one JSON object"))
+    train = commands.add_parser("train", help="train a model; a stopped run goes on")
+    train.add_argument("config", type=Path, help="a TOML file, as in presets/training")
+    train.add_argument("--run", type=Path, metavar="FOLDER", help="default: runs/NAME-OF-CONFIG")
+    return parser
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", help='what it should be: "punchy 909 kick"')
+    parser.add_argument("--seconds", type=float, help="default: 1, or as long as the recording")
+    parser.add_argument("--seed", type=int, help="the same seed makes the same sound again")
+    parser.add_argument("--steps", type=int, help="default: what the model's card says")
+    parser.add_argument("--out", type=Path, metavar="FILE.wav", help="default: named by the prompt")
+    parser.add_argument("--init", type=Path, metavar="FILE", help="a recording to start from")
+    parser.add_argument(
+        "--strength",
+        type=float,
+        help="with --init: 0.01 keeps the recording, 1 ignores it; default 0.7",
+    )
+    parser.add_argument("--count", type=int, default=1, help="make so many, FILE-1.wav and on")
+    parser.add_argument("--json", action="store_true", help="one JSON object a sound")
+    _add_model(parser)
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runs", type=int, default=10, help="measured runs, default 10")
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--prompt", default="punchy 909 kick")
+    parser.add_argument("--threads", type=int, help="default: one for each core")
+    _add_model(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="embedded", help="a name, or a model's folder")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+# --- commands ---
+
+
+def _open_window() -> int:
+    try:
+        from app.bootstrap import run
+    except (ImportError, OSError) as error:  # PortAudio or one of Qt's libraries is missing
+        raise CommandError(
+            f"the window cannot be opened ({error}): run ./setup.sh install once"
+        ) from error
+    return run(sys.argv)
+
+
+def _generate(given: argparse.Namespace, load: Loader | None) -> int:
+    from engine.clip import write_clip
+    from engine.model_card import read_card
+
+    with _sentences():
+        folder = _model_folder(given.model)
+        card = read_card(folder)
+        source = _source(given)
+        sounds = _sounds(given, card, source)
+        _warn_of_unknown_words(given.prompt, card)
+        generator = (load or _load_generator)(folder, given.device)
+        for sound in sounds:
+            made = generator.generate(sound.recipe, source, _show_progress)
+            write_clip(sound.path, made.clip)
+            print(_report(sound.path, made, generator, as_json=given.json), flush=True)
+    return DONE
+
+
+def _list_models(given: argparse.Namespace) -> int:
+    from engine.api import EngineError
+    from engine.model_card import list_models, read_card
+
+    status = DONE
+    for folder in [folder for root in _model_roots() for folder in list_models(root)]:
+        try:
+            card = read_card(folder)
+        except EngineError as error:
+            status = _say(error, COULD_NOT)
+            continue
+        if given.json:
+            print(json.dumps({"folder": str(folder)} | asdict(card)))
+        else:
+            limits = f"{card.sample_rate} Hz, up to {card.longest_s:g} s, {card.licence}"
+            print(f"{card.name}: {card.summary} ({limits})\n    {folder}")
+    return status
+
+
+def _bench(given: argparse.Namespace, load: Loader | None) -> int:
+    from engine.api import Recipe
+
+    _check_count("--runs", given.runs)
+    if given.threads is not None:
+        _check_count("--threads", given.threads)
+        # Read by OpenMP when torch is loaded, which is below.
+        os.environ["OMP_NUM_THREADS"] = str(given.threads)
+    with _sentences():
+        recipe = Recipe(given.prompt, given.seconds, given.steps)
+        folder = _model_folder(given.model)
+        from engine.bench import measure
+
+        report = measure(
+            lambda: (load or _load_generator)(folder, given.device), recipe, given.runs
+        )
+    print(json.dumps(asdict(report)))
+    return DONE
+
+
+def _train(given: argparse.Namespace) -> int:
+    if not given.config.is_file():
+        raise CommandError(f"there is no config {given.config}")
+    from engine.toml_config import ConfigError
+    from engine.training.run_folder import RunError
+    from engine.training.train import train
+
+    try:
+        train(given.config, given.run or Path("runs") / given.config.stem)
+    except (ConfigError, RunError) as error:
+        raise CommandError(error) from error
+    return DONE
+
+
+# --- parts of the commands ---
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn the engine's errors into the command line's."""
+    from engine.api import EngineError, RecipeError
+    from engine.clip import ClipError
+
+    try:
+        yield
+    except RecipeError as error:
+        raise UsageError(error) from error
+    except (EngineError, ClipError) as error:
+        raise CommandError(error) from error
+
+
+def _load_generator(folder: Path, device: str) -> Generator:
+    from engine.generator import load_generator
+
+    return load_generator(folder, device)
+
+
+def _model_roots() -> list[Path]:
+    from app.settings import find_folders
+    from engine.model_card import EMBEDDED_FOLDER
+
+    return [EMBEDDED_FOLDER.parent, find_folders().data / "models"]
+
+
+def _model_folder(name: str) -> Path:
+    for root in _model_roots():
+        if Path(name).name == name and (root / name).is_dir():
+            return root / name
+    if Path(name).is_dir():
+        return Path(name)
+    raise CommandError(f'there is no model "{name}": "main.py models" lists those there are')
+
+
+def _source(given: argparse.Namespace) -> Clip | None:
+    from engine.api import LONGEST_S
+    from engine.clip import read_clip
+
+    if given.init is not None:
+        return read_clip(given.init, LONGEST_S)
+    if given.strength is not None:
+        raise UsageError("--strength needs a recording: add --init FILE")
+    return None
+
+
+def _sounds(given: argparse.Namespace, card: ModelCard, source: Clip | None) -> list[Sound]:
+    """Check everything that can be wrong before the model is loaded."""
+    from engine.api import MOST_SEED, Recipe
+
+    _check_count("--count", given.count)
+    seconds, strength = given.seconds, None
+    if source is not None:
+        seconds = source.seconds if seconds is None else seconds
+        strength = _DEFAULT_STRENGTH if given.strength is None else given.strength
+    seconds = _DEFAULT_SECONDS if seconds is None else seconds
+    steps = card.default_steps if given.steps is None else given.steps
+    init = None if given.init is None else str(given.init)
+    seeds: list[int | None] = [None] * given.count
+    if given.seed is not None:
+        seeds = [(given.seed + index) % (MOST_SEED + 1) for index in range(given.count)]
+        seeds[0] = given.seed  # out of range: refused by the recipe, not wrapped around
+    paths = _paths(given.out or _free_path(given.prompt), given.count)
+    return [
+        Sound(Recipe(given.prompt, seconds, steps, seed, strength, init, given.model), path)
+        for seed, path in zip(seeds, paths, strict=True)
+    ]
+
+
+def _check_count(name: str, value: int) -> None:
+    if not 1 <= value <= _MOST_SOUNDS:
+        raise UsageError(f"{name} must be 1..{_MOST_SOUNDS}, got {value}")
+
+
+def _paths(out: Path, count: int) -> list[Path]:
+    if out.suffix.lower() != ".wav":
+        raise UsageError(f"--out must end in .wav, got {out.name}")
+    if not out.parent.is_dir():
+        raise CommandError(f"there is no folder {out.parent} for {out.name}: make it first")
+    if out.is_dir():
+        raise CommandError(f"{out} is a folder: name a file")
+    if count == 1:
+        return [out]
+    return [out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, count + 1)]
+
+
+def _free_path(prompt: str) -> Path:
+    """Name a file by its prompt, never one that is there already."""
+    from engine.words import split_words
+
+    stem = "-".join(word.text for word in split_words(prompt))[:60].strip("-") or "sound"
+    path, number = Path(f"{stem}.wav"), 2
+    while path.exists():
+        path, number = Path(f"{stem}-{number}.wav"), number + 1
+    return path
+
+
+def _warn_of_unknown_words(prompt: str, card: ModelCard) -> None:
+    from engine.words import unknown_words
+
+    if not card.vocabulary:
+        return
+    spans = unknown_words(prompt, frozenset(card.vocabulary))
+    if spans:
+        words = ", ".join(prompt[start:end] for start, end in spans)
+        _say(f"{card.name} was never taught: {words}", DONE)
+
+
+def _show_progress(step: int, steps: int) -> bool:
+    if sys.stderr.isatty():
+        print(f"\rstep {step} of {steps}", end="\n" if step == steps else "", file=sys.stderr)
+    return True
+
+
+def _report(path: Path, made: Generated, generator: Generator, *, as_json: bool) -> str:
+    if not as_json:
+        return (
+            f"{path}: {made.clip.seconds:.2f} s, seed {made.recipe.seed}, "
+            f"made in {made.timing.whole_ms:.0f} ms on {generator.device}"
+        )
+    report = {
+        "path": str(path),
+        "recipe": asdict(made.recipe),
+        "timing": asdict(made.timing),
+        "device": generator.device,
+        "precision": generator.precision,
+    }
+    return json.dumps(report)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,288 @@
+"""Keeps an output and an input open: finds them, notices when they go, opens them again.
+
+Not a thread itself: `app.audio.stream.AudioDevices` calls `look` a few times a second, always from
+the same thread, because a sound system may insist on that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from app.audio.mixer import Mixer
+from app.audio.recorder import Recorder
+from app.audio.sound_system import (
+    Device,
+    SoundError,
+    SoundStream,
+    SoundSystem,
+    SoundSystemMissing,
+    StreamPlan,
+    inputs_to_try,
+    outputs_to_try,
+)
+
+RETRY_S = 2.0
+STALLED_S = 1.0
+"""A device whose callbacks stand still this long is taken to be gone."""
+LONGEST_LATENCY_S = 2.0
+"""Some sound systems report nonsense; above this two blocks are assumed."""
+
+OPENING = "Opening the sound output…"
+AGAIN = "Pingpad looks again every two seconds."
+NO_OUTPUT = f"No sound output found. Plug one in or start JACK; {AGAIN}"
+NO_INPUT = "No microphone found: pads play, Record does not. Plug one in and press Record again."
+NO_SYSTEM = (
+    "Sound needs PortAudio, which is not installed. On Debian and Ubuntu: sudo apt install "
+    "libportaudio2. Then start Pingpad again."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioState:
+    """What sounds now. Names are None where there is no device; `message` says what to do, or "".
+
+    `latency_ms` is from a hit's own frame to the loudspeaker as the sound system reckons it, with
+    the limiter's look-ahead. `outputs` and `inputs` are the names to choose from.
+    """
+
+    output_name: str | None = None
+    input_name: str | None = None
+    rate: int = 48_000
+    block_frames: int = 0
+    latency_ms: float = 0.0
+    message: str = OPENING
+    outputs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the player chose: device names, None for the best there is; block 0 for the device's."""
+
+    output: str | None = None
+    input: str | None = None
+    block_frames: int = 0
+
+
+class _Line:
+    """An open stream, its device and when its callbacks last moved."""
+
+    def __init__(self, stream: SoundStream, device: Device, count: Callable[[], int]) -> None:
+        self.stream = stream
+        self.device = device
+        self._count = count
+        self._seen = count()
+        self._moved_s: float | None = None
+
+    def alive(self, now_s: float) -> bool:
+        """Whether callbacks came lately."""
+        seen = self._count()
+        if seen != self._seen or self._moved_s is None:
+            self._seen = seen
+            self._moved_s = now_s
+        return self.stream.active and now_s - self._moved_s <= STALLED_S
+
+
+class DeviceKeeper:
+    """Opens and watches the devices of one mixer and one recorder."""
+
+    def __init__(self, mixer: Mixer, recorder: Recorder, system: SoundSystem) -> None:
+        self._mixer = mixer
+        self._recorder = recorder
+        self._system = system
+        self._wish = Wish()
+        self._output: _Line | None = None
+        self._input: _Line | None = None
+        self._output_message = ""
+        self._input_message = ""
+        self._names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self._next_try_s = 0.0
+        self._missing = False
+        self._silent_since_s: float | None = None
+
+    def choose(self, wish: Wish, now_s: float) -> None:
+        """Close what is open and open what is wished, now."""
+        self._close_lines()
+        self._wish = wish
+        self._next_try_s = now_s
+        self.look(now_s)
+
+    def look(self, now_s: float) -> None:
+        """Notice what went, open what came, and keep time while nothing plays."""
+        self._drop_dead_lines(now_s)
+        if self._output is None and now_s >= self._next_try_s and not self._busy_recording():
+            self._next_try_s = now_s + RETRY_S
+            self._open_all()
+        self._rest(now_s)
+
+    def state(self) -> AudioState:
+        """Return what is open now."""
+        output, source = self._output, self._input
+        state = AudioState(
+            output_name=output.device.name if output else None,
+            input_name=source.device.name if source else None,
+            rate=self._mixer.rate,
+            message=self._output_message or self._input_message,
+            outputs=self._names[0],
+            inputs=self._names[1],
+        )
+        if output is None:
+            return state
+        block = self._mixer.block_frames
+        return replace(state, block_frames=block, latency_ms=self._latency_ms(output, block))
+
+    def close(self) -> None:
+        """Close the streams and let the sound system go."""
+        self._close_lines()
+        self._system.shut()
+
+    # --- opening ---
+
+    def _open_all(self) -> None:
+        self._close_lines()
+        if self._missing:
+            return
+        try:
+            devices = self._system.scan()
+        except SoundSystemMissing:
+            self._missing = True
+            self._output_message = NO_SYSTEM
+            return
+        except SoundError as error:
+            self._output_message = f"The sound system does not answer ({error}). {AGAIN}"
+            return
+        self._names = (
+            tuple(device.name for device in devices if device.outputs),
+            tuple(device.name for device in devices if device.inputs),
+        )
+        self._open_output(outputs_to_try(devices, self._wish.output))
+        if self._output is not None:
+            self._open_input(inputs_to_try(devices, self._wish.input, self._output.device))
+
+    def _open_output(self, devices: list[Device]) -> None:
+        failures = []
+        for device in devices:
+            try:
+                self._output = self._output_line(device)
+            except SoundError as error:
+                failures.append(f"{device.name} could not be opened ({error})")
+                continue
+            self._output_message = self._about_wish(device)
+            return
+        self._output_message = (
+            f"{failures[0]}. Close other programs that use it; {AGAIN}" if failures else NO_OUTPUT
+        )
+
+    def _about_wish(self, device: Device) -> str:
+        wanted = self._wish.output
+        if wanted is None or wanted == device.name:
+            return ""
+        return f"{wanted} is not there: playing through {device.name}. Choose it again to use it."
+
+    def _output_line(self, device: Device) -> _Line:
+        """Open at the mixer's rate if the device can, else change the mixer's to the device's."""
+        try:
+            return self._started_output(device, self._mixer.rate)
+        except SoundError:
+            if device.rate == self._mixer.rate:
+                raise
+        return self._started_output(device, device.rate)
+
+    def _started_output(self, device: Device, rate: int) -> _Line:
+        mixer = self._mixer
+        plan = StreamPlan(
+            device, rate, 2, self._wish.block_frames, mixer.callback_address, mixer.memory_address
+        )
+        stream = self._system.open_output(plan)
+        try:
+            if rate != mixer.rate:
+                # What plays was made for the old rate.
+                mixer.stop_all()
+                mixer.render(mixer.rate // 10)
+                mixer.set_rate(rate)
+            line = _Line(stream, device, lambda: mixer.counts().callbacks)
+            stream.start()
+        except SoundError:
+            stream.close()
+            raise
+        return line
+
+    def _open_input(self, devices: list[Device]) -> None:
+        self._input_message = NO_INPUT
+        for device in devices:
+            for rate in dict.fromkeys((self._mixer.rate, device.rate)):
+                try:
+                    self._input = self._started_input(device, rate)
+                except SoundError as error:
+                    self._input_message = (
+                        f"The microphone {device.name} could not be opened ({error}): pads play, "
+                        "Record does not. Close other programs that use it and press Record again."
+                    )
+                    continue
+                self._input_message = ""
+                return
+
+    def _started_input(self, device: Device, rate: int) -> _Line:
+        recorder = self._recorder
+        channels = min(device.inputs, 2)
+        recorder.set_format(rate, channels)
+        plan = StreamPlan(
+            device,
+            rate,
+            channels,
+            self._wish.block_frames,
+            recorder.callback_address,
+            recorder.memory_address,
+        )
+        stream = self._system.open_input(plan)
+        try:
+            line = _Line(stream, device, lambda: recorder.callbacks)
+            stream.start()
+        except SoundError:
+            stream.close()
+            raise
+        return line
+
+    # --- watching ---
+
+    def _busy_recording(self) -> bool:
+        """A scan would cut a take that still comes in: it waits for the take's end."""
+        return self._input is not None and self._recorder.recording
+
+    def _drop_dead_lines(self, now_s: float) -> None:
+        if self._output is not None and not self._output.alive(now_s):
+            name = self._output.device.name
+            self._output_message = f"The sound output {name} is gone. Plug it in again; {AGAIN}"
+            self._output.stream.close()
+            self._output = None
+            self._next_try_s = now_s
+        if self._input is not None and not self._input.alive(now_s):
+            name = self._input.device.name
+            self._input_message = (
+                f"The microphone {name} is gone. Plug it in again and press Record again."
+            )
+            self._input.stream.close()
+            self._input = None
+
+    def _rest(self, now_s: float) -> None:
+        """With no output the mixer plays to nobody, so that no hit waits for a device to come."""
+        if self._output is not None:
+            self._silent_since_s = None
+            return
+        since_s = self._silent_since_s if self._silent_since_s is not None else now_s
+        self._silent_since_s = now_s
+        self._mixer.render(max(round(min(now_s - since_s, 1.0) * self._mixer.rate), 1), 512)
+
+    def _close_lines(self) -> None:
+        for line in (self._input, self._output):
+            if line is not None:
+                line.stream.close()
+        self._input = None
+        self._output = None
+
+    def _latency_ms(self, output: _Line, block: int) -> float:
+        latency_s = output.stream.latency_s
+        if not 0.0 < latency_s <= LONGEST_LATENCY_S:
+            latency_s = 2.0 * block / self._mixer.rate
+        return 1000.0 * (latency_s + self._mixer.latency_frames / self._mixer.rate)

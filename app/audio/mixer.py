@@ -1,0 +1,384 @@
+"""Owns the memory the kernel reads: hands commands in, and keeps sounds alive while they play.
+
+Any thread of the app may call a Mixer; none of its methods waits for the audio callback.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import threading
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.audio import memory
+from app.audio.commands import PAD_MODES, Command, Hit, PadMode, Release, Stop, StopAll
+from app.audio.steady_clock import find_steady_clock
+
+LOOK_AHEAD_S = 0.0015
+"""How long the limiter looks ahead; part of the latency."""
+LIMITER_RELEASE_S = 0.08
+HIGH_PASS_HZ = 5.0
+GAIN_SMOOTHING_S = 0.01
+RETRIGGER_S = 0.003
+CHOKE_S = 0.003
+RELEASE_S = 0.005
+STEAL_S = 0.010
+RATES_HZ = range(8_000, 400_001)
+LOUDEST_DB, QUIETEST_DB = 24.0, -120.0
+
+_CALLBACK = ctypes.CFUNCTYPE(
+    ctypes.c_int,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.c_ulong,
+    ctypes.c_void_p,
+    ctypes.c_ulong,
+    ctypes.c_void_p,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Highest output since the last call (linear, 1 is full scale); whether the limiter worked."""
+
+    peak_left: float
+    peak_right: float
+    limiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the callback counted since the mixer was made.
+
+    `late` callbacks took longer than their own block lasts; `longest_ms` and `busy_s` are the time
+    spent inside them (0 where the system has no clock the callback may read).
+    """
+
+    callbacks: int
+    underflows: int
+    late: int
+    dropped_commands: int
+    frame: int
+    longest_ms: float
+    busy_s: float
+
+
+class Mixer:
+    """Sixteen pads (at most 64), played by up to `voices` voices (at most 64)."""
+
+    def __init__(self, rate: int = 48_000, pads: int = 16, voices: int = 32) -> None:
+        """Set the memory aside; nothing is compiled or opened yet."""
+        if not 1 <= pads <= memory.PADS:
+            raise ValueError(f"pads must be 1..{memory.PADS}, got {pads}")
+        if not 1 <= voices <= memory.VOICES:
+            raise ValueError(f"voices must be 1..{memory.VOICES}, got {voices}")
+        self._lock = threading.Lock()
+        self._order = threading.Lock()
+        self._mix = np.zeros(1, memory.MIX)
+        self._mix.view(np.uint8).fill(0)  # touched now: no page fault in the first callback
+        self._control: Any = self._mix["control"][0]
+        self._status: Any = self._mix["status"][0]
+        self._pads = self._mix["pads"][0]
+        self._sounds = self._mix["sounds"][0]
+        self._users = self._mix["users"][0]
+        self._commands = self._mix["commands"][0]
+        self._positions = self._mix["positions"][0]
+        self._alive: dict[int, NDArray[np.float32]] = {}
+        self._retired: dict[int, int] = {}
+        self._dropped = 0
+        self._free = list(range(memory.SOUNDS - 1, -1, -1))
+        self._pads["sound"] = memory.NO_SOUND
+        self._pads["gain"] = 1.0
+        self._positions[:] = -1
+        clock = find_steady_clock()
+        self._control["clock"] = clock.address
+        self._control["ticks_per_s"] = clock.ticks_per_s
+        self._control["pads"] = pads
+        self._control["voices"] = voices
+        self._control["slots"] = 2 * voices
+        self._control["gain"] = 1.0
+        self._mix["tail"][0]["gain"] = 1.0
+        self.set_rate(rate)
+
+    @property
+    def rate(self) -> int:
+        """Frames a second."""
+        return int(self._control["rate"])
+
+    @property
+    def pads(self) -> int:
+        """How many pads there are."""
+        return int(self._control["pads"])
+
+    @property
+    def latency_frames(self) -> int:
+        """Frames from a hit's own frame to its sound in the output: the limiter's look-ahead."""
+        return int(self._control["window"]) - 1
+
+    def set_rate(self, rate: int) -> None:
+        """Work at another rate in Hz; only while no stream runs. Load every pad again after it."""
+        if rate not in RATES_HZ:
+            raise ValueError(f"the rate must be 8000..400000 Hz, got {rate}")
+        control = self._control
+        control["rate"] = rate
+        control["window"] = round(LOOK_AHEAD_S * rate) + 1
+        control["gain_smoothing"] = 1.0 - math.exp(-1.0 / (GAIN_SMOOTHING_S * rate))
+        control["limiter_release"] = 1.0 - math.exp(-1.0 / (LIMITER_RELEASE_S * rate))
+        control["high_pass"] = math.exp(-2.0 * math.pi * HIGH_PASS_HZ / rate)
+        for name, seconds in (
+            ("retrigger_frames", RETRIGGER_S),
+            ("choke_frames", CHOKE_S),
+            ("release_frames", RELEASE_S),
+            ("steal_frames", STEAL_S),
+        ):
+            control[name] = round(seconds * rate)
+        self._reset_tail()
+
+    def _reset_tail(self) -> None:
+        """Empty the filter and the limiter: what they hold belongs to another rate."""
+        tail = self._mix["tail"][0]
+        gain = float(tail["gain"])
+        self._mix["tail"].view(np.uint8).fill(0)
+        window = int(self._control["window"])
+        tail["gain"] = gain
+        tail["least"] = tail["held"] = 1.0
+        tail["needed"][:] = 1.0
+        tail["steps"][:window] = memory.UNIT
+        tail["steps_sum"] = window * memory.UNIT
+
+    # --- pads ---
+
+    def load(self, pad: int, samples: NDArray[np.float32] | None) -> None:
+        """Set what the pad's next hit plays: `(frames, 2)` at the mixer's rate; None empties it.
+
+        Voices that play the old sound go on with it; it is let go when the last of them ended.
+        The array must not be changed any more.
+        """
+        self._check_pad(pad)
+        if samples is not None:
+            samples = _playable(samples)
+        with self._lock:
+            self._let_go()
+            old = int(self._pads[pad]["sound"])
+            self._pads[pad]["sound"] = memory.NO_SOUND if samples is None else self._keep(samples)
+            if old != memory.NO_SOUND:
+                self._retire(old)
+
+    def _keep(self, samples: NDArray[np.float32]) -> int:
+        """Write a sound into a free place of the kernel's table and return the place."""
+        if not self._free:
+            raise RuntimeError(f"more than {memory.SOUNDS} sounds wait for the audio callback")
+        place = self._free.pop()
+        self._alive[place] = samples
+        self._sounds[place] = (samples.ctypes.data, len(samples))
+        self._order_writes()
+        return place
+
+    def _retire(self, place: int) -> None:
+        """Note after which block no voice can start with this sound any more."""
+        self._order_writes()
+        self._retired[place] = int(self._status["blocks_begun"])
+
+    def _let_go(self) -> None:
+        """Free replaced sounds: the block that could still start them is over, and no voice has it.
+
+        The number of users only falls once that block is over.
+        """
+        done = int(self._status["blocks_done"])
+        self._order_writes()
+        for place, begun in list(self._retired.items()):
+            if done >= begun and self._users[place] == 0:
+                del self._retired[place]
+                del self._alive[place]
+                self._free.append(place)
+
+    def configure(self, pad: int, *, mode: PadMode, gain_db: float, choke_group: int) -> None:
+        """Set how a pad answers. Gain -120..24 dB, heard at once; choke group 0 is none."""
+        self._check_pad(pad)
+        if mode not in PAD_MODES:
+            raise ValueError(f"mode must be one of {', '.join(PAD_MODES)}, got {mode!r}")
+        if choke_group < 0:
+            raise ValueError(f"choke_group must be 0 or more, got {choke_group}")
+        gain = _linear(gain_db)
+        with self._lock:
+            self._pads[pad]["mode"] = PAD_MODES.index(mode)
+            self._pads[pad]["gain"] = gain
+            self._pads[pad]["choke_group"] = choke_group
+
+    def set_master_gain(self, gain_db: float) -> None:
+        """Set the gain of everything, -120..24 dB; reached within some 40 ms without a step."""
+        gain = _linear(gain_db)
+        with self._lock:
+            self._control["gain"] = gain
+
+    # --- playing ---
+
+    def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
+        """Start a pad. Velocity 0..1 becomes a level of velocity², 0 plays nothing.
+
+        `at_frame` counts on the mixer's clock (`counts().frame`, `frame_at`); None, and a frame
+        that has passed, mean the first frame of the next block.
+        """
+        velocity = min(max(velocity, 0.0), 1.0)
+        if velocity > 0.0:
+            self.send(Hit(pad, velocity, at_frame))
+
+    def release(self, pad: int, at_frame: int | None = None) -> None:
+        """Let go of a pad: its gate voices fade out in 5 ms."""
+        self.send(Release(pad, at_frame))
+
+    def stop(self, pad: int, at_frame: int | None = None) -> None:
+        """Fade a pad out in 5 ms, whatever its mode: this is how a loop ends."""
+        self.send(Stop(pad, at_frame))
+
+    def stop_all(self) -> None:
+        """Fade everything out in 5 ms and forget hits that are still to come."""
+        self.send(StopAll())
+
+    def send(self, command: Command) -> None:
+        """Write a command into the ring; when it is full the command is dropped and counted."""
+        if not isinstance(command, StopAll):
+            self._check_pad(command.pad)
+        row = _row(command)
+        with self._lock:
+            written = int(self._control["commands_written"])
+            if written - int(self._status["commands_read"]) >= memory.COMMANDS:
+                self._dropped += 1
+                return
+            self._commands[written % memory.COMMANDS] = row
+            self._order_writes()
+            self._control["commands_written"] = written + 1
+
+    def frame_at(self, time_s: float) -> int | None:
+        """Return the frame on which to play what happened at `time_s` (time.perf_counter).
+
+        One block later than it happened, always: hits keep their distances, whatever part of a
+        block they fall into. None while no callback has been timed, or when it was long ago.
+        """
+        status = self._status
+        for _ in range(3):
+            done = int(status["blocks_done"])
+            frame, block = int(status["frame"]), int(status["block_frames"])
+            began = int(status["block_ticks"])
+            if done == int(status["blocks_begun"]) == int(status["blocks_done"]) and began:
+                since_s = time_s - began / int(self._control["ticks_per_s"])
+                wanted = frame + round(since_s * self.rate)
+                return wanted if frame - block <= wanted <= frame + 8 * block else None
+        return None
+
+    # --- what is heard ---
+
+    def meter(self) -> Meter:
+        """Return the peaks since the last call; for one reader."""
+        status = self._status
+        if int(status["meter_seen"]) != int(self._control["meter_asked"]):
+            return Meter(0.0, 0.0, False)
+        left, right = (float(peak) for peak in status["peak"])
+        meter = Meter(left, right, int(status["limited"]) > 0)
+        self._control["meter_asked"] += 1
+        return meter
+
+    def playing(self, pad: int) -> float | None:
+        """Return where the pad's newest voice is, in seconds of its sound; None when it is silent.
+
+        A voice that fades out (released, choked, hit again) no longer counts.
+        """
+        self._check_pad(pad)
+        position = int(self._positions[pad])
+        return None if position < 0 else position / self.rate
+
+    def counts(self) -> Counts:
+        """Return what the callback counted so far."""
+        status = self._status
+        per_s = int(self._control["ticks_per_s"])
+        return Counts(
+            callbacks=int(status["callbacks"]),
+            underflows=int(status["underflows"]),
+            late=int(status["late"]),
+            dropped_commands=self._dropped + int(status["commands_dropped"]),
+            frame=int(status["frame"]),
+            longest_ms=int(status["longest_ticks"]) * 1000.0 / per_s,
+            busy_s=int(status["busy_ticks"]) / per_s,
+        )
+
+    @property
+    def block_frames(self) -> int:
+        """Frames of the last block, 0 before the first."""
+        return int(self._status["block_frames"])
+
+    @property
+    def sounds_alive(self) -> int:
+        """Sounds kept in memory: those on pads and replaced ones that may still be playing."""
+        with self._lock:
+            self._let_go()
+            return len(self._alive)
+
+    # --- the callback ---
+
+    @property
+    def memory_address(self) -> int:
+        """What the output callback gets as its user data."""
+        return self._mix.ctypes.data
+
+    @property
+    def callback_address(self) -> int:
+        """The output callback as a C function; the first use loads (or compiles) the kernel."""
+        from app.audio import kernel
+
+        return cast("int", kernel.output_callback.address)
+
+    def render(self, frames: int, block: int = 128) -> NDArray[np.float32]:
+        """Play `frames` frames in blocks of `block` without a sound card, by the same callback.
+
+        Never while a stream runs: then the callback has another owner.
+        """
+        out = np.zeros((frames, 2), np.float32)
+        call = _CALLBACK(self.callback_address)
+        for start in range(0, frames, block):
+            count = min(block, frames - start)
+            call(None, out[start:].ctypes.data, count, None, 0, self.memory_address)
+        return out
+
+    # --- small things ---
+
+    def _check_pad(self, pad: int) -> None:
+        if not 0 <= pad < self.pads:
+            raise ValueError(f"pad must be 0..{self.pads - 1}, got {pad}")
+
+    def _order_writes(self) -> None:
+        """Keep the processor from moving memory accesses across this: a lock's work, borrowed."""
+        with self._order:
+            pass
+
+
+def _row(command: Command) -> tuple[int, int, int, float]:
+    """Return the command as the ring's record."""
+    if isinstance(command, StopAll):
+        return (memory.STOP_ALL, memory.NOW, 0, 0.0)
+    frame = memory.NOW if command.frame is None else max(command.frame, 0)
+    if isinstance(command, Hit):
+        return (memory.HIT, frame, command.pad, command.velocity)
+    kind = memory.RELEASE if isinstance(command, Release) else memory.STOP
+    return (kind, frame, command.pad, 0.0)
+
+
+def _playable(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the samples as the kernel reads them; refuse what would make it read nonsense."""
+    if samples.ndim != 2 or samples.shape[1] != 2 or samples.shape[0] == 0:
+        raise ValueError(f"samples must be (frames, 2) with frames > 0, got {samples.shape}")
+    if samples.dtype != np.float32:
+        raise ValueError(f"samples must be float32, got {samples.dtype}")
+    if not np.isfinite(samples).all():
+        raise ValueError("samples must be finite")
+    return np.ascontiguousarray(samples)
+
+
+def _linear(gain_db: float) -> float:
+    """Return a gain in dB as a factor; -120 dB is silence."""
+    if not QUIETEST_DB <= gain_db <= LOUDEST_DB:
+        raise ValueError(f"gain_db must be {QUIETEST_DB:g}..{LOUDEST_DB:g}, got {gain_db}")
+    return 0.0 if gain_db == QUIETEST_DB else 10.0 ** (gain_db / 20.0)

@@ -1,0 +1,51 @@
+"""A Clip made ready for the mixer: stereo, the stream's rate, contiguous, no clicks at its ends.
+
+Runs on whichever thread has the clip; a 12 s clip takes some tens of milliseconds to resample.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.clip import Clip
+
+FADE_S = 0.001
+CLICK = 0.01
+"""A step of -40 dB from or to silence is heard as a click."""
+
+
+def prepare(clip: Clip, rate: int) -> NDArray[np.float32]:
+    """Return `(frames, 2)` float32 at `rate` Hz.
+
+    An end that would click fades over 1 ms: the sound's first or last frame is a step from or
+    to silence. A sound cut to go round (its end runs on into its start) keeps both ends,
+    because a loop would stumble over fades.
+    """
+    samples = np.array(clip.stereo().at_rate(rate).samples, np.float32, order="C")
+    fade = min(round(FADE_S * rate), len(samples) // 2)
+    if fade == 0 or _goes_round(samples):
+        return samples
+    ramp = (np.arange(1, fade + 1, dtype=np.float32) / np.float32(fade + 1))[:, None]
+    # The start is faded only where it is a cut: a drum may well begin at its loudest.
+    if np.abs(samples[0]).max() > CLICK and not _is_attack(samples, rate):
+        samples[:fade] *= ramp
+    if np.abs(samples[-1]).max() > CLICK:
+        samples[-fade:] *= ramp[::-1]
+    return samples
+
+
+def _goes_round(samples: NDArray[np.float32]) -> bool:
+    """Whether the step from the last frame to the first is no bigger than steps nearby."""
+    near = np.concatenate([samples[-32:], samples[:32]])
+    edge = min(32, len(samples)) - 1
+    steps = np.abs(np.diff(near, axis=0)).max(axis=1)
+    others = np.delete(steps, edge)
+    loud = bool(np.abs(samples[[0, -1]]).max() > CLICK)
+    return loud and others.size > 0 and bool(steps[edge] <= 1.5 * others.max())
+
+
+def _is_attack(samples: NDArray[np.float32], rate: int) -> bool:
+    """Whether the loudest of the sound is in its first 5 ms: then its start is meant."""
+    head = np.abs(samples[: round(0.005 * rate)]).max()
+    return bool(head >= 0.9 * np.abs(samples).max())

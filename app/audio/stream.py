@@ -1,0 +1,245 @@
+"""Opens, names, watches and closes sound devices by PortAudio: the only module with sounddevice.
+
+A thread of its own owns PortAudio from first to last: it scans, opens and closes there, because
+some of its hosts (WASAPI) insist on one thread, and because scanning takes longer than a window
+may wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from app.audio.device_keeper import AudioState, DeviceKeeper, Wish
+from app.audio.mixer import Mixer
+from app.audio.recorder import Recorder
+from app.audio.sound_system import (
+    Device,
+    SoundError,
+    SoundStream,
+    SoundSystem,
+    SoundSystemMissing,
+    StreamPlan,
+)
+
+__all__ = ["AudioDevices", "AudioState", "PortAudio"]
+
+LOOK_EVERY_S = 0.1
+CLOSE_WITHIN_S = 3.0
+
+_Module: TypeAlias = Any
+"""sounddevice has no types; it is loaded late, on the sound thread."""
+
+_log = logging.getLogger(__name__)
+
+
+class AudioDevices:
+    """Keeps sound going by its own thread; `on_change` is called there with every new state."""
+
+    def __init__(
+        self,
+        mixer: Mixer,
+        recorder: Recorder,
+        on_change: Callable[[AudioState], None],
+        system: SoundSystem | None = None,
+    ) -> None:
+        """Open nothing yet. `system` is PortAudio unless a test brings its own."""
+        self._keeper = DeviceKeeper(mixer, recorder, system or PortAudio())
+        self._on_change = on_change
+        self._state = AudioState(rate=mixer.rate)
+        self._wishes: list[Wish] = []
+        self._wish = Wish()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def state(self) -> AudioState:
+        """What is open now."""
+        return self._state
+
+    def open(
+        self,
+        output: str | None = None,
+        input: str | None = None,
+        block_frames: int = 0,
+        *,
+        wait_s: float = 0.0,
+    ) -> AudioState:
+        """Open devices by name (None: the best there is), closing those that are open.
+
+        Returns at once; `on_change` tells what came of it. With `wait_s` it waits up to that long
+        and returns what came. The first time on a machine the kernel is compiled, some seconds.
+        """
+        with self._changed:
+            self._wish = Wish(output, input, block_frames)
+            self._wishes.append(self._wish)
+            if self._thread is None:
+                self._stopping = False
+                self._thread = threading.Thread(target=self._watch, name="sound", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._wishes, wait_s)
+        return self._state
+
+    def look_again(self, wait_s: float = 0.0) -> AudioState:
+        """Look for devices anew and open what was wished last; sound stops for a moment."""
+        wish = self._wish
+        return self.open(wish.output, wish.input, wish.block_frames, wait_s=wait_s)
+
+    def close(self) -> None:
+        """Close everything; bounded, even when a driver hangs."""
+        with self._changed:
+            thread, self._thread = self._thread, None
+            self._stopping = True
+            self._changed.notify_all()
+        if thread is not None:
+            thread.join(CLOSE_WITHIN_S)
+            if thread.is_alive():
+                _log.warning("the sound device did not close within %g s", CLOSE_WITHIN_S)
+
+    # --- the sound thread ---
+
+    def _watch(self) -> None:
+        try:
+            while self._wait():
+                self._look()
+        finally:
+            self._keeper.close()
+
+    def _wait(self) -> bool:
+        """Wait for a wish or for the next look; False when it is time to stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._wishes or self._stopping, LOOK_EVERY_S)
+            return not self._stopping
+
+    def _look(self) -> None:
+        with self._changed:
+            wishes = list(self._wishes)
+        if wishes:
+            self._keeper.choose(wishes[-1], time.monotonic())
+        else:
+            self._keeper.look(time.monotonic())
+        state = self._keeper.state()
+        if state != self._state:
+            self._state = state
+            self._on_change(state)
+        with self._changed:
+            del self._wishes[: len(wishes)]
+            self._changed.notify_all()
+
+
+class PortAudio:
+    """The sound system of the real world. One thread calls all of it."""
+
+    def __init__(self) -> None:
+        """Load nothing yet: PortAudio looks at every device when it is loaded."""
+        self._module: _Module = None
+
+    def scan(self) -> tuple[Device, ...]:
+        """Look for devices anew. PortAudio looks only when it is initialised: so it is, again."""
+        try:
+            self._initialise()
+            module = self._module
+            hosts = module.query_hostapis()
+            return tuple(_device(hosts, found) for found in module.query_devices())
+        except Exception as error:
+            raise _sound_error(error) from error
+
+    def _initialise(self) -> None:
+        if self._module is None:
+            import sounddevice
+
+            self._module = sounddevice
+            return
+        if self._module._initialized:
+            self._module._terminate()
+        self._module._initialize()
+
+    def open_output(self, plan: StreamPlan) -> SoundStream:
+        """Open an output; the kernel limits, so PortAudio neither clips nor dithers."""
+        return self._open("output", plan)
+
+    def open_input(self, plan: StreamPlan) -> SoundStream:
+        """Open an input."""
+        return self._open("input", plan)
+
+    def _open(self, kind: str, plan: StreamPlan) -> SoundStream:
+        module = self._module
+        try:
+            return _PortAudioStream(
+                module._StreamBase(
+                    kind=kind,
+                    samplerate=plan.rate,
+                    blocksize=plan.block_frames,
+                    device=plan.device.index,
+                    channels=plan.channels,
+                    dtype="float32",
+                    latency="low",
+                    clip_off=True,
+                    dither_off=True,
+                    callback=module._ffi.cast("PaStreamCallback*", plan.callback),
+                    userdata=module._ffi.cast("void*", plan.memory),
+                )
+            )
+        except (module.PortAudioError, ValueError) as error:
+            raise _sound_error(error) from error
+
+    def shut(self) -> None:
+        """Let go of every host."""
+        if self._module is not None and self._module._initialized:
+            self._module._terminate()
+
+
+class _PortAudioStream:
+    """A sounddevice stream behind the four things Pingpad needs of it."""
+
+    def __init__(self, stream: _Module) -> None:
+        self._stream = stream
+
+    def start(self) -> None:
+        try:
+            self._stream.start()
+        except Exception as error:
+            raise _sound_error(error) from error
+
+    def close(self) -> None:
+        # Aborted, not stopped: a device that was pulled out never plays its last block.
+        self._stream.abort(ignore_errors=True)
+        self._stream.close(ignore_errors=True)
+
+    @property
+    def active(self) -> bool:
+        try:
+            return bool(self._stream.active)
+        except Exception:  # PortAudio's own error class is known only once it is loaded
+            return False
+
+    @property
+    def latency_s(self) -> float:
+        return float(self._stream.latency)
+
+
+def _device(hosts: _Module, found: _Module) -> Device:
+    host = hosts[found["hostapi"]]
+    return Device(
+        index=int(found["index"]),
+        name=str(found["name"]),
+        host=str(host["name"]),
+        outputs=int(found["max_output_channels"]),
+        inputs=int(found["max_input_channels"]),
+        rate=round(found["default_samplerate"]),
+        is_default_output=host["default_output_device"] == found["index"],
+        is_default_input=host["default_input_device"] == found["index"],
+    )
+
+
+def _sound_error(error: Exception) -> SoundError:
+    """Return the error in Pingpad's words: PortAudio's own text, without its number."""
+    if isinstance(error, OSError | ImportError):
+        return SoundSystemMissing(str(error))
+    text = str(error.args[0]) if error.args else type(error).__name__
+    return SoundError(text.removesuffix("]").split(" [PaErrorCode")[0])

@@ -56,8 +56,6 @@ class Settings:
     """Name of the sound output; None = the system's."""
     input: str | None = None
     """Name of the sound input; None = the system's."""
-    kit_folder: str = ""
-    """The folder the last kit was saved to or opened from."""
     prompt: str = ""
     seconds: float = 1.0
     length_unit: Literal["seconds", "bars"] = "seconds"

@@ -37,6 +37,7 @@ class Remember:
         self._store = store
         self._file = file
         self._now = now
+        self._writer = writer
         self._writing = WriteNewest(writer, lambda sentence: log.warning("%s", sentence))
         self._written: KitRecord | None = None
 
@@ -62,8 +63,8 @@ class Remember:
         background.run(read, back, failed)
 
     def close(self) -> None:
-        """Write that this run ended by itself."""
-        self._write(closed=True)
+        """Write that this run ended by itself, after all that waits to be written."""
+        self._writer.write(self._work(closed=True), lambda sentence: None)
 
     def _restore(self, last: LastSession, loader: PadLoader) -> None:
         kit = self._session.kit
@@ -92,12 +93,15 @@ class Remember:
         if self._session.kit.record() != self._written:
             self._write()
 
-    def _write(self, *, closed: bool = False) -> None:
+    def _write(self) -> None:
+        self._writing.write(self._work(closed=False))
+
+    def _work(self, *, closed: bool) -> Callable[[], None]:
         kit = self._session.kit.record()
         self._written = kit
         record = SessionRecord(kit, self._store.folder, self._now(), closed)
         file, path_of = self._file, self._store.path_of
-        self._writing.write(lambda: write_session(file, record, path_of))
+        return lambda: write_session(file, record, path_of)
 
 
 def _put_below(pad: Pad, record: PadRecord) -> None:

@@ -52,12 +52,13 @@ def parse(data: bytes) -> Message | None:
     if not data or data[0] < 0x80:
         return None
     status = data[0]
-    if status >= REAL_TIME:
-        return _OTHER if len(data) == 1 else None
-    kind = status & 0xF0
-    count = _DATA_BYTES.get(kind)
-    if count is None or len(data) != count + 1 or max(data[1:]) > 127:
+    count = 0 if status >= REAL_TIME else _DATA_BYTES.get(status & 0xF0)
+    if count is None or len(data) != count + 1 or any(byte > 127 for byte in data[1:]):
         return None
+    return _OTHER if count == 0 else _whole(status & 0xF0, data)
+
+
+def _whole(kind: int, data: bytes) -> Message:
     if kind == NOTE_ON and data[2] > 0:
         return NoteOn(data[1], data[2])
     if kind in (NOTE_ON, NOTE_OFF):

@@ -1,4 +1,4 @@
-"""PadMap and KeyMap: which MIDI note and which computer key plays which pad. Any thread."""
+"""PadMap: which MIDI note plays which pad. Any thread."""
 
 from __future__ import annotations
 
@@ -31,44 +31,10 @@ class PadMap:
         return self.first_note + pad
 
 
-@dataclass(frozen=True, slots=True)
-class KeyMap:
-    """Four rows of four characters, from the bottom up."""
-
-    rows: tuple[str, ...] = ("zxcv", "asdf", "qwer", "1234")
-
-    def __post_init__(self) -> None:
-        """Refuse another number of keys, or a key that stands twice."""
-        keys = "".join(self.rows)
-        if len(keys) != PADS or len(set(keys)) != PADS:
-            raise ValueError(f"rows must hold {PADS} different keys, got {', '.join(self.rows)}")
-
-    def pad(self, key: str) -> int | None:
-        """Return the pad that a key's character plays ("z" and "Z" are one key), or None."""
-        pad = "".join(self.rows).find(key.lower()) if len(key) == 1 else -1
-        return None if pad < 0 else pad
-
-    def key(self, pad: int) -> str:
-        """Return the character that plays a pad 0..15, in lower case."""
-        return "".join(self.rows)[pad]
-
-
-@dataclass(frozen=True, slots=True)
-class Controls:
-    """Both maps."""
-
-    notes: PadMap
-    keys: KeyMap
-
-
-def read_controls(path: Path = PAD_MAP_FILE) -> Controls:
-    """Read both maps from a preset. Raises ValueError on anything but a whole map."""
+def read_pad_map(path: Path = PAD_MAP_FILE) -> PadMap:
+    """Read a map from a preset. Raises ValueError on anything but a whole map."""
     with path.open("rb") as file:
         data = tomllib.load(file)
-    try:
-        first, rows = data["notes"]["first"], data["keys"]["rows"]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path.name} lacks notes.first or keys.rows") from error
-    if not isinstance(first, int) or not isinstance(rows, list):
-        raise ValueError(f"{path.name}: notes.first must be a number and keys.rows a list")
-    return Controls(PadMap(first), KeyMap(tuple(str(row) for row in rows)))
+    if set(data) != {"first_note"} or not isinstance(data["first_note"], int):
+        raise ValueError(f"{path.name} must hold first_note, a number, and nothing else")
+    return PadMap(data["first_note"])

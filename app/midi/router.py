@@ -13,6 +13,10 @@ from app.midi.pad_map import PadMap
 class PadPlayer(Protocol):
     """What MIDI needs of the mixer; every call returns at once."""
 
+    def frame_at(self, time_s: float) -> int | None:
+        """Return the frame on which to play what happened at `time_s` (time.perf_counter)."""
+        ...
+
     def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
         """Play a pad now, velocity 0..1."""
         ...
@@ -64,13 +68,13 @@ class PadRouter:
                     self._other += 1
                     return
                 velocity = message.velocity / 127
-                self._mixer.hit(pad, velocity)
+                self._mixer.hit(pad, velocity, self._mixer.frame_at(time_s))
                 self._hits += 1
                 self._on_hit(pad, velocity)
             case NoteOff():
                 pad = self._pad_map.pad(message.note)
                 if pad is not None:
-                    self._mixer.release(pad)
+                    self._mixer.release(pad, self._mixer.frame_at(time_s))
             case Silence():
                 self._mixer.stop_all()
             case _:

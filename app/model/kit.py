@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from app.audio.commands import PadMode
+from app.audio.commands import PAD_MODES, PadMode
 from app.model.event import Event
 from app.model.takes import Take, Takes
 
 PADS = 16
-PAD_MODES: tuple[PadMode, ...] = ("one_shot", "gate", "loop")
 LEAST_GAIN_DB, MOST_GAIN_DB = -60.0, 12.0
 MOST_CHOKE_GROUP = 8
 

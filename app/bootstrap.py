@@ -1,0 +1,328 @@
+"""The one place that builds and connects everything; stops it in reverse order. Main thread."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from app.actions.actions import Actions
+from app.actions.background import BackgroundThread, Post
+from app.actions.choose_take import ChooseTake
+from app.actions.drag_out import DragOut
+from app.actions.generate import Engine, Generate
+from app.actions.hits import Hits
+from app.actions.keep_takes import KeepTakes
+from app.actions.kit_file import KitFile
+from app.actions.load_pads import PadLoader
+from app.actions.pad_settings import PadSettings
+from app.actions.record import Record
+from app.actions.remember import Remember
+from app.actions.transfer import Transfer
+from app.audio.mixer import Mixer
+from app.audio.recorder import Recorder
+from app.audio.stream import AudioDevices, AudioState
+from app.logs import Logs
+from app.midi.pad_map import read_pad_map
+from app.midi.ports import MidiPorts, MidiState
+from app.midi.router import PadRouter
+from app.model.clip_store import ClipStore, run_folder
+from app.model.file_writer import FileWriter, WriteNewest
+from app.model.session import Session
+from app.model.takes import Take
+from app.settings import Folders, Settings, find_folders, read_settings, write_settings
+from engine.api import Answer, EngineError
+from engine.client import EngineThread
+from engine.model_card import EMBEDDED_FOLDER, read_card
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QLockFile
+
+log = logging.getLogger(__name__)
+
+
+# --- the parts a test replaces ---
+
+
+class RunningEngine(Engine, Protocol):
+    """engine.client.EngineThread, or a fake."""
+
+    def start(self) -> None:
+        """Start; returns at once."""
+        ...
+
+    def stop(self) -> None:
+        """End, within a few seconds."""
+        ...
+
+
+class SoundDevices(Protocol):
+    """app.audio.stream.AudioDevices, or a fake."""
+
+    def open(self, output: str | None = None, input: str | None = None) -> AudioState:
+        """Open the named devices, or the system's; returns at once, news comes by on_change."""
+        ...
+
+    def close(self) -> None:
+        """Close them."""
+        ...
+
+
+class MidiInputs(Protocol):
+    """app.midi.ports.MidiPorts, or a fake."""
+
+    def start(self) -> None:
+        """Begin to listen."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+        ...
+
+
+OnAudio = Callable[[AudioState], None]
+OnMidi = Callable[[bytes, float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """How to make what touches the world outside."""
+
+    engine: Callable[[Callable[[Answer], None], Path], RunningEngine] = EngineThread
+    audio: Callable[[Mixer, Recorder, OnAudio], SoundDevices] = AudioDevices
+    midi: Callable[[OnMidi, Callable[[MidiState], None]], MidiInputs] = MidiPorts
+    model_folder: Path = EMBEDDED_FOLDER
+    now: Callable[[], float] = time.time
+
+
+class Instrument:
+    """Everything but the window, connected. Build, `start`, play, `stop`."""
+
+    def __init__(
+        self, folders: Folders, post: Post, parts: Parts | None = None, *, remember: bool = True
+    ) -> None:
+        """Build without starting a thread or opening a device.
+
+        `post` runs a callable on the main thread. Without `remember` the last session is neither
+        brought back nor replaced (another Pingpad is open).
+        """
+        self._parts = parts = parts or Parts()
+        self._folders = folders
+        self._remembers = remember
+        self._read = read_settings(folders.settings_file)
+        self._stopping = False
+        self.session = Session()
+        self.mixer = Mixer()
+        self.recorder = Recorder(self.mixer.rate)
+        self.writer = FileWriter(post)
+        self._settings_writing = WriteNewest(self.writer, partial(log.warning, "%s"))
+        self.background = BackgroundThread(post)
+        self.store = ClipStore(
+            run_folder(folders.takes, parts.now()), self.writer, self.session.say
+        )
+        self.engine = parts.engine(
+            lambda answer: post(lambda: self.actions.generate.on_answer(answer)),
+            parts.model_folder,
+        )
+        self.loader = PadLoader(self.session, self.mixer, self.background)
+        self.actions = self._build_actions()
+        self._remember = Remember(
+            self.session, self.store, self.writer, folders.data / "session.json", parts.now
+        )
+        router = PadRouter(self.mixer, read_pad_map(), self.actions.hits.note)
+        self.midi = parts.midi(
+            router.receive, lambda state: post(lambda: self.session.set_midi(state))
+        )
+        self.devices = parts.audio(
+            self.mixer, self.recorder, lambda state: post(lambda: self._on_audio(state))
+        )
+        self._connect()
+
+    def _build_actions(self) -> Actions:
+        session, loader, now = self.session, self.loader, self._parts.now
+        keep = KeepTakes(session, loader, self.store)
+        generate = Generate(session, self.engine, keep, now)
+        kit_file = KitFile(session, self.writer, self.background, loader, generate)
+        kit_file.adopt = self._adopt
+        return Actions(
+            hits=Hits(self.mixer),
+            generate=generate,
+            record=Record(session, self.recorder, keep, generate, now),
+            transfer=Transfer(session, self.background, keep, generate, now),
+            drag_out=DragOut(session, self.store),
+            kit_file=kit_file,
+            takes=ChooseTake(session, loader),
+            pad_settings=PadSettings(session, loader),
+        )
+
+    def _connect(self) -> None:
+        self._use_settings(self._read.settings)
+        for pad in self.session.kit.pads:
+            pad.takes.may_forget = self.store.is_kept
+            self.loader.configure(pad)
+        self.store.on_kept = self._on_kept
+
+    # --- start and stop ---
+
+    def start(self) -> None:
+        """Start the threads and open the devices; nothing here waits for any of them."""
+        self.writer.start()
+        self.background.start()
+        self.engine.start()
+        self.midi.start()
+        if self._read.notice:
+            self.session.say(self._read.notice, "warning")
+        self._read_model_card()
+        if self._remembers:
+            self._remember.bring_back(self.background, self.loader)
+        else:
+            self.session.say(
+                "Another Pingpad is open. This one keeps your takes too, but the next start "
+                "brings back the pads of the other."
+            )
+        self.devices.open(self._read.settings.output, self._read.settings.input)
+
+    def stop(self, window_geometry: str = "") -> None:
+        """Stop everything in reverse order; what was made is on disk when this returns."""
+        self._stopping = True
+        if self._remembers:
+            self._remember.close()
+            settings = self._settings(window_geometry)
+            file = self._folders.settings_file
+            self.writer.write(lambda: write_settings(file, settings), lambda sentence: None)
+        self.background.stop()
+        self.devices.close()
+        self.midi.stop()
+        self.engine.stop()
+        if not self.writer.stop():
+            self._rescue()
+
+    def _on_audio(self, state: AudioState) -> None:
+        self.session.set_audio(state)
+        self.loader.follow_rate()
+
+    def _read_model_card(self) -> None:
+        def read() -> frozenset[str]:
+            try:
+                return frozenset(read_card(self._parts.model_folder).vocabulary)
+            except EngineError as error:
+                log.warning("no model card: %s", error)
+                return frozenset()
+
+        self.background.run(
+            read,
+            lambda words: self.session.set_engine(self.session.engine, words),
+            partial(log.warning, "%s"),
+        )
+
+    # --- what is remembered ---
+
+    def _use_settings(self, settings: Settings) -> None:
+        session = self.session
+        session.prompt, session.seconds = settings.prompt, settings.seconds
+        session.length_unit, session.bars = settings.length_unit, settings.bars
+        session.bpm, session.strength = settings.bpm, settings.strength
+        session.steps, session.seed = settings.steps, settings.seed
+
+    @property
+    def window_geometry(self) -> str:
+        """The window's place the last time; "" when there was none."""
+        return self._read.settings.window_geometry
+
+    def _settings(self, window_geometry: str) -> Settings:
+        session = self.session
+        return replace(
+            self._read.settings,
+            window_geometry=window_geometry,
+            prompt=session.prompt,
+            seconds=session.seconds,
+            length_unit=session.length_unit,
+            bars=session.bars,
+            bpm=session.bpm,
+            strength=session.strength,
+            steps=session.steps,
+            seed=session.seed,
+        )
+
+    def _on_kept(self) -> None:
+        """Each take on disk is a good moment to remember the panel too: a crash may come."""
+        if self._remembers and not self._stopping:
+            settings, file = self._settings(self.window_geometry), self._folders.settings_file
+            self._settings_writing.write(lambda: write_settings(file, settings))
+
+    def _adopt(self, takes: tuple[Take, ...]) -> None:
+        for take in takes:
+            self.store.keep(take, None)
+
+    def _rescue(self) -> None:
+        """Put takes the disk refused into the folder for temporary files, as a last resort."""
+        unsaved = [take for take in self.store.unsaved if not self.store.is_kept(take)]
+        if not unsaved:
+            return
+        folder = Path(tempfile.mkdtemp(prefix="pingpad-rescued-"))
+        writer = FileWriter(lambda fn: None)
+        rescue = ClipStore(folder, writer, lambda text, kind: None)
+        writer.start()
+        for take in unsaved:
+            rescue.keep(take, None)
+        saved = writer.stop()
+        text = "were written to" if saved else "could not all be written, not even to"
+        log.error("%d takes %s %s", len(unsaved), text, folder)
+        sys.stderr.write(f"Pingpad: {len(unsaved)} takes {text} {folder}\n")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Open the instrument; return when its window is closed. `argv` goes to Qt."""
+    # Qt is imported here so that building an Instrument needs no screen.
+    from PySide6.QtCore import QByteArray, QLockFile
+    from PySide6.QtWidgets import QApplication
+
+    from app.ui.main_thread import MainThread
+    from app.ui.main_window import MainWindow, Monitors
+
+    folders = find_folders()
+    logs = Logs(folders.logs)
+    application = QApplication([*argv])
+    application.setApplicationName("Pingpad")
+    main_thread = MainThread()
+    lock = QLockFile(str(folders.data / "pingpad.lock"))
+    instrument = Instrument(folders, main_thread.post, remember=_is_alone(lock, folders.data))
+    window = MainWindow(
+        instrument.session,
+        instrument.actions,
+        Monitors(instrument.mixer, instrument.recorder),
+        main_thread,
+    )
+    if instrument.window_geometry:
+        window.restoreGeometry(QByteArray.fromHex(instrument.window_geometry.encode()))
+    window.show()
+    instrument.start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: window.close())
+    gc.collect()
+    # What was built so far lives to the end: no collection need ever walk through it again.
+    gc.freeze()
+    try:
+        return application.exec()
+    finally:
+        instrument.stop(bytes(window.saveGeometry().toHex().data()).decode())
+        lock.unlock()
+        logs.stop()
+
+
+def _is_alone(lock: QLockFile, folder: Path) -> bool:
+    """Say whether no other Pingpad of this user runs; a folder without a lock counts as alone."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return True
+    lock.setStaleLockTime(0)
+    return lock.tryLock(0) or lock.error() != lock.LockError.LockFailedError

@@ -1,0 +1,35 @@
+"""Which processor, which precision, which seed. Engine process."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+
+import torch
+
+SEED_BITS = 31
+
+
+def choose_device(wanted: str = "auto") -> str:
+    """Return a torch device name: the wanted one, or CUDA, then the CPU."""
+    if wanted != "auto":
+        return wanted
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def has_fast_bfloat16(device: str) -> bool:
+    """Say whether bfloat16 products are fast there: GPUs, and CPUs with AVX-512 BF16 or AMX."""
+    if device != "cpu":
+        return True
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
+def autocast(device: torch.device | str) -> contextlib.AbstractContextManager[object]:
+    """Return the context in which linear layers run in bfloat16, where that is fast."""
+    kind = torch.device(device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=has_fast_bfloat16(kind))
+
+
+def draw_seed() -> int:
+    """Draw a seed that a player can read and type."""
+    return secrets.randbits(SEED_BITS)

@@ -1,0 +1,182 @@
+"""Recipe to Clip: the whole of generation on one page. Engine process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.api import GenerationCancelled, Recipe, Timing
+from engine.clip import Clip
+from engine.device import choose_device, draw_seed, has_fast_bfloat16
+from engine.model_card import ModelCard
+from engine.model_folder import SoundModel, load_model
+from engine.models.conditioning import Tokens
+from engine.models.spectral_features import RATE_HZ
+from engine.sampling.guidance import guided, joined
+from engine.sampling.samplers import Velocity, euler, ping_pong, start_from
+from engine.sampling.schedule import euler_times, ping_pong_times
+
+FADE_S = 0.004
+LOUDEST = 0.99
+SOURCE_PEAK = 0.9
+"""Recordings are brought to the level that the autoencoder was trained at."""
+QUIETEST_SOURCE = 1e-4
+
+OnStep = Callable[[int, int], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A finished clip, the recipe that makes it again and how long it took."""
+
+    recipe: Recipe
+    clip: Clip
+    timing: Timing
+
+
+class Generator:
+    """A loaded model that makes clips, one at a time."""
+
+    def __init__(self, model: SoundModel, card: ModelCard, device: str) -> None:
+        self.card = card
+        self.device = device
+        fast = has_fast_bfloat16(device)
+        self.precision = "bfloat16" if fast else "float32"
+        self._dtype = torch.bfloat16 if fast else torch.float32
+        self._model = model.to(device)
+        self._model.transformer.to(self._dtype)
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        recipe: Recipe,
+        source: Clip | None = None,
+        on_step: OnStep = lambda step, steps: True,
+    ) -> Generated:
+        """Make a recipe's clip; `on_step(step, steps)` may return False to cancel.
+
+        Raises GenerationCancelled then.
+        """
+        recipe = replace(recipe, seed=draw_seed() if recipe.seed is None else recipe.seed)
+        clock = _Clock()
+        random = torch.Generator().manual_seed(recipe.seed or 0)
+        velocity = self._velocity(recipe)
+        clock.mark("text")
+        x = self._first_sample(recipe, source, random)
+        clock.mark("encode")
+        latents = self._sample(recipe, velocity, x, source is not None, random, on_step)
+        clock.mark("steps")
+        clip = self._decoded(latents, recipe)
+        clock.mark("decode")
+        return Generated(recipe, clip, clock.timing())
+
+    def _velocity(self, recipe: Recipe) -> Velocity:
+        conditioner, scale = self._model.conditioner, self._model.config.sampling.guidance
+        tokens = _on(conditioner.tokenizer([recipe.prompt]), self.device)
+        seconds = torch.tensor([recipe.seconds], device=self.device)
+        conditioning = conditioner(tokens, seconds)
+        if scale != 1:
+            nothing = torch.zeros(1, dtype=torch.bool, device=self.device)
+            conditioning = joined(conditioning, conditioner(tokens, seconds, nothing))
+        conditioning = replace(
+            conditioning,
+            tokens=conditioning.tokens.to(self._dtype),
+            overall=conditioning.overall.to(self._dtype),
+        )
+
+        def network(x: Tensor, now: Tensor) -> Tensor:
+            velocity: Tensor = self._model.transformer(x.to(self._dtype), now, conditioning)
+            return velocity.float()
+
+        return network if scale == 1 else guided(network, scale)
+
+    def _first_sample(self, recipe: Recipe, source: Clip | None, random: torch.Generator) -> Tensor:
+        config = self._model.config
+        patch = config.transformer.patch_size
+        latents = self._model.codec.latents_for(_frames(recipe))
+        latents = -(-latents // patch) * patch
+        noise = torch.randn(1, config.codec.latent_dim, latents, generator=random).to(self.device)
+        if source is None or recipe.strength is None:
+            return noise
+        audio = _source_audio(source, latents * self._model.codec.samples_per_latent)
+        return start_from(noise, self._model.codec.encode(audio.to(self.device)), recipe.strength)
+
+    def _sample(
+        self,
+        recipe: Recipe,
+        velocity: Velocity,
+        x: Tensor,
+        has_source: bool,
+        random: torch.Generator,
+        on_step: OnStep,
+    ) -> Tensor:
+        start = recipe.strength if has_source and recipe.strength is not None else 1.0
+
+        def report(step: int) -> None:
+            if not on_step(step, recipe.steps):
+                raise GenerationCancelled
+
+        report(0)
+        sampling = self._model.config.sampling
+        if sampling.sampler == "euler":
+            return euler(velocity, x, euler_times(recipe.steps, start, sampling.shift), report)
+        return ping_pong(velocity, x, ping_pong_times(recipe.steps, start), random, report)
+
+    def _decoded(self, latents: Tensor, recipe: Recipe) -> Clip:
+        audio = self._model.codec.decode(latents, recipe.seed or 0)[0, :, : _frames(recipe)]
+        samples = np.ascontiguousarray(audio.numpy().T, np.float32)
+        fade = min(len(samples), round(FADE_S * RATE_HZ))
+        samples[len(samples) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
+        peak = float(np.abs(samples).max())
+        if peak > LOUDEST:
+            samples *= LOUDEST / peak
+        return Clip(samples, RATE_HZ)
+
+
+class _Clock:
+    """Measures the stages of one generation."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._ms: dict[str, float] = {}
+
+    def mark(self, stage: str) -> None:
+        now = time.perf_counter()
+        self._ms[stage] = (now - self._last) * 1e3
+        self._last = now
+
+    def timing(self) -> Timing:
+        ms = self._ms
+        whole = (self._last - self._start) * 1e3
+        return Timing(ms["text"], ms["encode"], ms["steps"], ms["decode"], whole)
+
+
+def _frames(recipe: Recipe) -> int:
+    return round(recipe.seconds * RATE_HZ)
+
+
+def _on(tokens: Tokens, device: str) -> Tokens:
+    return Tokens(tokens.ids.to(device), tokens.values.to(device), tokens.real.to(device))
+
+
+def _source_audio(source: Clip, frames: int) -> Tensor:
+    """A recording as (1, 2, frames) at the model's rate and level, cut or filled with silence."""
+    samples = source.stereo().at_rate(RATE_HZ).samples[:frames]
+    padded = np.zeros((frames, 2), np.float32)
+    padded[: len(samples)] = samples
+    peak = float(np.abs(padded).max())
+    if peak > QUIETEST_SOURCE:
+        padded *= SOURCE_PEAK / peak
+    return torch.from_numpy(padded.T.copy())[None]
+
+
+def load_generator(folder: Path, device: str = "auto") -> Generator:
+    """Load a model folder onto a device; raises EngineError with what to do."""
+    model, card = load_model(folder)
+    return Generator(model, card, choose_device(device))

@@ -1,0 +1,143 @@
+"""Prompt and length as the transformer's conditioning. Engine process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from engine.models.dit import Conditioning
+from engine.models.t5 import T5Config, T5Encoder
+from engine.words import split_words
+
+PAD, UNKNOWN, NOTE, NUMBER = range(4)
+FIRST_WORD = 4
+VALUE_PERIODS = (3.0, 4.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, 384.0, 1536.0)
+"""Periods of a number's features: 12 is an octave of note numbers, the long ones tell tempos."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionerConfig:
+    """Sizes of the embedded model's text encoder and of its length embedding."""
+
+    width: int = 256
+    layers: int = 3
+    heads: int = 4
+    ff_width: int = 768
+    most_words: int = 48
+    longest_s: float = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Prompts as numbers: ids (B, S), value (B, S) of notes and numbers, real (B, S)."""
+
+    ids: Tensor
+    values: Tensor
+    real: Tensor
+
+
+class PromptTokenizer:
+    """Words to ids by a closed vocabulary; notes and numbers become a mark and a value."""
+
+    def __init__(self, vocabulary: Sequence[str], most_words: int) -> None:
+        self._ids = {word: FIRST_WORD + i for i, word in enumerate(vocabulary)}
+        self._most_words = most_words
+
+    def __call__(self, prompts: Sequence[str]) -> Tokens:
+        """Tokenize; every row has at least one token, shorter rows are padded."""
+        rows = [self._row(prompt) for prompt in prompts]
+        length = max(len(row) for row in rows)
+        ids = torch.zeros(len(rows), length, dtype=torch.long)
+        values = torch.zeros(len(rows), length)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = torch.tensor([token for token, _ in row])
+            values[i, : len(row)] = torch.tensor([value for _, value in row])
+        return Tokens(ids, values, ids != PAD)
+
+    def _row(self, prompt: str) -> list[tuple[int, float]]:
+        row: list[tuple[int, float]] = []
+        for word in split_words(prompt)[: self._most_words]:
+            if word.kind == "note" and word.value is not None:
+                row.append((NOTE, word.value))
+            elif word.kind == "number" and word.value is not None and word.text not in self._ids:
+                row.append((NUMBER, min(word.value, 2000.0)))
+            else:
+                row.append((self._ids.get(word.text, UNKNOWN), 0.0))
+        return row or [(UNKNOWN, 0.0)]
+
+
+class NumberEmbedder(nn.Module):
+    """A number 0..largest as learnt Fourier features, as in Stable Audio's seconds embedding."""
+
+    def __init__(self, width: int, largest: float) -> None:
+        super().__init__()
+        self.largest = largest
+        self.weights = nn.Parameter(torch.randn(width // 4))
+        self.linear = nn.Linear(2 * (width // 4) + 1, width)
+
+    def forward(self, number: Tensor) -> Tensor:
+        """(B,) to (B, width)."""
+        x = (number.float().clamp(0, self.largest) / self.largest)[:, None]
+        angle = 2 * math.pi * x * self.weights.float()
+        features = torch.cat([x, angle.sin(), angle.cos()], dim=-1)
+        out: Tensor = self.linear(features.to(self.linear.weight.dtype))
+        return out
+
+
+class Conditioner(nn.Module):
+    """Prompts and seconds to what the transformer attends to; made to be trained with it."""
+
+    def __init__(self, config: ConditionerConfig, vocabulary: Sequence[str]) -> None:
+        super().__init__()
+        self.config = config
+        self.tokenizer = PromptTokenizer(vocabulary, config.most_words)
+        self.t5 = T5Encoder(
+            T5Config(
+                vocab_size=FIRST_WORD + len(vocabulary),
+                d_model=config.width,
+                d_kv=config.width // config.heads,
+                d_ff=config.ff_width,
+                num_layers=config.layers,
+                num_heads=config.heads,
+            )
+        )
+        self.value = nn.Linear(2 * len(VALUE_PERIODS), config.width)
+        self.seconds = NumberEmbedder(config.width, config.longest_s)
+        self.no_prompt = nn.Parameter(torch.zeros(1, 1, config.width))
+        self._initialise()
+
+    def _initialise(self) -> None:
+        width = self.config.width
+        nn.init.normal_(self.t5.shared.weight, std=1.0)
+        for name, weight in self.t5.encoder.named_parameters():
+            if name.endswith(("q.weight",)):
+                nn.init.normal_(weight, std=(width * width / self.config.heads) ** -0.5)
+            elif weight.dim() == 2 and "bias" not in name:
+                nn.init.normal_(weight, std=weight.shape[1] ** -0.5)
+
+    def forward(self, tokens: Tokens, seconds: Tensor, keep: Tensor | None = None) -> Conditioning:
+        """Encode; `keep` (B,) is False where the prompt is hidden (for guidance)."""
+        real = tokens.real
+        embedded = self.t5.shared(tokens.ids)
+        has_value = (tokens.ids == NOTE) | (tokens.ids == NUMBER)
+        embedded = embedded + self.value(_value_features(tokens.values)) * has_value[..., None]
+        encoded = self.t5(embedded, real) * real[..., None]
+        length = self.seconds(seconds)
+        if keep is not None:
+            hidden = ~keep[:, None]
+            encoded = torch.where(hidden[..., None], self.no_prompt.to(encoded.dtype), encoded)
+            first = torch.arange(real.shape[1], device=real.device)[None] == 0
+            real = torch.where(hidden, first, real)
+        context = torch.cat([encoded, length[:, None].to(encoded.dtype)], dim=1)
+        mask = torch.cat([real, torch.ones_like(real[:, :1])], dim=1)
+        return Conditioning(context, mask, length.to(encoded.dtype))
+
+
+def _value_features(values: Tensor) -> Tensor:
+    periods = torch.tensor(VALUE_PERIODS, device=values.device)
+    angle = 2 * math.pi * values[..., None] / periods
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)

@@ -1,0 +1,119 @@
+"""The diffusion transformer of the paper's family, sized by its config. Engine process.
+
+Layout and names of weights follow stable-audio-open-small: QK-norm, rotary positions on part of
+each head, timestep and global condition prepended as token 0, cross attention to the prompt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from engine.models.layers import Block, FourierFeatures, RotaryEmbedding
+
+TIMESTEP_FEATURES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class DiffusionTransformerConfig:
+    """Sizes of the transformer. `patch_size` neighbouring latents make one token."""
+
+    io_channels: int = 64
+    patch_size: int = 1
+    embed_dim: int = 1024
+    depth: int = 16
+    num_heads: int = 8
+    cond_token_dim: int = 768
+    global_cond_dim: int = 768
+    ff_multiple: int = 4
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that do not fit each other."""
+        if self.embed_dim % self.num_heads:
+            raise ValueError(
+                f"embed_dim {self.embed_dim} must be a multiple of num_heads {self.num_heads}"
+            )
+        if min(self.io_channels, self.patch_size, self.depth, self.ff_multiple) < 1:
+            raise ValueError("io_channels, patch_size, depth and ff_multiple must be at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Conditioning:
+    """What the network is told: tokens (B, S, C), which of them are real (B, S), global (B, G)."""
+
+    tokens: Tensor
+    mask: Tensor | None
+    overall: Tensor
+
+
+class Transformer(nn.Module):
+    """The stack of blocks between two projections."""
+
+    def __init__(self, config: DiffusionTransformerConfig) -> None:
+        super().__init__()
+        width, channels = config.embed_dim, config.io_channels * config.patch_size
+        self.project_in = nn.Linear(channels, width, bias=False)
+        self.project_out = nn.Linear(width, channels, bias=False)
+        self.rotary_pos_emb = RotaryEmbedding(max(width // config.num_heads // 2, 32))
+        self.layers = nn.ModuleList(
+            Block(width, config.num_heads, config.ff_multiple) for _ in range(config.depth)
+        )
+
+
+class DiffusionTransformer(nn.Module):
+    """Predict the velocity of latents (B, io_channels, L) at times (B,)."""
+
+    def __init__(self, config: DiffusionTransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, channels = config.embed_dim, config.io_channels * config.patch_size
+
+        def perceptron(inputs: int, bias: bool) -> nn.Sequential:
+            return nn.Sequential(
+                nn.Linear(inputs, width, bias), nn.SiLU(), nn.Linear(width, width, bias)
+            )
+
+        self.timestep_features = FourierFeatures(TIMESTEP_FEATURES)
+        self.to_timestep_embed = perceptron(TIMESTEP_FEATURES, bias=True)
+        self.to_cond_embed = perceptron(config.cond_token_dim, bias=False)
+        self.to_global_embed = perceptron(config.global_cond_dim, bias=False)
+        self.preprocess_conv = nn.Conv1d(channels, channels, 1, bias=False)
+        self.postprocess_conv = nn.Conv1d(channels, channels, 1, bias=False)
+        self.transformer = Transformer(config)
+        # The residual 1x1 convolutions start as the identity.
+        nn.init.zeros_(self.preprocess_conv.weight)
+        nn.init.zeros_(self.postprocess_conv.weight)
+
+    def forward(self, x: Tensor, time: Tensor, conditioning: Conditioning) -> Tensor:
+        """Return the velocity, shaped as x; L must be a multiple of patch_size."""
+        hidden = self.hidden(x, time, conditioning, self.config.depth)
+        y = self.transformer.project_out(hidden[:, 1:]).transpose(1, 2)
+        return self._unpatched(self.postprocess_conv(y) + y)
+
+    def hidden(self, x: Tensor, time: Tensor, conditioning: Conditioning, depth: int) -> Tensor:
+        """Return what the first `depth` blocks make: (B, 1 + L / patch_size, embed_dim)."""
+        transformer = self.transformer
+        context = self.to_cond_embed(conditioning.tokens)
+        features = self.timestep_features(time[:, None]).to(x.dtype)
+        overall = self.to_global_embed(conditioning.overall) + self.to_timestep_embed(features)
+        patched = self._patched(x)
+        tokens = (self.preprocess_conv(patched) + patched).transpose(1, 2)
+        hidden = torch.cat([overall[:, None], transformer.project_in(tokens)], dim=1)
+        table = transformer.rotary_pos_emb.table(hidden.shape[1])
+        for block in transformer.layers[:depth]:
+            hidden = block(hidden, context, conditioning.mask, table)
+        return hidden
+
+    def _patched(self, x: Tensor) -> Tensor:
+        """(B, C, L) to (B, patch_size * C, L / patch_size)."""
+        size = self.config.patch_size
+        if x.shape[-1] % size:
+            raise ValueError(f"{x.shape[-1]} latents do not split into patches of {size}")
+        return x.unflatten(-1, (-1, size)).permute(0, 3, 1, 2).flatten(1, 2)
+
+    def _unpatched(self, y: Tensor) -> Tensor:
+        """Undo `_patched`."""
+        size = self.config.patch_size
+        return y.unflatten(1, (size, -1)).permute(0, 2, 3, 1).flatten(2)

@@ -1,0 +1,160 @@
+"""Layers of the diffusion transformer. Names of weights are those of the published models."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class LayerNorm(nn.Module):
+    """Layer normalisation with a learnt scale; its offset is a buffer of zeros."""
+
+    beta: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(width))
+        self.register_buffer("beta", torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise over the last axis."""
+        return functional.layer_norm(x, x.shape[-1:], self.gamma, self.beta, 1e-5)
+
+
+class FourierFeatures(nn.Module):
+    """Random Fourier features of a number (B, 1): cosines first, then sines, (B, features)."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(features // 2, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, features)."""
+        angle = 2 * math.pi * x.float() @ self.weight.float().T
+        return torch.cat([angle.cos(), angle.sin()], dim=-1)
+
+
+class RotaryEmbedding(nn.Module):
+    """Rotary position embedding over part of each head (Su et al. 2021), halves not interleaved."""
+
+    inv_freq: Tensor
+
+    def __init__(self, dims: int) -> None:
+        super().__init__()
+        exponent = torch.arange(0, dims, 2).float() / dims
+        self.register_buffer("inv_freq", 1.0 / 10_000**exponent)
+
+    def table(self, length: int) -> tuple[Tensor, Tensor]:
+        """Return cosines and sines (length, dims) of the positions, float32."""
+        positions = torch.arange(length, device=self.inv_freq.device).float()
+        angle = torch.outer(positions, self.inv_freq.float())
+        angle = torch.cat([angle, angle], dim=-1)
+        return angle.cos(), angle.sin()
+
+
+def rotate(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn the first dims of queries or keys (B, heads, length, dim_head) by their positions."""
+    cosine, sine = table
+    dims = cosine.shape[-1]
+    turned, kept = x[..., :dims].float(), x[..., dims:]
+    first, second = turned.chunk(2, dim=-1)
+    swapped = torch.cat([-second, first], dim=-1)
+    return torch.cat([(turned * cosine + swapped * sine).to(x.dtype), kept], dim=-1)
+
+
+def _heads(x: Tensor, heads: int) -> Tensor:
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+class SelfAttention(nn.Module):
+    """Attention of a sequence to itself, queries and keys normalised per head."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_qkv = nn.Linear(width, 3 * width, bias=False)
+        self.to_out = nn.Linear(width, width, bias=False)
+        self.q_norm = nn.LayerNorm(width // heads, eps=1e-6)
+        self.k_norm = nn.LayerNorm(width // heads, eps=1e-6)
+
+    def forward(self, x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+        """Map (B, L, width) to (B, L, width)."""
+        q, k, v = (_heads(part, self.heads) for part in self.to_qkv(x).chunk(3, dim=-1))
+        q, k = rotate(self.q_norm(q), table), rotate(self.k_norm(k), table)
+        out = functional.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v)
+        result: Tensor = self.to_out(out.transpose(1, 2).flatten(2))
+        return result
+
+
+class CrossAttention(nn.Module):
+    """Attention of a sequence to the conditioning tokens, without positions."""
+
+    def __init__(self, width: int, heads: int, context_width: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.to_q = nn.Linear(width, width, bias=False)
+        self.to_kv = nn.Linear(context_width, 2 * width, bias=False)
+        self.to_out = nn.Linear(width, width, bias=False)
+        self.q_norm = nn.LayerNorm(width // heads, eps=1e-6)
+        self.k_norm = nn.LayerNorm(width // heads, eps=1e-6)
+
+    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
+        """Map (B, L, width) and context (B, S, context_width); mask (B, S) is True where real."""
+        q = self.q_norm(_heads(self.to_q(x), self.heads))
+        k, v = (_heads(part, self.heads) for part in self.to_kv(context).chunk(2, dim=-1))
+        k = self.k_norm(k)
+        attended = None if mask is None else mask[:, None, None, :]
+        out = functional.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, attended)
+        result: Tensor = self.to_out(out.transpose(1, 2).flatten(2))
+        return result
+
+
+class GatedLinear(nn.Module):
+    """A linear layer whose first half is the value and second half its SiLU gate."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.proj = nn.Linear(width, 2 * inner)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., width) to (..., inner)."""
+        value, gate = self.proj(x).chunk(2, dim=-1)
+        return value * functional.silu(gate)
+
+
+class FeedForward(nn.Module):
+    """Gated perceptron of a block."""
+
+    def __init__(self, width: int, multiple: int) -> None:
+        super().__init__()
+        inner = width * multiple
+        self.ff = nn.Sequential(GatedLinear(width, inner), nn.Identity(), nn.Linear(inner, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., width) to (..., width)."""
+        out: Tensor = self.ff(x)
+        return out
+
+
+class Block(nn.Module):
+    """Self attention, cross attention and feed-forward, each normalised first, each residual."""
+
+    def __init__(self, width: int, heads: int, multiple: int) -> None:
+        super().__init__()
+        self.pre_norm = LayerNorm(width)
+        self.self_attn = SelfAttention(width, heads)
+        self.cross_attend_norm = LayerNorm(width)
+        self.cross_attn = CrossAttention(width, heads, width)
+        self.ff_norm = LayerNorm(width)
+        self.ff = FeedForward(width, multiple)
+
+    def forward(
+        self, x: Tensor, context: Tensor, mask: Tensor | None, table: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """Map (B, L, width) with context (B, S, width)."""
+        x = x + self.self_attn(self.pre_norm(x), table)
+        x = x + self.cross_attn(self.cross_attend_norm(x), context, mask)
+        return x + self.ff(self.ff_norm(x))

@@ -1,0 +1,46 @@
+"""Samplers: from noise, or a noised recording, to latents. Engine process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from engine.flow import clean_estimate, noised
+
+Velocity = Callable[[Tensor, Tensor], Tensor]
+"""Network with its conditioning bound: latents (B, C, L) and times (B,) to velocity (B, C, L)."""
+OnStep = Callable[[int], None]
+"""Called after each step with the number of steps done; raises to stop the sampler."""
+
+
+def start_from(noise: Tensor, source: Tensor | None, start: float) -> Tensor:
+    """Return the first sample: noise, or a source's latents mixed with noise to time `start`."""
+    if source is None:
+        return noise
+    return noised(source, noise, torch.full((noise.shape[0],), start, device=noise.device))
+
+
+def ping_pong(
+    velocity: Velocity, x: Tensor, times: Tensor, generator: torch.Generator, on_step: OnStep
+) -> Tensor:
+    """Denoise to the end, add noise to the next time, and so on (paper, section 2.6)."""
+    for i in range(len(times) - 1):
+        now = times[i].to(x.device).expand(x.shape[0])
+        clean = clean_estimate(x, now, velocity(x, now))
+        if float(times[i + 1]) > 0:
+            noise = torch.randn(x.shape, generator=generator).to(x)
+            clean = noised(clean, noise, times[i + 1].to(x.device).expand(x.shape[0]))
+        x = clean
+        on_step(i + 1)
+    return x
+
+
+def euler(velocity: Velocity, x: Tensor, times: Tensor, on_step: OnStep) -> Tensor:
+    """Follow the flow's ordinary differential equation in straight pieces."""
+    for i in range(len(times) - 1):
+        now = times[i].to(x.device).expand(x.shape[0])
+        x = x + (times[i + 1] - times[i]).to(x.device) * velocity(x, now)
+        on_step(i + 1)
+    return x

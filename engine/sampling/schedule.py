@@ -1,0 +1,39 @@
+"""Times that a sampler visits, from the start time down to 0. Engine process."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+LAST_LOG_SNR = 2.0
+FIRST_LOG_SNR = -6.0
+
+
+def ping_pong_times(steps: int, start: float = 1.0) -> Tensor:
+    """Return (steps + 1,) float32 times: even in log signal-to-noise, `start` first, 0 last.
+
+    As the published few-step models are sampled ("Fast Text-to-Audio Generation with Adversarial
+    Post-Training", section 2.6, and the settings of stable-audio-open-small).
+    """
+    _check(steps, start)
+    first = math.log((1 - start) / start + 1e-6) if start < 1 else FIRST_LOG_SNR
+    # A start of nearly nothing would lie beyond the last ratio: the times must still fall.
+    times = torch.sigmoid(-torch.linspace(first, max(LAST_LOG_SNR, first), steps + 1))
+    times[0], times[-1] = start, 0.0
+    return times
+
+
+def euler_times(steps: int, start: float = 1.0, shift: float = 1.0) -> Tensor:
+    """Return (steps + 1,) even times from `start` to 0, moved towards noise by shift > 1."""
+    _check(steps, start)
+    even = torch.linspace(1, 0, steps + 1)
+    return start * shift * even / (1 + (shift - 1) * even)
+
+
+def _check(steps: int, start: float) -> None:
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    if not 0 < start <= 1:
+        raise ValueError(f"the start time must be above 0 and at most 1, got {start}")

@@ -1,0 +1,163 @@
+"""Training of the spectral codec: regression of phase-free frames through a noisy bottleneck."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.device import autocast, choose_device
+from engine.models import spectral_features
+from engine.models.spectral_codec import SpectralCodec
+from engine.models.spectral_features import BINS, LAYOUT, RATE_HZ, TONAL_BINS, WINDOW
+from engine.training.optimising import Optimising
+from engine.training.pool import Shelf, fill_pool
+from engine.training.run_folder import RunFolder
+from engine.training.settings import CodecRun
+
+STATISTICS_CLIPS = 512
+
+
+def frequency_weights(bins: int) -> Tensor:
+    """Weights (bins,) of mean 1 that fall with frequency about as the ear's resolution does."""
+    weights = 1 / (torch.arange(bins) * (RATE_HZ / WINDOW) + 400)
+    return weights / weights.mean()
+
+
+def reconstruction_losses(made: Tensor, real: Tensor) -> dict[str, Tensor]:
+    """Mean absolute errors of frames (B, L, LAYOUT.size), part by part.
+
+    Frequencies count where there is sound and it is no noise.
+    """
+    error = (made - real).abs()
+    magnitude = error[..., LAYOUT.magnitude].unflatten(-1, (2, BINS))
+    loudness = real[..., LAYOUT.magnitude].unflatten(-1, (2, BINS))
+    heard = torch.sigmoid((loudness - loudness.amax(-1, keepdim=True) + 1.6) * 6)
+    weights = frequency_weights(BINS).to(made)
+    deviation = error[..., LAYOUT.deviation].unflatten(-1, (2, TONAL_BINS))
+    tonal = (heard * (loudness > -0.6))[..., :TONAL_BINS] * weights[:TONAL_BINS]
+    return {
+        "magnitude": (magnitude * weights * (0.35 + heard)).mean(),
+        "deviation": (deviation * tonal).mean() / 3,
+        "noise": error[..., LAYOUT.noise].mean() * 0.3,
+        "envelope": error[..., LAYOUT.envelope].mean() * 0.5,
+        "stereo": (error[..., LAYOUT.balance].mean() + error[..., LAYOUT.coherence].mean()) * 0.15,
+    }
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Divergence from the unit normal in nats, summed over channels, mean over frames."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1).mean()
+
+
+def part_weights() -> Tensor:
+    """How much each feature counts in the first, linear code: (LAYOUT.size,)."""
+    weights = torch.ones(LAYOUT.size)
+    weights[LAYOUT.magnitude] = frequency_weights(BINS).repeat(2).sqrt()
+    weights[LAYOUT.deviation] = 0.3 * frequency_weights(TONAL_BINS).repeat(2).sqrt()
+    weights[LAYOUT.envelope] = 4.0
+    weights[LAYOUT.noise] = 0.5
+    return weights
+
+
+@torch.no_grad()
+def begin_with_principal_components(codec: SpectralCodec, frames: Tensor) -> None:
+    """Set the codec's statistics and its linear paths from frames (N, LAYOUT.size)."""
+    codec.mean.copy_(frames.mean(0))
+    # One deviation a part: silence in rare bins must not be blown up.
+    for part in (LAYOUT.magnitude, LAYOUT.deviation, LAYOUT.noise, LAYOUT.envelope):
+        codec.deviation[part] = frames[:, part].std()
+    codec.deviation[LAYOUT.balance] = 0.5
+    codec.deviation[LAYOUT.coherence] = 0.5
+    weights = part_weights()
+    weighted = (frames - codec.mean) / codec.deviation * weights
+    _, scale, axes = torch.svd_lowrank(weighted, codec.config.latent_dim, niter=4)
+    spread = (scale / len(frames) ** 0.5).mean()
+    codec.encoder_skip.weight.copy_(axes.T * weights / spread)
+    codec.decoder_skip.weight.copy_(axes * spread / weights[:, None])
+
+
+def _crops(shelves: list[Shelf], run: CodecRun, rng: np.random.Generator) -> Tensor:
+    """Random stretches (batch, crop_frames, LAYOUT.size) from one shelf."""
+    shares = np.array([len(shelf) for shelf in shelves]) / sum(len(shelf) for shelf in shelves)
+    shelf = shelves[rng.choice(len(shelves), p=shares)]
+    chosen = rng.integers(0, len(shelf), run.optimiser.batch)
+    length = min(run.crop_frames, shelf.values.shape[1])
+    # Half of the crops begin at the attack, which is where percussive sounds are.
+    latest = shelf.values.shape[1] - length
+    starts = np.where(rng.random(len(chosen)) < 0.5, 0, rng.integers(0, latest + 1, len(chosen)))
+    rows = [shelf.values[i, s : s + length] for i, s in zip(chosen, starts, strict=True)]
+    return torch.from_numpy(np.stack(rows).astype(np.float32))
+
+
+def train_codec(run: CodecRun, folder: RunFolder) -> None:
+    """Train until run.optimiser.steps, going on from the folder's checkpoint."""
+    device = choose_device()
+    torch.manual_seed(run.seed)
+    codec = SpectralCodec(run.codec)
+    shelves = fill_pool(
+        run.pool,
+        spectral_features.analyse,
+        folder.path / "pool",
+        folder.note,
+        device,
+    )
+    state = folder.load()
+    if state is None:
+        picks = np.linspace(0, len(shelves[0]) - 1, min(STATISTICS_CLIPS, len(shelves[0])))
+        frames = shelves[0].rows(picks.astype(np.int64)).flatten(0, 1)
+        begin_with_principal_components(codec, frames)
+    codec.to(device)
+    optimising = Optimising(codec, run.optimiser)
+    step = 0
+    if state is not None:
+        optimising.restore(state["optimising"])
+        step = state["step"]
+    while step < run.optimiser.steps:
+        rng = np.random.default_rng((run.seed, step))
+        torch.manual_seed(hash((run.seed, step)))
+        losses = _step(codec, _crops(shelves, run, rng).to(device), run.kl_weight)
+        norm = optimising.update(losses["loss"], step)
+        step += 1
+        if step % run.optimiser.log_every == 0:
+            values = {name: float(loss.detach()) for name, loss in losses.items()}
+            folder.log(step, {**values, "gradient": norm, "rate": optimising.rate(step)})
+            folder.show(step, run.optimiser.steps, values)
+        if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
+            folder.save({"optimising": optimising.state(), "step": step})
+    _finish(run, codec, optimising, shelves, folder)
+
+
+def _step(codec: SpectralCodec, frames: Tensor, kl_weight: float) -> dict[str, Tensor]:
+    with autocast(frames.device):
+        mean, log_variance = codec.posterior(frames)
+        code = mean.float() + torch.randn_like(mean.float()) * (0.5 * log_variance.float()).exp()
+        made = codec.frames_from_code(code).float()
+    losses = reconstruction_losses(made, frames)
+    divergence = kl_divergence(mean.float(), log_variance.float())
+    total = torch.stack(list(losses.values())).sum() + kl_weight * divergence
+    return {"loss": total, "kl": divergence, **losses}
+
+
+@torch.no_grad()
+def _finish(
+    run: CodecRun,
+    codec: SpectralCodec,
+    optimising: Optimising,
+    shelves: list[Shelf],
+    folder: RunFolder,
+) -> None:
+    """Measure the latents' statistics and leave the averaged weights in codec.pt."""
+    codec.load_state_dict(optimising.average)
+    device = codec.mean.device
+    means = []
+    for shelf in shelves:
+        picks = np.linspace(0, len(shelf) - 1, min(STATISTICS_CLIPS, len(shelf)))
+        for part in np.array_split(picks.astype(np.int64), max(1, len(picks) // 32)):
+            means.append(codec.posterior(shelf.rows(part).to(device))[0].flatten(0, 1).cpu())
+    every = torch.cat(means)
+    codec.latent_mean.copy_(every.mean(0))
+    # A channel that hardly varies carries little: it must not be blown up to the others' size.
+    spread = every.std(0)
+    codec.latent_deviation.copy_(spread.clamp_min(0.5 * float(spread.median())))
+    folder.save({"codec": codec.state_dict()}, "codec.pt")

@@ -1,0 +1,66 @@
+"""What every training loop shares: learning rate, moving average of weights, saved state."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.training.settings import Optimiser
+
+
+class Optimising:
+    """AdamW over a network with warm-up, cosine decay, clipping and an average of the weights."""
+
+    def __init__(self, network: nn.Module, settings: Optimiser) -> None:
+        self.network = network
+        self.settings = settings
+        self.adam = torch.optim.AdamW(
+            [p for p in network.parameters() if p.requires_grad],
+            lr=settings.learning_rate,
+            betas=(settings.betas[0], settings.betas[1]),
+            weight_decay=settings.weight_decay,
+        )
+        self.average = {k: v.detach().clone() for k, v in network.state_dict().items()}
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step."""
+        settings = self.settings
+        if step < settings.warmup:
+            return settings.learning_rate * (step + 1) / settings.warmup
+        done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+        return settings.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(1, done))))
+
+    def update(self, loss: Tensor, step: int) -> float:
+        """Take one step down the loss; return the gradient's norm before clipping."""
+        for group in self.adam.param_groups:
+            group["lr"] = self.rate(step)
+        self.adam.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
+        self.adam.step()
+        # Early on a long average would still hold the first random weights.
+        decay = min(self.settings.ema_decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for key, value in self.network.state_dict().items():
+                if value.is_floating_point():
+                    self.average[key].lerp_(value, 1 - decay)
+                else:
+                    self.average[key].copy_(value)
+        return float(norm)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a run needs to go on."""
+        return {
+            "network": self.network.state_dict(),
+            "adam": self.adam.state_dict(),
+            "average": self.average,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Undo `state`."""
+        self.network.load_state_dict(state["network"])
+        self.adam.load_state_dict(state["adam"])
+        self.average = state["average"]

@@ -1,0 +1,83 @@
+"""Configs of training runs, as written in presets/training. One TOML file is one run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.models.conditioning import ConditionerConfig
+from engine.models.dit import DiffusionTransformerConfig
+from engine.models.spectral_codec import SpectralCodecConfig
+from engine.toml_config import ConfigError, from_table, read_toml
+
+
+@dataclass(frozen=True, slots=True)
+class Optimiser:
+    """AdamW with a warm-up and a cosine down to a tenth of the rate."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    warmup: int = 200
+    betas: tuple[float, ...] = (0.9, 0.95)
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+    checkpoint_every: int = 500
+    log_every: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """How many rendered sounds a run keeps at hand, by length in seconds."""
+
+    seed: int = 1
+    seconds: tuple[float, ...] = (1.5,)
+    clips: tuple[int, ...] = (4000,)
+    render_batch: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse lists of different lengths."""
+        if len(self.seconds) != len(self.clips):
+            raise ValueError("seconds and clips must have the same number of entries")
+
+
+@dataclass(frozen=True, slots=True)
+class CodecRun:
+    """Training of the autoencoder."""
+
+    optimiser: Optimiser
+    pool: Pool
+    codec: SpectralCodecConfig = field(default_factory=SpectralCodecConfig)
+    crop_frames: int = 32
+    kl_weight: float = 2e-4
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """Training of the rectified flow on the latents of a trained codec."""
+
+    optimiser: Optimiser
+    pool: Pool
+    codec: str
+    transformer: DiffusionTransformerConfig = field(default_factory=DiffusionTransformerConfig)
+    conditioner: ConditionerConfig = field(default_factory=ConditionerConfig)
+    prompt_dropout: float = 0.1
+    unknown_word_chance: float = 0.02
+    time_shift: float = 1.0
+    tokens_per_batch: int = 2048
+    seed: int = 0
+
+
+Run = CodecRun | FlowRun
+_STAGES: dict[str, type[CodecRun] | type[FlowRun]] = {"codec": CodecRun, "flow": FlowRun}
+
+
+def read_run(path: Path) -> Run:
+    """Read a run's config; its `stage` says which training it is. Raises ConfigError."""
+    table = read_toml(path)
+    stage = table.pop("stage", None)
+    if stage not in _STAGES:
+        raise ConfigError(f"{path}: stage must be one of {', '.join(_STAGES)}, got {stage!r}.")
+    return from_table(_STAGES[stage], table, path.name)

@@ -1,0 +1,23 @@
+"""One door to every training: a config and a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.training.autoencoder import train_codec
+from engine.training.flow import train_flow
+from engine.training.run_folder import opened
+from engine.training.settings import CodecRun, read_run
+
+
+def train(config: Path, folder: Path) -> None:
+    """Run the training that a config describes, or go on with it.
+
+    Raises ConfigError or RunError with a sentence for the player.
+    """
+    run = read_run(config)
+    with opened(folder, config.read_text(encoding="utf-8")) as run_folder:
+        if isinstance(run, CodecRun):
+            train_codec(run, run_folder)
+        else:
+            train_flow(run, run_folder)

@@ -126,7 +126,11 @@ class Generator:
         sampling = self._model.config.sampling
         if sampling.sampler == "euler":
             return euler(velocity, x, euler_times(recipe.steps, start, sampling.shift), report)
-        return ping_pong(velocity, x, ping_pong_times(recipe.steps, start), random, report)
+
+        def noise(like: Tensor) -> Tensor:
+            return torch.randn(like.shape, generator=random).to(like)
+
+        return ping_pong(velocity, x, ping_pong_times(recipe.steps, start), noise, report)
 
     def _decoded(self, latents: Tensor, recipe: Recipe) -> Clip:
         audio = self._model.codec.decode(latents, recipe.seed or 0)[0, :, : _frames(recipe)]

@@ -11,6 +11,8 @@ from engine.flow import clean_estimate, noised
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 """Network with its conditioning bound: latents (B, C, L) and times (B,) to velocity (B, C, L)."""
+Noise = Callable[[Tensor], Tensor]
+"""Draws fresh noise shaped as the given latents."""
 OnStep = Callable[[int], None]
 """Called after each step with the number of steps done; raises to stop the sampler."""
 
@@ -23,15 +25,14 @@ def start_from(noise: Tensor, source: Tensor | None, start: float) -> Tensor:
 
 
 def ping_pong(
-    velocity: Velocity, x: Tensor, times: Tensor, generator: torch.Generator, on_step: OnStep
+    velocity: Velocity, x: Tensor, times: Tensor, noise: Noise, on_step: OnStep
 ) -> Tensor:
     """Denoise to the end, add noise to the next time, and so on (paper, section 2.6)."""
     for i in range(len(times) - 1):
         now = times[i].to(x.device).expand(x.shape[0])
         clean = clean_estimate(x, now, velocity(x, now))
         if float(times[i + 1]) > 0:
-            noise = torch.randn(x.shape, generator=generator).to(x)
-            clean = noised(clean, noise, times[i + 1].to(x.device).expand(x.shape[0]))
+            clean = noised(clean, noise(x), times[i + 1].to(x.device).expand(x.shape[0]))
         x = clean
         on_step(i + 1)
     return x

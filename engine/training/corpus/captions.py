@@ -7,12 +7,15 @@ from engine.training.corpus.lexicon import PROPERTIES, Kind, Lexicon, Variant
 
 SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
-AFTER = ("in ", "with ")
+AFTER = ("in ", "with ", "at ")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One sound as it will be rendered; `values` are the four properties, `tonic` a pitch class."""
+    """One sound as it will be rendered; `values` are the four properties, `tonic` a pitch class.
+
+    `mode` is "minor" or "major" for loops in a key; `number` seeds a loop's arrangement.
+    """
 
     kind: Kind
     variant: Variant
@@ -23,7 +26,8 @@ class Plan:
     bpm: float | None = None
     bars: int | None = None
     tonic: int | None = None
-    parts: str = ""
+    mode: str = ""
+    number: int = 0
 
     def value(self, name: str) -> float:
         """The property called `name`."""
@@ -32,7 +36,7 @@ class Plan:
     def combination(self) -> str:
         """What is held out or trained on: the kind, its note or tempo, and rough properties."""
         rough = "".join(str(min(2, int(3 * value))) for value in self.values)
-        place = (self.pitch, self.bpm, self.tonic)
+        place = (self.pitch, self.bpm, self.tonic, self.mode)
         return f"{self.kind.key}/{self.variant.key}/{self.form.key}/{place}/{rough}"
 
 
@@ -92,6 +96,9 @@ def _places(plan: Plan, name: str, book: Lexicon, rng: Random) -> list[str]:
         note = note_name(plan.pitch, rng)
         template = "{note}" if " note" in name else rng.choice(book.phrases.pitch)
         said.append(template.format(note=note))
+    if plan.mode and plan.tonic is not None and rng.random() < 0.7:
+        key = f"{tonic_name(plan.tonic, rng)} {plan.mode}"
+        said.append(rng.choice(book.phrases.key).format(key=key))
     if plan.bpm is not None and rng.random() < 0.85:
         said.append(rng.choice(book.phrases.tempo).format(bpm=round(plan.bpm)))
     if plan.bars is not None and rng.random() < 0.2:
@@ -140,7 +147,8 @@ def _phrase(
         rng.shuffle(front)
     said = _spaced([*front, name], places, rng)
     said = " ".join([said, *behind[:1]])
-    if rng.random() < 0.35:
+    plural = name.endswith("s") and not name.endswith("ss")
+    if not plural and rng.random() < 0.35:
         said = f"{_article(said)} {said}"
     return ", ".join([said, *tail, *trailing, *behind[1:]])
 

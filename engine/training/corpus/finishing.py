@@ -24,7 +24,9 @@ def finished(stereo: Tensor, patch: Patch) -> Tensor:
     sound = driven(stereo, patch.drive)
     sound = reverb(sound, patch)
     sound = panned(sound, patch.uniform(-0.12, 0.12))
-    fade = (0.15 * patch.seconds).clamp(max=0.03)
+    # A loop must join its own start: its fade is only long enough not to click.
+    looped = any(plan.bpm is not None for plan in patch.plans)
+    fade = (0.15 * patch.seconds).clamp(max=0.003 if looped else 0.03)
     end = torch.floor(patch.seconds * patch.rate - 1) / patch.rate
     sound = sound * fade_out(patch.time(), end, fade).unsqueeze(1)
     peak = 10 ** (-patch.uniform(0.6, 1.4).unsqueeze(-1) / 20)

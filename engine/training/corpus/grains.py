@@ -5,6 +5,7 @@ from math import sqrt
 import torch
 from torch import Tensor
 
+from engine.training.corpus.filters import fast_length
 from engine.training.corpus.patch import TAU, Patch
 
 
@@ -31,11 +32,11 @@ def wander(patch: Patch, hertz: float, waves: int = 5) -> Tensor:
 
 def coloured(patch: Patch, slope_db: float, channels: int = 1) -> Tensor:
     """Noise of unit variance whose spectrum falls by `slope_db` per octave: 3 pink, 6 brown."""
-    white = patch.noise(channels)
-    bins = torch.fft.rfft(white)
-    hertz = torch.arange(bins.shape[-1], device=patch.device) * (patch.rate / patch.frames)
+    length = fast_length(patch.frames)
+    bins = torch.fft.rfft(patch.noise(channels, length))
+    hertz = torch.arange(bins.shape[-1], device=patch.device) * (patch.rate / length)
     bins = bins * (hertz.clamp(min=30.0) / 1000.0) ** (-slope_db / 6.02) * (hertz > 15)
-    sound: Tensor = torch.fft.irfft(bins, n=patch.frames)
+    sound: Tensor = torch.fft.irfft(bins, n=length)[..., : patch.frames]
     axes = (-1,) if channels == 1 else (1, 2)
     level: Tensor = sound.square().mean(axes, keepdim=True)
     return sound / level.sqrt().clamp(min=1e-6)

@@ -3,6 +3,8 @@
 from engine.training.corpus.cymbals import CYMBALS
 from engine.training.corpus.drums import DRUMS
 from engine.training.corpus.effects import EFFECTS
+from engine.training.corpus.loops import LOOPS
+from engine.training.corpus.mouth import MOUTH
 from engine.training.corpus.orchestra import ORCHESTRA
 from engine.training.corpus.patch import Instrument
 from engine.training.corpus.percussion import PERCUSSION
@@ -19,6 +21,8 @@ INSTRUMENTS: dict[str, Instrument] = {
     **ORCHESTRA,
     **EFFECTS,
     **TEXTURES,
+    **MOUTH,
+    **LOOPS,
 }
 
 

@@ -127,7 +127,7 @@ def lexicon() -> Lexicon:
     """Reads the vocabulary folder, once."""
     kinds: dict[str, Kind] = {}
     for path in sorted(FOLDER.glob("*.toml")):
-        if path.stem in ("properties", "phrases"):
+        if path.stem in ("properties", "phrases", "grooves"):
             continue
         for key, entry in tomllib.loads(path.read_text()).items():
             kinds[key] = _kind(key, entry)

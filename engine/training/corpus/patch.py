@@ -1,11 +1,13 @@
 """A batch of asked sounds of one kind, as tensors for the instruments. Training process."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import pi
 
 import torch
 from torch import Tensor
+
+from engine.training.corpus.captions import Plan
 
 TAU = 2 * pi
 
@@ -16,6 +18,7 @@ class Patch:
 
     `hertz` is the played note's frequency (440 where the kind has no pitch); `variants` and `forms`
     name the sub-kind of each item. `generator` lives on the device of the tensors.
+    `plans` say more where an instrument needs it (loops).
     """
 
     variants: tuple[str, ...]
@@ -29,6 +32,7 @@ class Patch:
     frames: int
     rate: int
     generator: torch.Generator
+    plans: tuple[Plan, ...] = ()
 
     @property
     def size(self) -> int:
@@ -39,6 +43,22 @@ class Patch:
     def device(self) -> torch.device:
         """Where the tensors are."""
         return self.seconds.device
+
+    def rows(self, places: list[int]) -> "Patch":
+        """Only some of the sounds."""
+        index = torch.tensor(places, device=self.device)
+        return replace(
+            self,
+            variants=tuple(self.variants[place] for place in places),
+            forms=tuple(self.forms[place] for place in places),
+            seconds=self.seconds[index],
+            hertz=self.hertz[index],
+            brightness=self.brightness[index],
+            decay=self.decay[index],
+            drive=self.drive[index],
+            space=self.space[index],
+            plans=tuple(self.plans[place] for place in places) if self.plans else (),
+        )
 
     def time(self) -> Tensor:
         """Seconds since the start, (1, T)."""

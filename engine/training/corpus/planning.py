@@ -1,10 +1,14 @@
 """Draws what to render: properties, note, length. Training process; no torch."""
 
+from math import ceil
 from random import Random
 
 from engine.training.corpus.captions import Plan
-from engine.training.corpus.lexicon import PROPERTIES, Kind
+from engine.training.corpus.grooves import grooves
+from engine.training.corpus.lexicon import PROPERTIES, Kind, Variant
 
+BAR = 240.0  # seconds of a four-beat bar at one beat a minute
+FORM_SHARE = {"drums": 3.0}
 AT_REST = (0.5, 0.5, 0.0, 0.0)  # brightness, decay, drive, space
 
 
@@ -43,8 +47,47 @@ def _only_free(
     return brightness, decay, drive, space
 
 
+def _tempo(kind: Kind, rng: Random, most: float) -> tuple[Variant, int]:
+    """A style and a tempo at which at least one bar fits into `most` seconds.
+
+    One loop in five leaves its style's own range: players ask for slow techno too.
+    """
+    slowest = max(60, ceil(BAR / most))
+    fitting = [style for style in kind.variants if grooves()[style.key].bpm.high >= slowest]
+    style = rng.choice(fitting or kind.variants)
+    span = grooves()[style.key].bpm
+    low, high = max(slowest, int(span.low)), int(span.high)
+    if low > high or rng.random() < 0.2:
+        low, high = slowest, 180
+    return style, rng.randint(low, high)
+
+
+def _loop(kind: Kind, rng: Random, most: float) -> Plan:
+    """Whole bars of one style; in a key unless only drums play."""
+    values = _only_free(kind, (_property(rng), _property(rng), _drive(rng), _space(rng)))
+    style, bpm = _tempo(kind, rng, most)
+    bars = rng.choice([count for count in (1, 2, 2, 4) if count * BAR / bpm <= most])
+    form = rng.choices(kind.forms, [FORM_SHARE.get(form.key, 1.0) for form in kind.forms])[0]
+    tonal = form.key != "drums"
+    return Plan(
+        kind=kind,
+        variant=style,
+        form=form,
+        seconds=bars * BAR / bpm,
+        pitch=None,
+        values=values,
+        bpm=float(bpm),
+        bars=bars,
+        tonic=rng.randrange(12) if tonal else None,
+        mode=rng.choice(("minor", "minor", "major")) if tonal else "",
+        number=rng.getrandbits(48),
+    )
+
+
 def drawn(kind: Kind, rng: Random, max_seconds: float) -> Plan:
     """One sound of a kind, at most `max_seconds` long."""
+    if kind.key in ("loop", "beatbox loop"):
+        return _loop(kind, rng, max_seconds)
     drawn_values = (_property(rng), _property(rng), _drive(rng), _space(rng))
     values = _only_free(kind, drawn_values)
     variant = rng.choice(kind.variants)

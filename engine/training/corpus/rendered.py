@@ -169,6 +169,7 @@ def _patch(plans: list[Plan], rate: int, frames: int, generator: torch.Generator
         frames=min(frames, round(longest * rate)),
         rate=rate,
         generator=generator,
+        plans=tuple(plans),
     )
 
 

@@ -24,23 +24,34 @@ def panned(stereo: Tensor, place: Tensor) -> Tensor:
 
 def _tail(patch: Patch, decay: Tensor, frames: int) -> Tensor:
     """Decaying noise (B, 2, frames), darker as it fades; `decay` is the time to -60 dB."""
-    time = torch.arange(frames, device=patch.device) / patch.rate
-    raw = torch.fft.rfft(patch.noise(2, frames))
-    hertz = torch.arange(raw.shape[-1], device=patch.device) * (patch.rate / frames)
+    length = fast_length(frames)
+    time = torch.arange(length, device=patch.device) / patch.rate
+    # White noise is white in its spectrum too, so it is drawn there.
+    parts = patch.noise(4, length // 2 + 1)
+    raw = torch.complex(parts[:, :2].contiguous(), parts[:, 2:].contiguous())
+    hertz = torch.arange(raw.shape[-1], device=patch.device) * (patch.rate / length)
     edges = (0.0, *BANDS, 1e9)
-    total = torch.zeros(patch.size, 2, frames, device=patch.device)
+    total = torch.zeros(patch.size, 2, length, device=patch.device)
     for lower, upper, damping in zip(edges[:-1], edges[1:], DAMPING, strict=True):
-        part = torch.fft.irfft(raw * ((hertz >= lower) & (hertz < upper)), n=frames)
+        part = torch.fft.irfft(raw * ((hertz >= lower) & (hertz < upper)), n=length)
         total += part * torch.exp(-6.9 * time / (decay.unsqueeze(1) * damping))
+    total = total[..., :frames]
     energy: Tensor = total.square().sum((1, 2), keepdim=True)
     return total / energy.sqrt().clamp(min=1e-6)
 
 
 def reverb(stereo: Tensor, patch: Patch) -> Tensor:
     """Adds the room that `space` asks for: none below 0.2, a room at 0.4, a cathedral at 1."""
-    wet = ((patch.space - DRY_BELOW) / (1 - DRY_BELOW)).clamp(0, 1)
-    if float(wet.max()) <= 0:
+    places = [row for row, space in enumerate(patch.space[:, 0].tolist()) if space > DRY_BELOW]
+    if not places:
         return stereo
+    index = torch.tensor(places, device=patch.device)
+    return stereo.index_copy(0, index, _washed(stereo[index], patch.rows(places)))
+
+
+def _washed(stereo: Tensor, patch: Patch) -> Tensor:
+    """`reverb` for sounds that all have some."""
+    wet = ((patch.space - DRY_BELOW) / (1 - DRY_BELOW)).clamp(0, 1)
     decay = between(0.25, 4.0, wet)
     frames = min(stereo.shape[-1], int(float(decay.max()) * patch.rate))
     tail = _tail(patch, decay, frames)
@@ -50,8 +61,7 @@ def reverb(stereo: Tensor, patch: Patch) -> Tensor:
     wash = wash[..., : stereo.shape[-1]]
     loudness: Tensor = stereo.square().mean((1, 2), keepdim=True).sqrt()
     wash = wash * loudness / wash.square().mean((1, 2), keepdim=True).sqrt().clamp(min=1e-6)
-    gain = (wet * 0.85).unsqueeze(-1) * (wet > 0).unsqueeze(-1)
-    return stereo + gain * wash
+    return stereo + (wet * 0.85).unsqueeze(-1) * wash
 
 
 def chorus(mono: Tensor, patch: Patch, depth: float = 0.0012, wet: float = 0.6) -> Tensor:

@@ -111,9 +111,10 @@ def wind(patch: Patch) -> Tensor:
     bed = coloured(patch, 1.5, 2)
     level = gust.clamp(0.2, 1.4) ** 1.4
     sides = []
+    # One whistle for both sides: it comes from one edge, and a narrow sweep is dear.
+    whistle = swept(bed[:, 0], patch.rate, 2.9 * centre, 9.0, "band", steps=14)
     for side in range(2):
-        body = swept(bed[:, side], patch.rate, centre, 1.6, "band", steps=10)
-        whistle = swept(bed[:, side], patch.rate, 2.9 * centre, 9.0, "band", steps=16)
+        body = swept(bed[:, side], patch.rate, centre, 1.6, "band", steps=7)
         sides.append((body + (0.15 + 0.5 * patch.brightness) * whistle) * level)
     return _sides(patch, sides[0], sides[1], 0.7)
 

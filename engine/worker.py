@@ -65,7 +65,7 @@ class Generated(Protocol):
 
 
 class Generator(Protocol):
-    """What a factory returns; `on_step(step, steps)` says False to stop between two steps."""
+    """What a factory returns; `on_step(step, steps)` from step 0 on says False to stop there."""
 
     @property
     def card(self) -> ModelCard:
@@ -192,8 +192,6 @@ def _work(wire: Wire, inbox: Inbox, generator: Generator, job: Job) -> None:
         return inbox.keep_going
 
     try:
-        if not on_step(0, job.request.recipe.steps):
-            raise GenerationCancelled
         made = generator.generate(job.request.recipe, job.request.source, on_step)
     except GenerationCancelled:
         wire.send(Cancelled(job.number))

@@ -55,6 +55,8 @@ class FakeGenerator:
         self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
     ) -> Generated:
         word, _, rest = recipe.prompt.partition(" ")
+        if not on_step(0, recipe.steps):
+            raise GenerationCancelled
         if word == "until":
             _step_until(Path(rest), on_step, recipe.steps)
         elif word in _BEHAVIOURS:

@@ -1,0 +1,17 @@
+"""For all tests: no window on the developer's screen, no file in the developer's folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before Qt is imported. Tests that need a real screen start one of their own.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings, takes and logs go to the test's own folder."""
+    monkeypatch.setenv("PINGPAD_HOME", str(tmp_path / "pingpad home"))

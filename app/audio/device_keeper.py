@@ -23,6 +23,8 @@ from app.audio.sound_system import (
 )
 
 RETRY_S = 2.0
+PEEK_EVERY_S = 10.0
+"""Looking for a microphone while an output plays takes another process: not too often."""
 STALLED_S = 1.0
 """A device whose callbacks stand still this long is taken to be gone."""
 LONGEST_LATENCY_S = 2.0
@@ -31,7 +33,7 @@ LONGEST_LATENCY_S = 2.0
 OPENING = "Opening the sound output…"
 AGAIN = "Pingpad looks again every two seconds."
 NO_OUTPUT = f"No sound output found. Plug one in or start JACK; {AGAIN}"
-NO_INPUT = "No microphone found: pads play, Record does not. Plug one in and press Record again."
+NO_INPUT = "No microphone found: pads play, Record does not. Plug one in; Pingpad finds it."
 NO_SYSTEM = (
     "Sound needs PortAudio, which is not installed. On Debian and Ubuntu: sudo apt install "
     "libportaudio2. Then start Pingpad again."
@@ -98,6 +100,7 @@ class DeviceKeeper:
         self._input_message = ""
         self._names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._next_try_s = 0.0
+        self._next_peek_s = 0.0
         self._missing = False
         self._silent_since_s: float | None = None
 
@@ -106,6 +109,7 @@ class DeviceKeeper:
         self._close_lines()
         self._wish = wish
         self._next_try_s = now_s
+        self._next_peek_s = now_s + PEEK_EVERY_S
         self.look(now_s)
 
     def look(self, now_s: float) -> None:
@@ -114,6 +118,8 @@ class DeviceKeeper:
         if self._output is None and now_s >= self._next_try_s and not self._busy_recording():
             self._next_try_s = now_s + RETRY_S
             self._open_all()
+        elif self._output is not None and self._input is None and now_s >= self._next_peek_s:
+            self._look_for_input(now_s)
         self._rest(now_s)
 
     def state(self) -> AudioState:
@@ -217,7 +223,7 @@ class DeviceKeeper:
                 except SoundError as error:
                     self._input_message = (
                         f"The microphone {device.name} could not be opened ({error}): pads play, "
-                        "Record does not. Close other programs that use it and press Record again."
+                        "Record does not. Close other programs that use it, then choose it again."
                     )
                     continue
                 self._input_message = ""
@@ -250,6 +256,15 @@ class DeviceKeeper:
         """A scan would cut a take that still comes in: it waits for the take's end."""
         return self._input is not None and self._recorder.recording
 
+    def _look_for_input(self, now_s: float) -> None:
+        """When a new microphone is there, open everything anew, in a moment when nothing plays."""
+        quiet = all(self._mixer.playing(pad) is None for pad in range(self._mixer.pads))
+        if not quiet:
+            return
+        self._next_peek_s = now_s + PEEK_EVERY_S
+        if self._system.peek_inputs() - set(self._names[1]):
+            self._open_all()
+
     def _drop_dead_lines(self, now_s: float) -> None:
         if self._output is not None and not self._output.alive(now_s):
             name = self._output.device.name
@@ -259,9 +274,8 @@ class DeviceKeeper:
             self._next_try_s = now_s
         if self._input is not None and not self._input.alive(now_s):
             name = self._input.device.name
-            self._input_message = (
-                f"The microphone {name} is gone. Plug it in again and press Record again."
-            )
+            self._input_message = f"The microphone {name} is gone. Plug it in; Pingpad finds it."
+            self._names = (self._names[0], tuple(n for n in self._names[1] if n != name))
             self._input.stream.close()
             self._input = None
 

@@ -71,6 +71,9 @@ class SoundSystem(Protocol):
     def scan(self) -> tuple[Device, ...]:
         """Look for devices anew; only while no stream is open. Raises SoundError."""
 
+    def peek_inputs(self) -> frozenset[str]:
+        """Names of the inputs there are now, without disturbing open streams; may take a second."""
+
     def open_output(self, plan: StreamPlan) -> SoundStream:
         """Open an output; raises SoundError."""
 

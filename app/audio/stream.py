@@ -7,7 +7,10 @@ may wait.
 
 from __future__ import annotations
 
+import json
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +32,13 @@ __all__ = ["AudioDevices", "AudioState", "PortAudio"]
 
 LOOK_EVERY_S = 0.1
 CLOSE_WITHIN_S = 3.0
+PEEK_WITHIN_S = 5.0
+
+_PEEK = """
+import json, sounddevice
+names = [found["name"] for found in sounddevice.query_devices() if found["max_input_channels"]]
+print(json.dumps(names))
+"""
 
 _Module: TypeAlias = Any
 """sounddevice has no types; it is loaded late, on the sound thread."""
@@ -107,8 +117,12 @@ class AudioDevices:
         try:
             while self._wait():
                 self._look()
+        except Exception as error:
+            _log.exception("the sound thread failed")
+            self._publish(AudioState(message=f"Sound stopped ({error}). Start Pingpad again."))
         finally:
             self._keeper.close()
+            self._take_wishes(len(self._wishes))
 
     def _wait(self) -> bool:
         """Wait for a wish or for the next look; False when it is time to stop."""
@@ -123,13 +137,23 @@ class AudioDevices:
             self._keeper.choose(wishes[-1], time.monotonic())
         else:
             self._keeper.look(time.monotonic())
-        state = self._keeper.state()
-        if state != self._state:
-            self._state = state
-            self._on_change(state)
+        self._publish(self._keeper.state())
+        self._take_wishes(len(wishes))
+
+    def _take_wishes(self, count: int) -> None:
         with self._changed:
-            del self._wishes[: len(wishes)]
+            del self._wishes[:count]
             self._changed.notify_all()
+
+    def _publish(self, state: AudioState) -> None:
+        """Tell what is new; a listener's bug must not silence the instrument."""
+        if state == self._state:
+            return
+        self._state = state
+        try:
+            self._on_change(state)
+        except Exception:
+            _log.exception("a listener failed on %s", state)
 
 
 class PortAudio:
@@ -147,7 +171,7 @@ class PortAudio:
             hosts = module.query_hostapis()
             return tuple(_device(hosts, found) for found in module.query_devices())
         except Exception as error:
-            raise _sound_error(error) from error
+            raise sound_error(error) from error
 
     def _initialise(self) -> None:
         if self._module is None:
@@ -186,7 +210,21 @@ class PortAudio:
                 )
             )
         except (module.PortAudioError, ValueError) as error:
-            raise _sound_error(error) from error
+            raise sound_error(error) from error
+
+    def peek_inputs(self) -> frozenset[str]:
+        """Ask another process: this one's PortAudio cannot look without closing its streams."""
+        try:
+            found = subprocess.run(
+                [sys.executable, "-c", _PEEK],
+                capture_output=True,
+                check=True,
+                timeout=PEEK_WITHIN_S,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        except (subprocess.SubprocessError, OSError):
+            return frozenset()
+        return frozenset(json.loads(found.stdout))
 
     def shut(self) -> None:
         """Let go of every host."""
@@ -204,7 +242,7 @@ class _PortAudioStream:
         try:
             self._stream.start()
         except Exception as error:
-            raise _sound_error(error) from error
+            raise sound_error(error) from error
 
     def close(self) -> None:
         # Aborted, not stopped: a device that was pulled out never plays its last block.
@@ -237,7 +275,7 @@ def _device(hosts: _Module, found: _Module) -> Device:
     )
 
 
-def _sound_error(error: Exception) -> SoundError:
+def sound_error(error: Exception) -> SoundError:
     """Return the error in Pingpad's words: PortAudio's own text, without its number."""
     if isinstance(error, OSError | ImportError):
         return SoundSystemMissing(str(error))

@@ -1,0 +1,282 @@
+"""Devices that come, go, stall and refuse: what is opened, and what the player is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
+
+from app.audio.device_keeper import (
+    NO_INPUT,
+    NO_OUTPUT,
+    NO_SYSTEM,
+    AudioState,
+    DeviceKeeper,
+    Wish,
+)
+from app.audio.mixer import Mixer
+from app.audio.recorder import Recorder
+from app.audio.sound_system import Device
+
+JACK = Device(0, "system", "JACK Audio Connection Kit", 2, 2, 48_000, True, True)
+INTERFACE = Device(0, "Interface", "ALSA", 4, 2, 96_000)
+
+
+class Rig:
+    """A keeper with its mixer, recorder and a fake system, and a clock that tests move."""
+
+    def __init__(self, *devices: Device) -> None:
+        self.mixer = Mixer()
+        self.recorder = Recorder(48_000, seconds=2.0)
+        self.system = FakeSoundSystem(*devices)
+        self.keeper = DeviceKeeper(self.mixer, self.recorder, self.system)
+        self.now_s = 100.0
+
+    def choose(self, *wish: str | None) -> AudioState:
+        self.keeper.choose(Wish(*wish), self.now_s)
+        return self.keeper.state()
+
+    def wait(self, seconds: float, play: bool = True) -> AudioState:
+        """Let time pass in looks of 0.1 s; open streams call back all the while."""
+        for _ in range(round(seconds / 0.1)):
+            if play:
+                for stream in self.system.open_streams:
+                    if stream.active:
+                        incoming = np.zeros((128, stream.plan.channels), np.float32)
+                        stream.run(128, incoming if stream.kind == "input" else None)
+            self.now_s += 0.1
+            self.keeper.look(self.now_s)
+        return self.keeper.state()
+
+
+def test_output_and_input_open_and_are_named() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.choose()
+    state = rig.wait(0.2)
+    assert (state.output_name, state.input_name, state.message) == ("Speakers", "Microphone", "")
+    assert (state.rate, state.block_frames) == (48_000, 128)
+    assert state.latency_ms == pytest.approx(5.0 + 1.5)
+    assert (state.outputs, state.inputs) == (("Speakers",), ("Microphone",))
+
+
+def test_a_hit_comes_out_of_the_stream() -> None:
+    rig = Rig(SPEAKERS)
+    rig.choose()
+    rig.mixer.load(0, np.full((1000, 2), 0.25, np.float32))
+    rig.mixer.hit(0)
+    out = rig.system.stream("output").run(128)
+    assert not out[:72].any()
+    assert out[72, 0] == 0.25
+
+
+def test_without_an_output_it_says_so_and_finds_one_within_two_seconds() -> None:
+    rig = Rig()
+    state = rig.choose()
+    assert state.output_name is None
+    assert state.message == NO_OUTPUT
+    rig.system.devices.append(SPEAKERS)
+    assert rig.wait(1.5).output_name is None
+    assert rig.wait(0.7).output_name == "Speakers"
+
+
+def test_looking_again_is_not_done_more_often_than_every_two_seconds() -> None:
+    rig = Rig()
+    rig.choose()
+    rig.wait(10.0)
+    assert rig.system.scans <= 6
+
+
+def test_a_missing_microphone_does_not_stop_the_output() -> None:
+    state = Rig(SPEAKERS).choose()
+    assert state.output_name == "Speakers"
+    assert state.input_name is None
+    assert state.message == NO_INPUT
+
+
+def test_a_microphone_that_cannot_be_opened_does_not_stop_the_output() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.system.refuses_start.add("Microphone")
+    state = rig.choose()
+    assert state.output_name == "Speakers"
+    assert "Microphone could not be opened (Device unavailable)" in state.message
+    assert len(rig.system.open_streams) == 1
+
+
+def test_input_at_another_rate_records_at_that_rate() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.system.only_own_rate = True
+    rig.choose()
+    rig.recorder.start()
+    rig.system.stream("input").run(128, np.full((128, 1), 0.1, np.float32))
+    clip = rig.recorder.stop()
+    assert clip is not None
+    assert (clip.rate, clip.frames, clip.channels) == (44_100, 128, 1)
+
+
+def test_output_that_cannot_take_the_mixers_rate_changes_the_mixers() -> None:
+    rig = Rig(replace(SPEAKERS, rate=44_100))
+    rig.system.only_own_rate = True
+    state = rig.choose()
+    assert state.rate == 44_100
+    assert rig.mixer.rate == 44_100
+    assert rig.system.stream("output").plan.rate == 44_100
+
+
+def test_pulled_out_device_is_told_and_found_again() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.choose()
+    rig.wait(1.0)
+    rig.system.stream("output").pulled_out = True
+    rig.system.devices.clear()
+    state = rig.wait(0.1)
+    assert state.output_name is None
+    assert state.message != ""
+    rig.system.devices += [SPEAKERS, MICROPHONE]
+    state = rig.wait(2.1)
+    assert (state.output_name, state.input_name, state.message) == ("Speakers", "Microphone", "")
+
+
+def test_gone_output_is_named() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.choose()
+    rig.wait(1.0)
+    rig.system.stream("output").pulled_out = True
+    rig.recorder.start()  # so that the scan waits and the message stays
+    assert "Speakers is gone" in rig.wait(0.1).message
+
+
+def test_an_output_whose_callbacks_stand_still_is_closed_and_opened_again() -> None:
+    rig = Rig(SPEAKERS)
+    rig.choose()
+    rig.wait(1.0)
+    first = rig.system.stream("output")
+    rig.wait(0.9, play=False)
+    assert not first.closed
+    rig.wait(0.4, play=False)
+    assert first.closed
+    assert rig.system.stream("output") is not first
+
+
+def test_pulled_out_microphone_is_told_while_pads_play_on() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.choose()
+    rig.wait(1.0)
+    output = rig.system.stream("output")
+    rig.system.stream("input").pulled_out = True
+    rig.system.devices.remove(MICROPHONE)
+    state = rig.wait(0.1)
+    assert "Microphone is gone" in state.message
+    assert state.output_name == "Speakers"
+    assert not output.closed
+
+
+def test_microphone_plugged_in_later_is_found_when_nothing_plays() -> None:
+    rig = Rig(SPEAKERS)
+    rig.choose()
+    rig.mixer.load(0, np.full((48_000, 2), 0.1, np.float32))
+    rig.mixer.configure(0, mode="loop", gain_db=0.0, choke_group=0)
+    rig.mixer.hit(0)
+    rig.wait(1.0)
+    output = rig.system.stream("output")
+    rig.system.devices.append(MICROPHONE)
+    assert rig.wait(12.0).input_name is None
+    assert not output.closed
+    rig.mixer.stop_all()
+    assert rig.wait(12.0).input_name == "Microphone"
+
+
+def test_nothing_is_interrupted_while_no_microphone_comes() -> None:
+    rig = Rig(SPEAKERS)
+    rig.choose()
+    output = rig.system.stream("output")
+    rig.wait(30.0)
+    assert not output.closed
+    assert 2 <= rig.system.peeks <= 4
+
+
+def test_a_take_is_not_cut_by_looking_for_an_output() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.choose()
+    rig.wait(0.3)
+    rig.recorder.start()
+    rig.system.stream("output").pulled_out = True
+    rig.wait(1.0)
+    source = rig.system.stream("input")
+    source.run(128, np.full((128, 1), 0.5, np.float32))
+    clip = rig.recorder.stop()
+    assert clip is not None
+    assert clip.samples.max() == 0.5
+    assert rig.wait(0.2).output_name == "Speakers"
+
+
+def test_the_wished_output_is_used_and_its_absence_told() -> None:
+    rig = Rig(SPEAKERS, INTERFACE)
+    assert rig.choose("Interface").output_name == "Interface"
+    rig.system.devices.remove(INTERFACE)
+    state = rig.choose("Interface")
+    assert state.output_name == "Speakers"
+    assert "Interface is not there" in state.message
+
+
+def test_an_output_that_refuses_is_passed_over_for_the_next() -> None:
+    rig = Rig(JACK, SPEAKERS)
+    rig.system.refuses_open.add("system")
+    assert rig.choose().output_name == "Speakers"
+
+
+def test_when_no_output_opens_the_reason_and_the_way_out_are_told() -> None:
+    rig = Rig(SPEAKERS)
+    rig.system.refuses_open.add("Speakers")
+    message = rig.choose().message
+    assert "Speakers could not be opened (Device unavailable)" in message
+    assert "Close other programs" in message
+
+
+def test_jack_is_preferred_to_alsa() -> None:
+    assert Rig(SPEAKERS, MICROPHONE, JACK).choose().output_name == "system"
+    assert Rig(SPEAKERS, MICROPHONE, JACK).choose().input_name == "system"
+
+
+def test_without_portaudio_it_says_how_to_install_it_and_stops_looking() -> None:
+    rig = Rig()
+    rig.system.missing = True
+    assert rig.choose().message == NO_SYSTEM
+    rig.wait(10.0)
+    assert rig.system.scans == 1
+
+
+def test_a_sound_system_that_does_not_answer_is_asked_again() -> None:
+    rig = Rig(SPEAKERS)
+    rig.system.broken = "Internal PortAudio error"
+    assert "Internal PortAudio error" in rig.choose().message
+    rig.system.broken = ""
+    assert rig.wait(2.2).output_name == "Speakers"
+
+
+def test_hits_before_a_device_comes_do_not_all_sound_when_it_comes() -> None:
+    rig = Rig()
+    rig.choose()
+    rig.mixer.load(0, np.full((2400, 2), 0.25, np.float32))
+    rig.mixer.hit(0)
+    rig.wait(0.5)
+    assert rig.mixer.playing(0) is None
+    rig.system.devices.append(SPEAKERS)
+    rig.wait(2.0, play=False)
+    assert not np.abs(rig.system.stream("output").run(4800)).max() > 0.01
+
+
+def test_nonsense_latency_is_not_shown() -> None:
+    rig = Rig(SPEAKERS)
+    rig.system.latency_s = 89_478.0
+    rig.choose()
+    assert rig.wait(0.2).latency_ms == pytest.approx(2 * 128 / 48 + 1.5)
+
+
+def test_closing_closes_streams_before_the_system() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.choose()
+    rig.keeper.close()
+    assert rig.system.open_streams == []
+    assert rig.system.shut_count == 1

@@ -1,0 +1,183 @@
+"""The recorder keeps every frame; trim finds the sound in it."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+from fake_sound_system import CALLBACK
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from app.audio.recorder import Recorder, trim
+from engine.clip import Clip
+
+RATE = 48_000
+
+
+def feed(recorder: Recorder, samples: NDArray[np.float32], flags: int = 0) -> None:
+    """One input callback."""
+    block = np.ascontiguousarray(samples, np.float32)
+    CALLBACK(recorder.callback_address)(
+        block.ctypes.data, None, len(block), None, flags, ctypes.c_void_p(recorder.memory_address)
+    )
+
+
+def ramp(frames: int, channels: int = 1) -> NDArray[np.float32]:
+    """Every frame another value."""
+    values = np.arange(frames, dtype=np.float32) / np.float32(frames)
+    return np.repeat(values[:, None], channels, axis=1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 700), min_size=1, max_size=20), st.sampled_from([1, 2]))
+def test_every_frame_is_kept(blocks: list[int], channels: int) -> None:
+    recorder = Recorder(RATE, seconds=1.0)
+    recorder.set_format(RATE, channels)
+    whole = ramp(sum(blocks), channels)
+    recorder.start()
+    place = 0
+    for frames in blocks:
+        feed(recorder, whole[place : place + frames])
+        place += frames
+    clip = recorder.stop()
+    assert clip is not None
+    assert np.array_equal(clip.samples, whole)
+
+
+def test_only_what_comes_between_start_and_stop_is_kept() -> None:
+    recorder = Recorder(RATE)
+    feed(recorder, ramp(100))
+    recorder.start()
+    feed(recorder, ramp(200))
+    first = recorder.stop()
+    feed(recorder, ramp(300))
+    recorder.start()
+    feed(recorder, ramp(50))
+    second = recorder.stop()
+    assert first is not None
+    assert second is not None
+    assert (first.frames, second.frames) == (200, 50)
+
+
+def test_nothing_came_is_none() -> None:
+    recorder = Recorder(RATE)
+    assert recorder.stop() is None
+    recorder.start()
+    assert recorder.stop() is None
+
+
+def test_a_take_does_not_show_frames_of_the_one_before() -> None:
+    recorder = Recorder(RATE)
+    recorder.start()
+    feed(recorder, ramp(200))
+    recorder.stop()
+    recorder.start()
+    assert recorder.seconds == 0.0
+    assert recorder.stop() is None
+
+
+def test_a_full_recorder_keeps_its_first_frames_and_says_so() -> None:
+    recorder = Recorder(RATE, seconds=0.01)
+    recorder.start()
+    for _ in range(10):
+        feed(recorder, ramp(100))
+    assert recorder.full
+    assert recorder.recording
+    clip = recorder.stop()
+    assert clip is not None
+    assert clip.frames == 480
+    assert not recorder.recording
+
+
+def test_level_is_the_peak_since_it_was_read() -> None:
+    recorder = Recorder(RATE)
+    feed(recorder, np.array([[0.1], [-0.6], [0.2]]))
+    assert recorder.level == pytest.approx(0.6)
+    assert recorder.level == 0.0
+    feed(recorder, np.array([[0.1]]))
+    assert recorder.level == pytest.approx(0.1)
+
+
+def test_seconds_grow_with_the_take() -> None:
+    recorder = Recorder(RATE)
+    recorder.start()
+    feed(recorder, ramp(4800))
+    assert recorder.seconds == pytest.approx(0.1)
+
+
+def test_overflows_are_counted() -> None:
+    recorder = Recorder(RATE)
+    feed(recorder, ramp(10), flags=2)
+    assert recorder.overflows == 1
+    assert recorder.callbacks == 1
+
+
+def test_a_new_format_in_mid_take_keeps_what_there_is() -> None:
+    recorder = Recorder(RATE)
+    recorder.start()
+    feed(recorder, ramp(300))
+    recorder.set_format(44_100, 2)
+    feed(recorder, ramp(100, 2))
+    assert recorder.recording
+    clip = recorder.stop()
+    assert clip is not None
+    assert (clip.frames, clip.rate, clip.channels) == (300, RATE, 1)
+
+
+def test_a_broken_driver_gives_silence_not_an_error() -> None:
+    recorder = Recorder(RATE)
+    recorder.start()
+    feed(recorder, np.array([[0.5], [np.nan], [np.inf]]))
+    clip = recorder.stop()
+    assert clip is not None
+    assert clip.samples[:, 0].tolist() == [0.5, 0.0, 0.0]
+
+
+# --- trim ---
+
+
+def with_noise(samples: NDArray[np.float32], level: float) -> Clip:
+    noise = np.random.default_rng(0).uniform(-level, level, samples.shape)
+    return Clip((samples + noise).astype(np.float32), RATE)
+
+
+def drum(before: int, frames: int, after: int, level: float = 0.5) -> NDArray[np.float32]:
+    hit = level * np.exp(-np.arange(frames) / 4000) * np.sin(np.arange(frames) * 0.3 + 1.5)
+    quiet = np.zeros(before), hit, np.zeros(after)
+    return np.concatenate(quiet)[:, None].astype(np.float32)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.01])
+def test_silence_before_is_cut_to_5_ms(noise: float) -> None:
+    clip = trim(with_noise(drum(30_000, 20_000, 30_000), noise))
+    onset = int(np.flatnonzero(np.abs(clip.samples[:, 0]) > 0.1)[0])
+    assert abs(onset - 240) <= 3
+
+
+def test_silence_after_is_cut_and_the_tail_stays() -> None:
+    clip = trim(with_noise(drum(1000, 20_000, 60_000), 0.0))
+    assert 17_000 < clip.frames < 23_000
+
+
+def test_a_sound_without_silence_stays_whole() -> None:
+    whole = Clip((0.3 * np.sin(np.arange(40_000) * 0.05))[:, None].astype(np.float32), RATE)
+    assert trim(whole).frames >= whole.frames - 100
+
+
+def test_all_beats_of_a_rhythm_stay_with_their_timing() -> None:
+    beats = np.concatenate([drum(9000, 3000, 0, level) for level in (0.5, 0.1, 0.4)])
+    clip = trim(with_noise(beats, 0.001))
+    loud = np.flatnonzero(np.abs(clip.samples[:, 0]) > 0.05)
+    assert loud[-1] - loud[0] > 24_000
+
+
+def test_silence_comes_back_whole() -> None:
+    silent = Clip(np.zeros((5000, 1), np.float32), RATE)
+    assert trim(silent).frames == 5000
+
+
+def test_a_single_frame_can_be_trimmed() -> None:
+    assert trim(Clip(np.ones((1, 2), np.float32), RATE)).frames == 1

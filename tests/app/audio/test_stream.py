@@ -1,0 +1,125 @@
+"""The sound thread: opens without making anybody wait, tells what changed, ends in time."""
+
+from __future__ import annotations
+
+import threading
+
+from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
+
+from app.audio.mixer import Mixer
+from app.audio.recorder import Recorder
+from app.audio.sound_system import Device, SoundError, SoundSystemMissing
+from app.audio.stream import AudioDevices, AudioState, PortAudio, sound_error
+
+
+class Heard:
+    """Collects states and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        self.states: list[AudioState] = []
+        self.threads: set[str] = set()
+        self._came = threading.Condition()
+
+    def __call__(self, state: AudioState) -> None:
+        with self._came:
+            self.states.append(state)
+            self.threads.add(threading.current_thread().name)
+            self._came.notify_all()
+
+    def wait_for_output(self, name: str | None) -> AudioState:
+        with self._came:
+            found = self._came.wait_for(
+                lambda: self.states and self.states[-1].output_name == name, timeout=10.0
+            )
+            assert found, self.states
+            return self.states[-1]
+
+
+def devices_with(system: FakeSoundSystem, heard: Heard) -> AudioDevices:
+    return AudioDevices(Mixer(), Recorder(48_000, 1.0), heard, system)
+
+
+def test_open_returns_at_once_and_the_news_comes_from_the_sound_thread() -> None:
+    heard = Heard()
+    devices = devices_with(FakeSoundSystem(SPEAKERS, MICROPHONE), heard)
+    assert devices.open().output_name is None
+    heard.wait_for_output("Speakers")
+    assert heard.threads == {"sound"}
+    assert devices.state.input_name == "Microphone"
+    devices.close()
+
+
+def test_open_can_wait_for_what_came() -> None:
+    devices = devices_with(FakeSoundSystem(SPEAKERS), Heard())
+    assert devices.open(wait_s=10.0).output_name == "Speakers"
+    devices.close()
+
+
+def test_close_ends_the_thread_and_the_streams() -> None:
+    system = FakeSoundSystem(SPEAKERS, MICROPHONE)
+    devices = devices_with(system, Heard())
+    devices.open(wait_s=10.0)
+    devices.close()
+    assert system.open_streams == []
+    assert system.shut_count == 1
+    assert "sound" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_close_without_open_and_twice_is_nothing() -> None:
+    devices = devices_with(FakeSoundSystem(), Heard())
+    devices.close()
+    devices.open(wait_s=10.0)
+    devices.close()
+    devices.close()
+
+
+def test_another_device_can_be_chosen_while_one_plays() -> None:
+    other = SPEAKERS.__class__(2, "Headphones", "ALSA", 2, 0, 48_000)
+    heard = Heard()
+    devices = devices_with(FakeSoundSystem(SPEAKERS, other), heard)
+    devices.open(wait_s=10.0)
+    assert devices.open("Headphones", wait_s=10.0).output_name == "Headphones"
+    assert devices.look_again(wait_s=10.0).output_name == "Headphones"
+    devices.close()
+
+
+def test_it_can_be_opened_again_after_closing() -> None:
+    devices = devices_with(FakeSoundSystem(SPEAKERS), Heard())
+    devices.open(wait_s=10.0)
+    devices.close()
+    assert devices.open(wait_s=10.0).output_name == "Speakers"
+    devices.close()
+
+
+def test_a_listener_that_fails_does_not_stop_the_sound() -> None:
+    def fail(state: AudioState) -> None:
+        raise RuntimeError("a bug elsewhere")
+
+    devices = AudioDevices(Mixer(), Recorder(48_000, 1.0), fail, FakeSoundSystem(SPEAKERS))
+    assert devices.open(wait_s=10.0).output_name == "Speakers"
+    assert devices.look_again(wait_s=10.0).output_name == "Speakers"
+    devices.close()
+
+
+def test_portaudio_errors_are_told_without_their_numbers() -> None:
+    error = sound_error(RuntimeError("Error opening Stream: Device unavailable", -9985))
+    assert type(error) is SoundError
+    assert str(error) == "Error opening Stream: Device unavailable"
+
+
+def test_a_missing_library_is_told_apart() -> None:
+    assert isinstance(sound_error(OSError("PortAudio library not found")), SoundSystemMissing)
+
+
+def test_portaudio_loads_nothing_until_it_is_used() -> None:
+    PortAudio().shut()
+
+
+def test_a_fault_inside_is_told_and_nobody_waits_for_ever() -> None:
+    class Faulty(FakeSoundSystem):
+        def scan(self) -> tuple[Device, ...]:
+            raise ZeroDivisionError("a bug")
+
+    devices = devices_with(Faulty(), Heard())
+    assert "Sound stopped (a bug)" in devices.open(wait_s=10.0).message
+    devices.close()

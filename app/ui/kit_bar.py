@@ -1,0 +1,103 @@
+"""The top of the window: the kit, its files, the level of what is played. Main thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QWidget
+
+from app.actions.actions import Actions
+from app.model.session import Session
+from app.ui.controls import LevelMeter, caption, make_button, on_click
+from app.ui.icons import draw_icon
+from app.ui.theme import ASSETS, Theme
+
+
+class KitBar(QWidget):
+    """Kit name, open, save; full level, silence, the output meter."""
+
+    full_level_changed = Signal(bool)
+
+    def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
+        super().__init__()
+        self._session = session
+        self._actions = actions
+        self._folder: Path | None = None
+        """Where the kit was opened from or saved to: save goes there again."""
+        self._mark = QLabel()
+        self._divider = QFrame()
+        self._divider.setObjectName("divider")
+        self._name = caption("", "title")
+        make = make_button
+        self.open_button = make("Open", "Open a kit (Ctrl+O)", theme, "open")
+        on_click(self.open_button, self.open_kit)
+        self.save_button = make("Save", "Save the kit (Ctrl+S)", theme, "save")
+        on_click(self.save_button, self.save_kit)
+        tip = "Full level. Off: a press high on a pad is louder than one at its lower edge"
+        self.full_level = make("Full level", tip, theme, "level")
+        self.full_level.setProperty("quiet", "true")
+        self.full_level.setCheckable(True)
+        self.full_level.toggled.connect(self.full_level_changed)
+        self.silence = make("Silence", "End all sounds (Esc)", theme, "stop")
+        self.silence.setProperty("quiet", "true")
+        on_click(self.silence, actions.hits.stop_all)
+        self.meter = LevelMeter("Output level", 2, theme)
+        self._lay_out(theme)
+        session.kit.changed.connect(self._show_name)
+        self._show_name()
+
+    def _lay_out(self, theme: Theme) -> None:
+        row = QHBoxLayout(self)
+        theme.fit(row, 8)
+        row.addWidget(self._mark)
+        row.addWidget(caption("Pingpad", "brand"))
+        row.addWidget(self._divider)
+        row.addWidget(self._name)
+        row.addSpacing(8)
+        row.addWidget(self.open_button)
+        row.addWidget(self.save_button)
+        row.addStretch(1)
+        row.addWidget(self.full_level)
+        row.addWidget(self.silence)
+        row.addWidget(self.meter)
+        theme.fix(self.meter, width=150)
+        theme.fix(self._divider, width=1, height=18)
+
+        def draw_mark() -> None:
+            ratio = self.devicePixelRatioF()
+            picture = draw_icon("pingpad", "", round(theme.px(24) * ratio))
+            picture.setDevicePixelRatio(ratio)
+            self._mark.setPixmap(picture)
+            self._mark.setFixedSize(QSize(theme.px(24), theme.px(24)))
+
+        theme.keep(draw_mark)
+
+    def _show_name(self) -> None:
+        self._name.setText(self._session.kit.name)
+
+    def open_kit(self) -> None:
+        """Ask for a kit's folder and open it."""
+        start = str(self._folder.parent if self._folder else Path.home())
+        chosen = QFileDialog.getExistingDirectory(self.window(), "Open a kit", start)
+        if chosen:
+            folder = Path(chosen)
+            self._actions.kit_file.open(folder, lambda opened: self._remember(folder, opened))
+
+    def save_kit(self, *, ask: bool = False) -> None:
+        """Save to where the kit is kept; ask for the place the first time, or with `ask`."""
+        folder = self._folder
+        if folder is None or ask:
+            start = folder or Path.home() / self._session.kit.name
+            chosen, _ = QFileDialog.getSaveFileName(self.window(), "Save the kit as", str(start))
+            folder = Path(chosen) if chosen else None
+        if folder is not None:
+            kept = folder
+            self._actions.kit_file.save(folder, lambda saved: self._remember(kept, saved))
+
+    def _remember(self, folder: Path, worked: bool) -> None:
+        if worked:
+            self._folder = folder
+
+
+APP_ICON = ASSETS / "icons" / "pingpad.svg"

@@ -1,0 +1,237 @@
+"""The window: puts the panels together and moves what moves. Main thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QIcon, QKeySequence, QResizeEvent, QShortcut, QShowEvent
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+
+from app.actions.actions import Actions
+from app.model.session import Session
+from app.ui.kit_bar import APP_ICON, KitBar
+from app.ui.main_thread import MainThread
+from app.ui.notices import NoticeStack
+from app.ui.pad_keys import PadKeys, keyboard_letters
+from app.ui.pad_menu import PadMenu
+from app.ui.pad_panel import PadPanel
+from app.ui.pads import PadGrid
+from app.ui.prompt_panel import PromptPanel
+from app.ui.record_panel import RecordPanel
+from app.ui.status_line import Faults, StatusLine
+from app.ui.theme import BASE_SIZE, Theme
+
+FRAME_MS = 16
+"""About 60 frames a second, and only what changed is painted."""
+
+FRAMES_PER_COUNT = 30
+SMALLEST_SIZE = QSize(1024, 640)
+SIDE_WIDTH = 316.0
+STATUS_UNITS = 46
+
+
+class OutputLevel(Protocol):
+    """What the window shows of the mixer's meter; linear peaks since the last call."""
+
+    @property
+    def peak_left(self) -> float:
+        """Left."""
+        ...
+
+    @property
+    def peak_right(self) -> float:
+        """Right."""
+        ...
+
+    @property
+    def limiting(self) -> bool:
+        """The limiter worked since the last call."""
+        ...
+
+
+class Sound(Protocol):
+    """What the window asks of the mixer, at every frame."""
+
+    def meter(self) -> OutputLevel:
+        """Return the output's peaks since the last call."""
+        ...
+
+    def playing(self, pad: int) -> float | None:
+        """Return where the pad's newest voice is, in seconds, or None."""
+        ...
+
+    def counts(self) -> Faults:
+        """Return the faults counted so far."""
+        ...
+
+
+class Input(Protocol):
+    """What the window asks of the recorder, at every frame."""
+
+    @property
+    def level(self) -> float:
+        """Linear peak since the last call."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """Length of the take that is being recorded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Monitors:
+    """What is measured rather than told."""
+
+    sound: Sound
+    input: Input
+
+
+class MainWindow(QMainWindow):
+    """The instrument."""
+
+    def __init__(
+        self,
+        session: Session,
+        actions: Actions,
+        monitors: Monitors,
+        main_thread: MainThread,
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        super().__init__()
+        self.theme = Theme(self)
+        self._session = session
+        self._actions = actions
+        self._monitors = monitors
+        self._now = now
+        self._shown_at = now()
+        self._frames = 0
+        self.kit_bar = KitBar(session, actions, self.theme)
+        self.prompt_panel = PromptPanel(session, actions, self.theme, now)
+        menu = PadMenu(session, actions, main_thread, self)
+        self.pads = PadGrid(session, actions, menu, self.theme)
+        self.record_panel = RecordPanel(session, actions, self.theme)
+        self.pad_panel = PadPanel(session, actions, self.theme)
+        self.status_line = StatusLine(session, self.theme)
+        self._centre = QWidget()
+        self._lay_out()
+        self.notices = NoticeStack(session, self.theme, self._centre)
+        self.theme.keep(lambda: self.notices.keep_above(self.theme.px(STATUS_UNITS)))
+        self._connect()
+        self._take_keys()
+        self._dress()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(FRAME_MS)
+        self._timer.timeout.connect(self.show_frame)
+
+    # --- building ---
+
+    def _lay_out(self) -> None:
+        theme, centre = self.theme, self._centre
+        centre.setObjectName("instrument")
+        self.setCentralWidget(centre)
+        column = QVBoxLayout(centre)
+        theme.fit(column, 12, (16, 12, 16, 10))
+        column.addWidget(self.kit_bar)
+        column.addWidget(self.prompt_panel)
+        middle = QHBoxLayout()
+        theme.fit(middle, 12)
+        middle.addWidget(self.pads, 1)
+        side = QVBoxLayout()
+        theme.fit(side, 12)
+        side.addWidget(self.record_panel)
+        side.addWidget(self.pad_panel, 1)
+        middle.addLayout(side)
+        for panel in (self.record_panel, self.pad_panel):
+            theme.fix(panel, width=SIDE_WIDTH)
+        column.addLayout(middle, 1)
+        column.addWidget(self.status_line)
+
+    def _dress(self) -> None:
+        self.setWindowTitle("Pingpad")
+        self.setWindowIcon(QIcon(str(APP_ICON)))
+        self.setMinimumSize(SMALLEST_SIZE)
+        self.resize(BASE_SIZE)
+        self.theme.keep(lambda: self.setStyleSheet(self.theme.sheet()))
+
+    def _connect(self) -> None:
+        for panel in (self.prompt_panel, self.pad_panel):
+            panel.left.connect(self.pads.focus_selected)
+        self.kit_bar.full_level_changed.connect(self.pads.set_full_level)
+        takes, generate = self._actions.takes, self._actions.generate
+        shortcuts: tuple[tuple[str, Callable[[], object]], ...] = (
+            ("Ctrl+Z", takes.undo),
+            ("Ctrl+Shift+Z", takes.redo),
+            ("Ctrl+Y", takes.redo),
+            ("Ctrl+Return", generate.generate),
+            ("Ctrl+R", generate.again),
+            ("Ctrl+E", generate.vary),
+            ("Ctrl+O", self.kit_bar.open_kit),
+            ("Ctrl+S", self.kit_bar.save_kit),
+            ("Ctrl+Shift+S", lambda: self.kit_bar.save_kit(ask=True)),
+            ("Ctrl+Q", self.close),
+        )
+        for keys, do in shortcuts:
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setAutoRepeat(False)
+            shortcut.activated.connect(do)
+
+    def _take_keys(self) -> None:
+        record = self._actions.record
+        self.keys = PadKeys(self._session, self._actions.hits, self, keyboard_letters())
+        self.keys.record_pressed.connect(record.press)
+        self.keys.record_released.connect(record.release)
+        self.keys.record_toggled.connect(record.toggle)
+        self.keys.tempo_tapped.connect(self.prompt_panel.tap_once)
+        self.keys.prompt_wanted.connect(self.focus_prompt)
+
+    # --- living ---
+
+    def focus_prompt(self) -> None:
+        """Let the player type."""
+        self.prompt_panel.prompt.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.prompt_panel.prompt.selectAll()
+
+    def show_frame(self) -> None:
+        """Show what the mixer and the recorder measured since the last frame."""
+        now = self._now()
+        elapsed, self._shown_at = now - self._shown_at, now
+        sound, recorder = self._monitors.sound, self._monitors.input
+        level = sound.meter()
+        self.kit_bar.meter.show_levels(
+            (level.peak_left, level.peak_right), elapsed, limiting=level.limiting
+        )
+        self.pads.show_playing(sound.playing, now)
+        self.record_panel.show_input(recorder.level, recorder.seconds, elapsed)
+        self._frames += 1
+        if self._frames % FRAMES_PER_COUNT == 0:
+            self.status_line.show_faults(sound.counts())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begin to move, and let the player type at once."""
+        super().showEvent(event)
+        application = QApplication.instance()
+        assert application is not None
+        application.installEventFilter(self.keys)
+        self._timer.start()
+        if self.focusWidget() is None:
+            self.focus_prompt()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the layout's proportions on a larger screen."""
+        super().resizeEvent(event)
+        self.theme.follow(event.size())
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Let go of everything held and stop moving."""
+        self._timer.stop()
+        self.keys.let_go()
+        application = QApplication.instance()
+        if application is not None:
+            application.removeEventFilter(self.keys)
+        super().closeEvent(event)

@@ -1,0 +1,163 @@
+"""The selected pad: its name, how it plays, its takes. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QSlider, QVBoxLayout
+
+from app.actions.actions import Actions
+from app.audio.commands import PadMode
+from app.model.kit import LEAST_GAIN_DB, MOST_CHOKE_GROUP, MOST_GAIN_DB
+from app.model.session import Session
+from app.ui.controls import Choice, Segments, above, caption, make_button
+from app.ui.icons import icon
+from app.ui.take_strip import TakeStrip
+from app.ui.theme import Theme
+
+GAIN_STEPS = 2
+"""The gain moves in half decibels."""
+
+
+class NameField(QLineEdit):
+    """A name typed in place; Esc and Enter leave it."""
+
+    left = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave by Esc and Enter."""
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.left.emit()
+            event.accept()
+
+
+class GainSlider(QSlider):
+    """Half decibels; a double click is 0 dB."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setRange(round(LEAST_GAIN_DB * GAIN_STEPS), round(MOST_GAIN_DB * GAIN_STEPS))
+        self.setSingleStep(1)
+        self.setPageStep(3 * GAIN_STEPS)
+        self.setToolTip("Level of the pad; a double click sets 0 dB")
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Return to 0 dB."""
+        self.setValue(0)
+        event.accept()
+
+
+class PadPanel(QFrame):
+    """Settings and takes of the selected pad."""
+
+    left = Signal()
+    """The player is done typing."""
+
+    def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("panel")
+        self._session = session
+        self._actions = actions
+        self._theme = theme
+        self.takes = TakeStrip(session, actions, theme)
+        self._make_controls()
+        self._lay_out()
+        session.selection_changed.connect(self.show_pad)
+        for pad in session.kit.pads:
+            pad.changed.connect(self.show_pad)
+        self.show_pad()
+
+    def _make_controls(self) -> None:
+        theme = self._theme
+        self._number = caption("")
+        self.name = NameField()
+        self.name.setObjectName("name")
+        self.name.setAccessibleName("Name of the pad")
+        self.name.setToolTip("Type a name; empty it to show the take's own")
+        self.name.editingFinished.connect(self._rename)
+        self.name.left.connect(self.left)
+        self.lock = make_button("", "Lock. A locked pad keeps its sound", theme)
+        self.lock.setCheckable(True)
+        self.lock.setProperty("quiet", "true")
+        self.lock.setIcon(icon("unlock", checked="lock"))
+        self.lock.clicked.connect(
+            lambda locked: self._actions.pad_settings.set_locked(self._session.selected, locked)
+        )
+        modes: list[Choice[PadMode]] = [
+            Choice("one_shot", "One-shot", "Plays to its end"),
+            Choice("gate", "Gate", "Plays while held"),
+            Choice("loop", "Loop", "Plays round and round; Esc ends it"),
+        ]
+        self.mode = Segments("Play mode", modes, theme)
+        self.mode.chosen.connect(
+            lambda mode: self._actions.pad_settings.set_mode(self._session.selected, mode)
+        )
+        self.gain = GainSlider()
+        self.gain.setAccessibleName("Level")
+        self.gain.valueChanged.connect(self._set_gain)
+        self._gain_text = caption("", "soft")
+        self.choke = QComboBox()
+        self.choke.addItems(["None", *(str(group) for group in range(1, MOST_CHOKE_GROUP + 1))])
+        self.choke.setAccessibleName("Choke group")
+        self.choke.setToolTip("A hit ends the other pads of its group, as a closed hat an open one")
+        self.choke.activated.connect(
+            lambda group: self._actions.pad_settings.set_choke_group(self._session.selected, group)
+        )
+
+    def _lay_out(self) -> None:
+        theme = self._theme
+        column = QVBoxLayout(self)
+        theme.fit(column, 10, (12, 10, 12, 10))
+        title = QHBoxLayout()
+        theme.fit(title, 4)
+        title.addWidget(self._number)
+        title.addWidget(self.name, 1)
+        title.addWidget(self.lock)
+        column.addLayout(title)
+        column.addWidget(self.mode)
+        second = QHBoxLayout()
+        theme.fit(second, 14)
+        second.addLayout(self._gain_column(), 1)
+        second.addLayout(above("Choke group", self.choke, theme))
+        column.addLayout(second)
+        theme.fix(self.choke, width=92)
+        column.addWidget(self.takes, 1)
+
+    def _gain_column(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        self._theme.fit(column, 4)
+        top = QHBoxLayout()
+        self._theme.fit(top, 4)
+        top.addWidget(caption("Level"), 1)
+        top.addWidget(self._gain_text)
+        column.addLayout(top)
+        column.addWidget(self.gain, 1)
+        return column
+
+    def _rename(self) -> None:
+        if self.name.isModified():
+            self.name.setModified(False)
+            pad = self._session.selected_pad
+            if self.name.text() != pad.title:
+                self._actions.pad_settings.rename(pad.index, self.name.text())
+            self.show_pad()
+
+    def _set_gain(self, halves: int) -> None:
+        self._actions.pad_settings.set_gain_db(self._session.selected, halves / GAIN_STEPS)
+
+    def show_pad(self) -> None:
+        """Show what the selected pad is."""
+        pad = self._session.selected_pad
+        self._number.setText(f"Pad {pad.index + 1}")
+        if not (self.name.hasFocus() and self.name.isModified()):
+            self.name.setText(pad.title)
+            self.name.setCursorPosition(0)
+        self.name.setPlaceholderText("empty")
+        self.lock.setChecked(pad.locked)
+        self.mode.show_value(pad.mode)
+        blocked = self.gain.blockSignals(True)
+        self.gain.setValue(round(pad.gain_db * GAIN_STEPS))
+        self.gain.blockSignals(blocked)
+        self._gain_text.setText(f"{pad.gain_db:+.1f} dB" if pad.gain_db else "0.0 dB")
+        self.choke.setCurrentIndex(pad.choke_group)

@@ -1,0 +1,157 @@
+"""One line that says what the instrument is connected to and how it fares. Main thread."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+
+from app.model.session import Session
+from app.ui.icons import draw_icon
+from app.ui.theme import COLOURS, Theme
+
+
+class Faults(Protocol):
+    """What the line shows of the mixer's counts."""
+
+    @property
+    def underflows(self) -> int:
+        """Blocks the sound card did not get in time."""
+        ...
+
+    @property
+    def late(self) -> int:
+        """Callbacks that took longer than their block."""
+        ...
+
+
+class StatusField(QWidget):
+    """An icon and a text that is shortened to its room; the tip holds all of it."""
+
+    def __init__(self, name: str, icon_name: str, theme: Theme) -> None:
+        super().__init__()
+        self._name = name
+        self._icon_name = icon_name
+        self._theme = theme
+        self._text = ""
+        self._warning = False
+        self._icons: dict[str, QPixmap] = {}
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        theme.keep(self.updateGeometry)
+
+    @property
+    def text(self) -> str:
+        """Return the whole text."""
+        return self._text
+
+    def show_text(self, text: str, *, warning: bool = False) -> None:
+        """Show a text; a warning is amber and has another icon."""
+        if (text, warning) != (self._text, self._warning):
+            self._text, self._warning = text, warning
+            self.setToolTip(f"{self._name}: {text}")
+            self.setAccessibleName(f"{self._name}: {text}")
+            self.updateGeometry()
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        """Return room for the icon and the whole text."""
+        wide = QFontMetricsF(self._theme.font(12)).horizontalAdvance(self._text)
+        return QSize(round(wide) + self._theme.px(28), self._theme.px(22))
+
+    def minimumSizeHint(self) -> QSize:
+        """Return room for the icon and a word."""
+        return QSize(self._theme.px(80), self._theme.px(22))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw icon and text."""
+        theme = self._theme
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        tint = COLOURS.accent if self._warning else COLOURS.faint
+        name = "warning" if self._warning else self._icon_name
+        size = theme.px(15)
+        spot = QRectF(0, (self.height() - size) / 2, size, size)
+        if name not in self._icons:
+            self._icons[name] = draw_icon(name, tint)
+        painter.drawPixmap(spot, self._icons[name], QRectF(self._icons[name].rect()))
+        font = theme.font(12)
+        painter.setFont(font)
+        painter.setPen(QColor(COLOURS.accent if self._warning else COLOURS.soft))
+        place = QRectF(self.rect()).adjusted(theme.px(21), 0, 0, 0)
+        elide = Qt.TextElideMode.ElideRight
+        text = QFontMetricsF(font).elidedText(self._text, elide, place.width())
+        painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, text)
+        painter.end()
+
+
+class StatusLine(QWidget):
+    """Output, MIDI, engine."""
+
+    def __init__(self, session: Session, theme: Theme) -> None:
+        super().__init__()
+        self._session = session
+        self._underflows = 0
+        self._late = 0
+        self.output = StatusField("Output", "sound", theme)
+        self.midi = StatusField("MIDI", "midi", theme)
+        self.engine = StatusField("Model", "model", theme)
+        row = QHBoxLayout(self)
+        theme.fit(row, 26)
+        row.addWidget(self.output)
+        row.addWidget(self.midi)
+        row.addStretch(1)
+        row.addWidget(self.engine)
+        session.devices_changed.connect(self.show_devices)
+        session.engine_changed.connect(self.show_engine)
+        self.show_devices()
+        self.show_engine()
+
+    def show_faults(self, faults: Faults) -> None:
+        """Show how many blocks were missed so far."""
+        if (faults.underflows, faults.late) != (self._underflows, self._late):
+            self._underflows, self._late = faults.underflows, faults.late
+            self.show_devices()
+
+    def show_devices(self) -> None:
+        """Show the sound card and the MIDI inputs."""
+        audio, midi = self._session.audio, self._session.midi
+        if audio is None:
+            self.output.show_text("Looking for a sound card")
+        elif audio.message or audio.output_name is None:
+            message = audio.message or "No sound card. Plug one in; Pingpad finds it."
+            self.output.show_text(message, warning=True)
+        else:
+            self.output.show_text(
+                f"{audio.output_name} · {audio.rate / 1000:g} kHz · {audio.block_frames} frames"
+                f" · {audio.latency_ms:.1f} ms · {self._faults()}"
+            )
+        if midi is None:
+            self.midi.show_text("Looking for MIDI")
+        elif midi.ports:
+            self.midi.show_text(", ".join(midi.ports))
+        else:
+            self.midi.show_text(midi.message or "No MIDI input; plug one in")
+
+    def _faults(self) -> str:
+        late = f", {self._late} late" if self._late else ""
+        return f"{self._underflows} missed{late}"
+
+    def show_engine(self) -> None:
+        """Show the model, its processor and the measured time of the last sound."""
+        engine = self._session.engine
+        if not engine.ready:
+            self.engine.show_text(engine.text)
+            return
+        words = [f"Model {engine.model}", engine.device]
+        if engine.last_ms is not None:
+            words.append(f"last sound in {spoken_ms(engine.last_ms)}")
+        self.engine.show_text(" · ".join(word for word in words if word))
+
+
+def spoken_ms(milliseconds: float) -> str:
+    """Return a measured time in the unit a player thinks in."""
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
+    return f"{milliseconds / 1000:.2f} s"

@@ -70,16 +70,19 @@ find_python() {
     fail "Python 3.11 or newer is needed: install python3.11, or set PINGPAD_PYTHON"
 }
 
+# Makes the environment, or completes the one there is: nothing in it is ever removed.
 make_venv() {
-    local python version
-    [ -x "$venv/bin/python" ] && is_new_enough "$venv/bin/python" && "$venv/bin/python" -m pip --version >/dev/null 2>&1 && return 0
-    python=$(find_python)
+    local python=$venv/bin/python version
+    [ -x "$python" ] || python=$(find_python)
+    is_new_enough "$python" || fail "$venv is broken or older than Python 3.11: remove it and try again"
+    "$venv/bin/python" -m pip --version >/dev/null 2>&1 && return 0
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         install_packages "python$version-venv|python3-venv"
     fi
-    say "making $venv with $($python --version)"
-    "$python" -m venv --clear "$venv"
+    say "preparing $venv with $("$python" --version)"
+    [ -x "$venv/bin/python" ] || "$python" -m venv --without-pip "$venv"
+    "$venv/bin/python" -m ensurepip >/dev/null
 }
 
 # What pyproject.toml asks for, one requirement a line; "$1" is an extra or nothing.

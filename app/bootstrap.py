@@ -27,9 +27,10 @@ from app.actions.pad_settings import PadSettings
 from app.actions.record import Record
 from app.actions.remember import Remember
 from app.actions.transfer import Transfer
+from app.audio.device_keeper import AudioState
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
-from app.audio.stream import AudioDevices, AudioState
+from app.audio.stream import AudioDevices
 from app.logs import Logs
 from app.midi.pad_map import read_pad_map
 from app.midi.ports import MidiPorts, MidiState

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar, overload
+from typing import Generic, Literal, Protocol, TypeVar, overload
 
+from app.audio.device_keeper import AudioState
 from app.errors import PlayerError
 from app.model.event import Event
 from app.model.kit import PADS, Kit, Pad
 from engine.api import EMBEDDED, LONGEST_S
-
-if TYPE_CHECKING:
-    from app.audio.stream import AudioState
 
 LengthUnit = Literal["seconds", "bars"]
 NoticeKind = Literal["info", "warning", "error"]
@@ -185,10 +183,9 @@ def bars_in_s(bars: int, bpm: float) -> float:
     seconds = bars * BEATS_PER_BAR * 60 / bpm
     if seconds > LONGEST_S + 1e-9:
         fitting = int(LONGEST_S * bpm / (60 * BEATS_PER_BAR) + 1e-9)
-        hint = f"Use {fitting} or fewer, or a faster tempo." if fitting else "Use a faster tempo."
-        noun = "bar lasts" if bars == 1 else "bars last"
+        hint = "Use 1 bar" if fitting == 1 else f"Use {fitting} or fewer"
         raise PlayerError(
-            f"{bars} {noun} {seconds:.1f} s at {bpm:g} bpm, and a sound can last "
-            f"{LONGEST_S:g} s. {hint}"
+            f"{bars} bars last {seconds:.1f} s at {bpm:g} bpm, and a sound can last "
+            f"{LONGEST_S:g} s. {hint}, or a faster tempo."
         )
     return min(seconds, LONGEST_S)

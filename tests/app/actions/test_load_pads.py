@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fake_engine import tone
+from playing_scene import PlayingScene
+
+from app.actions import load_pads
+
+
+def test_a_sound_reaches_the_mixer_in_stereo_at_its_rate(scene: PlayingScene) -> None:
+    scene.make("kick")
+    samples = scene.mixer.sounds[0]
+    assert samples is not None
+    assert abs(len(samples) - 48_000) <= 64
+
+
+def test_of_several_loads_of_a_pad_the_last_one_counts(scene: PlayingScene) -> None:
+    scene.make("a")
+    scene.make("b")
+    scene.background.held = []
+    scene.takes.undo(0)
+    scene.takes.redo(0)
+    pad = scene.pads[0]
+    scene.background.let_go()
+    assert pad.loaded is pad.takes.items[1]
+
+
+def test_another_rate_prepares_every_pad_again(scene: PlayingScene) -> None:
+    scene.make("kick", 2)
+    before = scene.mixer.sounds[2]
+    scene.loader.follow_rate()
+    assert scene.mixer.sounds[2] is before
+    scene.mixer.rate = 96_000
+    scene.loader.follow_rate()
+    after = scene.mixer.sounds[2]
+    assert before is not None and after is not None
+    assert abs(len(after) - 2 * len(before)) <= 128
+
+
+def test_a_rate_that_changes_while_a_sound_is_prepared_prepares_it_again(
+    scene: PlayingScene,
+) -> None:
+    scene.session.prompt = "kick"
+    scene.generate.generate()
+    scene.background.held = []
+    scene.finish()
+    scene.mixer.rate = 96_000
+    scene.background.let_go()
+    samples = scene.mixer.sounds[0]
+    assert samples is not None and abs(len(samples) - 96_000) <= 128
+
+
+def test_a_sound_that_cannot_be_prepared_is_said_and_the_old_one_stays(
+    scene: PlayingScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.make("kick")
+    old = scene.mixer.sounds[0]
+
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(load_pads, "prepare", refuse)
+    scene.make("snare")
+    assert scene.pads[0].state == "failed" and scene.mixer.sounds[0] is old
+    assert scene.said() == ["That did not work; the log file says more."]
+
+
+def test_what_is_loaded_is_the_take_that_is_shown(scene: PlayingScene) -> None:
+    scene.session.prompt = "kick"
+    scene.generate.generate()
+    scene.engine.finish(clip=tone(0.5, rate=48_000))
+    scene.loop.run_posted()
+    loaded, samples = scene.pads[0].loaded, scene.mixer.sounds[0]
+    assert loaded is not None and samples is not None
+    assert np.allclose(samples[500:-500], loaded.clip.samples[500:-500], atol=1e-6)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fake_engine import tone
+from fake_sound import NO_CARD
+from playing_scene import PlayingScene
+
+from engine.clip import Clip
+
+
+def hum(seconds: float = 0.5, before_s: float = 0.25) -> Clip:
+    """Silence, a sound, silence: mono, 48 kHz, as a microphone gives it."""
+    sound = tone(seconds, 220.0, 48_000).samples[:, :1] + np.float32(0.0)
+    silence = np.zeros((int(before_s * 48_000), 1), np.float32)
+    return Clip(np.concatenate([silence, sound, silence]), 48_000)
+
+
+def test_hold_and_release_puts_the_trimmed_sound_on_the_pad(scene: PlayingScene) -> None:
+    scene.session.select(6)
+    scene.recorder.coming = hum()
+    scene.record.press()
+    assert scene.session.recording and scene.recorder.running
+    scene.record.release()
+    assert not scene.session.recording
+    pad = scene.pads[6]
+    take = pad.takes.current
+    assert take is not None and (take.kind, take.recipe, take.name) == (
+        "recorded",
+        None,
+        "recording",
+    )
+    assert take.clip.seconds < 0.6
+    assert pad.state == "ready" and pad.loaded is take
+    assert scene.store.file_for(take) is not None
+    assert scene.engine.asked == {}
+
+
+def test_with_a_prompt_the_recording_becomes_what_the_prompt_says(scene: PlayingScene) -> None:
+    scene.session.prompt, scene.session.strength = "brass stab", 0.6
+    scene.recorder.coming = hum()
+    scene.record.press()
+    scene.record.release()
+    pad = scene.pads[0]
+    recording = pad.takes.current
+    assert recording is not None and pad.state == "pending"
+    asked = scene.engine.asked[scene.engine.newest]
+    assert asked.source is recording.clip
+    assert (asked.recipe.strength, asked.recipe.source) == (0.6, recording.id)
+    assert asked.recipe.seconds == recording.clip.seconds
+    scene.finish()
+    assert [take.kind for take in pad.takes.items] == ["recorded", "generated"]
+
+
+def test_the_panels_length_and_tempo_do_not_change_a_beats_length(scene: PlayingScene) -> None:
+    scene.session.prompt, scene.session.length_unit, scene.session.bars = "beat", "bars", 99
+    scene.recorder.coming = hum()
+    scene.record.toggle()
+    scene.record.toggle()
+    recipe = scene.engine.asked[scene.engine.newest].recipe
+    assert recipe.seconds < 1.0
+
+
+def test_toggle_starts_and_ends(scene: PlayingScene) -> None:
+    scene.recorder.coming = hum()
+    scene.record.toggle()
+    assert scene.session.recording
+    scene.record.toggle()
+    assert not scene.session.recording and scene.pads[0].takes.current is not None
+
+
+def test_a_second_press_and_a_stray_release_do_nothing(scene: PlayingScene) -> None:
+    scene.record.release()
+    scene.record.press()
+    scene.record.press()
+    assert scene.recorder.running
+
+
+def test_the_recording_belongs_to_the_pad_it_was_started_on(scene: PlayingScene) -> None:
+    scene.recorder.coming = hum()
+    scene.record.press()
+    scene.session.select(9)
+    scene.record.release()
+    assert scene.pads[0].takes.current is not None and scene.pads[9].takes.current is None
+
+
+@pytest.mark.parametrize(
+    "coming",
+    [None, Clip(np.zeros((4800, 1), np.float32), 48_000)],
+    ids=["nothing", "silence"],
+)
+def test_silence_is_said_and_changes_nothing(scene: PlayingScene, coming: Clip | None) -> None:
+    scene.session.prompt = "kick"
+    scene.recorder.coming = coming
+    scene.record.press()
+    scene.record.release()
+    assert scene.said()[0].startswith("No sound came in.")
+    assert scene.pads[0].takes.items == () and scene.engine.asked == {}
+
+
+def test_a_long_recording_is_cut_and_said(scene: PlayingScene) -> None:
+    scene.session.prompt = "pad"
+    steady = np.full((15 * 48_000, 1), 0.25, np.float32)
+    scene.recorder.coming = Clip(steady, 48_000)
+    scene.record.press()
+    scene.record.release()
+    take = scene.pads[0].takes.current
+    assert take is not None and take.clip.seconds == 12.0
+    assert scene.said() == ["The recording lasted 15.0 s; its first 12 s are kept."]
+    assert scene.engine.asked[scene.engine.newest].recipe.seconds == 12.0
+
+
+def test_no_microphone_is_said(scene: PlayingScene) -> None:
+    for state in (None, NO_CARD):
+        scene.session.audio = state
+        scene.record.press()
+        assert "no input" in scene.said()[0] and not scene.session.recording
+
+
+def test_a_microphone_pulled_out_meanwhile_keeps_what_came(scene: PlayingScene) -> None:
+    scene.recorder.coming = hum()
+    scene.record.press()
+    assert scene.session.audio is not None
+    scene.session.audio = replace(scene.session.audio, input_name=None)
+    scene.record.release()
+    assert scene.pads[0].takes.current is not None
+
+
+def test_a_locked_pad_does_not_record(scene: PlayingScene) -> None:
+    scene.pads[0].locked = True
+    scene.record.toggle()
+    assert not scene.session.recording and "locked" in scene.said()[0]
+
+
+def test_a_pad_locked_meanwhile_gets_the_recording_beside_and_nothing_is_generated(
+    scene: PlayingScene,
+) -> None:
+    scene.make("kick")
+    pad = scene.pads[0]
+    old, jobs = pad.takes.current, len(scene.engine.asked)
+    scene.recorder.coming = hum()
+    scene.record.press()
+    pad.locked = True
+    scene.record.release()
+    assert pad.takes.current is old and pad.takes.items[-1].kind == "recorded"
+    assert len(scene.engine.asked) == jobs

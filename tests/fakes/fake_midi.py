@@ -1,0 +1,97 @@
+"""A MIDI system with ports that a test plugs in and pulls out, and a double of MidiPorts."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from app.midi.ports import MidiInput, MidiState, MidiUnavailableError
+
+
+class FakePort:
+    def __init__(self) -> None:
+        self._messages: deque[bytes] = deque()
+        self._broken = False
+        self.open = True
+
+    def send(self, *data: int) -> None:
+        self._messages.append(bytes(data))
+
+    def break_off(self) -> None:
+        self._broken = True
+
+    def read(self) -> bytes | None:
+        assert self.open, "read after close"
+        if self._broken:
+            raise RuntimeError("the device is gone")
+        return self._messages.popleft() if self._messages else None
+
+    def close(self) -> None:
+        self.open = False
+
+
+class FakeMidiSystem:
+    def __init__(self, *names: str) -> None:
+        self.present = list(names)
+        self.running = True
+        self.refused: set[str] = set()
+        self.opened: list[tuple[str, FakePort]] = []
+        self.own = FakePort()
+        self.closed = threading.Event()
+
+    def port(self, name: str) -> FakePort:
+        """The newest open port of that name."""
+        return [port for opened, port in self.opened if opened == name][-1]
+
+    def names(self) -> list[str]:
+        if not self.running:
+            raise MidiUnavailableError("the server ended")
+        return list(self.present)
+
+    def open(self, index: int) -> MidiInput:
+        name = self.present[index]
+        if name in self.refused:
+            raise MidiUnavailableError("another program uses it")
+        port = FakePort()
+        self.opened.append((name, port))
+        return port
+
+    def open_own(self) -> MidiInput | None:
+        return self.own
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class FakeMidiPorts:
+    """MidiPorts for the whole instrument: a test plays it."""
+
+    def __init__(
+        self,
+        on_message: Callable[[bytes, float, str], None],
+        on_change: Callable[[MidiState], None],
+    ) -> None:
+        self._on_message = on_message
+        self._on_change = on_change
+        self._running = False
+
+    def start(self) -> None:
+        assert not self._running
+        self._running = True
+        self._on_change(MidiState(("Pads",), ""))
+
+    def stop(self) -> None:
+        self._running = False
+
+    def play(self, *data: int) -> None:
+        """Receive a message on the MIDI thread."""
+        assert self._running
+        thread = threading.Thread(
+            target=self._on_message, args=(bytes(data), 0.0, "Pads"), name="midi"
+        )
+        thread.start()
+        thread.join()
+
+    def pull_out(self) -> None:
+        self._on_change(MidiState((), "No MIDI pads are plugged in."))

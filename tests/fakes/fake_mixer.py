@@ -1,0 +1,40 @@
+"""A mixer that writes down what it is told."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.audio.commands import PAD_MODES, PadMode
+
+
+class FakeMixer:
+    def __init__(self, rate: int = 48_000) -> None:
+        self.rate = rate
+        self.sounds: dict[int, NDArray[np.float32] | None] = {}
+        self.settings: dict[int, tuple[PadMode, float, int]] = {}
+        self.calls: list[tuple[object, ...]] = []
+
+    def load(self, pad: int, samples: NDArray[np.float32] | None) -> None:
+        assert 0 <= pad < 16
+        if samples is not None:
+            assert samples.dtype == np.float32 and samples.ndim == 2 and samples.shape[1] == 2
+            assert samples.flags.c_contiguous
+        self.sounds[pad] = samples
+
+    def configure(self, pad: int, *, mode: PadMode, gain_db: float, choke_group: int) -> None:
+        assert mode in PAD_MODES
+        self.settings[pad] = (mode, gain_db, choke_group)
+
+    def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
+        assert 0 <= pad < 16 and 0.0 <= velocity <= 1.0
+        self.calls.append(("hit", pad, velocity))
+
+    def release(self, pad: int, at_frame: int | None = None) -> None:
+        self.calls.append(("release", pad))
+
+    def stop_all(self) -> None:
+        self.calls.append(("stop_all",))
+
+    def frame_at(self, time_s: float) -> int | None:
+        return None

@@ -1,0 +1,73 @@
+"""The model and the actions with doubles around them, everything at once and on one thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from at_once import BackgroundAtOnce, WriterAtOnce
+from fake_engine import FakeEngine
+from fake_mixer import FakeMixer
+from fake_sound import PLUGGED_IN, FakeRecorder
+from main_loop import MainLoop
+
+from app.actions.choose_take import ChooseTake
+from app.actions.drag_out import DragOut
+from app.actions.generate import Generate
+from app.actions.keep_takes import KeepTakes
+from app.actions.kit_file import KitFile
+from app.actions.load_pads import PadLoader
+from app.actions.pad_settings import PadSettings
+from app.actions.record import Record
+from app.actions.transfer import Transfer
+from app.model.clip_store import ClipStore
+from app.model.kit import Pad
+from app.model.session import Notice, Session
+
+
+class PlayingScene:
+    def __init__(self, folder: Path) -> None:
+        self.loop = MainLoop()
+        self.session = Session()
+        self.session.audio = PLUGGED_IN
+        self.notices: list[Notice] = []
+        self.session.notice.connect(self.notices.append)
+        self.mixer = FakeMixer()
+        self.background = BackgroundAtOnce()
+        self.writer = WriterAtOnce()
+        self.engine = FakeEngine(
+            lambda answer: self.loop.post(lambda: self.generate.on_answer(answer))
+        )
+        self.engine.start()
+        self.store = ClipStore(folder / "run", self.writer, self.session.say)
+        self.loader = PadLoader(self.session, self.mixer, self.background)
+        keep = KeepTakes(self.session, self.loader, self.store)
+        self.generate = Generate(self.session, self.engine, keep, lambda: 1000.0)
+        self.recorder = FakeRecorder()
+        self.record = Record(self.session, self.recorder, keep, self.generate, lambda: 1000.0)
+        self.transfer = Transfer(self.session, self.background, keep, self.generate, lambda: 1000.0)
+        self.takes = ChooseTake(self.session, self.loader)
+        self.pad_settings = PadSettings(self.session, self.loader)
+        self.drag_out = DragOut(self.session, self.store)
+        self.kit_file = KitFile(
+            self.session, self.writer, self.background, self.loader, self.generate
+        )
+
+    @property
+    def pads(self) -> tuple[Pad, ...]:
+        return self.session.kit.pads
+
+    def make(self, prompt: str = "kick", pad: int = 0) -> None:
+        """Generate a sound to its end."""
+        self.session.prompt = prompt
+        assert self.generate.generate(pad)
+        self.finish()
+
+    def finish(self, job: int | None = None) -> None:
+        self.engine.finish(job)
+        self.loop.run_posted()
+
+    def said(self) -> list[str]:
+        """What the player was told since the last call."""
+        texts = [notice.text for notice in self.notices]
+        self.notices.clear()
+        return texts

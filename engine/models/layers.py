@@ -69,6 +69,18 @@ def _heads(x: Tensor, heads: int) -> Tensor:
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Scaled dot-product attention of (B, heads, L, dim_head); mask is True where attended."""
+    q, k = q.to(v.dtype), k.to(v.dtype)
+    if q.requires_grad and q.device.type == "cpu":
+        # The fused kernel's backward pass costs as much there as all matrix products together.
+        scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -1e4)
+        return scores.softmax(-1).to(v.dtype) @ v
+    return functional.scaled_dot_product_attention(q, k, v, mask)
+
+
 class SelfAttention(nn.Module):
     """Attention of a sequence to itself, queries and keys normalised per head."""
 
@@ -84,7 +96,7 @@ class SelfAttention(nn.Module):
         """Map (B, L, width) to (B, L, width)."""
         q, k, v = (_heads(part, self.heads) for part in self.to_qkv(x).chunk(3, dim=-1))
         q, k = rotate(self.q_norm(q), table), rotate(self.k_norm(k), table)
-        out = functional.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v)
+        out = attend(q, k, v)
         result: Tensor = self.to_out(out.transpose(1, 2).flatten(2))
         return result
 
@@ -106,8 +118,7 @@ class CrossAttention(nn.Module):
         q = self.q_norm(_heads(self.to_q(x), self.heads))
         k, v = (_heads(part, self.heads) for part in self.to_kv(context).chunk(2, dim=-1))
         k = self.k_norm(k)
-        attended = None if mask is None else mask[:, None, None, :]
-        out = functional.scaled_dot_product_attention(q.to(v.dtype), k.to(v.dtype), v, attended)
+        out = attend(q, k, v, None if mask is None else mask[:, None, None, :])
         result: Tensor = self.to_out(out.transpose(1, 2).flatten(2))
         return result
 

@@ -49,7 +49,7 @@ def fill_pool(
     cache.mkdir(parents=True, exist_ok=True)
     shelves = []
     for seconds, clips in zip(pool.seconds, pool.clips, strict=True):
-        stem = cache / f"shelf-{seconds:g}s-{clips}"
+        stem = cache / f"{clips}-sounds-of-{round(seconds * 1000)}-ms"
         if not stem.with_suffix(".json").exists():
             _render_shelf(pool, seconds, clips, encode, stem, _Hooks(show, device))
         sounds = [Sound(**entry) for entry in json.loads(stem.with_suffix(".json").read_text())]
@@ -61,7 +61,7 @@ def fill_pool(
 def _render_shelf(
     pool: Pool, seconds: float, clips: int, encode: Encode, stem: Path, hooks: _Hooks
 ) -> None:
-    corpus = RenderedCorpus(pool.seed)
+    corpus = RenderedCorpus(pool.seed, families=pool.families)
     kept: np.memmap[tuple[int, ...], np.dtype[np.float16]] | None = None
     sounds: list[Sound] = []
     size = max(1, min(pool.render_batch, int(pool.render_batch * 1.5 / seconds)))

@@ -32,6 +32,7 @@ class Pool:
     """How many rendered sounds a run keeps at hand, by length in seconds."""
 
     seed: int = 1
+    families: tuple[str, ...] = ("drum", "tonal", "effect", "texture", "loop")
     seconds: tuple[float, ...] = (1.5,)
     clips: tuple[int, ...] = (4000,)
     render_batch: int = 32

@@ -1,5 +1,6 @@
 """Captions from the lexicon, each true of the plan it tells of. Training process; no torch."""
 
+import re
 from dataclasses import dataclass
 from random import Random
 
@@ -7,6 +8,7 @@ from engine.training.corpus.lexicon import PROPERTIES, Kind, Lexicon, Variant
 
 SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+VOWEL = re.compile(r"[aeio8]|f[m\d#b ]|ep |sd |underw")
 AFTER = ("in ", "with ", "at ")
 
 
@@ -154,6 +156,5 @@ def _phrase(
 
 
 def _article(said: str) -> str:
-    """ "an" before a vowel sound, and before "fm", "808" and letters read out."""
-    first = said.split(maxsplit=1)[0].lower()
-    return "an" if first[0] in "aeio8" or first in ("fm", "f", "ep", "sd", "underwater") else "a"
+    """The article before a vowel's sound, be it a word, a number or a letter read out."""
+    return "an" if VOWEL.match(said.lower()) else "a"

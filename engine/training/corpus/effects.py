@@ -140,7 +140,7 @@ def glitch(patch: Patch) -> Tensor:
     held = patch.noise().gather(1, (frame // hold) * hold)
     sound = torch.where(kind < 0.35, tone, torch.where(kind < 0.7, 0.6 * held, 0.0))
     first = (index == 0) & (kind >= 0.7)
-    sound = torch.where(first, tone, sound) * (time < 0.93 * patch.seconds)
+    sound = torch.where(first, tone, sound) * (time < (0.3 + 0.63 * patch.decay) * patch.seconds)
     sound = sound * fall(time % length, length * between(0.2, 3.0, patch.decay))
     return centred(lowpass(sound, patch.rate, between(2500.0, 17000.0, patch.brightness)))
 

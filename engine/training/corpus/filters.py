@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-PADDING = 2048  # room for a filter's ring, so that the end does not wrap to the start
+PADDING = 4096  # room for a filter's ring, so that the end does not wrap to the start
 
 
 def fast_length(frames: int) -> int:

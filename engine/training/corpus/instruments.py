@@ -8,6 +8,8 @@ from engine.training.corpus.mouth import MOUTH
 from engine.training.corpus.orchestra import ORCHESTRA
 from engine.training.corpus.patch import Instrument
 from engine.training.corpus.percussion import PERCUSSION
+from engine.training.corpus.scenes import SCENES
+from engine.training.corpus.stringed import STRINGED
 from engine.training.corpus.struck import STRUCK
 from engine.training.corpus.synths import SYNTHS
 from engine.training.corpus.textures import TEXTURES
@@ -18,9 +20,11 @@ INSTRUMENTS: dict[str, Instrument] = {
     **PERCUSSION,
     **SYNTHS,
     **STRUCK,
+    **STRINGED,
     **ORCHESTRA,
     **EFFECTS,
     **TEXTURES,
+    **SCENES,
     **MOUTH,
     **LOOPS,
 }

@@ -29,7 +29,8 @@ def _throat(patch: Patch, phase: Tensor, hertz: Tensor, vowels: Tensor) -> Tenso
         lift = between(0.4, 2.2, patch.brightness) if rank else 1.0
         levels = levels + lift * level / (1 + ((place - centre) / (0.16 * centre + 40)) ** 2)
     wave = periodic(levels / number * (place < 9000), phase)
-    breath = bandpass(patch.noise(), patch.rate, 1800.0, 0.6)
+    air = between(600.0, 5000.0, patch.brightness)
+    breath = bandpass(lowpass(patch.noise(), patch.rate, air), patch.rate, air, 0.7)
     return wave / wave.std(-1, keepdim=True).clamp(min=1e-6) + 0.025 * breath
 
 

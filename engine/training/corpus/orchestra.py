@@ -10,6 +10,7 @@ from engine.training.corpus.filters import bandpass, lowpass, swept
 from engine.training.corpus.oscillators import cycles, modes, periodic, saw_harmonics, sine
 from engine.training.corpus.patch import TAU, Instrument, Patch, between
 from engine.training.corpus.room import centred, chorus
+from engine.training.corpus.stringed import acoustic_guitar, piano
 from engine.training.corpus.struck import electric_piano, synth_pluck
 from engine.training.corpus.synths import (
     cutoff,
@@ -24,9 +25,9 @@ from engine.training.corpus.synths import (
 
 def ensemble(patch: Patch) -> Tensor:
     """A section of bows: detuned saws, a soft start, wide."""
-    wave = stack(patch, saw_harmonics(patch.hertz), (-9.0, -4.0, 0.0, 4.0, 9.0))
+    wave = stack(patch, saw_harmonics(patch.hertz), (-9.0, 0.0, 9.0))
     wave = lowpass(wave, patch.rate, cutoff(patch, 700.0, 11000.0), 0.8)
-    return chorus(played(patch, wave, 0.07, 0.1), patch, 0.0018)
+    return chorus(played(patch, wave, 0.07, 0.1), patch, 0.0012)
 
 
 def _sung(patch: Patch, cents: float, speed: float) -> Tensor:
@@ -94,6 +95,7 @@ def flute(patch: Patch) -> Tensor:
     wave = periodic(harmonics * (number * patch.hertz < 16000), _sung(patch, 10.0, 5.2))
     time = patch.time()
     breath = bandpass(patch.noise(), patch.rate, 2 * patch.hertz, 1.0)
+    breath = lowpass(breath, patch.rate, cutoff(patch, 1500.0, 12000.0))
     share = patch.lookup({"flute": 0.12, "pan": 0.4}) * (1 + 2 * fall(time, 0.05))
     return centred(played(patch, wave + share * breath, 0.045, 0.1))
 
@@ -146,6 +148,8 @@ VOICINGS: dict[str, Instrument] = {
     "organ": drawbar_organ,
     "strings": ensemble,
     "pluck": synth_pluck,
+    "piano": piano,
+    "guitar": acoustic_guitar,
     "sine": lambda patch: centred(
         played(patch, sine(cycles(patch.hertz, patch.rate, patch.frames)))
     ),

@@ -9,6 +9,13 @@ from engine.training.corpus.patch import TAU
 
 TABLE = 4096
 AUDIBLE = 19000.0
+BLOCK = 256
+
+
+def _grid(frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The first frame of every block of BLOCK that `frames` needs, and the frames of one block."""
+    blocks = torch.arange(-(-frames // BLOCK), device=device, dtype=torch.float64) * BLOCK
+    return blocks, torch.arange(BLOCK, device=device, dtype=torch.float64)
 
 
 def cycles(hertz: Tensor, rate: int, frames: int) -> Tensor:
@@ -17,8 +24,12 @@ def cycles(hertz: Tensor, rate: int, frames: int) -> Tensor:
     Summed in double precision so that the pitch stays exact in long sounds.
     """
     if hertz.shape[-1] == 1:
-        steps = torch.arange(frames, device=hertz.device, dtype=torch.float64)
-        return (hertz.double() * steps / rate).remainder(1.0).float()
+        # Double precision for each block's start and one block's inside; the sum is then short.
+        block, inside = _grid(frames, hertz.device)
+        turns = hertz.double() / rate
+        start = (turns * block).remainder(1.0).float().unsqueeze(-1)
+        within = (turns * inside).remainder(1.0).float().unsqueeze(1)
+        return (start + within).flatten(1)[:, :frames].frac()
     step = hertz[:, :frames].double() / rate
     return (step.cumsum(-1) - step).remainder(1.0).float()
 
@@ -67,17 +78,23 @@ def pulse_harmonics(hertz: Tensor, width: Tensor | float = 0.5) -> Tensor:
 
 
 def modes(frequencies: Tensor, decays: Tensor, levels: Tensor, time: Tensor, rate: int) -> Tensor:
-    """A sum of decaying sines, each (B, M): hertz, seconds to fall by e, amplitude."""
+    """A sum of decaying sines, each (B, M): hertz, seconds to fall by e, amplitude. Gives (B, T).
+
+    exp((jw - 1/d) t) is a product of a block's part and a part inside the block, so the sum over
+    all modes is one matrix product.
+    """
+    frames = time.shape[-1]
+    block, inside = _grid(frames, time.device)
     levels = levels * (frequencies < AUDIBLE)
-    total = torch.zeros(frequencies.shape[0], time.shape[-1], device=time.device)
-    for mode in range(frequencies.shape[1]):
-        pitch, decay = frequencies[:, mode : mode + 1], decays[:, mode : mode + 1]
-        # Eight time constants are -70 dB: beyond that nothing is left to add.
-        heard = min(time.shape[-1], int(8 * float(decay.max()) * rate) + 1)
-        phase = cycles(pitch, rate, heard)
-        ring = torch.exp(-time[:, :heard] / decay) * levels[:, mode : mode + 1]
-        total[:, :heard] += torch.sin(TAU * phase) * ring
-    return total
+    parts = []
+    for moments in (block, inside):
+        turn = (frequencies.double().unsqueeze(-1) / rate * moments).remainder(1.0).float() * TAU
+        ring = torch.exp(-moments.float() / rate / decays.unsqueeze(-1))
+        parts.append((torch.sin(turn) * ring, torch.cos(turn) * ring))
+    (block_sin, block_cos), (inner_sin, inner_cos) = parts
+    left = torch.cat([block_sin, block_cos], dim=1) * levels.repeat(1, 2).unsqueeze(-1)
+    right = torch.cat([inner_cos, inner_sin], dim=1)
+    return torch.bmm(left.transpose(1, 2), right).flatten(1)[:, :frames]
 
 
 def metal(frequencies: Tensor, frames: int, rate: int) -> Tensor:

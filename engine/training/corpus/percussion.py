@@ -48,7 +48,7 @@ def tambourine(patch: Patch) -> Tensor:
     time = torch.arange(frames, device=patch.device) / patch.rate
     count = 14
     pitch = between(3800.0, 6500.0, patch.brightness) * 2 ** patch.uniform(-0.5, 1.0, count)
-    ring = between(0.02, 0.16, patch.decay) * patch.uniform(0.5, 1.2, count)
+    ring = between(0.025, 0.2, patch.decay) * patch.uniform(0.6, 1.2, count)
     level = patch.uniform(0.4, 1.0, count).unsqueeze(-1)
     phase = (pitch.unsqueeze(-1) * time) % 1.0
     grains = level * torch.sin(6.2832 * phase) * torch.exp(-time / ring.unsqueeze(-1))

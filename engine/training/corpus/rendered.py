@@ -89,7 +89,8 @@ class RenderedCorpus:
         drawn_pairs = self._drawn(seed, size, max_seconds)
         generator = torch.Generator(device).manual_seed(seed)
         plans = [plan for plan, _ in drawn_pairs]
-        audio = self._rendered(plans, round(max_seconds * self.sample_rate), generator)
+        frames = round(max_seconds * self.sample_rate)
+        audio = render(plans, frames, self.sample_rate, generator)
         return CorpusBatch(audio, tuple(_sound(plan, said) for plan, said in drawn_pairs))
 
     def sounds(self, index: int, size: int, max_seconds: float) -> tuple[Sound, ...]:
@@ -136,17 +137,18 @@ class RenderedCorpus:
                 if is_held_caption(said) == held:
                     return plan, said
 
-    def _rendered(self, plans: list[Plan], frames: int, generator: torch.Generator) -> Tensor:
-        """All plans rendered, those of one instrument together."""
-        audio = torch.zeros(len(plans), 2, frames, device=generator.device)
-        groups: dict[str, list[int]] = {}
-        for place, plan in enumerate(plans):
-            groups.setdefault(instrument(plan.kind.key, plan.variant.key), []).append(place)
-        for name, places in groups.items():
-            patch = _patch([plans[place] for place in places], self.sample_rate, frames, generator)
-            sound = finished(INSTRUMENTS[name](patch), patch)
-            audio[torch.tensor(places, device=audio.device), :, : sound.shape[-1]] = sound
-        return audio
+
+def render(plans: list[Plan], frames: int, rate: int, generator: torch.Generator) -> Tensor:
+    """All plans as audio (B, 2, frames), those of one instrument rendered together."""
+    audio = torch.zeros(len(plans), 2, frames, device=generator.device)
+    groups: dict[str, list[int]] = {}
+    for place, plan in enumerate(plans):
+        groups.setdefault(instrument(plan.kind.key, plan.variant.key), []).append(place)
+    for name, places in groups.items():
+        patch = _patch([plans[place] for place in places], rate, frames, generator)
+        sound = finished(INSTRUMENTS[name](patch), patch)
+        audio[torch.tensor(places, device=audio.device), :, : sound.shape[-1]] = sound
+    return audio
 
 
 def _patch(plans: list[Plan], rate: int, frames: int, generator: torch.Generator) -> Patch:

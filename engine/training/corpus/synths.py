@@ -31,11 +31,15 @@ def cutoff(patch: Patch, lowest: float = 180.0, highest: float = 14000.0) -> Ten
 
 
 def stack(patch: Patch, harmonics: Tensor, cents: tuple[float, ...]) -> Tensor:
-    """Copies of one wave, detuned evenly around the note, at random phases: (B, T)."""
+    """Copies of one wave, detuned evenly around the note, at random phases: (B, T).
+
+    The copy on the note is the loudest: equals would beat, and put the pitch in doubt.
+    """
     total = torch.zeros(patch.size, patch.frames, device=patch.device)
     for cent in cents:
         phase = cycles(patch.hertz * 2 ** (cent / 1200), patch.rate, patch.frames)
-        total += periodic(harmonics, (phase + patch.uniform(0, 1)) % 1.0)
+        level = 1.0 if cent == 0 else 0.6
+        total += level * periodic(harmonics, (phase + patch.uniform(0, 1)) % 1.0)
     return total / sqrt(len(cents))
 
 
@@ -113,7 +117,7 @@ def fm_bass(patch: Patch) -> Tensor:
 
 def reese(patch: Patch) -> Tensor:
     """Three saws apart enough to beat slowly, dark unless asked."""
-    wide = [stack(patch, saw_harmonics(patch.hertz), (-14.0, 0.0, 14.0)) for _ in range(2)]
+    wide = [stack(patch, saw_harmonics(patch.hertz), (-9.0, 0.0, 9.0)) for _ in range(2)]
     top = cutoff(patch, 140.0, 7000.0)
     sides = [played(patch, lowpass(wave, patch.rate, top, 1.0), 0.008, 0.1) for wave in wide]
     mid = 0.5 * (sides[0] + sides[1])
@@ -150,7 +154,7 @@ def super_lead(patch: Patch) -> Tensor:
     harmonics = saw_harmonics(patch.hertz)
     centre = stack(patch, harmonics, (0.0,))
     sides = [
-        0.8 * stack(patch, harmonics, cents) + 0.6 * centre
+        stack(patch, harmonics, cents) + centre
         for cents in ((-19.0, -6.0, 11.0), (-11.0, 6.0, 19.0))
     ]
     top = cutoff(patch, 500.0, 16000.0)
@@ -179,16 +183,16 @@ def warm_pad(patch: Patch) -> Tensor:
     harmonics = saw_harmonics(patch.hertz)
     turn = torch.sin(6.2832 * (patch.uniform(0.1, 0.4) * time + patch.uniform(0, 1)))
     moving = cutoff(patch, 250.0, 9000.0) * 2 ** (0.5 * turn)
-    pair = [stack(patch, harmonics, cents) for cents in ((-9.0, -1.0, 6.0), (-6.0, 1.0, 9.0))]
+    pair = [stack(patch, harmonics, cents) for cents in ((-9.0, 0.0, 7.0), (-7.0, 0.0, 9.0))]
     sides = [swept(side, patch.rate, moving, 0.9, steps=5) for side in pair]
     return _swelled(patch, torch.stack(sides, dim=1))
 
 
 def string_pad(patch: Patch) -> Tensor:
     """Many detuned saws with a chorus and the body of an ensemble."""
-    wave = stack(patch, saw_harmonics(patch.hertz), (-8.0, -3.0, 3.0, 8.0))
+    wave = stack(patch, saw_harmonics(patch.hertz), (-8.0, 0.0, 8.0))
     wave = lowpass(wave, patch.rate, cutoff(patch, 600.0, 12000.0))
-    return _swelled(patch, chorus(wave, patch, 0.0016))
+    return _swelled(patch, chorus(wave, patch, 0.0012))
 
 
 FORMANTS = ((730.0, 90.0, 1.0), (1090.0, 110.0, 0.5), (2440.0, 140.0, 0.25), (3400.0, 200.0, 0.1))
@@ -208,10 +212,10 @@ def vowel_harmonics(patch: Patch, formants: tuple[tuple[float, float, float], ..
 def choir_pad(patch: Patch) -> Tensor:
     """An "ah" of several singers."""
     harmonics = vowel_harmonics(patch, FORMANTS)
-    wave = stack(patch, harmonics, (-7.0, -2.0, 2.0, 7.0))
+    wave = stack(patch, harmonics, (-7.0, 0.0, 7.0))
     breath = lowpass(patch.noise(), patch.rate, cutoff(patch, 800.0, 6000.0))
     wave = wave / wave.std(-1, keepdim=True).clamp(min=1e-6) + 0.03 * breath
-    return _swelled(patch, chorus(wave, patch, 0.002))
+    return _swelled(patch, chorus(wave, patch, 0.0012))
 
 
 def glass_pad(patch: Patch) -> Tensor:

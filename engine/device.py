@@ -7,14 +7,25 @@ import secrets
 
 import torch
 
+from engine.api import EngineError
+
 SEED_BITS = 31
 
 
 def choose_device(wanted: str = "auto") -> str:
-    """Return a torch device name: the wanted one, or CUDA, then the CPU."""
-    if wanted != "auto":
-        return wanted
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """Return a torch device name: the wanted one, or CUDA, then the CPU.
+
+    Raises EngineError when the wanted one is not there.
+    """
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=wanted)
+    except (RuntimeError, AssertionError) as error:  # torch raises both
+        raise EngineError(
+            f'There is no device "{wanted}" here: use auto, or cpu, which is always there.'
+        ) from error
+    return wanted
 
 
 def has_fast_bfloat16(device: str) -> bool:

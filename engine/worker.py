@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol, cast
 
 from engine.api import (
+    SHORTEST_S,
     Answer,
     Cancel,
     Cancelled,
@@ -141,6 +142,11 @@ class Inbox:
             return self._running
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no job waits."""
+        return not self._waiting
+
+    @property
     def keep_going(self) -> bool:
         """Whether the running job is still wanted."""
         return self._keep_going
@@ -170,6 +176,7 @@ def run_worker(wire: Wire, options: WorkerOptions) -> int:
         return CANNOT_WORK
     load_s = time.perf_counter() - started
     wire.send(Ready(generator.card.name, generator.device, generator.precision, load_s))
+    _warm_up(generator, inbox)
     try:
         while True:
             _work(wire, inbox, generator, inbox.next())
@@ -181,6 +188,17 @@ def _load(options: WorkerOptions) -> Generator:
     module, _, function = options.factory.partition(":")
     factory = getattr(importlib.import_module(module), function)
     return cast(Generator, factory(options.model_folder, options.device))
+
+
+def _warm_up(generator: Generator, inbox: Inbox) -> None:
+    """Make a first sound for nobody: it takes most of a second more, which is free until a wish."""
+    recipe = Recipe("kick", seconds=SHORTEST_S, steps=1, seed=0)
+    try:
+        generator.generate(recipe, None, lambda step, steps: inbox.is_empty)
+    except GenerationCancelled:
+        pass  # a wish has come: it warms up by itself
+    except Exception:
+        LOG.exception("the first sound failed; the next one will say so")
 
 
 def _work(wire: Wire, inbox: Inbox, generator: Generator, job: Job) -> None:

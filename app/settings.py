@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -83,8 +83,10 @@ def read_settings(path: Path) -> ReadSettings:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ReadSettings(Settings())
-    except (OSError, UnicodeDecodeError) as error:
-        return _set_aside(path, str(error))
+    except OSError as error:
+        return _set_aside(path, (error.strerror or str(error)).lower())
+    except UnicodeDecodeError:
+        return _set_aside(path, "it is not a text")
     try:
         return ReadSettings(_parse(text))
     except ValueError as error:
@@ -107,7 +109,11 @@ def write_settings(path: Path, settings: Settings) -> None:
 
 
 def _set_aside(path: Path, why: str) -> ReadSettings:
-    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    aside = next(
+        name
+        for number in itertools.count(1)
+        if not (name := path.with_name(f"{path.name}.damaged-{number}")).exists()
+    )
     try:
         path.replace(aside)
     except OSError:

@@ -13,6 +13,7 @@ class FakePort:
     def __init__(self) -> None:
         self._messages: deque[bytes] = deque()
         self._broken = False
+        self.failed = threading.Event()
         self.open = True
 
     def send(self, *data: int) -> None:
@@ -24,6 +25,7 @@ class FakePort:
     def read(self) -> bytes | None:
         assert self.open, "read after close"
         if self._broken:
+            self.failed.set()
             raise RuntimeError("the device is gone")
         return self._messages.popleft() if self._messages else None
 

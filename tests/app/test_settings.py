@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings, find_folders, read_settings, write_settings
+
+FULL = Settings(
+    window_geometry="01d9",
+    output="Speakers",
+    input="Mikrofon äö",
+    prompt="punchy kick 🥁",
+    seconds=2.5,
+    length_unit="bars",
+    bars=4,
+    bpm=96.5,
+    strength=0.4,
+    steps=2,
+    seed=2**62,
+)
+
+
+def test_settings_come_back_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "settings.json"
+    write_settings(path, FULL)
+    read = read_settings(path)
+    assert read.settings == FULL and read.notice == ""
+    assert [file.name for file in path.parent.iterdir()] == ["settings.json"]
+
+
+def test_without_a_file_the_defaults_are_used_silently(tmp_path: Path) -> None:
+    read = read_settings(tmp_path / "settings.json")
+    assert read.settings == Settings() and read.notice == ""
+
+
+def test_a_file_of_an_older_or_newer_pingpad_is_read_as_far_as_it_is_known(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"prompt": "kick", "bpm": 90, "from_the_future": [1]}')
+    read = read_settings(path)
+    assert read.settings == replace(Settings(), prompt="kick", bpm=90.0) and read.notice == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        '{"prompt": "ki',
+        "[]",
+        '{"prompt": 7}',
+        '{"steps": true}',
+        '{"seed": 1.5}',
+        '{"length_unit": "years"}',
+        '{"length_unit": null}',
+        '{"bpm": "fast"}',
+    ],
+)
+def test_a_damaged_file_is_put_aside_and_said(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(text)
+    read = read_settings(path)
+    assert read.settings == Settings()
+    assert "damaged" in read.notice
+    (aside,) = tmp_path.iterdir()
+    assert aside.name in read.notice and aside.read_text() == text
+
+
+def test_bytes_that_are_no_text_and_folders_in_the_way_are_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert "damaged" in read_settings(path).notice
+    path.mkdir()
+    assert "put aside" in read_settings(path).notice
+
+
+def test_a_write_that_fails_leaves_the_old_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "settings.json"
+    write_settings(path, FULL)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(json, "dump", full)
+    with pytest.raises(OSError, match="No space"):
+        write_settings(path, Settings())
+    assert read_settings(path).settings == FULL
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_one_variable_moves_every_folder() -> None:
+    folders = find_folders({"PINGPAD_HOME": "/somewhere"})
+    root = Path("/somewhere")
+    for folder in (folders.config, folders.data, folders.logs, folders.takes):
+        assert folder.is_relative_to(root)
+
+
+def test_without_the_variable_the_users_own_folders_are_used() -> None:
+    folders = find_folders({})
+    assert "pingpad" in str(folders.settings_file).lower()

@@ -39,7 +39,7 @@ def _magnify(peaks: NDArray[np.floating]) -> float:
     highest = float(np.abs(peaks).max()) if peaks.size else 0.0
     if highest > 1.0:
         return 1.0 / highest
-    return min(MOST_MAGNIFIED, 0.95 / highest) if highest > LOUD else 1.0
+    return min(MOST_MAGNIFIED, max(1.0, 0.95 / highest)) if highest > LOUD else 1.0
 
 
 def _stretch(peaks: NDArray[np.float32], wide: int) -> NDArray[np.float32]:

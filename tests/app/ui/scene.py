@@ -1,0 +1,250 @@
+"""A whole window on doubles: no sound card, no engine process, no threads but those of Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.actions.actions import Actions
+from app.actions.background import Result, attempt
+from app.actions.choose_take import ChooseTake
+from app.actions.drag_out import DragOut
+from app.actions.generate import Generate
+from app.actions.hits import Hits
+from app.actions.keep_takes import KeepTakes
+from app.actions.kit_file import KitFile
+from app.actions.load_pads import PadLoader
+from app.actions.pad_settings import PadSettings
+from app.actions.record import Record
+from app.actions.transfer import Transfer
+from app.audio.commands import PadMode
+from app.errors import PlayerError
+from app.model.clip_store import ClipStore
+from app.model.kit import PADS
+from app.model.session import EngineState, Session
+from app.ui.main_thread import MainThread
+from app.ui.main_window import MainWindow, Monitors
+from engine.api import Failed, Finished, Progress, Recipe, Timing
+from engine.clip import Clip
+
+RATE = 44_100
+VOCABULARY = frozenset(
+    (
+        "punchy 808 909 606 kick snare clap hat closed open rim tom cymbal crash ride cowbell "
+        "shaker bass sub reese acid lead pluck bell pad organ strings brass riser impact sweep "
+        "laser noise vinyl rain wind techno house loop dark bright warm short long deep soft hard "
+        "distorted clean wide dry wet tight dusty crisp metallic wooden analog digital of with a "
+        "the and in at bpm minor major note low high beat"
+    ).split()
+)
+
+
+class Immediately:
+    """Background and file writer: everything is done before the call returns."""
+
+    def run(
+        self,
+        work: Callable[[], Result],
+        done: Callable[[Result], object],
+        failed: Callable[[str], object],
+    ) -> None:
+        attempt(work, done, failed)()
+
+    def write(
+        self, work: Callable[[], None], done: Callable[[str | None], object], *, retry: bool = False
+    ) -> None:
+        try:
+            work()
+        except (PlayerError, OSError) as error:
+            done(str(error))
+        else:
+            done(None)
+
+
+@dataclass
+class Level:
+    peak_left: float = 0.0
+    peak_right: float = 0.0
+    limiting: bool = False
+
+
+@dataclass
+class Counted:
+    underflows: int = 0
+    late: int = 0
+
+
+@dataclass
+class SilentSound:
+    """The mixer's double: remembers what it was told."""
+
+    rate: int = 48_000
+    hits: list[tuple[int, float]] = field(default_factory=list)
+    releases: list[int] = field(default_factory=list)
+    silences: int = 0
+    loaded: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    positions: dict[int, float] = field(default_factory=dict)
+    level: Level = field(default_factory=Level)
+    faults: Counted = field(default_factory=Counted)
+
+    def load(self, pad: int, samples: NDArray[np.float32] | None) -> None:
+        if samples is None:
+            self.loaded.pop(pad, None)
+        else:
+            self.loaded[pad] = samples
+
+    def configure(self, pad: int, *, mode: PadMode, gain_db: float, choke_group: int) -> None:
+        pass
+
+    def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
+        self.hits.append((pad, velocity))
+
+    def release(self, pad: int, at_frame: int | None = None) -> None:
+        self.releases.append(pad)
+
+    def stop_all(self) -> None:
+        self.silences += 1
+
+    def meter(self) -> Level:
+        return self.level
+
+    def playing(self, pad: int) -> float | None:
+        return self.positions.get(pad)
+
+    def counts(self) -> Counted:
+        return self.faults
+
+
+@dataclass
+class Microphone:
+    """The recorder's double."""
+
+    level: float = 0.0
+    seconds: float = 0.0
+    clip: Clip | None = None
+    started: int = 0
+    stopped: int = 0
+
+    def start(self) -> None:
+        self.started += 1
+
+    def stop(self) -> Clip | None:
+        self.stopped += 1
+        return self.clip
+
+
+@dataclass(frozen=True)
+class Wished:
+    job: int
+    recipe: Recipe
+    source: Clip | None
+
+
+@dataclass
+class PatientEngine:
+    """The engine's double: makes what it is told to, when it is told to."""
+
+    wishes: list[Wished] = field(default_factory=list)
+    cancelled: list[int] = field(default_factory=list)
+
+    def generate(
+        self, recipe: Recipe, source: Clip | None = None, *, wish: str | None = None
+    ) -> int:
+        self.wishes.append(Wished(len(self.wishes) + 1, recipe, source))
+        return len(self.wishes)
+
+    def cancel(self, job: int) -> None:
+        self.cancelled.append(job)
+
+
+@dataclass(frozen=True)
+class Audio:
+    output_name: str | None = "Scarlett 2i2"
+    input_name: str | None = "Scarlett 2i2"
+    rate: int = 48_000
+    block_frames: int = 128
+    latency_ms: float = 5.3
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Midi:
+    ports: tuple[str, ...] = ("Launchpad Mini MK3", "MPK mini 3")
+    message: str = ""
+
+
+class Scene:
+    """The window, and everything it is connected to."""
+
+    def __init__(self, folder: Path) -> None:
+        now = Immediately()
+        self.session = session = Session()
+        self.sound = SilentSound()
+        self.microphone = Microphone()
+        self.engine = PatientEngine()
+        self.said: list[str] = []
+        session.notice.connect(lambda notice: self.said.append(notice.text))
+        self.store = ClipStore(folder / "takes", now, session.say)
+        loader = PadLoader(session, self.sound, now)
+        keep = KeepTakes(session, loader, self.store)
+        self.keep = keep
+        generate = Generate(session, self.engine, keep)
+        self.actions = Actions(
+            hits=Hits(self.sound),
+            generate=generate,
+            record=Record(session, self.microphone, keep, generate),
+            transfer=Transfer(session, now, keep, generate),
+            drag_out=DragOut(session, self.store),
+            kit_file=KitFile(session, now, now, loader, generate),
+            takes=ChooseTake(session, loader),
+            pad_settings=PadSettings(session, loader),
+        )
+        session.set_engine(
+            EngineState("Ready in 0.8 s", True, "embedded", "CPU, float32"), VOCABULARY
+        )
+        session.set_audio(Audio())  # type: ignore[arg-type]
+        session.set_midi(Midi())
+        self.main_thread = MainThread()
+        self.time_s = 100.0
+        self.window = MainWindow(
+            session,
+            self.actions,
+            Monitors(self.sound, self.microphone),
+            self.main_thread,
+            lambda: self.time_s,
+        )
+
+    def progress(self, step: int, steps: int) -> None:
+        """Let the engine say that the newest wish is at a step."""
+        self.actions.generate.on_answer(Progress(self.engine.wishes[-1].job, step, steps))
+
+    def finish(self, clip: Clip | None = None, seed: int = 7, whole_ms: float = 412.0) -> None:
+        """Let the engine finish the newest wish."""
+        wished = self.engine.wishes[-1]
+        recipe = wished.recipe
+        known = Recipe(recipe.prompt, recipe.seconds, recipe.steps, seed, recipe.strength)
+        timing = Timing(3.0, 0.0, whole_ms - 23.0, 20.0, whole_ms)
+        made = clip or decaying_sine(recipe.seconds)
+        self.actions.generate.on_answer(Finished(wished.job, known, made, timing))
+
+    def fail(self, message: str) -> None:
+        """Let the newest wish fail."""
+        self.actions.generate.on_answer(Failed(self.engine.wishes[-1].job, message))
+
+    def make(self, pad: int, prompt: str, clip: Clip | None = None, seed: int = 7) -> None:
+        """Put a generated sound on a pad, the way a player does."""
+        self.session.prompt = prompt
+        self.actions.generate.generate(pad)
+        self.finish(clip, seed)
+        assert len(self.session.kit.pads) == PADS
+
+
+def decaying_sine(seconds: float = 0.5, hz: float = 60.0, fall: float = 6.0) -> Clip:
+    """Return a stereo test sound."""
+    time = np.arange(int(seconds * RATE), dtype=np.float32) / RATE
+    mono = 0.9 * np.sin(2 * np.pi * hz * time) * np.exp(-fall * time / max(seconds, 1e-3))
+    return Clip(np.repeat(mono[:, None], 2, axis=1).astype(np.float32), RATE)

@@ -1,0 +1,87 @@
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from engine.clip import write_clip
+from tests.app.ui.scene import Audio, Scene, decaying_sine
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def test_record_lasts_as_long_as_the_button_is_held(scene: Scene) -> None:
+    scene.microphone.clip = decaying_sine(0.4)
+    button = scene.window.record_panel.button
+    QTest.mousePress(button, LEFT)
+    assert scene.session.recording
+    QTest.mouseRelease(button, LEFT, pos=QPoint(-300, 900))
+    assert not scene.session.recording
+    take = scene.session.kit.pads[0].takes.current
+    assert take is not None
+    assert take.kind == "recorded"
+
+
+def test_a_recording_with_a_prompt_is_made_into_a_sound(scene: Scene) -> None:
+    scene.microphone.clip = decaying_sine(0.4)
+    scene.session.prompt = "punchy kick"
+    QTest.mouseClick(scene.window.record_panel.button, LEFT)
+    [wished] = scene.engine.wishes
+    assert wished.source is not None
+    assert wished.recipe.strength == scene.session.strength
+
+
+def test_the_latch_records_until_it_is_pressed_again(scene: Scene) -> None:
+    panel = scene.window.record_panel
+    scene.microphone.clip = decaying_sine(0.4)
+    QTest.mouseClick(panel.latch, LEFT)
+    assert scene.session.recording
+    assert panel.latch.isChecked()
+    QTest.mouseClick(panel.latch, LEFT)
+    assert not scene.session.recording
+    assert not panel.latch.isChecked()
+
+
+def test_the_latch_does_not_stay_down_without_a_microphone(scene: Scene) -> None:
+    scene.session.set_audio(Audio(input_name=None))  # type: ignore[arg-type]
+    QTest.mouseClick(scene.window.record_panel.latch, LEFT)
+    assert not scene.session.recording
+    assert not scene.window.record_panel.latch.isChecked()
+    assert "Plug in a microphone" in scene.said[-1]
+
+
+def test_space_held_on_the_button_records_once(scene: Scene) -> None:
+    button = scene.window.record_panel.button
+    button.setFocus()
+    QTest.keyPress(button, Qt.Key.Key_Space)
+    assert scene.session.recording
+    QTest.keyRelease(button, Qt.Key.Key_Space)
+    assert (scene.microphone.started, scene.microphone.stopped) == (1, 1)
+
+
+def test_the_level_shows_what_came_in_and_falls_by_itself(scene: Scene) -> None:
+    meter = scene.window.record_panel.level
+    scene.microphone.level = 0.5
+    scene.window.show_frame()
+    assert round(meter.levels_db[0]) == -6
+    scene.microphone.level = 0.0
+    scene.time_s += 0.5
+    scene.window.show_frame()
+    assert round(meter.levels_db[0]) == -18
+
+
+def test_a_file_dropped_on_record_is_made_into_a_sound(scene: Scene, tmp_path: Path) -> None:
+    path = tmp_path / "beat.wav"
+    write_clip(path, decaying_sine(0.3))
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    scene.session.prompt = "dusty clap"
+    copy, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    panel = scene.window.record_panel
+    QApplication.sendEvent(panel, QDragEnterEvent(QPoint(5, 5), copy, data, LEFT, none))
+    QApplication.sendEvent(panel, QDropEvent(QPointF(5, 5), copy, data, LEFT, none))
+    take = scene.session.kit.pads[0].takes.current
+    assert take is not None
+    assert take.kind == "dropped"
+    assert scene.engine.wishes[0].recipe.source == take.id

@@ -1,0 +1,40 @@
+from app.model.session import EngineState
+from tests.app.ui.scene import Audio, Midi, Scene
+
+
+def test_output_latency_and_missed_callbacks_are_shown(scene: Scene) -> None:
+    line = scene.window.status_line
+    assert line.output.text == "Scarlett 2i2 · 48 kHz · 128 frames · 5.3 ms · 0 missed"
+    scene.sound.faults.underflows, scene.sound.faults.late = 3, 1
+    for _ in range(30):
+        scene.window.show_frame()
+    assert line.output.text.endswith("3 missed, 1 late")
+
+
+def test_a_missing_sound_card_says_what_to_do(scene: Scene) -> None:
+    scene.session.set_audio(Audio(output_name=None, message=""))  # type: ignore[arg-type]
+    assert "Plug one in" in scene.window.status_line.output.text
+    message = "The card is used by another program; close it there."
+    scene.session.set_audio(Audio(message=message))  # type: ignore[arg-type]
+    assert scene.window.status_line.output.text == message
+
+
+def test_midi_ports_are_named_or_their_absence_is(scene: Scene) -> None:
+    assert scene.window.status_line.midi.text == "Launchpad Mini MK3, MPK mini 3"
+    scene.session.set_midi(Midi((), "No MIDI system here; the keys and the mouse play."))
+    assert scene.window.status_line.midi.text.startswith("No MIDI system")
+    scene.session.set_midi(Midi(()))
+    assert "No MIDI input" in scene.window.status_line.midi.text
+
+
+def test_the_last_generations_measured_time_is_shown(scene: Scene) -> None:
+    engine = scene.window.status_line.engine
+    assert engine.text == "Model embedded · CPU, float32"
+    scene.make(0, "kick")
+    assert engine.text == "Model embedded · CPU, float32 · last sound in 412 ms"
+
+
+def test_an_engine_that_is_not_ready_says_so(scene: Scene) -> None:
+    scene.session.set_engine(EngineState("The engine is starting."))
+    assert scene.window.status_line.engine.text == "The engine is starting."
+    assert scene.window.prompt_panel.sentence.text() == "The engine is starting."

@@ -32,15 +32,14 @@ from engine.api import Failed, Finished, Progress, Recipe, Timing
 from engine.clip import Clip
 
 RATE = 44_100
-VOCABULARY = frozenset(
-    (
-        "punchy 808 909 606 kick snare clap hat closed open rim tom cymbal crash ride cowbell "
-        "shaker bass sub reese acid lead pluck bell pad organ strings brass riser impact sweep "
-        "laser noise vinyl rain wind techno house loop dark bright warm short long deep soft hard "
-        "distorted clean wide dry wet tight dusty crisp metallic wooden analog digital of with a "
-        "the and in at bpm minor major note low high beat"
-    ).split()
-)
+WORDS = """
+punchy 808 909 606 kick snare clap hat closed open rim tom cymbal crash ride cowbell
+shaker bass sub reese acid lead pluck bell pad organ strings brass riser impact sweep
+laser noise vinyl rain wind techno house loop dark bright warm short long deep soft hard
+distorted clean wide dry wet tight dusty crisp metallic wooden analog digital of with a
+the and in at bpm minor major note low high beat
+"""
+VOCABULARY = frozenset(WORDS.split())
 
 
 class Immediately:

@@ -93,14 +93,13 @@ def test_a_frame_with_nothing_new_paints_nothing(scene: Scene, qtbot: QtBot) -> 
         QApplication.processEvents()
     painted: list[QObject] = []
 
-    class Watch(QWidget):
-        def eventFilter(self, watched, event) -> bool:  # type: ignore[no-untyped-def]
-            if event.type() == event.Type.Paint:
+    class Watch(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Paint:
                 painted.append(watched)
             return False
 
     watch = Watch()
-    qtbot.addWidget(watch)
     QApplication.instance().installEventFilter(watch)  # type: ignore[union-attr]
     for _ in range(10):
         scene.time_s += 0.016

@@ -175,7 +175,7 @@ def test_a_moving_playhead_paints_its_own_narrow_strip_only(qtbot: QtBot, pad: P
     painted: list[int] = []
     original = pad.paintEvent
 
-    def watch(event) -> None:  # type: ignore[no-untyped-def]
+    def watch(event: QPaintEvent) -> None:
         painted.append(event.region().boundingRect().width())
         original(event)
 

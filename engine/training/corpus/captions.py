@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from random import Random
 
-from engine.training.corpus.lexicon import PROPERTIES, Kind, Lexicon, Variant
+from engine.training.corpus.lexicon import PROPERTIES, Kind, Lexicon, Variant, words_of
 
 SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
@@ -69,10 +69,18 @@ def _traits(plan: Plan, book: Lexicon, rng: Random) -> list[str]:
     ]
     if moods and rng.random() < 0.35:
         said.append(rng.choice(moods))
+    feelings = book.phrases.modes.get(_mode(plan), ())
+    if feelings and rng.random() < 0.2:
+        said.append(rng.choice(feelings))
     return said
 
 
-def _name(plan: Plan, rng: Random) -> tuple[str, list[str]]:
+def _mode(plan: Plan) -> str:
+    """ "minor" or "major" where the sound is so as a whole."""
+    return plan.form.key if plan.kind.chord else plan.mode
+
+
+def _name(plan: Plan, book: Lexicon, rng: Random) -> tuple[str, list[str]]:
     """What to call it, and the words of its sub-kind that go before."""
     name, before = rng.choice(plan.kind.names), []
     # A chord's form is said with its key, or it would be named twice.
@@ -82,9 +90,15 @@ def _name(plan: Plan, rng: Random) -> tuple[str, list[str]]:
             continue
         if part.names:
             name = rng.choice(part.names)
-        elif part.adjectives:
+        if part.adjectives and (not part.names or rng.random() < 0.25):
             before.append(rng.choice(part.adjectives))
-    return name, before
+    if plan.kind.adjectives and rng.random() < 0.15:
+        before.append(rng.choice(plan.kind.adjectives))
+    suffixes = book.phrases.suffixes[plan.kind.family]
+    if rng.random() < 0.07:
+        name = f"{name} {rng.choice(suffixes)}"
+    said = words_of(name)
+    return name, [word for word in before if not set(words_of(word)) & set(said)]
 
 
 def _places(plan: Plan, name: str, book: Lexicon, rng: Random) -> list[str]:
@@ -110,13 +124,14 @@ def _places(plan: Plan, name: str, book: Lexicon, rng: Random) -> list[str]:
 
 def caption(plan: Plan, book: Lexicon, rng: Random) -> str:
     """One caption: bare, as tags, or as a phrase."""
-    name, before = _name(plan, rng)
+    name, before = _name(plan, book, rng)
     places = _places(plan, name, book, rng)
     style = rng.random()
     if style < 0.18:
         words = [*before, name] if rng.random() < 0.6 else [name]
         return _spaced(words, places, rng)
-    traits = _traits(plan, book, rng)
+    heard = words_of(" ".join([name, *before]))
+    traits = [trait for trait in _traits(plan, book, rng) if trait not in heard]
     rng.shuffle(traits)
     if style < 0.5:
         tags = [*before, *traits, *places]

@@ -47,6 +47,7 @@ class Kind:
     seconds: Span
     pitch: Span | None
     names: tuple[str, ...]
+    adjectives: tuple[str, ...]
     variants: tuple[Variant, ...]
     forms: tuple[Variant, ...]
     free: tuple[str, ...]
@@ -72,6 +73,8 @@ class Phrases:
     articles: tuple[str, ...]
     trailing: tuple[str, ...]
     bars: tuple[str, ...]
+    suffixes: dict[str, tuple[str, ...]]
+    modes: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +118,21 @@ def _kind(key: str, entry: dict) -> Kind:  # type: ignore[type-arg]  # TOML is u
         seconds=Span(*entry["seconds"]),
         pitch=Span(*pitch) if pitch else None,
         names=tuple(entry["names"]),
+        adjectives=tuple(entry.get("adjectives", ())),
         variants=_variants(entry.get("variants", {})) or (Variant("", (), ()),),
         forms=_variants(entry.get("forms", {})) or (Variant("", (), ()),),
         free=tuple(entry.get("free", PROPERTIES)),
         chord=bool(entry.get("chord", False)),
+    )
+
+
+def _phrases() -> Phrases:
+    read = tomllib.loads((FOLDER / "phrases.toml").read_text())
+    suffixes, modes = read.pop("suffixes"), read.pop("modes")
+    return Phrases(
+        **{name: tuple(words) for name, words in read.items()},
+        suffixes={family: tuple(words) for family, words in suffixes.items()},
+        modes={mode: tuple(words) for mode, words in modes.items()},
     )
 
 
@@ -143,8 +157,7 @@ def lexicon() -> Lexicon:
         }
         for name, tables in properties.items()
     }
-    phrases = tomllib.loads((FOLDER / "phrases.toml").read_text())
-    return Lexicon(kinds, spans, moods, Phrases(**{k: tuple(v) for k, v in phrases.items()}))
+    return Lexicon(kinds, spans, moods, _phrases())
 
 
 def words_of(text: str) -> list[str]:
@@ -154,15 +167,16 @@ def words_of(text: str) -> list[str]:
 
 def _phrases_of(book: Lexicon) -> Iterable[str]:
     for kind in book.kinds.values():
-        yield from kind.names
+        yield from (*kind.names, *kind.adjectives)
         for variant in (*kind.variants, *kind.forms):
             yield from (*variant.names, *variant.adjectives)
-    for tables in book.properties.values():
-        for words in tables.values():
+    for property_tables in book.properties.values():
+        for words in property_tables.values():
             yield from words
     yield from (mood.word for mood in book.moods)
     said = book.phrases
-    groups = (said.tonics, said.articles, said.trailing, said.bars)
+    tables = (*said.suffixes.values(), *said.modes.values())
+    groups = (said.tonics, said.articles, said.trailing, said.bars, *tables)
     yield from (word for group in groups for word in group)
     for template in (*said.pitch, *said.tempo, *said.key):
         yield re.sub(r"\{\w+\}", " ", template)

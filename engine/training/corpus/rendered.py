@@ -14,6 +14,7 @@ from engine.training.corpus.lexicon import Kind, lexicon, words_of
 from engine.training.corpus.patch import Patch
 from engine.training.corpus.planning import drawn
 
+LOWEST_RATE = 40000  # partials reach 19 kHz
 HELD_SHARE = 8  # one combination in eight is held out, and one caption in eight
 HELD_WORDS = 3  # shorter captions are too few to hold any out
 DEFAULT_FAMILIES = ("drum", "tonal", "effect", "texture", "loop")
@@ -74,6 +75,8 @@ class RenderedCorpus:
     ) -> None:
         if split not in ("train", "held_out"):
             raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
+        if sample_rate < LOWEST_RATE:
+            raise ValueError(f"sample_rate must be {LOWEST_RATE} or more, got {sample_rate}")
         self.seed, self.split, self.sample_rate = seed, split, sample_rate
         self.book = lexicon()
         self.families = DEFAULT_FAMILIES if families is None else families

@@ -64,3 +64,21 @@ def test_note_names_count_octaves_from_c4_at_60(midi: int, names: set[str]) -> N
 def test_a_split_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="split"):
         RenderedCorpus(0, "test")
+
+
+def test_property_words_hold_for_the_values_they_name() -> None:
+    book = lexicon()
+    checked = 0
+    for sound in RenderedCorpus(6, families=book.families()).sounds(0, 2500, 6.0):
+        for tag in sound.caption.split(", "):
+            for name, tables in book.properties.items():
+                span = {**tables.get("any", {}), **tables.get(sound.family, {})}.get(tag)
+                checked += span is not None
+                assert span is None or getattr(sound, name) in span, sound
+    assert checked > 1000
+
+
+def test_every_kind_is_drawn_and_can_be_rendered() -> None:
+    families = lexicon().families()
+    drawn = {sound.kind for sound in RenderedCorpus(8, families=families).sounds(0, 4000, 6.0)}
+    assert drawn == set(lexicon().kinds)

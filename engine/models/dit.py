@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from engine.models.layers import Block, FourierFeatures, RotaryEmbedding
 
 TIMESTEP_FEATURES = 256
+LEAST_ROTARY = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class DiffusionTransformerConfig:
         if self.embed_dim % self.num_heads:
             raise ValueError(
                 f"embed_dim {self.embed_dim} must be a multiple of num_heads {self.num_heads}"
+            )
+        if self.embed_dim // self.num_heads < LEAST_ROTARY:
+            raise ValueError(
+                f"a head must have at least {LEAST_ROTARY} dims, got "
+                f"{self.embed_dim} / {self.num_heads}"
             )
         if min(self.io_channels, self.patch_size, self.depth, self.ff_multiple) < 1:
             raise ValueError("io_channels, patch_size, depth and ff_multiple must be at least 1")
@@ -56,7 +62,7 @@ class Transformer(nn.Module):
         width, channels = config.embed_dim, config.io_channels * config.patch_size
         self.project_in = nn.Linear(channels, width, bias=False)
         self.project_out = nn.Linear(width, channels, bias=False)
-        self.rotary_pos_emb = RotaryEmbedding(max(width // config.num_heads // 2, 32))
+        self.rotary_pos_emb = RotaryEmbedding(max(width // config.num_heads // 2, LEAST_ROTARY))
         self.layers = nn.ModuleList(
             Block(width, config.num_heads, config.ff_multiple) for _ in range(config.depth)
         )

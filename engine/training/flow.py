@@ -6,6 +6,7 @@ data and noise ("Fast Text-to-Audio Generation with Adversarial Post-Training", 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,17 +118,24 @@ def load_trained_codec(folder: Path) -> SpectralCodec:
     return codec.eval()
 
 
+def latent_pool(
+    run: FlowRun, folder: Path, show: Callable[[str], None], device: str
+) -> list[Shelf]:
+    """Return the run's sounds as latents of its codec, rendered now or by an earlier start."""
+    codec = load_trained_codec(Path(run.codec)).to(device)
+    return fill_pool(
+        run.pool,
+        lambda audio: codec.encode(audio).transpose(1, 2),
+        folder / "pool",
+        show,
+        device,
+    )
+
+
 def train_flow(run: FlowRun, folder: RunFolder) -> None:
     """Train until run.optimiser.steps, going on from the folder's checkpoint."""
     device = choose_device()
-    codec = load_trained_codec(Path(run.codec)).to(device)
-    shelves = fill_pool(
-        run.pool,
-        lambda audio: codec.encode(audio).transpose(1, 2),
-        folder.path / "pool",
-        folder.note,
-        device,
-    )
+    shelves = latent_pool(run, folder.path, folder.note, device)
     torch.manual_seed(run.seed)
     network = Generative(run, vocabulary()).to(device)
     optimising = Optimising(network, run.optimiser)

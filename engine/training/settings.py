@@ -71,8 +71,32 @@ class FlowRun:
     seed: int = 0
 
 
-Run = CodecRun | FlowRun
-_STAGES: dict[str, type[CodecRun] | type[FlowRun]] = {"codec": CodecRun, "flow": FlowRun}
+@dataclass(frozen=True, slots=True)
+class ArcRun:
+    """Adversarial post-training of a flow run's model, on that run's pool of latents."""
+
+    optimiser: Optimiser
+    flow: str
+    discriminator_share: float = 0.75
+    discriminator_shift: float = 1.0
+    contrastive_weight: float = 1.0
+    relativistic: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a discriminator of no blocks."""
+        if not 0 < self.discriminator_share <= 1:
+            raise ValueError(
+                f"discriminator_share must be above 0, at most 1, got {self.discriminator_share}"
+            )
+
+
+Run = CodecRun | FlowRun | ArcRun
+_STAGES: dict[str, type[CodecRun] | type[FlowRun] | type[ArcRun]] = {
+    "codec": CodecRun,
+    "flow": FlowRun,
+    "arc": ArcRun,
+}
 
 
 def read_run(path: Path) -> Run:

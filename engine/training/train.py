@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.training.arc import train_arc
 from engine.training.autoencoder import train_codec
 from engine.training.flow import train_flow
 from engine.training.run_folder import opened
-from engine.training.settings import CodecRun, read_run
+from engine.training.settings import CodecRun, FlowRun, read_run
 
 
 def train(config: Path, folder: Path) -> None:
@@ -19,5 +20,7 @@ def train(config: Path, folder: Path) -> None:
     with opened(folder, config.read_text(encoding="utf-8")) as run_folder:
         if isinstance(run, CodecRun):
             train_codec(run, run_folder)
-        else:
+        elif isinstance(run, FlowRun):
             train_flow(run, run_folder)
+        else:
+            train_arc(run, run_folder)

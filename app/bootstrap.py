@@ -31,6 +31,7 @@ from app.audio.device_keeper import AudioState
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.audio.stream import AudioDevices
+from app.errors import PlayerError
 from app.logs import Logs
 from app.midi.pad_map import read_pad_map
 from app.midi.ports import MidiPorts, MidiState
@@ -211,18 +212,19 @@ class Instrument:
         self.loader.follow_rate()
 
     def _read_model_card(self) -> None:
+        session, folder = self.session, self._parts.model_folder
+
         def read() -> frozenset[str]:
             try:
-                return frozenset(read_card(self._parts.model_folder).vocabulary)
+                return frozenset(read_card(folder).vocabulary)
             except EngineError as error:
-                log.warning("no model card: %s", error)
-                return frozenset()
+                raise PlayerError(str(error)) from error
 
-        self.background.run(
-            read,
-            lambda words: self.session.set_engine(self.session.engine, words),
-            partial(log.warning, "%s"),
-        )
+        def failed(sentence: str) -> None:
+            log.warning("no model card: %s", sentence)
+            session.set_engine(replace(session.engine, text=sentence, ready=False))
+
+        self.background.run(read, lambda words: session.set_engine(session.engine, words), failed)
 
     # --- what is remembered ---
 

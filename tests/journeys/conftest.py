@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from whole_instrument import WholeInstrument
+
+
+@pytest.fixture
+def instrument() -> Iterator[WholeInstrument]:
+    instrument = WholeInstrument()
+    instrument.start()
+    yield instrument
+    instrument.stop()

@@ -44,6 +44,7 @@ class PromptTokenizer:
     """Words to ids by a closed vocabulary; notes and numbers become a mark and a value."""
 
     def __init__(self, vocabulary: Sequence[str], most_words: int) -> None:
+        self.vocabulary = tuple(vocabulary)
         self._ids = {word: FIRST_WORD + i for i, word in enumerate(vocabulary)}
         self._most_words = most_words
 

@@ -22,7 +22,6 @@ from engine.device import autocast, choose_device
 from engine.models.conditioning import Tokens
 from engine.models.discriminators import Discriminator
 from engine.models.dit import Conditioning
-from engine.training.corpus.lexicon import vocabulary
 from engine.training.flow import Batch, Batches, Generative, latent_pool
 from engine.training.optimising import Optimising
 from engine.training.run_folder import RunError, RunFolder
@@ -116,6 +115,7 @@ def train_arc(run: ArcRun, folder: RunFolder) -> None:
                     "optimising": training.generating.state(),
                     "critic": training.judging.state(),
                     "step": step,
+                    "vocabulary": list(training.vocabulary),
                 }
             )
 
@@ -124,9 +124,9 @@ def _networks(run: ArcRun, base: FlowRun, device: str) -> tuple[Generative, Disc
     path = Path(run.flow) / "checkpoint.pt"
     if not path.exists():
         raise RunError(f"{run.flow} holds no flow checkpoint: train one first.")
-    average = torch.load(path, map_location="cpu", weights_only=True)["optimising"]["average"]
-    generator = Generative(base, vocabulary())
-    generator.load_state_dict(average)
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    generator = Generative(base, tuple(checkpoint["vocabulary"]))
+    generator.load_state_dict(checkpoint["optimising"]["average"])
     torch.manual_seed(run.seed)
     depth = max(1, math.ceil(run.discriminator_share * base.transformer.depth))
     twin = copy.deepcopy(generator)
@@ -146,6 +146,7 @@ class _Arc:
     ) -> None:
         self.run, self.generator, self.critic = run, generator, critic
         self.batches, self.device = batches, device
+        self.vocabulary = generator.conditioner.tokenizer.vocabulary
         self.generating = Optimising(generator, run.optimiser)
         self.judging = Optimising(critic, run.optimiser)
 

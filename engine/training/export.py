@@ -13,10 +13,9 @@ from engine.api import LONGEST_S
 from engine.model_card import ModelCard, Trained, write_card
 from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, SamplingConfig, SoundModel
 from engine.models.spectral_features import RATE_HZ
-from engine.training.corpus.lexicon import vocabulary
 from engine.training.flow import load_trained_codec
 from engine.training.run_folder import CHECKPOINT, RunError
-from engine.training.settings import FlowRun, read_run
+from engine.training.settings import ArcRun, FlowRun, read_run
 
 STEPS = 8
 
@@ -24,17 +23,19 @@ STEPS = 8
 def export_model(
     run_folder: Path, target: Path, name: str, licence: str, sampling: SamplingConfig
 ) -> None:
-    """Write card, config and half-precision weights of a flow run into `target`.
+    """Write card, config and half-precision weights of a flow or ARC run into `target`.
 
-    Raises RunError when the run has no checkpoint or is no flow run.
+    Raises RunError when the run has no checkpoint or is of another stage.
     """
     run = read_run(run_folder / "config.toml")
+    if isinstance(run, ArcRun):
+        run = read_run(Path(run.flow) / "config.toml")
     path = run_folder / CHECKPOINT
     if not isinstance(run, FlowRun) or not path.exists():
         raise RunError(f"{run_folder} holds no flow checkpoint: train one first.")
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     codec = load_trained_codec(Path(run.codec))
-    words = vocabulary()
+    words = tuple(checkpoint["vocabulary"])
     config = ModelConfig(codec.config, run.transformer, run.conditioner, sampling)
     model = SoundModel(config, words)
     model.codec = codec

@@ -136,11 +136,13 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
     """Train until run.optimiser.steps, going on from the folder's checkpoint."""
     device = choose_device()
     shelves = latent_pool(run, folder.path, folder.note, device)
+    step, state = 0, folder.load()
+    # The corpus may have learnt words since the run began; the network has not.
+    words = vocabulary() if state is None else tuple(state["vocabulary"])
     torch.manual_seed(run.seed)
-    network = Generative(run, vocabulary()).to(device)
+    network = Generative(run, words).to(device)
     optimising = Optimising(network, run.optimiser)
     batches = Batches(shelves, run)
-    step, state = 0, folder.load()
     if state is not None:
         optimising.restore(state["optimising"])
         step = state["step"]
@@ -157,7 +159,7 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
             folder.log(step, {**values, "rate": optimising.rate(step)})
             folder.show(step, run.optimiser.steps, values)
         if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
-            folder.save({"optimising": optimising.state(), "step": step})
+            folder.save({"optimising": optimising.state(), "step": step, "vocabulary": list(words)})
 
 
 def _loss(

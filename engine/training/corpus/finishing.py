@@ -4,37 +4,46 @@ import torch
 from torch import Tensor
 
 from engine.training.corpus.envelopes import fade_out
-from engine.training.corpus.filters import Spectrum, high
+from engine.training.corpus.filters import Spectrum, high, low
 from engine.training.corpus.patch import Patch, between
 from engine.training.corpus.room import panned, reverb
 
 CLEAN_BELOW = 0.2
-UNEVEN = 0.04  # steady offset over loudness, where it begins to matter
+LOWEST = 14.0  # hertz; below it lies only the offset that bending an uneven wave leaves behind
+BODY = 0.97  # share of the power that counts as the clean sound's own band
 
 
-def driven(stereo: Tensor, drive: Tensor, rate: int) -> Tensor:
-    """Saturates (B, 2, T) by `drive` (B, 1): untouched below 0.2, a fuzz at 1."""
-    amount = ((drive - CLEAN_BELOW) / (1 - CLEAN_BELOW)).clamp(0, 1).unsqueeze(-1)
-    gain = between(0.6, 14.0, amount)
+def driven(stereo: Tensor, patch: Patch) -> Tensor:
+    """Saturates (B, 2, T) by `drive`: untouched below 0.2, a fuzz at 1. Peaks at 1."""
     level = stereo / stereo.abs().amax((1, 2), keepdim=True).clamp(min=1e-6)
-    hot = torch.tanh(gain * level) / torch.tanh(gain)
-    return _levelled(torch.where(amount > 0, hot, level), rate)
+    places = [row for row, drive in enumerate(patch.drive[:, 0].tolist()) if drive > CLEAN_BELOW]
+    if not places:
+        return level
+    rows = torch.tensor(places, device=patch.device)
+    return level.index_copy(0, rows, _bent(level[rows], patch.rows(places)))
 
 
-def _levelled(stereo: Tensor, rate: int) -> Tensor:
-    """Takes away the steady offset that bending an uneven wave leaves behind."""
-    offset = stereo.mean(-1).abs().amax(1) / stereo.square().mean((1, 2)).sqrt().clamp(min=1e-6)
-    rows = (offset > UNEVEN).nonzero()[:, 0]
-    if not len(rows):
-        return stereo
-    spectrum = Spectrum(stereo[rows], rate)
-    return stereo.index_copy(0, rows, spectrum.filtered(high(spectrum.hertz, 14.0)))
+def _bent(stereo: Tensor, patch: Patch) -> Tensor:
+    """`driven` for sounds that all are, with a tone control after the distortion.
+
+    Bending adds harmonics above and differences below. Above, only some octaves over the clean
+    sound's band stay, or a dark sound would turn bright; below the note, nothing, or a bell would
+    change its pitch.
+    """
+    amount = ((patch.drive - CLEAN_BELOW) / (1 - CLEAN_BELOW)).clamp(0, 1).unsqueeze(-1)
+    gain = between(0.6, 14.0, amount)
+    bent = Spectrum(torch.tanh(gain * stereo) / torch.tanh(gain), patch.rate)
+    power = Spectrum(stereo.mean(1), patch.rate).bins.abs().square().cumsum(-1)
+    edge = bent.hertz[(power < BODY * power[:, -1:]).sum(-1).clamp(max=len(bent.hertz) - 1)]
+    top = (edge.unsqueeze(1) * between(2.0, 10.0, patch.brightness)).clamp(400.0, 20000.0)
+    pitched = torch.tensor([[plan.pitch is not None] for plan in patch.plans], device=patch.device)
+    floor = torch.where(pitched, 0.55 * patch.hertz, LOWEST)
+    return bent.filtered((high(bent.hertz, floor) * low(bent.hertz, top)).unsqueeze(1))
 
 
 def finished(stereo: Tensor, patch: Patch) -> Tensor:
     """Drive, room, a little panning, the fade at `seconds`, and a peak near -1 dBFS."""
-    sound = driven(stereo, patch.drive, patch.rate)
-    sound = reverb(sound, patch)
+    sound = reverb(driven(stereo, patch), patch)
     sound = panned(sound, patch.uniform(-0.12, 0.12))
     # A loop must join its own start: its fade is only long enough not to click.
     looped = any(plan.bpm is not None for plan in patch.plans)

@@ -162,3 +162,19 @@ def test_rendering_makes_every_tensor_on_the_asked_device() -> None:
         assert corpus.batch(0, 48, 2.0, "cpu").audio.device.type == "cpu"
     finally:
         torch.set_default_device(None)
+
+
+@pytest.mark.parametrize("kind", ["snare", "bass", "pad", "kick"])
+def test_a_dark_sound_stays_dark_when_distorted(kind: str) -> None:
+    note = None if kind in ("snare", "kick") else 48.0
+    dark = played(plan(kind, pitch=note, values=(0.1, 0.6, 0.95, 0.0)))[0]
+    bright = played(plan(kind, pitch=note, values=(0.9, 0.6, 0.95, 0.0)))[0]
+    assert centroid(bright) > 1.3 * centroid(dark)
+
+
+def test_a_distorted_bell_keeps_its_pitch() -> None:
+    note = 72
+    bell = played(plan("bell", "fm", pitch=note, values=(0.8, 0.8, 1.0, 0.0)))[0]
+    hertz = 440 * 2 ** ((note - 69) / 12)
+    assert share_below(bell, 0.8 * hertz) < 0.15
+    assert abs(cents_off(bell, hertz)) < 10

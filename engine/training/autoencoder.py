@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,10 +12,11 @@ from engine.device import autocast, choose_device
 from engine.models import spectral_features
 from engine.models.spectral_codec import SpectralCodec
 from engine.models.spectral_features import BINS, LAYOUT, RATE_HZ, TONAL_BINS, WINDOW
+from engine.toml_config import ConfigError
 from engine.training.optimising import Optimising
 from engine.training.pool import Shelf, fill_pool
-from engine.training.run_folder import RunFolder
-from engine.training.settings import CodecRun
+from engine.training.run_folder import RunError, RunFolder
+from engine.training.settings import CodecRun, read_run
 
 STATISTICS_CLIPS = 512
 
@@ -43,6 +46,17 @@ def reconstruction_losses(made: Tensor, real: Tensor) -> dict[str, Tensor]:
         "envelope": error[..., LAYOUT.envelope].mean() * 0.5,
         "stereo": (error[..., LAYOUT.balance].mean() + error[..., LAYOUT.coherence].mean()) * 0.15,
     }
+
+
+def pitch_loss(made: Tensor, real: Tensor) -> Tensor:
+    """Mean error of frequencies relative to the frequency, in the loud bins that hold a note."""
+    first, last = 1, 64
+    error = (made - real).abs()[..., LAYOUT.deviation].unflatten(-1, (2, TONAL_BINS))
+    loudness = real[..., LAYOUT.magnitude].unflatten(-1, (2, BINS))
+    heard = torch.sigmoid((loudness - loudness.amax(-1, keepdim=True) + 0.8) * 8)
+    bins = torch.arange(first, last, device=made.device)
+    weights = heard[..., first:last] * (loudness[..., first:last] > 0)
+    return (error[..., first:last] * weights / bins).mean()
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -90,11 +104,27 @@ def _crops(shelves: list[Shelf], run: CodecRun, rng: np.random.Generator) -> Ten
     return torch.from_numpy(np.stack(rows).astype(np.float32))
 
 
+def load_trained_codec(folder: Path) -> SpectralCodec:
+    """Return the codec that a finished codec run has left; raises RunError."""
+    try:
+        run = read_run(folder / "config.toml")
+        state = torch.load(folder / "codec.pt", map_location="cpu", weights_only=True)["codec"]
+    except (FileNotFoundError, ConfigError) as error:
+        raise RunError(f"{folder} holds no finished codec: train one first.") from error
+    if not isinstance(run, CodecRun):
+        raise RunError(f"{folder} is no codec run.")
+    codec = SpectralCodec(run.codec)
+    codec.load_state_dict(state)
+    return codec.eval()
+
+
 def train_codec(run: CodecRun, folder: RunFolder) -> None:
     """Train until run.optimiser.steps, going on from the folder's checkpoint."""
     device = choose_device()
     torch.manual_seed(run.seed)
-    codec = SpectralCodec(run.codec)
+    codec = load_trained_codec(Path(run.refine)) if run.refine else SpectralCodec(run.codec)
+    for name, parameter in codec.named_parameters():
+        parameter.requires_grad_(not (run.refine and name.startswith("encoder")))
     shelves = fill_pool(
         run.pool,
         spectral_features.analyse,
@@ -103,7 +133,7 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
         device,
     )
     state = folder.load()
-    if state is None:
+    if state is None and not run.refine:
         picks = np.linspace(0, len(shelves[0]) - 1, min(STATISTICS_CLIPS, len(shelves[0])))
         frames = shelves[0].rows(picks.astype(np.int64)).flatten(0, 1)
         begin_with_principal_components(codec, frames)
@@ -116,7 +146,7 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
     while step < run.optimiser.steps:
         rng = np.random.default_rng((run.seed, step))
         torch.manual_seed(hash((run.seed, step)))
-        losses = _step(codec, _crops(shelves, run, rng).to(device), run.kl_weight)
+        losses = _step(codec, _crops(shelves, run, rng).to(device), run)
         norm = optimising.update(losses["loss"], step)
         step += 1
         if step % run.optimiser.log_every == 0:
@@ -128,14 +158,16 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
     _finish(run, codec, optimising, shelves, folder)
 
 
-def _step(codec: SpectralCodec, frames: Tensor, kl_weight: float) -> dict[str, Tensor]:
+def _step(codec: SpectralCodec, frames: Tensor, run: CodecRun) -> dict[str, Tensor]:
     with autocast(frames.device):
         mean, log_variance = codec.posterior(frames)
         code = mean.float() + torch.randn_like(mean.float()) * (0.5 * log_variance.float()).exp()
         made = codec.frames_from_code(code).float()
     losses = reconstruction_losses(made, frames)
     divergence = kl_divergence(mean.float(), log_variance.float())
-    total = torch.stack(list(losses.values())).sum() + kl_weight * divergence
+    if run.pitch_weight:
+        losses["pitch"] = run.pitch_weight * pitch_loss(made, frames)
+    total = torch.stack(list(losses.values())).sum() + run.kl_weight * divergence
     return {"loss": total, "kl": divergence, **losses}
 
 
@@ -149,6 +181,9 @@ def _finish(
 ) -> None:
     """Measure the latents' statistics and leave the averaged weights in codec.pt."""
     codec.load_state_dict(optimising.average)
+    if run.refine:
+        folder.save({"codec": codec.state_dict()}, "codec.pt")
+        return
     device = codec.mean.device
     means = []
     for shelf in shelves:

@@ -13,28 +13,33 @@ from engine.api import LONGEST_S
 from engine.model_card import ModelCard, Trained, write_card
 from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, SamplingConfig, SoundModel
 from engine.models.spectral_features import RATE_HZ
-from engine.training.flow import load_trained_codec
+from engine.training.autoencoder import load_trained_codec
 from engine.training.run_folder import CHECKPOINT, RunError
 from engine.training.settings import ArcRun, FlowRun, read_run
 
 STEPS = 8
+FEW = 4096
 
 
 def export_model(
-    run_folder: Path, target: Path, name: str, licence: str, sampling: SamplingConfig
+    run_folder: Path, codec_folder: Path, target: Path, name: str, sampling: SamplingConfig
 ) -> None:
     """Write card, config and half-precision weights of a flow or ARC run into `target`.
 
+    `codec_folder` is the codec run whose latents the flow learnt, or one that refined it.
+
     Raises RunError when the run has no checkpoint or is of another stage.
     """
+    path = run_folder / CHECKPOINT
+    if not path.exists():
+        raise RunError(f"{run_folder} holds no checkpoint: train first.")
     run = read_run(run_folder / "config.toml")
     if isinstance(run, ArcRun):
         run = read_run(Path(run.flow) / "config.toml")
-    path = run_folder / CHECKPOINT
-    if not isinstance(run, FlowRun) or not path.exists():
-        raise RunError(f"{run_folder} holds no flow checkpoint: train one first.")
+    if not isinstance(run, FlowRun):
+        raise RunError(f"{run_folder} is no flow run.")
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    codec = load_trained_codec(Path(run.codec))
+    codec = load_trained_codec(codec_folder)
     words = tuple(checkpoint["vocabulary"])
     config = ModelConfig(codec.config, run.transformer, run.conditioner, sampling)
     model = SoundModel(config, words)
@@ -45,18 +50,31 @@ def export_model(
         own = {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
         getattr(model, part).load_state_dict(own)
     target.mkdir(parents=True, exist_ok=True)
-    half = {k: v.to(torch.float16).contiguous() for k, v in model.state_dict().items()}
-    save_file(half, target / WEIGHTS)
+    save_file(_small(model), target / WEIGHTS)
     (target / CONFIG).write_text(_toml(config), encoding="utf-8")
-    write_card(target, _card(name, licence, words, checkpoint["step"], run))
+    write_card(target, _card(name, words, checkpoint["step"], run))
 
 
-def _card(name: str, licence: str, words: tuple[str, ...], steps: int, run: FlowRun) -> ModelCard:
+def _small(model: SoundModel) -> dict[str, Tensor]:
+    """Matrices in half precision; statistics, scales and frequencies are few and stay as they are.
+
+    Raises RunError when a weight is too large for it.
+    """
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        is_large = tensor.dim() > 1 and tensor.numel() >= FEW
+        tensors[name] = tensor.to(torch.float16 if is_large else torch.float32).contiguous()
+        if not torch.isfinite(tensors[name]).all():
+            raise RunError(f"{name} holds values beyond half precision: the run has diverged.")
+    return tensors
+
+
+def _card(name: str, words: tuple[str, ...], steps: int, run: FlowRun) -> ModelCard:
     sounds = sum(run.pool.clips)
     return ModelCard(
         name=name,
         summary="Drums, notes, effects, textures and loops from words or a recording.",
-        licence=licence,
+        licence="MIT",
         sample_rate=RATE_HZ,
         longest_s=LONGEST_S,
         default_steps=STEPS,

@@ -19,13 +19,13 @@ from engine import flow
 from engine.device import autocast, choose_device
 from engine.models.conditioning import UNKNOWN, Conditioner, Tokens
 from engine.models.dit import DiffusionTransformer
-from engine.models.spectral_codec import SpectralCodec
 from engine.models.spectral_features import FRAME, RATE_HZ
+from engine.training.autoencoder import load_trained_codec
 from engine.training.corpus.lexicon import vocabulary
 from engine.training.optimising import Optimising
 from engine.training.pool import Shelf, fill_pool
 from engine.training.run_folder import RunError, RunFolder
-from engine.training.settings import CodecRun, FlowRun, read_run
+from engine.training.settings import FlowRun
 
 SHORTEST_LATENTS = 8
 
@@ -74,7 +74,7 @@ class Batches:
         longest = shelf.values.shape[1] // patch * patch
         # The length follows a sound's own, so that all lengths a player asks for are met.
         length = int(rng.choice(needed)) if rng.random() < 0.7 else longest
-        length = min(max(-(-length // patch) * patch, SHORTEST_LATENTS), longest)
+        length = min(-(-max(length, SHORTEST_LATENTS) // patch) * patch, longest)
         fitting = np.flatnonzero(needed <= length)
         if len(fitting) == 0:
             fitting = np.arange(len(needed))
@@ -104,25 +104,16 @@ def velocity_loss(predicted: Tensor, data: Tensor, noise: Tensor) -> Tensor:
     return (predicted - flow.velocity(data, noise)).square().mean()
 
 
-def load_trained_codec(folder: Path) -> SpectralCodec:
-    """Return the codec that a finished codec run has left; raises RunError."""
-    try:
-        run = read_run(folder / "config.toml")
-        state = torch.load(folder / "codec.pt", map_location="cpu", weights_only=True)["codec"]
-    except FileNotFoundError as error:
-        raise RunError(f"{folder} holds no finished codec: train one first.") from error
-    if not isinstance(run, CodecRun):
-        raise RunError(f"{folder} is no codec run.")
-    codec = SpectralCodec(run.codec)
-    codec.load_state_dict(state)
-    return codec.eval()
-
-
 def latent_pool(
     run: FlowRun, folder: Path, show: Callable[[str], None], device: str
 ) -> list[Shelf]:
     """Return the run's sounds as latents of its codec, rendered now or by an earlier start."""
     codec = load_trained_codec(Path(run.codec)).to(device)
+    if codec.config.latent_dim != run.transformer.io_channels:
+        raise RunError(
+            f"transformer.io_channels must be the codec's latent_dim {codec.config.latent_dim}, "
+            f"got {run.transformer.io_channels}."
+        )
     return fill_pool(
         run.pool,
         lambda audio: codec.encode(audio).transpose(1, 2),

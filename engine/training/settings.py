@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.model_folder import check_fit
 from engine.models.conditioning import ConditionerConfig
 from engine.models.dit import DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodecConfig
 from engine.toml_config import ConfigError, from_table, read_toml
+
+
+def _at_least_one(settings: object, names: tuple[str, ...]) -> None:
+    for name in names:
+        if getattr(settings, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(settings, name)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,18 @@ class Optimiser:
     checkpoint_every: int = 500
     log_every: int = 50
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that no run can use."""
+        _at_least_one(self, ("steps", "batch", "checkpoint_every", "log_every"))
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must be two numbers of 0..1, got {list(self.betas)}")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
+        if not self.clip_norm > 0:
+            raise ValueError(f"clip_norm must be above 0, got {self.clip_norm}")
+
 
 @dataclass(frozen=True, slots=True)
 class Pool:
@@ -38,21 +58,35 @@ class Pool:
     render_batch: int = 32
 
     def __post_init__(self) -> None:
-        """Refuse lists of different lengths."""
-        if len(self.seconds) != len(self.clips):
-            raise ValueError("seconds and clips must have the same number of entries")
+        """Refuse lists of different lengths, and shelves without sounds."""
+        if len(self.seconds) != len(self.clips) or not self.seconds:
+            raise ValueError("seconds and clips must have the same number of entries, one or more")
+        if min(self.clips) < 1 or not min(self.seconds) > 0:
+            raise ValueError("seconds and clips must be above 0")
+        _at_least_one(self, ("render_batch",))
 
 
 @dataclass(frozen=True, slots=True)
 class CodecRun:
-    """Training of the autoencoder."""
+    """Training of the autoencoder.
+
+    `refine` names a finished codec run: its encoder is kept as it is, so that latents stay what
+    they are, and only the decoder is trained further. `pitch_weight` adds to the loss the
+    frequency error of the low bins relative to their frequency, which is what a note's pitch is.
+    """
 
     optimiser: Optimiser
     pool: Pool
     codec: SpectralCodecConfig = field(default_factory=SpectralCodecConfig)
     crop_frames: int = 32
     kl_weight: float = 2e-4
+    pitch_weight: float = 0.0
+    refine: str = ""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse crops of nothing."""
+        _at_least_one(self, ("crop_frames",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +103,16 @@ class FlowRun:
     time_shift: float = 1.0
     tokens_per_batch: int = 2048
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse shares beyond 0..1 and networks that do not fit each other."""
+        check_fit(self.transformer, self.conditioner)
+        for name in ("prompt_dropout", "unknown_word_chance"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be 0..1, got {getattr(self, name)}")
+        _at_least_one(self, ("tokens_per_batch",))
+        if not 0 < self.time_shift < math.inf:
+            raise ValueError(f"time_shift must be above 0, got {self.time_shift}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +147,6 @@ def read_run(path: Path) -> Run:
     """Read a run's config; its `stage` says which training it is. Raises ConfigError."""
     table = read_toml(path)
     stage = table.pop("stage", None)
-    if stage not in _STAGES:
+    if not isinstance(stage, str) or stage not in _STAGES:
         raise ConfigError(f"{path}: stage must be one of {', '.join(_STAGES)}, got {stage!r}.")
     return from_table(_STAGES[stage], table, path.name)

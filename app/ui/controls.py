@@ -51,6 +51,7 @@ def above(text: str, field: QWidget, theme: Theme) -> QVBoxLayout:
         field.setAccessibleName(text)
     layout.addWidget(label)
     layout.addWidget(field)
+    layout.addStretch(1)
     return layout
 
 

@@ -34,6 +34,21 @@ SIDE_WIDTH = 316.0
 STATUS_UNITS = 46
 
 
+ROOM = 0.9
+"""Share of the screen a new window may take."""
+
+GROWTH = 0.8
+"""Share of that room it takes where there is more of it than the layout needs."""
+
+
+def first_size(screen: QSize) -> QSize:
+    """Return the size of a window nobody has sized yet, on a screen of `screen` logical pixels."""
+    scale = ROOM * min(screen.width() / BASE_SIZE.width(), screen.height() / BASE_SIZE.height())
+    if scale > 1:
+        scale = max(1.0, scale * GROWTH)
+    return (BASE_SIZE * scale).expandedTo(SMALLEST_SIZE)
+
+
 class OutputLevel(Protocol):
     """What the window shows of the mixer's meter; linear peaks since the last call."""
 
@@ -156,7 +171,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Pingpad")
         self.setWindowIcon(QIcon(str(APP_ICON)))
         self.setMinimumSize(SMALLEST_SIZE)
-        self.resize(BASE_SIZE)
+        self.resize(first_size(self.screen().availableSize()))
         self.theme.keep(lambda: self.setStyleSheet(self.theme.sheet()))
 
     def _connect(self) -> None:

@@ -74,7 +74,9 @@ class NoticeStack(QWidget):
         self._bottom = 0
         self.cards: list[NoticeCard] = []
         self._column = QVBoxLayout(self)
-        theme.fit(self._column, 8)
+        theme.fit(self._column, 6)
+        self.setObjectName("notices")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.hide()
         parent.installEventFilter(self)
         session.notice.connect(self.show_notice)

@@ -101,7 +101,9 @@ class PadButton(QWidget):
         """
         before = self._playhead()
         self._position = position_s
-        self.show_face(replace(self._face, sounding=position_s is not None or lit))
+        sounding = position_s is not None or lit
+        if sounding != self._face.sounding:
+            self.show_face(replace(self._face, sounding=sounding))
         after = self._playhead()
         for line in (before, after) if before != after else ():
             if line is not None:

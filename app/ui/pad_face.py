@@ -97,28 +97,32 @@ class PadPainter:
             self._bar(face)
 
     def _ground(self, face: PadFace) -> None:
-        theme = self._theme
+        painter, radius = self._painter, self._theme.px(9)
         sounding = take_colour(face.kind) if face.seconds else COLOURS.edge
         filled = COLOURS.panel if face.light == "empty" and not face.seconds else COLOURS.raised
-        edge, width = COLOURS.line, 1.0
-        if face.sounding:
-            edge, width = sounding, theme.px(1.5)
-        if face.inviting:
-            edge, width = COLOURS.dropped, theme.px(2)
-        painter, radius = self._painter, theme.px(9)
-        inset = max(1.0, theme.scale) * 3.0
-        area = self._area.adjusted(inset, inset, -inset, -inset)
-        painter.setPen(QPen(QColor(edge), width))
+        area = self._area.adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setPen(QPen(QColor(COLOURS.line), 1))
         painter.setBrush(QColor(filled))
         painter.drawRoundedRect(area, radius, radius)
         if face.sounding:
-            painter.setBrush(colour(sounding, 0.10))
+            painter.setBrush(colour(sounding, 0.12))
             painter.drawRoundedRect(area, radius, radius)
+        ring = self._theme.px(2)
         if face.selected:
-            outer = self._area.adjusted(1, 1, -1, -1)
-            painter.setPen(QPen(QColor(COLOURS.ink), theme.px(2)))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(outer, radius + inset / 2, radius + inset / 2)
+            self._frame(COLOURS.ink, 0, ring)
+        if face.inviting:
+            self._frame(COLOURS.dropped, ring * 2 if face.selected else 0, ring)
+        elif face.sounding:
+            self._frame(sounding, ring * 1.5 if face.selected else 0, self._theme.px(1.5))
+
+    def _frame(self, tint: str, inset: float, width: float) -> None:
+        """Draw a line of this width just inside the pad's edge, `inset` pixels in."""
+        half = inset + width / 2
+        area = self._area.adjusted(half, half, -half, -half)
+        radius = max(1.0, self._theme.px(9) - inset)
+        self._painter.setPen(QPen(QColor(tint), width))
+        self._painter.setBrush(Qt.BrushStyle.NoBrush)
+        self._painter.drawRoundedRect(area, radius, radius)
 
     def _wave(self, face: PadFace, peaks: NDArray[np.floating], ratio: float) -> None:
         area = wave_area(round(self._area.width()), round(self._area.height()), self._theme)

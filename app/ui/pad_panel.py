@@ -132,7 +132,9 @@ class PadPanel(QFrame):
         top.addWidget(caption("Level"), 1)
         top.addWidget(self._gain_text)
         column.addLayout(top)
-        column.addWidget(self.gain, 1)
+        self._theme.fix(self.gain, height=30)
+        column.addWidget(self.gain)
+        column.addStretch(1)
         return column
 
     def _rename(self) -> None:

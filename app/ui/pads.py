@@ -69,7 +69,7 @@ class PadGrid(QWidget):
 
     def _lay_out(self) -> None:
         grid = QGridLayout(self)
-        self._theme.fit(grid, 6)
+        self._theme.fit(grid, 10)
         for index, button in enumerate(self.buttons):
             row, column = divmod(index, COLUMNS)
             grid.addWidget(button, COLUMNS - 1 - row, column)

@@ -31,7 +31,7 @@ MOST_BARS = 16
 MOST_NAMED = 3
 """Unknown words named in the sentence; the rest are counted."""
 
-PLACEHOLDER = "What should this pad sound like?"
+PLACEHOLDER = "What should this pad sound like? For example: punchy 909 kick"
 
 
 class SeedField(QLineEdit):
@@ -181,7 +181,8 @@ class PromptPanel(QFrame):
         self._theme.fit(row, spacing)
         for widget in widgets:
             row.addWidget(widget)
-        self._theme.fix(holder, height=30)
+        # Two pixels of border do not grow with the scale.
+        self._theme.keep(lambda: holder.setFixedHeight(self._theme.px(30) + 2))
         return holder
 
     def _length_row(self) -> QWidget:
@@ -248,6 +249,7 @@ class PromptPanel(QFrame):
         self.strength_text.setText(f"{session.strength:.2f}")
         self.steps.show_value(session.steps)
         self.generate.setAccessibleDescription(f"onto pad {session.selected + 1}")
+        self._show_unknown(self._unknown_now())
         self._show_seed()
 
     def _show_length(self, in_bars: bool) -> None:
@@ -295,7 +297,8 @@ class PromptPanel(QFrame):
     def _advice(self) -> str:
         if not self._session.engine.ready:
             return self._session.engine.text
-        return "Enter makes it on the selected pad, Esc lets the keys play, / comes back here"
+        number = self._session.selected + 1
+        return f"Enter makes it on pad {number}, Esc lets the keys play, / comes back here"
 
 
 def unknown_sentence(words: tuple[str, ...]) -> str:

@@ -125,6 +125,7 @@ class RecordPanel(QFrame):
         self._hint = caption("")
         self._theme = theme
         self._invited = False
+        self._latched = False
         self._build()
         session.recording_changed.connect(self._show)
         session.devices_changed.connect(self._show)
@@ -142,12 +143,14 @@ class RecordPanel(QFrame):
         column.addWidget(self._hint)
 
     def _toggle(self) -> None:
+        self._latched = not self._session.recording
         self._actions.record.toggle()
         self._show()
 
     def _show(self) -> None:
         recording = self._session.recording
-        self.latch.setChecked(recording)
+        self._latched = self._latched and recording
+        self.latch.setChecked(self._latched)
         self.button.setAccessibleDescription("recording" if recording else "not recording")
         self.button.update()
         self._hint.setText(self._hint_text())

@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.ui import main_window, pads
+from app.ui.pad_keys import QWERTY
 from tests.app.ui.scene import Scene
 
 
 @pytest.fixture
-def scene(qtbot: QtBot, tmp_path: Path) -> Iterator[Scene]:
+def scene(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    # Whatever the developer's keyboard says.
+    for module in (main_window, pads):
+        monkeypatch.setattr(module, "keyboard_letters", lambda: QWERTY)
     made = Scene(tmp_path)
     qtbot.addWidget(made.window)
     made.window.show()

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from app.ui.kit_bar import QFileDialog
+from app.ui.main_window import first_size
 from app.ui.pad_button import PadButton
 from tests.app.ui.scene import Scene
 
@@ -147,3 +148,16 @@ def test_closing_lets_go_of_held_keys_and_stops_the_frames(scene: Scene) -> None
     scene.window.close()
     assert scene.sound.releases == [0]
     assert not scene.window._timer.isActive()
+
+
+@pytest.mark.parametrize(
+    ("screen", "size"),
+    [
+        ((1366, 768), (1106, 691)),
+        ((1920, 1080), (1280, 800)),
+        ((3840, 2160), (2488, 1555)),
+        ((800, 600), (1024, 640)),
+    ],
+)
+def test_a_new_window_fits_its_screen(screen: tuple[int, int], size: tuple[int, int]) -> None:
+    assert first_size(QSize(*screen)).toTuple() == size

@@ -43,6 +43,14 @@ def test_the_latch_records_until_it_is_pressed_again(scene: Scene) -> None:
     assert not panel.latch.isChecked()
 
 
+def test_the_latch_stays_up_while_record_is_held(scene: Scene) -> None:
+    panel = scene.window.record_panel
+    QTest.mousePress(panel.button, LEFT)
+    assert scene.session.recording
+    assert not panel.latch.isChecked()
+    QTest.mouseRelease(panel.button, LEFT)
+
+
 def test_the_latch_does_not_stay_down_without_a_microphone(scene: Scene) -> None:
     scene.session.set_audio(Audio(input_name=None))  # type: ignore[arg-type]
     QTest.mouseClick(scene.window.record_panel.latch, LEFT)

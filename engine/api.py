@@ -25,7 +25,7 @@ class RecipeError(EngineError):
     """A recipe that cannot be made: the text names the value and its range."""
 
 
-class GenerationCancelled(Exception):
+class GenerationCancelled(Exception):  # noqa: N818 -- the wish of a player, not an error
     """Raised by a generation whose `on_step` said to stop; no error for the player."""
 
 

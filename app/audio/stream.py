@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from app.audio.device_keeper import AudioState, DeviceKeeper, Wish
@@ -31,7 +34,9 @@ from app.audio.sound_system import (
 __all__ = ["AudioDevices", "AudioState", "PortAudio"]
 
 LOOK_EVERY_S = 0.1
-CLOSE_WITHIN_S = 3.0
+CLOSE_WITHIN_S = 5.0
+DRIVER_WITHIN_S = 2.0
+"""A driver that needs longer to close a stream hangs."""
 PEEK_WITHIN_S = 5.0
 
 _PEEK = """
@@ -44,6 +49,9 @@ _Module: TypeAlias = Any
 """sounddevice has no types; it is loaded late, on the sound thread."""
 
 _log = logging.getLogger(__name__)
+
+_left_behind: list[_Module] = []
+"""Libraries that still have threads inside: they must never be unloaded."""
 
 
 class AudioDevices:
@@ -162,6 +170,7 @@ class PortAudio:
     def __init__(self) -> None:
         """Load nothing yet: PortAudio looks at every device when it is loaded."""
         self._module: _Module = None
+        self._stuck = threading.Event()
 
     def scan(self) -> tuple[Device, ...]:
         """Look for devices anew. PortAudio looks only when it is initialised: so it is, again."""
@@ -174,14 +183,34 @@ class PortAudio:
             raise sound_error(error) from error
 
     def _initialise(self) -> None:
-        if self._module is None:
-            import sounddevice
+        loaded = "sounddevice" in sys.modules
+        import sounddevice
 
-            self._module = sounddevice
-            return
-        if self._module._initialized:
-            self._module._terminate()
-        self._module._initialize()
+        self._module = sounddevice
+        if self._stuck.is_set():
+            self._replace_library()
+        elif loaded and sounddevice._initialized:
+            sounddevice._terminate()
+        if not sounddevice._initialized:
+            sounddevice._initialize()
+
+    def _replace_library(self) -> None:
+        """Leave a PortAudio that hangs behind, with its threads, and load a copy beside it.
+
+        WORKAROUND PortAudio's JACK host waits ten minutes for a callback when a stream is stopped
+        after its server died (WaitCondition in src/hostapi/jack/pa_jack.c), and terminating or
+        closing would wait as well. A copy of the file has state of its own.
+        """
+        module = self._module
+        loaded_from = _loaded_library("libportaudio")
+        if loaded_from is None:
+            raise SoundError("the sound system hangs; start Pingpad again")
+        _left_behind.append(module._lib)
+        with tempfile.TemporaryDirectory(prefix="pingpad-") as folder:
+            copy = shutil.copy(loaded_from, folder)
+            module._lib = module._ffi.dlopen(str(copy))
+        module._initialized = 0
+        self._stuck.clear()
 
     def open_output(self, plan: StreamPlan) -> SoundStream:
         """Open an output; the kernel limits, so PortAudio neither clips nor dithers."""
@@ -207,7 +236,8 @@ class PortAudio:
                     dither_off=True,
                     callback=module._ffi.cast("PaStreamCallback*", plan.callback),
                     userdata=module._ffi.cast("void*", plan.memory),
-                )
+                ),
+                self._stuck,
             )
         except (module.PortAudioError, ValueError) as error:
             raise sound_error(error) from error
@@ -228,15 +258,16 @@ class PortAudio:
 
     def shut(self) -> None:
         """Let go of every host."""
-        if self._module is not None and self._module._initialized:
+        if self._module is not None and self._module._initialized and not self._stuck.is_set():
             self._module._terminate()
 
 
 class _PortAudioStream:
     """A sounddevice stream behind the four things Pingpad needs of it."""
 
-    def __init__(self, stream: _Module) -> None:
+    def __init__(self, stream: _Module, stuck: threading.Event) -> None:
         self._stream = stream
+        self._stuck = stuck
 
     def start(self) -> None:
         try:
@@ -245,6 +276,16 @@ class _PortAudioStream:
             raise sound_error(error) from error
 
     def close(self) -> None:
+        closing = threading.Thread(target=self._close, name="closing sound", daemon=True)
+        if self._stuck.is_set():
+            return
+        closing.start()
+        closing.join(DRIVER_WITHIN_S)
+        if closing.is_alive():
+            _log.warning("the sound driver hangs; it is left behind")
+            self._stuck.set()
+
+    def _close(self) -> None:
         # Aborted, not stopped: a device that was pulled out never plays its last block.
         self._stream.abort(ignore_errors=True)
         self._stream.close(ignore_errors=True)
@@ -259,6 +300,18 @@ class _PortAudioStream:
     @property
     def latency_s(self) -> float:
         return float(self._stream.latency)
+
+
+def _loaded_library(name: str) -> Path | None:
+    """Return the file a loaded library came from; None where the system does not tell."""
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        return None
+    for line in maps.read_text().splitlines():
+        path = Path(line.split(maxsplit=5)[-1])
+        if path.name.startswith(name):
+            return path
+    return None
 
 
 def _device(hosts: _Module, found: _Module) -> Device:

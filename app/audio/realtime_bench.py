@@ -1,0 +1,308 @@
+"""Whether hits keep their deadline on this machine: `python main.py bench --realtime`.
+
+Starts JACK servers of its own with the dummy driver (no sound card, real deadlines), plays on one
+of them under load, and lets a second process play silence on another for the same minutes: what
+that control loses, the machine lost. A third process listens, to time hits from call to sound.
+Linux only. Run as `python -m app.audio.realtime_bench control|listen`, it is those processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from app.audio.mixer import Counts, Mixer
+from app.audio.recorder import Recorder
+from app.audio.stream import AudioDevices
+from app.errors import PlayerError
+
+RATE = 48_000
+BLOCK_FRAMES = 128
+HITS_PER_S = 8.0
+LISTEN_S = 30.0
+OPEN_WITHIN_S = 30.0
+ANSWER_WITHIN_S = 20.0
+LATEST_S = 0.25
+"""A sound that comes later than this is not taken for the answer to a hit."""
+LOUD = 0.2
+
+Load = Callable[[], AbstractContextManager[None]]
+"""Makes a context in which the machine is kept busy: an engine generating, a window repainting."""
+
+
+@dataclass(frozen=True, slots=True)
+class HitTimes:
+    """Milliseconds from `Mixer.hit` to the first sample of its sound at the sound card's port.
+
+    `heard` of `hits` were found. The card itself adds its own latency: one block with JACK.
+    """
+
+    hits: int
+    heard: int
+    median_ms: float
+    p99_ms: float
+    longest_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimeReport:
+    """What was measured. `over_block` callbacks took longer than their own block lasts.
+
+    `control_*` is the silent stream in another process on a server of its own. `hit_times` is None
+    where JACK-Client is not installed.
+    """
+
+    minutes: float
+    rate: int
+    block_frames: int
+    callbacks: int
+    over_block: int
+    longest_callback_ms: float
+    mean_callback_us: float
+    underflows: int
+    control_callbacks: int
+    control_underflows: int
+    hits: int
+    dropped_commands: int
+    hit_times: HitTimes | None
+
+
+def measure_realtime(minutes: float = 5.0, load: Load = nullcontext) -> RealtimeReport:
+    """Play for `minutes` with `load` entered, and count. Blocks; takes some 35 s longer.
+
+    Raises PlayerError where there is no jackd or it does not start.
+    """
+    if not 0.0 < minutes <= 24 * 60:
+        raise PlayerError(f"Minutes must be above 0 and at most 1440, got {minutes}.")
+    if shutil.which("jackd") is None:
+        raise PlayerError("The real-time bench needs jackd: sudo apt install jackd2.")
+    with _jack_server("played"), _jack_server("control") as control:
+        mixer = Mixer(RATE)
+        with _playing(mixer), load():
+            hit_times = _time_hits(mixer, min(LISTEN_S, minutes * 60.0))
+            with _process("control", {"JACK_DEFAULT_SERVER": control}) as silent:
+                before = mixer.counts()
+                hits = _play(mixer, minutes * 60.0)
+                counted = json.loads(_answer(silent))
+            return _report(minutes, before, mixer.counts(), counted, len(hits), hit_times)
+
+
+def _report(
+    minutes: float,
+    before: Counts,
+    after: Counts,
+    control: dict[str, int],
+    hits: int,
+    hit_times: HitTimes | None,
+) -> RealtimeReport:
+    callbacks = after.callbacks - before.callbacks
+    return RealtimeReport(
+        minutes=minutes,
+        rate=RATE,
+        block_frames=BLOCK_FRAMES,
+        callbacks=callbacks,
+        over_block=after.late - before.late,
+        longest_callback_ms=after.longest_ms,
+        mean_callback_us=(after.busy_s - before.busy_s) * 1e6 / max(callbacks, 1),
+        underflows=after.underflows - before.underflows,
+        control_callbacks=control["callbacks"],
+        control_underflows=control["underflows"],
+        hits=hits,
+        dropped_commands=after.dropped_commands - before.dropped_commands,
+        hit_times=hit_times,
+    )
+
+
+# --- servers and processes ---
+
+
+@contextmanager
+def _jack_server(name: str) -> Iterator[str]:
+    """Run jackd with the dummy driver; the server's name becomes this process's default."""
+    server = f"pingpad-{name}-{os.getpid()}"
+    command = ["jackd", "-R", "-P", "70", "-n", server, "-d", "dummy"]
+    command += ["-r", str(RATE), "-p", str(BLOCK_FRAMES), "-C", "2", "-P", "2"]
+    environment = {**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"}
+    jackd = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield server
+    finally:
+        jackd.terminate()
+        jackd.wait(ANSWER_WITHIN_S)
+
+
+@contextmanager
+def _playing(mixer: Mixer) -> Iterator[None]:
+    """Open the mixer's stream on the first server, with every pad sounding softly."""
+    rng = np.random.default_rng(0)
+    for pad in range(1, mixer.pads):
+        mixer.load(pad, rng.uniform(-1e-3, 1e-3, (RATE + 100 * pad, 2)).astype(np.float32))
+        mixer.configure(pad, mode="loop", gain_db=0.0, choke_group=0)
+        mixer.hit(pad)
+    mixer.load(0, _click())
+    os.environ["JACK_DEFAULT_SERVER"] = f"pingpad-played-{os.getpid()}"
+    devices = _open_devices(mixer)
+    try:
+        yield
+    finally:
+        devices.close()
+
+
+def _click() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """5 ms that start at their loudest."""
+    wave = 0.5 * np.cos(np.arange(240) * 0.5) * np.linspace(1.0, 0.0, 240)
+    return np.stack([wave, wave], axis=1).astype(np.float32)
+
+
+def _open_devices(mixer: Mixer) -> AudioDevices:
+    """Open JACK's output, which takes a moment to come up."""
+    opened = threading.Event()
+    devices = AudioDevices(
+        mixer, Recorder(RATE, 1.0), lambda state: opened.set() if state.output_name else None
+    )
+    devices.open()
+    if not opened.wait(OPEN_WITHIN_S):
+        message = devices.state.message
+        devices.close()
+        raise PlayerError(f"The bench's JACK server did not start. {message}")
+    return devices
+
+
+@contextmanager
+def _process(role: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run this module as another process; it is ready when it says so."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.audio.realtime_bench", role],
+        env={**os.environ, **environment},
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        if process.stdout.readline().strip() != "ready":
+            raise PlayerError(f"The bench's {role} process did not start.")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _answer(process: subprocess.Popen[str]) -> str:
+    """End a process's work and return the line it found."""
+    return process.communicate("end\n", timeout=ANSWER_WITHIN_S)[0]
+
+
+# --- playing and timing ---
+
+
+def _play(mixer: Mixer, seconds: float) -> list[float]:
+    """Hit pad 0 at uneven times, swap its sound now and then; return when (perf_counter)."""
+    rng = np.random.default_rng(1)
+    pause = threading.Event()
+    hits: list[float] = []
+    end_s = time.perf_counter() + seconds
+    while time.perf_counter() < end_s:
+        pause.wait((0.5 + rng.random()) / HITS_PER_S)
+        hits.append(time.perf_counter())
+        mixer.hit(0)
+        if len(hits) % 16 == 0:
+            mixer.load(0, _click())
+    return hits
+
+
+def _time_hits(mixer: Mixer, seconds: float) -> HitTimes | None:
+    """Let another JACK client listen to the output and match what it hears with the hits."""
+    if find_spec("jack") is None:
+        return None
+    with _process("listen", {}) as listener:
+        hits = _play(mixer, seconds)
+        threading.Event().wait(LATEST_S)
+        return match_hits(hits, json.loads(_answer(listener)))
+
+
+def match_hits(hits: Sequence[float], onsets: Sequence[float]) -> HitTimes:
+    """Give each hit the first onset after it and before the next hit; times in seconds."""
+    found = []
+    for hit, following in zip(hits, [*hits[1:], float("inf")], strict=True):
+        place = int(np.searchsorted(onsets, hit))
+        if place < len(onsets) and onsets[place] < min(following, hit + LATEST_S):
+            found.append(1000.0 * (onsets[place] - hit))
+    if not found:
+        return HitTimes(len(hits), 0, float("nan"), float("nan"), float("nan"))
+    median, p99, longest = (float(np.percentile(found, share)) for share in (50, 99, 100))
+    return HitTimes(len(hits), len(found), median, p99, longest)
+
+
+# --- the other processes ---
+
+
+def _control() -> None:
+    """Play silence until told to end; say how often that failed."""
+    mixer = Mixer(RATE)
+    devices = _open_devices(mixer)
+    before = mixer.counts()
+    _say("ready")
+    sys.stdin.readline()
+    after = mixer.counts()
+    devices.close()
+    counted = {
+        "callbacks": after.callbacks - before.callbacks,
+        "underflows": after.underflows - before.underflows,
+    }
+    _say(json.dumps(counted))
+
+
+def _listen() -> None:
+    """Note when the output jumps from quiet to loud, in seconds of perf_counter."""
+    import jack
+
+    client = jack.Client("pingpad-bench-listener")
+    port = client.inports.register("in")
+    onsets: list[float] = []
+    quiet = [0]
+
+    @client.set_process_callback  # type: ignore[untyped-decorator]
+    def process(frames: int) -> None:
+        loud = np.flatnonzero(np.abs(port.get_array()) > LOUD)
+        if loud.size and quiet[0] * frames > RATE // 50:
+            ago = client.frames_since_cycle_start - int(loud[0])
+            onsets.append(time.perf_counter() - ago / RATE)
+        quiet[0] = 0 if loud.size else quiet[0] + 1
+
+    with client:
+        source = next(
+            p for p in client.get_ports(is_audio=True, is_output=True) if _is_ours(p.name)
+        )
+        client.connect(source, port)
+        _say("ready")
+        sys.stdin.readline()
+    _say(json.dumps(onsets))
+
+
+def _is_ours(port: str) -> bool:
+    return "PortAudio" in port
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    {"control": _control, "listen": _listen}[sys.argv[1]]()

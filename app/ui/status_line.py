@@ -12,6 +12,9 @@ from app.model.session import Session
 from app.ui.icons import draw_icon
 from app.ui.theme import COLOURS, Theme
 
+WARNING_WIDTH = 620.0
+"""Units a warning may claim before it is shortened: half of the line."""
+
 
 class Faults(Protocol):
     """What the line shows of the mixer's counts."""
@@ -61,8 +64,11 @@ class StatusField(QWidget):
         return QSize(round(wide) + self._theme.px(28), self._theme.px(22))
 
     def minimumSizeHint(self) -> QSize:
-        """Return room for the icon and a word."""
-        return QSize(self._theme.px(80), self._theme.px(22))
+        """Return room for the icon and a word; a warning is read whole, unless it is very long."""
+        least = self._theme.px(80)
+        if self._warning:
+            least = min(self.sizeHint().width(), self._theme.px(WARNING_WIDTH))
+        return QSize(least, self._theme.px(22))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw icon and text."""

@@ -1,3 +1,5 @@
+from pytestqt.qtbot import QtBot
+
 from app.model.session import EngineState
 from tests.app.ui.scene import Audio, Midi, Scene
 
@@ -38,3 +40,11 @@ def test_an_engine_that_is_not_ready_says_so(scene: Scene) -> None:
     scene.session.set_engine(EngineState("The engine is starting."))
     assert scene.window.status_line.engine.text == "The engine is starting."
     assert scene.window.prompt_panel.sentence.text() == "The engine is starting."
+
+
+def test_a_warning_is_read_whole_however_long_the_rest_is(scene: Scene, qtbot: QtBot) -> None:
+    scene.session.set_midi(Midi((), "MIDI is not available on this computer. " * 4))
+    message = "No sound output found. Plug one in or start JACK; Pingpad finds it by itself."
+    scene.session.set_audio(Audio(output_name=None, message=message))  # type: ignore[arg-type]
+    field = scene.window.status_line.output
+    qtbot.waitUntil(lambda: field.width() >= field.sizeHint().width())

@@ -18,6 +18,8 @@ from typing import Protocol
 
 import rtmidi
 
+from app.midi.echoes import Echoes
+
 CLIENT_NAME = "Pingpad"
 POLL_S = 0.0007
 """Shorter than a block of 64 frames at 48 kHz, and still under 1 % of a core."""
@@ -67,8 +69,8 @@ class MidiSystem(Protocol):
         """Names of the inputs that can be opened, in the system's order; names may repeat."""
         ...
 
-    def open(self, index: int) -> MidiInput:
-        """Open the input at that place of `names()`."""
+    def open(self, index: int, name: str) -> MidiInput:
+        """Open the input at that place of `names()`, if it still has that name."""
         ...
 
     def open_own(self) -> MidiInput | None:
@@ -104,6 +106,7 @@ class MidiPorts:
         self._system: MidiSystem | None = None
         self._open: dict[_Key, MidiInput] = {}
         self._own: MidiInput | None = None
+        self._echoes = Echoes()
         self._state: MidiState | None = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="midi", daemon=True)
@@ -134,17 +137,19 @@ class MidiPorts:
 
     def _poll(self) -> None:
         if self._own is not None:
-            self._read_all(self._own, CLIENT_NAME)
+            self._read_all(self._own, CLIENT_NAME, own=True)
         for key, port in tuple(self._open.items()):
-            self._read_all(port, key.name)
+            self._read_all(port, key.name, own=False)
 
-    def _read_all(self, port: MidiInput, name: str) -> None:
+    def _read_all(self, port: MidiInput, name: str, *, own: bool) -> None:
         try:
             for _ in range(MOST_PER_POLL):
                 data = port.read()
                 if data is None:
                     return
-                self._on_message(data, time.perf_counter(), name)
+                time_s = time.perf_counter()
+                if not self._echoes.is_echo(data, time_s, own=own):
+                    self._on_message(data, time_s, name)
         except Exception:
             # A port pulled out, or a bug of ours, must not end the thread that plays.
             self.faults += 1
@@ -179,7 +184,7 @@ class MidiPorts:
         for key, index in present.items():
             if key not in self._open:
                 try:
-                    self._open[key] = system.open(index)
+                    self._open[key] = system.open(index, key.name)
                 except MidiUnavailableError as error:
                     trouble.append(f"{key.name} could not be opened ({error}).")
 
@@ -245,10 +250,12 @@ class RtMidiSystem:
         except (rtmidi.SystemError, RuntimeError, ValueError) as error:
             raise MidiUnavailableError(str(error)) from error
 
-    def open(self, index: int) -> MidiInput:
-        """Open the input at that place of `names()`."""
+    def open(self, index: int, name: str) -> MidiInput:
+        """Open the input at that place of `names()`, if it still has that name."""
         client = self._client()
         try:
+            if client.get_port_name(index) != name:
+                raise RuntimeError("it has just been pulled out")
             client.open_port(index, "in")
         except (rtmidi.SystemError, RuntimeError, ValueError, TypeError) as error:
             client.delete()

@@ -51,8 +51,8 @@ class FakeMidiSystem:
             raise MidiUnavailableError("the server ended")
         return list(self.present)
 
-    def open(self, index: int) -> MidiInput:
-        name = self.present[index]
+    def open(self, index: int, name: str) -> MidiInput:
+        assert self.present[index] == name
         if name in self.refused:
             raise MidiUnavailableError("another program uses it")
         port = FakePort()

@@ -1,0 +1,166 @@
+"""Real MIDI ports: another process plays pads through a JACK server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fake_mixer import FakeMixer
+from jack_server import JackServer, why_not
+from main_loop import MainLoop
+
+from app.midi.pad_map import PadMap
+from app.midi.ports import NO_PORTS, MidiPorts, MidiState
+from app.midi.router import PadRouter
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+
+NOTES = 300
+END = (0, 127)
+"""Pad 1 at full level: the sender repeats it when it is through."""
+
+SENDER = f"""
+import sys, threading, rtmidi
+
+pause = threading.Event()
+out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="Test pads")
+if sys.argv[1] == "own port":
+    out.open_virtual_port("pads")
+else:
+    names = out.get_ports()
+    out.open_port(next(n for n, name in enumerate(names) if name.startswith("Pingpad")), "pads")
+print("open", flush=True)
+for line in sys.stdin:
+    for k in range({NOTES}):
+        out.send_message([0x90 | k % 16, 36 + k % 16, 1 + k % 126])
+        pause.wait(0.002)
+    for _ in range(50):
+        out.send_message([0x99, 36, 127])
+        pause.wait(0.02)
+    print("sent", flush=True)
+"""
+
+
+class Sender:
+    """The other process."""
+
+    def __init__(self, where: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SENDER, where],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "open\n"
+
+    def play(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("play\n")
+        self._process.stdin.flush()
+
+    def pull_out(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+class Receiver:
+    """MidiPorts and PadRouter as in the instrument."""
+
+    def __init__(self) -> None:
+        self.loop = MainLoop()
+        self.states: list[MidiState] = []
+        self.hits: list[tuple[int, int]] = []
+        self.senders: list[Sender] = []
+        router = PadRouter(FakeMixer(), PadMap(), self._hit)
+        self.ports = MidiPorts(
+            router.receive, lambda state: self.loop.post(lambda: self.states.append(state))
+        )
+
+    def _hit(self, pad: int, velocity: float) -> None:
+        self.loop.post(lambda: self.hits.append((pad, round(velocity * 127))))
+
+    def until(self, done: Callable[[], object]) -> None:
+        self.loop.run_until(done)
+
+    def until_ports(self, count: int) -> MidiState:
+        self.until(lambda: self.states and len(self.states[-1].ports) == count)
+        return self.states[-1]
+
+    def sender(self, where: str = "own port") -> Sender:
+        self.senders.append(Sender(where))
+        return self.senders[-1]
+
+    def hear_all(self) -> None:
+        """Wait for the end, and find everything in its order (a lost cycle of JACK costs notes)."""
+        self.until(lambda: END in self.hits)
+        sent = [(k % 16, 1 + k % 126) for k in range(NOTES)]
+        heard = self.hits[: self.hits.index(END)]
+        place = iter(sent)
+        assert all(hit in place for hit in heard), "out of order, or never sent"
+        assert len(heard) >= 0.9 * NOTES
+        self.hits.clear()
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JackServer]:
+    server = JackServer(f"pingpadmidi{os.getpid()}", tmp_path / "jackd.log")
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def receiver(server: JackServer) -> Iterator[Receiver]:
+    receiver = Receiver()
+    receiver.ports.start()
+    yield receiver
+    receiver.ports.stop()
+    for sender in receiver.senders:
+        sender.pull_out()
+
+
+def test_pads_plugged_in_are_found_heard_in_order_and_found_again_after_the_cable_was_pulled(
+    receiver: Receiver,
+) -> None:
+    assert receiver.until_ports(0).message == NO_PORTS
+    sender = receiver.sender()
+    state = receiver.until_ports(1)
+    assert "Test pads" in state.ports[0] and state.message == ""
+    sender.play()
+    receiver.hear_all()
+    sender.pull_out()
+    assert receiver.until_ports(0).message == NO_PORTS
+    again = receiver.sender()
+    assert receiver.until_ports(1).ports == state.ports
+    receiver.hits.clear()
+    again.play()
+    receiver.hear_all()
+    assert receiver.ports.faults == 0
+
+
+def test_a_program_can_play_pingpads_own_port(receiver: Receiver) -> None:
+    receiver.until_ports(0)
+    receiver.sender("Pingpad's port").play()
+    receiver.hear_all()
+
+
+def test_a_jack_server_that_ends_is_said_and_found_again(
+    receiver: Receiver, server: JackServer
+) -> None:
+    receiver.until_ports(0)
+    server.stop()
+    receiver.until(lambda: "start JACK" in receiver.states[-1].message)
+    server.start()
+    receiver.until(lambda: receiver.states[-1].message == NO_PORTS)
+    sender = receiver.sender()
+    receiver.until_ports(1)
+    sender.play()
+    receiver.hear_all()

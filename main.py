@@ -131,6 +131,12 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--prompt", default="punchy 909 kick")
     parser.add_argument("--threads", type=int, help="default: one for each core")
+    parser.add_argument(
+        "--realtime",
+        action="store_true",
+        help="measure hits instead, while the engine generates and the window repaints (Linux)",
+    )
+    parser.add_argument("--minutes", type=float, default=5.0, help="with --realtime, default 5")
     _add_model(parser)
 
 
@@ -192,6 +198,8 @@ def _list_models(given: argparse.Namespace) -> int:
 def _bench(given: argparse.Namespace, load: Loader | None) -> int:
     from engine.api import Recipe
 
+    if given.realtime:
+        return _bench_realtime(given)
     _check_count("--runs", given.runs)
     if given.threads is not None:
         _check_count("--threads", given.threads)
@@ -205,6 +213,20 @@ def _bench(given: argparse.Namespace, load: Loader | None) -> int:
         report = measure(
             lambda: (load or _load_generator)(folder, given.device), recipe, given.runs
         )
+    print(json.dumps(asdict(report)))
+    return DONE
+
+
+def _bench_realtime(given: argparse.Namespace) -> int:
+    from app.errors import PlayerError
+    from app.realtime_load import measure_under_load
+
+    # A screen of its own is not needed: the window is painted into memory just the same.
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    try:
+        report = measure_under_load(given.minutes, _model_folder(given.model))
+    except PlayerError as error:
+        raise CommandError(error) from error
     print(json.dumps(asdict(report)))
     return DONE
 

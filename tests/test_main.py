@@ -227,6 +227,12 @@ def test_bench_refuses_no_runs(run: Run, capsys: pytest.CaptureFixture[str]) -> 
     assert "--runs must be 1..10000, got 0" in one_line(capsys)
 
 
+@pytest.mark.usefixtures("qapp")
+def test_realtime_bench_refuses_no_time(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("bench", "--realtime", "--minutes", "0", "--model", "fake") == 1
+    assert "Minutes must be above 0 and at most 1440, got 0.0" in one_line(capsys)
+
+
 def test_train_without_its_config_says_so(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("train", "nothing.toml") == 1
     assert one_line(capsys) == "pingpad: there is no config nothing.toml\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.api import GenerationCancelled, Recipe, Timing
 from engine.clip import Clip
@@ -17,6 +17,7 @@ from engine.device import choose_device, draw_seed, has_fast_bfloat16
 from engine.model_card import ModelCard
 from engine.model_folder import SoundModel, load_model
 from engine.models.conditioning import Tokens
+from engine.models.dit import DiffusionTransformer
 from engine.models.spectral_features import RATE_HZ
 from engine.sampling.guidance import guided, joined
 from engine.sampling.samplers import Velocity, euler, ping_pong, start_from
@@ -50,7 +51,7 @@ class Generator:
         self.precision = "bfloat16" if fast else "float32"
         self._dtype = torch.bfloat16 if fast else torch.float32
         self._model = model.to(device)
-        self._model.transformer.to(self._dtype)
+        _lower_precision(self._model.transformer, self._dtype)
 
     @torch.inference_mode()
     def generate(
@@ -159,6 +160,18 @@ class _Clock:
         ms = self._ms
         whole = (self._last - self._start) * 1e3
         return Timing(ms["text"], ms["encode"], ms["steps"], ms["decode"], whole)
+
+
+def _lower_precision(transformer: DiffusionTransformer, dtype: torch.dtype) -> None:
+    """Cast all but the frequencies of times and positions, as training keeps them.
+
+    At 12 s a rounded frequency would put the last token a third of a radian off.
+    """
+    rotary, time_features = transformer.transformer.rotary_pos_emb, transformer.timestep_features
+    exact = rotary.inv_freq.clone(), time_features.weight.detach().clone()
+    transformer.to(dtype)
+    rotary.inv_freq = exact[0]
+    time_features.weight = nn.Parameter(exact[1], requires_grad=False)
 
 
 def _frames(recipe: Recipe) -> int:

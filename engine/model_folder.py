@@ -5,6 +5,7 @@ Our own layout is a folder of card.toml (what it is), config.toml (sizes) and mo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,9 +35,13 @@ class SamplingConfig:
     shift: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse samplers that do not exist."""
+        """Refuse samplers that do not exist and numbers that no sampler can use."""
         if self.sampler not in SAMPLERS:
             raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {self.sampler}")
+        if not math.isfinite(self.guidance):
+            raise ValueError(f"guidance must be a finite number, got {self.guidance}")
+        if not 0 < self.shift < math.inf:
+            raise ValueError(f"shift must be above 0, got {self.shift}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,25 @@ class ModelConfig:
     transformer: DiffusionTransformerConfig = field(default_factory=DiffusionTransformerConfig)
     conditioner: ConditionerConfig = field(default_factory=ConditionerConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse networks that do not fit each other."""
+        check_fit(self.transformer, self.conditioner)
+        if self.transformer.io_channels != self.codec.latent_dim:
+            raise ValueError(
+                f"transformer.io_channels must be codec.latent_dim {self.codec.latent_dim}, "
+                f"got {self.transformer.io_channels}"
+            )
+
+
+def check_fit(transformer: DiffusionTransformerConfig, conditioner: ConditionerConfig) -> None:
+    """Refuse a transformer that cannot read what the conditioner says."""
+    for name in ("cond_token_dim", "global_cond_dim"):
+        if getattr(transformer, name) != conditioner.width:
+            raise ValueError(
+                f"transformer.{name} must be conditioner.width {conditioner.width}, "
+                f"got {getattr(transformer, name)}"
+            )
 
 
 class SoundModel(nn.Module):

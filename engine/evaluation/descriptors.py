@@ -152,12 +152,13 @@ def tempo_of(mono: Samples, rate: int) -> float | None:
     tempos = np.arange(60, 200.25, 0.25)
     seconds_per_hop = HOP / rate
     beat = 60 / tempos / seconds_per_hop
-    # A true beat also repeats at its half, its double and its bar.
+    # A true beat also repeats at its half, its double and its bar. Half the tempo does so too:
+    # the weights and the prior are those that tell 160 from 80 in bare clicks and lose no loop.
     score = sum(
         weight * np.interp(beat * multiple, np.arange(count), correlation, right=0.0)
-        for multiple, weight in ((0.5, 0.5), (1, 1.0), (2, 1.0), (4, 1.0))
+        for multiple, weight in ((0.5, 0.25), (1, 1.0), (2, 0.7), (4, 0.5))
     )
-    prior = np.exp(-0.5 * np.square(np.log2(tempos / 120) / 0.9))
+    prior = np.exp(-0.5 * np.square(np.log2(tempos / 130) / 0.9))
     return float(tempos[int(np.argmax(score * prior))])
 
 

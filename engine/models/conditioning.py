@@ -30,6 +30,18 @@ class ConditionerConfig:
     most_words: int = 48
     longest_s: float = 12.0
 
+    def __post_init__(self) -> None:
+        """Refuse sizes that do not fit each other."""
+        for name in ("layers", "heads", "ff_width", "most_words"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.width < 4 or self.width % self.heads:
+            raise ValueError(
+                f"width must be a multiple of heads {self.heads}, at least 4, got {self.width}"
+            )
+        if not 0 < self.longest_s < math.inf:
+            raise ValueError(f"longest_s must be above 0, got {self.longest_s}")
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:

@@ -6,7 +6,7 @@ each head, timestep and global condition prepended as token 0, cross attention t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,11 @@ class DiffusionTransformerConfig:
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not fit each other."""
+        for field in fields(self):
+            if getattr(self, field.name) < 1:
+                raise ValueError(
+                    f"{field.name} must be at least 1, got {getattr(self, field.name)}"
+                )
         if self.embed_dim % self.num_heads:
             raise ValueError(
                 f"embed_dim {self.embed_dim} must be a multiple of num_heads {self.num_heads}"
@@ -41,8 +46,6 @@ class DiffusionTransformerConfig:
                 f"a head must have at least {LEAST_ROTARY} dims, got "
                 f"{self.embed_dim} / {self.num_heads}"
             )
-        if min(self.io_channels, self.patch_size, self.depth, self.ff_multiple) < 1:
-            raise ValueError("io_channels, patch_size, depth and ff_multiple must be at least 1")
 
 
 @dataclass(frozen=True, slots=True)

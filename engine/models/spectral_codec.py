@@ -33,8 +33,8 @@ class SpectralCodecConfig:
         for name in ("latent_dim", "width", "expansion", "encoder_layers", "decoder_layers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.kernel % 2 == 0:
-            raise ValueError(f"kernel must be odd, got {self.kernel}")
+        if self.kernel < 1 or self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd and at least 1, got {self.kernel}")
 
 
 class ConvNeXtBlock(nn.Module):

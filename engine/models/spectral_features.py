@@ -317,7 +317,8 @@ def _stereo_spectra(
     magnitude: Tensor, phase: Tensor, features: Tensor, random: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Left and right (hops, BINS) from the common magnitude, balance and coherence."""
-    ratio = torch.exp(features[:, LAYOUT.balance] * 2)
+    # Analysis stays within 3; wilder latents must not become infinite over infinite.
+    ratio = torch.exp(features[:, LAYOUT.balance].clamp(-20, 20) * 2)
     ratio = _interpolate_bands(ratio, STEREO_BANDS).repeat_interleave(2, 0)
     incoherence = ((features[:, LAYOUT.coherence] + 0.5) / 2).clamp(0, 1)
     # sin(a) / a = coherence for phases uniform in -a..a; this power is within 0.03 of it.

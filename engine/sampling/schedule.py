@@ -9,6 +9,8 @@ from torch import Tensor
 
 LAST_LOG_SNR = 2.0
 FIRST_LOG_SNR = -6.0
+LEAST_FALL = 1.0
+"""From a start near the data the log signal-to-noise still rises by this: the times must fall."""
 
 
 def ping_pong_times(steps: int, start: float = 1.0) -> Tensor:
@@ -19,8 +21,8 @@ def ping_pong_times(steps: int, start: float = 1.0) -> Tensor:
     """
     _check(steps, start)
     first = math.log((1 - start) / start + 1e-6) if start < 1 else FIRST_LOG_SNR
-    # A start of nearly nothing would lie beyond the last ratio: the times must still fall.
-    times = torch.sigmoid(-torch.linspace(first, max(LAST_LOG_SNR, first), steps + 1))
+    last = max(LAST_LOG_SNR, first + LEAST_FALL)
+    times = torch.sigmoid(-torch.linspace(first, last, steps + 1))
     times[0], times[-1] = start, 0.0
     return times
 

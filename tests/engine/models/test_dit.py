@@ -1,0 +1,138 @@
+"""The transformer: patches, positions, masks, precision and refused sizes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
+from engine.models.layers import RotaryEmbedding, attend, rotate
+
+
+def transformer(patch_size: int = 2) -> DiffusionTransformer:
+    torch.manual_seed(0)
+    return DiffusionTransformer(
+        DiffusionTransformerConfig(
+            io_channels=6,
+            patch_size=patch_size,
+            embed_dim=64,
+            depth=2,
+            num_heads=2,
+            cond_token_dim=16,
+            global_cond_dim=16,
+            ff_multiple=2,
+        )
+    ).eval()
+
+
+def conditioning(batch: int = 1, words: int = 3) -> Conditioning:
+    random = torch.Generator().manual_seed(1)
+    return Conditioning(
+        torch.randn(batch, words, 16, generator=random),
+        torch.ones(batch, words, dtype=torch.bool),
+        torch.randn(batch, 16, generator=random),
+    )
+
+
+def sample(batch: int = 1, length: int = 12) -> Tensor:
+    return torch.randn(batch, 6, length, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_patching_is_undone_exactly(size: int) -> None:
+    network, x = transformer(size), sample(2)
+    patched = network._patched(x)
+    assert patched.shape == (2, 6 * size, 12 // size)
+    assert torch.equal(network._unpatched(patched), x)
+
+
+def test_a_patch_holds_neighbouring_latents() -> None:
+    x = torch.arange(12.0).expand(1, 6, 12)
+    first = transformer(3)._patched(x)[0, :, 0]
+    assert sorted(set(first.tolist())) == [0, 1, 2]
+
+
+def test_a_length_that_does_not_split_is_refused() -> None:
+    with pytest.raises(ValueError, match="13 latents do not split into patches of 2"):
+        transformer()(sample(length=13), torch.ones(1), conditioning())
+
+
+@torch.inference_mode()
+def test_the_velocity_has_the_shape_of_the_sample_at_any_length() -> None:
+    network = transformer()
+    for length in (2, 4, 34, 518):
+        made = network(sample(length=length), torch.ones(1), conditioning())
+        assert made.shape == (1, 6, length)
+        assert torch.isfinite(made).all()
+
+
+@torch.inference_mode()
+def test_time_prompt_and_length_each_matter() -> None:
+    network, x, said = transformer(), sample(), conditioning()
+    plain = network(x, torch.tensor([0.5]), said)
+    assert not torch.allclose(plain, network(x, torch.tensor([0.6]), said), atol=1e-4)
+    other = Conditioning(said.tokens + 1, said.mask, said.overall)
+    assert not torch.allclose(plain, network(x, torch.tensor([0.5]), other), atol=1e-4)
+    other = Conditioning(said.tokens, said.mask, said.overall + 1)
+    assert not torch.allclose(plain, network(x, torch.tensor([0.5]), other), atol=1e-4)
+
+
+@torch.inference_mode()
+def test_masked_tokens_do_not_matter() -> None:
+    network, x, said = transformer(), sample(), conditioning(words=5)
+    assert said.mask is not None
+    mask = said.mask.clone()
+    mask[:, 3:] = False
+    short = Conditioning(said.tokens[:, :3], mask[:, :3], said.overall)
+    padded = Conditioning(said.tokens.clone(), mask, said.overall)
+    padded.tokens[:, 3:] = 1e3
+    time = torch.tensor([0.5])
+    assert torch.allclose(network(x, time, short), network(x, time, padded), atol=1e-5)
+
+
+@torch.inference_mode()
+def test_items_of_a_batch_do_not_mix() -> None:
+    network, x, said = transformer(), sample(2), conditioning(2)
+    time = torch.tensor([0.2, 0.9])
+    together = network(x, time, said)
+    for i in range(2):
+        one = Conditioning(said.tokens[i : i + 1], None, said.overall[i : i + 1])
+        alone = network(x[i : i + 1], time[i : i + 1], one)
+        assert torch.allclose(together[i], alone[0], atol=1e-5)
+
+
+def test_training_and_playing_attend_alike() -> None:
+    q, k, v = (torch.randn(2, 2, 5, 32) for _ in range(3))
+    mask = torch.tensor([[True] * 5, [True, True, False, False, False]])[:, None, None]
+    for chosen in (None, mask):
+        played = attend(q, k, v, chosen)
+        trained = attend(q.clone().requires_grad_(), k, v, chosen)
+        assert torch.allclose(played, trained.detach(), atol=1e-5)
+
+
+def test_positions_turn_queries_by_their_distance_only() -> None:
+    table = RotaryEmbedding(32).table(40)
+    q, k = torch.randn(1, 1, 1, 64), torch.randn(1, 1, 1, 64)
+    turned_q, turned_k = (rotate(x.expand(1, 1, 40, 64), table) for x in (q, k))
+    scores = (turned_q @ turned_k.transpose(-1, -2))[0, 0]
+    for distance in (0, 3, 20):
+        along = scores.diagonal(distance)
+        assert torch.allclose(along, along[:1].expand_as(along), atol=1e-3)
+    assert torch.equal(turned_q[..., 32:], q.expand(1, 1, 40, 64)[..., 32:])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"num_heads": 0}, "num_heads must be at least 1, got 0"),
+        ({"num_heads": -2}, "num_heads must be at least 1, got -2"),
+        ({"patch_size": 0}, "patch_size must be at least 1, got 0"),
+        ({"cond_token_dim": 0}, "cond_token_dim must be at least 1, got 0"),
+        ({"embed_dim": 100, "num_heads": 3}, "100 must be a multiple of num_heads 3"),
+        ({"embed_dim": 64, "num_heads": 4}, "at least 32 dims, got 64 / 4"),
+    ],
+)
+def test_impossible_sizes_are_refused(sizes: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DiffusionTransformerConfig(**sizes)

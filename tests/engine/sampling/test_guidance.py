@@ -1,0 +1,33 @@
+"""Guidance: between, at and beyond the two velocities."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.models.dit import Conditioning
+from engine.sampling.guidance import guided, joined
+
+
+def network(x: Tensor, time: Tensor) -> Tensor:
+    """The first half of the batch has the prompt: its velocity is x + time, the other's is 0."""
+    half = len(x) // 2
+    return torch.cat([x[:half] + time[:half, None, None], torch.zeros_like(x[half:])])
+
+
+def test_the_scale_weighs_prompt_against_no_prompt() -> None:
+    x, time = torch.randn(3, 2, 5), torch.tensor([0.1, 0.5, 0.9])
+    prompted = x + time[:, None, None]
+    for scale in (0.0, 0.5, 1.0, 4.0):
+        assert torch.allclose(guided(network, scale)(x, time), scale * prompted)
+
+
+def test_joined_conditionings_lie_one_after_the_other() -> None:
+    first = Conditioning(torch.ones(1, 4, 2), torch.ones(1, 4, dtype=torch.bool), torch.ones(1, 2))
+    second = Conditioning(
+        torch.zeros(1, 4, 2), torch.zeros(1, 4, dtype=torch.bool), torch.zeros(1, 2)
+    )
+    both = joined(first, second)
+    assert both.mask is not None
+    assert both.tokens[:, 0, 0].tolist() == both.overall[:, 0].tolist() == [1, 0]
+    assert both.mask[:, 0].tolist() == [True, False]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.api import GenerationCancelled, Recipe, Timing
@@ -24,7 +25,8 @@ from engine.sampling.samplers import Velocity, euler, ping_pong, start_from
 from engine.sampling.schedule import euler_times, ping_pong_times
 
 FADE_S = 0.004
-LOUDEST = 0.99
+LOUDEST, KNEE = 0.99, 0.8
+"""Up to the knee samples stay as they are; peaks above are rounded off towards the loudest."""
 SOURCE_PEAK = 0.9
 """Recordings are brought to the level that the autoencoder was trained at."""
 QUIETEST_SOURCE = 1e-4
@@ -138,10 +140,7 @@ class Generator:
         samples = np.ascontiguousarray(audio.numpy().T, np.float32)
         fade = min(len(samples), round(FADE_S * RATE_HZ))
         samples[len(samples) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
-        peak = float(np.abs(samples).max())
-        if peak > LOUDEST:
-            samples *= LOUDEST / peak
-        return Clip(samples, RATE_HZ)
+        return Clip(_rounded_off(samples), RATE_HZ)
 
 
 class _Clock:
@@ -172,6 +171,13 @@ def _lower_precision(transformer: DiffusionTransformer, dtype: torch.dtype) -> N
     transformer.to(dtype)
     rotary.inv_freq = exact[0]
     time_features.weight = nn.Parameter(exact[1], requires_grad=False)
+
+
+def _rounded_off(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bend what lies above the knee so that it ends below 1: a lone peak costs no loudness."""
+    above = np.maximum(np.abs(samples) - KNEE, 0)
+    bent = np.sign(samples) * (KNEE + (LOUDEST - KNEE) * np.tanh(above / (LOUDEST - KNEE)))
+    return np.where(above > 0, bent, samples).astype(np.float32)
 
 
 def _frames(recipe: Recipe) -> int:

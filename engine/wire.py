@@ -8,7 +8,9 @@ removes. The engine process only ever attaches, so nothing leaks when it is kill
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import secrets
 import shutil
 import struct
 import sys
@@ -60,7 +62,8 @@ class Lane:
         # Writing past the end of a full /dev/shm kills the process (SIGBUS), so ask first.
         if _LINUX_SHARED.is_dir() and shutil.disk_usage(_LINUX_SHARED).free < 2 * size_bytes:
             raise OSError(f"{_LINUX_SHARED} has no room for {size_bytes} bytes")
-        return cls(SharedMemory(create=True, size=size_bytes), owned=True)
+        name = f"pingpad_{os.getpid()}_{secrets.token_hex(4)}"  # macOS allows 30 characters
+        return cls(SharedMemory(name, create=True, size=size_bytes), owned=True)
 
     @classmethod
     def attach(cls, name: str) -> Self:

@@ -18,12 +18,25 @@ def test_a_sound_reaches_the_mixer_in_stereo_at_its_rate(scene: PlayingScene) ->
 def test_of_several_loads_of_a_pad_the_last_one_counts(scene: PlayingScene) -> None:
     scene.make("a")
     scene.make("b")
-    scene.background.held = []
+    scene.background.held = held = []
     scene.takes.undo(0)
     scene.takes.redo(0)
+    for outcome in reversed(held):
+        outcome()
     pad = scene.pads[0]
-    scene.background.let_go()
     assert pad.loaded is pad.takes.items[1]
+
+
+def test_a_sound_prepared_too_late_does_not_land_on_a_pad_that_was_emptied(
+    scene: PlayingScene,
+) -> None:
+    scene.make("a")
+    scene.background.held = []
+    scene.loader.load(scene.pads[0])
+    scene.pads[0].takes.replace_all((), None)
+    scene.loader.load(scene.pads[0])
+    scene.background.let_go()
+    assert scene.mixer.sounds[0] is None and scene.pads[0].state == "empty"
 
 
 def test_another_rate_prepares_every_pad_again(scene: PlayingScene) -> None:

@@ -123,6 +123,8 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
     device = choose_device()
     torch.manual_seed(run.seed)
     codec = load_trained_codec(Path(run.refine)) if run.refine else SpectralCodec(run.codec)
+    if codec.config != run.codec:
+        raise RunError(f"The sizes of [codec] must be those of {run.refine}: {codec.config}.")
     for name, parameter in codec.named_parameters():
         parameter.requires_grad_(not (run.refine and name.startswith("encoder")))
     shelves = fill_pool(

@@ -41,7 +41,10 @@ def export_model(
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     codec = load_trained_codec(codec_folder)
     words = tuple(checkpoint["vocabulary"])
-    config = ModelConfig(codec.config, run.transformer, run.conditioner, sampling)
+    try:
+        config = ModelConfig(codec.config, run.transformer, run.conditioner, sampling)
+    except ValueError as error:
+        raise RunError(f"{codec_folder} is not the codec of this run: {error}.") from error
     model = SoundModel(config, words)
     model.codec = codec
     average: dict[str, Tensor] = checkpoint["optimising"]["average"]

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from engine.training.run_folder import RunError
 from engine.training.settings import Optimiser
 
 
@@ -34,12 +35,20 @@ class Optimising:
         return settings.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(1, done))))
 
     def update(self, loss: Tensor, step: int) -> float:
-        """Take one step down the loss; return the gradient's norm before clipping."""
+        """Take one step down the loss; return the gradient's norm before clipping.
+
+        Raises RunError, with the weights as they were, when loss or gradient is not finite.
+        """
         for group in self.adam.param_groups:
             group["lr"] = self.rate(step)
         self.adam.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
+        if not (math.isfinite(float(loss.detach())) and math.isfinite(float(norm))):
+            raise RunError(
+                f"Loss or gradient became NaN or infinite at step {step}; "
+                "the last checkpoint is kept. Try a smaller learning_rate."
+            )
         self.adam.step()
         # Early on a long average would still hold the first random weights.
         decay = min(self.settings.ema_decay, (1 + step) / (10 + step))
@@ -63,4 +72,6 @@ class Optimising:
         """Undo `state`."""
         self.network.load_state_dict(state["network"])
         self.adam.load_state_dict(state["adam"])
-        self.average = state["average"]
+        # Copied, since a checkpoint is read to the CPU and the average lives beside the network.
+        for key, value in self.average.items():
+            value.copy_(state["average"][key])

@@ -43,8 +43,14 @@ class RunFolder:
                 f"the last checkpoint in {self.path} is kept."
             )
         line = {"step": step, "time": round(time.time(), 1), **values}
-        self._metrics.write(json.dumps(line) + "\n")
-        self._metrics.flush()
+        try:
+            self._metrics.write(json.dumps(line) + "\n")
+            self._metrics.flush()
+        except OSError as error:
+            raise RunError(
+                f"{self.path / METRICS} could not be written ({error}); "
+                "the last checkpoint is kept."
+            ) from error
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
@@ -93,43 +99,60 @@ def opened(path: Path, config_text: str) -> Iterator[RunFolder]:
 
     Raises RunError when another process holds it or it was begun with another config.
     """
-    path.mkdir(parents=True, exist_ok=True)
-    config = path / CONFIG
-    if config.exists() and config.read_text(encoding="utf-8") != config_text:
-        raise RunError(f"{path} was begun with another config: choose another folder.")
-    with _lock(path), (path / METRICS).open("a", encoding="utf-8") as metrics:
-        config.write_text(config_text, encoding="utf-8")
-        yield RunFolder(path, metrics, _board(path))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{path} cannot be a run's folder ({error}): choose another one.") from error
+    with _lock(path):
+        _keep_config(path / CONFIG, config_text)
+        _mend(path / METRICS)
+        board = _board(path)
+        try:
+            with (path / METRICS).open("a", encoding="utf-8") as metrics:
+                yield RunFolder(path, metrics, board)
+        finally:
+            if board is not None:
+                board.close()
+
+
+def _keep_config(config: Path, text: str) -> None:
+    if config.exists():
+        if config.read_text(encoding="utf-8") != text:
+            raise RunError(f"{config.parent} was begun with another config: choose another folder.")
+        return
+    temporary = config.with_name(f"{config.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(config)
+
+
+def _mend(metrics: Path) -> None:
+    """Drop the half line that a killed run may have left."""
+    if metrics.exists():
+        whole = metrics.read_bytes().rpartition(b"\n")
+        os.truncate(metrics, len(whole[0]) + len(whole[1]))
 
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    lock = path / "lock"
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        if _alive(int(lock.read_text())):
-            raise RunError(f"Another process is training in {path}.")
-        lock.unlink()
-    try:
-        with lock.open("x") as file:
-            file.write(str(os.getpid()))
-    except FileExistsError as error:
-        raise RunError(f"Another process is training in {path}.") from error
-    try:
+    """Hold the folder. The system itself lets go when the process ends, however it ends."""
+    with (path / "lock").open("a") as file:
+        try:
+            _take(file)
+        except OSError as error:
+            raise RunError(f"Another process is training in {path}.") from error
         yield
-    finally:
-        lock.unlink(missing_ok=True)
 
 
-def _alive(pid: int) -> bool:
-    if pid == os.getpid():
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+def _take(file: TextIO) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _board(path: Path) -> Any:  # noqa: ANN401 - TensorBoard is untyped and optional

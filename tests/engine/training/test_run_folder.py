@@ -1,0 +1,142 @@
+"""A run's folder: one owner, one config, metrics that are numbers, checkpoints that survive."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_runs import largest_file, opened_run
+
+from engine.training.run_folder import CHECKPOINT, METRICS, RunError
+
+ROOT = Path(__file__).parents[3]
+HOLDER = """
+import sys
+from pathlib import Path
+from engine.training.run_folder import opened
+with opened(Path(sys.argv[1]), "stage = 'codec'\\n"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def lines(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / METRICS).read_text("utf-8").splitlines()]
+
+
+def test_metrics_are_one_json_object_a_line(tmp_path: Path) -> None:
+    with opened_run(tmp_path) as run:
+        run.log(1, {"loss": 2.5})
+        run.log(2, {"loss": 1.5, "rate": 0.1})
+    assert [line["loss"] for line in lines(tmp_path)] == [2.5, 1.5]
+    assert [line["step"] for line in lines(tmp_path)] == [1, 2]
+    assert lines(tmp_path)[0]["time"] > 0
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_metric_that_is_no_number_stops_the_run(tmp_path: Path, bad: float) -> None:
+    with (
+        opened_run(tmp_path) as run,
+        pytest.raises(RunError, match="loss became NaN or infinite at step 7"),
+    ):
+        run.log(7, {"rate": 0.1, "loss": bad})
+    assert lines(tmp_path) == []
+
+
+def test_half_a_line_left_by_a_killed_run_is_dropped(tmp_path: Path) -> None:
+    with opened_run(tmp_path) as run:
+        run.log(1, {"loss": 2.5})
+    with (tmp_path / METRICS).open("a") as file:
+        file.write('{"step": 2, "lo')
+    with opened_run(tmp_path) as run:
+        run.log(2, {"loss": 1.5})
+    assert [line["step"] for line in lines(tmp_path)] == [1, 2]
+
+
+def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
+    with opened_run(tmp_path) as run:
+        assert run.load() is None
+        run.save({"step": 3, "weights": torch.arange(5.0)})
+        state = run.load()
+    assert state is not None and state["step"] == 3
+    assert torch.equal(state["weights"], torch.arange(5.0))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path) -> None:
+    with opened_run(tmp_path) as run:
+        run.save({"step": 1})
+        with largest_file(10_000), pytest.raises(RunError, match="the previous one is kept"):
+            run.save({"step": 2, "weights": torch.zeros(100_000)})
+        assert run.load() == {"step": 1}
+        assert list(tmp_path.glob("*.part")) == []
+        run.save({"step": 2})
+        assert run.load() == {"step": 2}
+
+
+def test_a_failing_write_keeps_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with opened_run(tmp_path) as run:
+        run.save({"step": 1})
+        monkeypatch.setattr("os.fsync", full)
+        with pytest.raises(RunError, match="No space left on device"):
+            run.save({"step": 2})
+        assert run.load() == {"step": 1}
+        assert list(tmp_path.glob("*.part")) == []
+
+
+def test_another_config_is_refused(tmp_path: Path) -> None:
+    with opened_run(tmp_path, "a = 1\n"):
+        pass
+    with opened_run(tmp_path, "a = 1\n"):
+        pass
+    with pytest.raises(RunError, match="begun with another config"), opened_run(tmp_path, "a = 2"):
+        pass
+    assert (tmp_path / "config.toml").read_text() == "a = 1\n"
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(RunError, match="choose another one"),
+        opened_run(tmp_path / "file" / "run"),
+    ):
+        pass
+
+
+def test_a_folder_has_one_owner_even_within_a_process(tmp_path: Path) -> None:
+    with (
+        opened_run(tmp_path),
+        pytest.raises(RunError, match="Another process is training"),
+        opened_run(tmp_path),
+    ):
+        pass
+    with opened_run(tmp_path):
+        pass
+
+
+def test_another_process_holds_its_folder_until_it_is_killed(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    with holder:
+        assert holder.stdin is not None and holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(RunError, match="Another process is training"), opened_run(tmp_path):
+            pass
+        holder.kill()
+    with opened_run(tmp_path) as run:
+        assert run.load() is None
+    assert not (tmp_path / CHECKPOINT).exists()

@@ -1,0 +1,60 @@
+"""Training configs: the presets are right, and nonsense is named before anything is rendered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_runs import CODEC_RUN, flow_run
+
+from engine.toml_config import ConfigError
+from engine.training.settings import CodecRun, FlowRun, read_run
+
+PRESETS = sorted((Path(__file__).parents[3] / "presets" / "training").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_presets_can_be_read(path: Path) -> None:
+    assert read_run(path).optimiser.steps > 0
+
+
+def test_a_stage_decides_the_kind_of_run(tmp_path: Path) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(CODEC_RUN)
+    assert isinstance(read_run(config), CodecRun)
+    config.write_text(flow_run(tmp_path))
+    run = read_run(config)
+    assert isinstance(run, FlowRun) and run.codec == str(tmp_path)
+    for stage in ("'dance'", "3", "[1]"):
+        config.write_text(CODEC_RUN.replace('"codec"', stage, 1))
+        with pytest.raises(ConfigError, match="stage must be one of codec, flow"):
+            read_run(config)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("steps = 6", "steps = 0", "steps must be at least 1, got 0"),
+        ("steps = 6", "", "lacks: steps"),
+        ("log_every = 1", "log_every = 0", "log_every must be at least 1"),
+        ("checkpoint_every = 2", "checkpoint_every = 0", "checkpoint_every must be at least 1"),
+        ("learning_rate = 1e-3", "learning_rate = nan", "learning_rate must be above 0, got nan"),
+        ("warmup = 2", "betas = [0.9]", "betas must be two numbers"),
+        ("warmup = 2", "ema_decay = 1.5", "ema_decay must be at least 0 and below 1"),
+        ("clips = [6]", "clips = [6, 7]", "same number of entries"),
+        ("clips = [6]", "clips = [0]", "seconds and clips must be above 0"),
+        ("render_batch = 3", "render_batch = 0", "render_batch must be at least 1"),
+        ("tokens_per_batch = 64", "tokens_per_batch = 0", "tokens_per_batch must be at least 1"),
+        ("tokens_per_batch = 64", "prompt_dropout = 2", "prompt_dropout must be 0..1, got 2.0"),
+        ("cond_token_dim = 16", "cond_token_dim = 8", "must be conditioner.width 16, got 8"),
+        ("tokens_per_batch", "tokens_per_bach", "unknown keys: tokens_per_bach"),
+    ],
+)
+def test_nonsense_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+    config = tmp_path / "run.toml"
+    text = flow_run(tmp_path)
+    assert old in text
+    config.write_text(text.replace(old, new, 1))
+    with pytest.raises(ConfigError) as caught:
+        read_run(config)
+    assert said in str(caught.value)

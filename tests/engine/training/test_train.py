@@ -1,0 +1,246 @@
+"""Whole trainings in miniature: they finish, go on bit for bit, and become a model that plays."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import CODEC_RUN, flow_run, start
+
+from engine.api import Recipe
+from engine.generator import load_generator
+from engine.model_folder import SamplingConfig
+from engine.training import autoencoder, flow
+from engine.training.corpus.lexicon import vocabulary
+from engine.training.export import export_model
+from engine.training.run_folder import CHECKPOINT, METRICS, RunError, RunFolder
+
+
+class Killed(BaseException):
+    """Ends a training as a power cut would."""
+
+
+@pytest.fixture(scope="module")
+def codec_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return start(tmp_path_factory.mktemp("codec") / "run", CODEC_RUN)
+
+
+@pytest.fixture(scope="module")
+def flow_folder(codec_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return start(tmp_path_factory.mktemp("flow") / "run", flow_run(codec_run))
+
+
+def read(path: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(path, weights_only=True)
+    return state
+
+
+def assert_same(first: object, second: object) -> None:
+    """Equal to the last bit, through dicts and lists."""
+    if isinstance(first, torch.Tensor) and isinstance(second, torch.Tensor):
+        assert torch.equal(first, second)
+    elif isinstance(first, dict) and isinstance(second, dict):
+        assert first.keys() == second.keys()
+        for key, value in first.items():
+            assert_same(value, second[key])
+    elif isinstance(first, list | tuple) and isinstance(second, list | tuple):
+        assert len(first) == len(second)
+        for one, other in zip(first, second, strict=True):
+            assert_same(one, other)
+    else:
+        assert first == second
+
+
+def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = RunFolder.log
+
+    def dying(self: RunFolder, now: int, values: dict[str, float]) -> None:
+        if now == step:
+            raise Killed
+        log(self, now, values)
+
+    monkeypatch.setattr(RunFolder, "log", dying)
+
+
+def steps_of(folder: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in (folder / METRICS).read_text().splitlines()]
+
+
+def test_a_codec_run_leaves_metrics_checkpoint_and_codec(codec_run: Path) -> None:
+    assert steps_of(codec_run) == [1, 2, 3, 4, 5, 6]
+    last = json.loads((codec_run / METRICS).read_text().splitlines()[-1])
+    assert {"loss", "kl", "magnitude", "deviation", "gradient", "rate"} <= last.keys()
+    assert read(codec_run / CHECKPOINT)["step"] == 6
+    codec = autoencoder.load_trained_codec(codec_run)
+    assert codec.config.latent_dim == 8
+    assert (codec.latent_deviation > 0).all() and codec.latent_mean.any()
+
+
+def test_a_flow_run_leaves_metrics_checkpoint_and_words(flow_folder: Path) -> None:
+    assert steps_of(flow_folder) == [1, 2, 3, 4, 5, 6]
+    state = read(flow_folder / CHECKPOINT)
+    assert state["step"] == 6
+    assert tuple(state["vocabulary"]) == vocabulary()
+
+
+@pytest.mark.parametrize("step", [1, 4, 5])
+def test_a_killed_codec_run_goes_on_bit_for_bit(
+    codec_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    with monkeypatch.context() as during:
+        kill_at(step, during)
+        with pytest.raises(Killed):
+            start(tmp_path / "run", CODEC_RUN)
+    assert (tmp_path / "run" / CHECKPOINT).exists() == (step > 2)
+    start(tmp_path / "run", CODEC_RUN)
+    for name in (CHECKPOINT, "codec.pt"):
+        assert_same(read(tmp_path / "run" / name), read(codec_run / name))
+
+
+def test_a_killed_flow_run_goes_on_bit_for_bit(
+    codec_run: Path, flow_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as during:
+        kill_at(4, during)
+        with pytest.raises(Killed):
+            start(tmp_path / "run", flow_run(codec_run))
+    assert read(tmp_path / "run" / CHECKPOINT)["step"] == 2
+    start(tmp_path / "run", flow_run(codec_run))
+    assert_same(read(tmp_path / "run" / CHECKPOINT), read(flow_folder / CHECKPOINT))
+
+
+def test_a_run_killed_while_rendering_renders_again(
+    codec_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(path: Path, *args: object, **more: object) -> int:
+        raise Killed
+
+    with monkeypatch.context() as during:
+        during.setattr(Path, "write_text", _unless_json(dying))
+        with pytest.raises(Killed):
+            start(tmp_path / "run", CODEC_RUN)
+    assert list((tmp_path / "run" / "pool").glob("*.npy"))
+    start(tmp_path / "run", CODEC_RUN)
+    assert_same(read(tmp_path / "run" / "codec.pt"), read(codec_run / "codec.pt"))
+
+
+def _unless_json(instead: Any) -> Any:  # noqa: ANN401 - stands for Path.write_text
+    write = Path.write_text
+
+    def written(path: Path, *args: Any, **more: Any) -> int:  # noqa: ANN401 - as Path's own
+        return int((instead if path.suffix == ".json" else write)(path, *args, **more))
+
+    return written
+
+
+def test_a_finished_run_started_again_changes_nothing(codec_run: Path) -> None:
+    before = read(codec_run / "codec.pt")
+    start(codec_run, CODEC_RUN)
+    assert_same(read(codec_run / "codec.pt"), before)
+    assert len(steps_of(codec_run)) == 6
+
+
+def test_another_config_in_the_same_folder_is_refused(codec_run: Path) -> None:
+    with pytest.raises(RunError, match="begun with another config"):
+        start(codec_run, CODEC_RUN.replace("steps = 6", "steps = 7"))
+
+
+@pytest.mark.parametrize("stage", ["codec", "flow"])
+def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(
+    codec_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    module, name = {
+        "codec": (autoencoder, "reconstruction_losses"),
+        "flow": (flow, "velocity_loss"),
+    }[stage]
+    right, calls = getattr(module, name), []
+
+    def broken(*args: Any) -> Any:  # noqa: ANN401 - stands for either loss
+        calls.append(1)
+        bad = float("nan") if len(calls) == 4 else 1.0
+        value = right(*args)
+        return {k: v * bad for k, v in value.items()} if stage == "codec" else value * bad
+
+    monkeypatch.setattr(module, name, broken)
+    text = CODEC_RUN if stage == "codec" else flow_run(codec_run)
+    # Without a line of metrics there is no other check between the loss and the checkpoint.
+    with pytest.raises(RunError, match="NaN or infinite at step 3"):
+        start(tmp_path / "run", text.replace("log_every = 1", "log_every = 50"))
+    state = read(tmp_path / "run" / CHECKPOINT)
+    assert state["step"] == 2
+    assert all(torch.isfinite(v).all() for v in state["optimising"]["network"].values())
+
+
+def test_a_flow_without_a_finished_codec_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="holds no finished codec: train one first"):
+        start(tmp_path / "run", flow_run(tmp_path / "nowhere"))
+
+
+def test_a_flow_that_does_not_fit_its_codec_is_refused_before_rendering(
+    codec_run: Path, tmp_path: Path
+) -> None:
+    text = flow_run(codec_run).replace("io_channels = 8", "io_channels = 4")
+    with pytest.raises(RunError, match="must be the codec's latent_dim 8, got 4"):
+        start(tmp_path / "run", text)
+    assert not (tmp_path / "run" / "pool").exists()
+
+
+def test_an_exported_run_is_a_model_that_plays(
+    flow_folder: Path, codec_run: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "my model"
+    export_model(flow_folder, codec_run, target, "mine", SamplingConfig("euler", 2.0, 1.5))
+    generator = load_generator(target, "cpu")
+    assert generator.card.name == "mine"
+    assert generator.card.vocabulary == vocabulary()
+    recipe = Recipe("punchy kick", seconds=0.25, steps=2, seed=1)
+    made = generator.generate(recipe)
+    assert made.clip.frames == 11_025
+    assert np.abs(made.clip.samples).max() > 0
+    again = generator.generate(replace(recipe, strength=0.2), made.clip)
+    assert again.clip.frames == 11_025
+
+
+def test_exported_weights_are_the_averaged_ones(
+    flow_folder: Path, codec_run: Path, tmp_path: Path
+) -> None:
+    export_model(flow_folder, codec_run, tmp_path, "mine", SamplingConfig())
+    exported = load_generator(tmp_path, "cpu")._model.conditioner.state_dict()
+    average = read(flow_folder / CHECKPOINT)["optimising"]["average"]
+    for name, tensor in exported.items():
+        wanted = average[f"conditioner.{name}"]
+        assert torch.allclose(tensor, wanted, rtol=1e-3, atol=1e-6), name
+
+
+def test_a_run_that_is_no_flow_or_has_no_checkpoint_is_not_exported(
+    codec_run: Path, tmp_path: Path
+) -> None:
+    for folder, said in ((codec_run, "is no flow run"), (tmp_path, "holds no checkpoint")):
+        with pytest.raises(RunError, match=said):
+            export_model(folder, codec_run, tmp_path / "model", "mine", SamplingConfig())
+
+
+def test_a_codec_that_does_not_fit_is_not_exported(flow_folder: Path, tmp_path: Path) -> None:
+    other = start(tmp_path / "codec", CODEC_RUN.replace("latent_dim = 8", "latent_dim = 4"))
+    with pytest.raises(RunError, match="is not the codec of this run"):
+        export_model(flow_folder, other, tmp_path / "model", "mine", SamplingConfig())
+
+
+def test_a_refined_codec_keeps_its_latents_and_changes_its_decoder(
+    codec_run: Path, tmp_path: Path
+) -> None:
+    refine = f"refine = '{codec_run}'\npitch_weight = 3.0\ncrop_frames"
+    run = start(tmp_path / "run", CODEC_RUN.replace("crop_frames", refine, 1))
+    first, refined = (autoencoder.load_trained_codec(folder) for folder in (codec_run, run))
+    sound = torch.randn(1, 2, 8000, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(first.encode(sound), refined.encode(sound))
+    assert not torch.equal(first.decoder_out.weight, refined.decoder_out.weight)
+    with pytest.raises(RunError, match=r"sizes of \[codec\] must be those of"):
+        wider = CODEC_RUN.replace("crop_frames", refine, 1).replace("width = 16", "width = 32")
+        start(tmp_path / "wider", wider)

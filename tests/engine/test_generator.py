@@ -10,6 +10,7 @@ import pytest
 import torch
 from tiny_model import CARD as TINY_CARD
 from tiny_model import RATE_HZ, sine, tiny_model, write_tiny_model
+from torch import Tensor
 
 from engine.api import EngineError, GenerationCancelled, Recipe
 from engine.clip import Clip
@@ -66,6 +67,23 @@ def test_a_missing_seed_is_drawn_and_makes_the_clip_again(generator: Generator) 
     assert np.array_equal(made.clip.samples, generator.generate(made.recipe).clip.samples)
     other = generator.generate(replace(RECIPE, seed=None))
     assert other.recipe.seed != made.recipe.seed
+
+
+def test_the_seed_draws_the_latents_and_not_only_the_phases(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = generator._model.codec
+    decode, heard = codec.decode, []
+
+    def listening(latents: Tensor, seed: int = 0) -> Tensor:
+        heard.append(latents.clone())
+        return decode(latents, seed)
+
+    monkeypatch.setattr(codec, "decode", listening)
+    for seed in (1, 2, 1):
+        generator.generate(replace(RECIPE, seed=seed))
+    assert torch.equal(heard[0], heard[2])
+    assert (heard[0] - heard[1]).abs().mean() > 0.05
 
 
 def test_seed_nought_and_the_largest_seed_work(generator: Generator) -> None:

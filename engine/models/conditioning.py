@@ -29,6 +29,7 @@ class ConditionerConfig:
     ff_width: int = 768
     most_words: int = 48
     longest_s: float = 12.0
+    pooled: bool = False
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not fit each other."""
@@ -122,6 +123,12 @@ class Conditioner(nn.Module):
         self.seconds = NumberEmbedder(config.width, config.longest_s)
         self.no_prompt = nn.Parameter(torch.zeros(1, 1, config.width))
         self._initialise()
+        if config.pooled:
+            # The mean of words says what is asked for in one vector: for the global condition.
+            last = nn.Linear(config.width, config.width)
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+            self.pool = nn.Sequential(nn.Linear(config.width, config.width), nn.SiLU(), last)
 
     def _initialise(self) -> None:
         width = self.config.width
@@ -145,9 +152,13 @@ class Conditioner(nn.Module):
             encoded = torch.where(hidden[..., None], self.no_prompt.to(encoded.dtype), encoded)
             first = torch.arange(real.shape[1], device=real.device)[None] == 0
             real = torch.where(hidden, first, real)
-        context = torch.cat([encoded, length[:, None].to(encoded.dtype)], dim=1)
+        overall = length.to(encoded.dtype)
+        context = torch.cat([encoded, overall[:, None]], dim=1)
         mask = torch.cat([real, torch.ones_like(real[:, :1])], dim=1)
-        return Conditioning(context, mask, length.to(encoded.dtype))
+        if self.config.pooled:
+            shown = real[..., None].to(encoded.dtype)
+            overall = overall + self.pool((encoded * shown).sum(1) / shown.sum(1))
+        return Conditioning(context, mask, overall)
 
 
 def _value_features(values: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 Layout and names of weights follow stable-audio-open-small: QK-norm, rotary positions on part of
 each head, timestep and global condition prepended as token 0, cross attention to the prompt.
+With `modulated` the global condition also steers every block, which a small model needs.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ class DiffusionTransformerConfig:
     cond_token_dim: int = 768
     global_cond_dim: int = 768
     ff_multiple: int = 4
+    modulated: bool = False
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not fit each other."""
         for field in fields(self):
-            if getattr(self, field.name) < 1:
+            if field.name != "modulated" and getattr(self, field.name) < 1:
                 raise ValueError(
                     f"{field.name} must be at least 1, got {getattr(self, field.name)}"
                 )
@@ -67,8 +69,15 @@ class Transformer(nn.Module):
         self.project_out = nn.Linear(width, channels, bias=False)
         self.rotary_pos_emb = RotaryEmbedding(max(width // config.num_heads // 2, LEAST_ROTARY))
         self.layers = nn.ModuleList(
-            Block(width, config.num_heads, config.ff_multiple) for _ in range(config.depth)
+            Block(width, config.num_heads, config.ff_multiple, config.modulated)
+            for _ in range(config.depth)
         )
+        if config.modulated:
+            last = nn.Linear(width, 6 * width)
+            # A modulated network begins as the same network without modulation.
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+            self.global_cond_embedder = nn.Sequential(nn.Linear(width, width), nn.SiLU(), last)
 
 
 class DiffusionTransformer(nn.Module):
@@ -111,8 +120,9 @@ class DiffusionTransformer(nn.Module):
         tokens = (self.preprocess_conv(patched) + patched).transpose(1, 2)
         hidden = torch.cat([overall[:, None], transformer.project_in(tokens)], dim=1)
         table = transformer.rotary_pos_emb.table(hidden.shape[1])
+        modulation = transformer.global_cond_embedder(overall) if self.config.modulated else None
         for block in transformer.layers[:depth]:
-            hidden = block(hidden, context, conditioning.mask, table)
+            hidden = block(hidden, context, conditioning.mask, table, modulation)
         return hidden
 
     def _patched(self, x: Tensor) -> Tensor:

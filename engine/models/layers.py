@@ -151,10 +151,17 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Self attention, cross attention and feed-forward, each normalised first, each residual."""
+    """Self attention, cross attention and feed-forward, each normalised first, each residual.
 
-    def __init__(self, width: int, heads: int, multiple: int) -> None:
+    A modulated block scales and shifts what self attention and feed-forward are given and scales
+    what they add, by the global condition (adaptive layer norm; Peebles and Xie 2023, one
+    embedder for all blocks as in Chen et al. 2023, "PixArt-alpha", section 2.3).
+    """
+
+    def __init__(self, width: int, heads: int, multiple: int, modulated: bool = False) -> None:
         super().__init__()
+        if modulated:
+            self.to_scale_shift_gate = nn.Parameter(torch.zeros(6 * width))
         self.pre_norm = LayerNorm(width)
         self.self_attn = SelfAttention(width, heads)
         self.cross_attend_norm = LayerNorm(width)
@@ -163,9 +170,20 @@ class Block(nn.Module):
         self.ff = FeedForward(width, multiple)
 
     def forward(
-        self, x: Tensor, context: Tensor, mask: Tensor | None, table: tuple[Tensor, Tensor]
+        self,
+        x: Tensor,
+        context: Tensor,
+        mask: Tensor | None,
+        table: tuple[Tensor, Tensor],
+        modulation: Tensor | None = None,
     ) -> Tensor:
-        """Map (B, L, width) with context (B, S, width)."""
-        x = x + self.self_attn(self.pre_norm(x), table)
+        """Map (B, L, width) with context (B, S, width) and modulation (B, 6 * width)."""
+        if modulation is None:
+            x = x + self.self_attn(self.pre_norm(x), table)
+            x = x + self.cross_attn(self.cross_attend_norm(x), context, mask)
+            return x + self.ff(self.ff_norm(x))
+        parts = (modulation + self.to_scale_shift_gate).unsqueeze(1).chunk(6, dim=-1)
+        scale, shift, gate, ff_scale, ff_shift, ff_gate = parts
+        x = x + (1 + gate) * self.self_attn(self.pre_norm(x) * (1 + scale) + shift, table)
         x = x + self.cross_attn(self.cross_attend_norm(x), context, mask)
-        return x + self.ff(self.ff_norm(x))
+        return x + (1 + ff_gate) * self.ff(self.ff_norm(x) * (1 + ff_scale) + ff_shift)

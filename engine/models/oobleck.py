@@ -1,0 +1,220 @@
+"""Oobleck, the autoencoder of Stable Audio: stereo sound to latents and back. Engine process.
+
+Names of layers are those of the published checkpoints, but weight normalisation is folded into
+plain convolutions and the snake's exponentials are taken once, both when a checkpoint is loaded
+(`folded`). Evans et al. 2024, "Stable Audio Open", section 2; snake: Lee et al. 2023, "BigVGAN".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+DILATIONS = (1, 3, 9)
+CONTEXT = 10
+"""Latents on each side that a decoded sample depends on (9.27 for the published strides)."""
+DEFAULT_WINDOW = 64
+LEAST_DEVIATION = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class OobleckConfig:
+    """Sizes of encoder and decoder; `multiples` of `channels`, one for each stride."""
+
+    channels: int = 128
+    multiples: tuple[int, ...] = (1, 2, 4, 8, 16)
+    strides: tuple[int, ...] = (2, 4, 4, 8, 8)
+    latent_dim: int = 64
+    audio_channels: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no network can have."""
+        for name in ("channels", "latent_dim", "audio_channels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not self.strides or len(self.strides) != len(self.multiples):
+            raise ValueError(
+                f"there must be as many multiples as strides, "
+                f"got {len(self.multiples)} and {len(self.strides)}"
+            )
+        if min(self.multiples) < 1:
+            raise ValueError(f"multiples must be at least 1, got {self.multiples}")
+        if any(stride < 2 or stride % 2 for stride in self.strides):
+            raise ValueError(f"strides must be even and at least 2, got {self.strides}")
+
+    @property
+    def samples_per_latent(self) -> int:
+        """Samples that one latent stands for."""
+        return math.prod(self.strides)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels before the first stride and after each one."""
+        return tuple(multiple * self.channels for multiple in (1, *self.multiples))
+
+
+class Snake(nn.Module):
+    """x + sin^2(frequency * x) * scale, one frequency and scale a channel: (B, C, T).
+
+    The published alpha and beta are logarithms: frequency = e^alpha, scale = 1 / (e^beta + 1e-9).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.frequency = nn.Parameter(torch.ones(channels, 1))
+        self.scale = nn.Parameter(torch.ones(channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor shaped as x; x itself stays as it is."""
+        wave = x * self.frequency
+        if torch.is_grad_enabled():
+            return x + wave.sin().square() * self.scale
+        # In place: a fresh tensor of this size costs more than the arithmetic.
+        return wave.sin_().square_().mul_(self.scale).add_(x)
+
+
+class ResidualUnit(nn.Module):
+    """A dilated convolution and a pointwise one, residual: (B, C, T)."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            Snake(channels),
+            nn.Conv1d(channels, channels, 7, padding=3 * dilation, dilation=dilation),
+            Snake(channels),
+            nn.Conv1d(channels, channels, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x plus what the unit adds."""
+        added: Tensor = self.layers(x)
+        return added + x if torch.is_grad_enabled() else added.add_(x)
+
+
+class Stack(nn.Module):
+    """Layers one after the other, under the name that published weights carry."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, T) through all layers."""
+        out: Tensor = self.layers(x)
+        return out
+
+
+def _residual_units(channels: int) -> list[nn.Module]:
+    return [ResidualUnit(channels, dilation) for dilation in DILATIONS]
+
+
+def _shrinking(inputs: int, outputs: int, stride: int) -> Stack:
+    """One block of the encoder: `stride` samples become one."""
+    shrink = nn.Conv1d(inputs, outputs, 2 * stride, stride, padding=stride // 2)
+    return Stack(*_residual_units(inputs), Snake(inputs), shrink)
+
+
+def _growing(inputs: int, outputs: int, stride: int) -> Stack:
+    """One block of the decoder: one sample becomes `stride`."""
+    grow = nn.ConvTranspose1d(inputs, outputs, 2 * stride, stride, padding=stride // 2)
+    return Stack(Snake(inputs), grow, *_residual_units(outputs))
+
+
+class Oobleck(nn.Module):
+    """Sound (B, audio_channels, T) to latents (B, latent_dim, T / samples_per_latent) and back."""
+
+    def __init__(self, config: OobleckConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths, strides = config.widths, config.strides
+        sides = list(zip(widths[:-1], widths[1:], strides, strict=True))
+        self.encoder = Stack(
+            nn.Conv1d(config.audio_channels, widths[0], 7, padding=3),
+            *(_shrinking(narrow, wide, stride) for narrow, wide, stride in sides),
+            Snake(widths[-1]),
+            nn.Conv1d(widths[-1], 2 * config.latent_dim, 3, padding=1),
+        )
+        self.decoder = Stack(
+            nn.Conv1d(config.latent_dim, widths[-1], 7, padding=3),
+            *(_growing(wide, narrow, stride) for narrow, wide, stride in reversed(sides)),
+            Snake(widths[0]),
+            nn.Conv1d(widths[0], config.audio_channels, 7, padding=3, bias=False),
+        )
+
+    def posterior(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the latents of a sound."""
+        mean, scale = self.encoder(audio).chunk(2, dim=1)
+        return mean, functional.softplus(scale) + LEAST_DEVIATION
+
+    def encode(self, audio: Tensor, noise: Tensor) -> Tensor:
+        """Latents of a sound, drawn from the posterior by standard normal noise of their shape.
+
+        T must be a multiple of samples_per_latent. The published models always draw.
+        """
+        mean, deviation = self.posterior(audio)
+        return noise * deviation + mean
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Sound of latents; peaks may lie beyond full scale, cutting them is the caller's."""
+        audio: Tensor = self.decoder(latents)
+        return audio
+
+    def decode_part(self, latents: Tensor, first: int, count: int) -> Tensor:
+        """The samples of latents `first` to `first + count`, as decoding all would give them."""
+        begin, end = max(first - CONTEXT, 0), first + count + CONTEXT
+        audio = self.decode(latents[..., begin:end])
+        samples = self.config.samples_per_latent
+        start = (first - begin) * samples
+        return audio[..., start : start + count * samples]
+
+    def decode_windows(self, latents: Tensor, window: int = DEFAULT_WINDOW) -> Iterator[Tensor]:
+        """Decode piece by piece, exactly: `window` latents at a time, each with its context.
+
+        The first piece is there after window + 10 latents' work, and memory is bounded by
+        window + 20 of them.
+        """
+        length = latents.shape[-1]
+        for first in range(0, length, window):
+            yield self.decode_part(latents, first, min(window, length - first))
+
+    def published_shapes(self) -> dict[str, torch.Size]:
+        """Names and shapes of the tensors that a published checkpoint of this size holds."""
+        shapes: dict[str, torch.Size] = {}
+        for name, tensor in self.state_dict().items():
+            stem, _, last = name.rpartition(".")
+            if last in ("frequency", "scale"):
+                published = "alpha" if last == "frequency" else "beta"
+                shapes[f"{stem}.{published}"] = tensor.shape[:1]
+            elif last == "weight":
+                shapes[f"{stem}.weight_g"] = torch.Size((tensor.shape[0], 1, 1))
+                shapes[f"{stem}.weight_v"] = tensor.shape
+            else:
+                shapes[name] = tensor.shape
+        return shapes
+
+
+def folded(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A published checkpoint's tensors as `Oobleck` holds them, float32 and apart from its file.
+
+    W = g * v / |v|, with the norm over all axes but the first (Salimans and Kingma 2016).
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in published.items():
+        stem, _, last = name.rpartition(".")
+        value = tensor.to(torch.float32, copy=True)
+        if last == "alpha":
+            tensors[f"{stem}.frequency"] = value.exp()[:, None]
+        elif last == "beta":
+            tensors[f"{stem}.scale"] = 1 / (value.exp() + 1e-9)[:, None]
+        elif last == "weight_v":
+            length = published[f"{stem}.weight_g"].float()
+            norm = value.flatten(1).norm(dim=1).reshape(length.shape)
+            tensors[f"{stem}.weight"] = value.mul_(length / norm)
+        elif last != "weight_g":
+            tensors[name] = value
+    return tensors

@@ -1,0 +1,130 @@
+"""Stable Audio's autoencoder: the reference's numbers, and exact decoding in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.models.oobleck import CONTEXT, Oobleck, OobleckConfig, Snake, folded
+
+DATA = Path(__file__).parents[2] / "data" / "parity"
+PREFIX = "pretransform.model."
+SMALL = OobleckConfig(channels=4)
+
+
+def relative_error(ours: Tensor, theirs: Tensor) -> float:
+    return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+@pytest.fixture(scope="module")
+def published() -> dict[str, Tensor]:
+    weights = load_file(DATA / "model.safetensors")
+    return {k.removeprefix(PREFIX): v for k, v in weights.items() if k.startswith(PREFIX)}
+
+
+@pytest.fixture(scope="module")
+def codec(published: dict[str, Tensor]) -> Oobleck:
+    codec = Oobleck(SMALL)
+    codec.load_state_dict(folded(published))
+    return codec.eval()
+
+
+@pytest.fixture(scope="module")
+def data() -> dict[str, Tensor]:
+    return load_file(DATA / "autoencoder.safetensors")
+
+
+def test_it_wants_exactly_the_published_tensors(
+    codec: Oobleck, published: dict[str, Tensor]
+) -> None:
+    assert codec.published_shapes() == {name: tensor.shape for name, tensor in published.items()}
+
+
+@torch.inference_mode()
+def test_the_encoder_is_that_of_the_reference(codec: Oobleck, data: dict[str, Tensor]) -> None:
+    assert relative_error(codec.encoder(data["audio"]), data["encoder_out"]) < 2e-5
+    mean, deviation = codec.posterior(data["audio"])
+    assert relative_error(mean, data["mean"]) < 2e-5
+    wanted = torch.nn.functional.softplus(data["scale"]) + 1e-4
+    assert relative_error(deviation, wanted) < 2e-5
+
+
+@torch.inference_mode()
+def test_latents_are_drawn_as_in_the_reference(codec: Oobleck, data: dict[str, Tensor]) -> None:
+    latents = codec.encode(data["audio"], data["vae_noise"])
+    assert relative_error(latents, data["latents_sampled"]) < 2e-5
+
+
+@pytest.mark.parametrize(("latents", "audio"), [("z", "decode_z"), ("mean", "decode_mean")])
+@torch.inference_mode()
+def test_the_decoder_is_that_of_the_reference(
+    codec: Oobleck, data: dict[str, Tensor], latents: str, audio: str
+) -> None:
+    assert relative_error(codec.decode(data[latents]), data[audio]) < 5e-5
+
+
+@torch.no_grad()
+def test_every_part_is_what_decoding_all_gives(codec: Oobleck) -> None:
+    exact = Oobleck(SMALL).double()
+    exact.load_state_dict(codec.state_dict())
+    latents = torch.randn(1, 64, 50, generator=torch.Generator().manual_seed(0)).double()
+    whole = exact.decode(latents)
+    scale = whole.abs().max()
+    for first, count in ((0, 1), (0, 50), (3, 5), (24, 2), (45, 5), (49, 1)):
+        part = exact.decode_part(latents, first, count)
+        wanted = whole[..., first * 2048 : (first + count) * 2048]
+        assert part.shape == wanted.shape
+        assert (part - wanted).abs().max() / scale < 1e-13
+    for window in (1, 16, 49, 50, 64):
+        pieces = torch.cat(list(exact.decode_windows(latents, window)), dim=-1)
+        assert (pieces - whole).abs().max() / scale < 1e-13
+
+
+@torch.no_grad()
+def test_less_context_would_not_be_enough(codec: Oobleck) -> None:
+    exact = Oobleck(SMALL).double()
+    exact.load_state_dict(codec.state_dict())
+    latents = torch.randn(1, 64, 2 * CONTEXT, generator=torch.Generator().manual_seed(1)).double()
+    short = exact.decode(latents[..., : CONTEXT + CONTEXT - 1])[..., : CONTEXT * 2048]
+    assert not torch.equal(short, exact.decode(latents)[..., : CONTEXT * 2048])
+
+
+def test_snake_in_place_is_the_snake_that_learns() -> None:
+    snake = Snake(3)
+    with torch.no_grad():
+        snake.frequency.copy_(torch.tensor([[0.5], [1.0], [3.0]]))
+        snake.scale.copy_(torch.tensor([[2.0], [1.0], [0.1]]))
+    x = torch.randn(2, 3, 11, generator=torch.Generator().manual_seed(2))
+    before = x.clone()
+    learning = snake(x)
+    with torch.inference_mode():
+        playing = snake(x)
+    assert torch.equal(x, before)
+    assert torch.allclose(learning, playing, atol=1e-6)
+    assert learning.requires_grad
+
+
+def test_folding_leaves_the_checkpoint_as_it_is(published: dict[str, Tensor]) -> None:
+    before = {name: tensor.clone() for name, tensor in published.items()}
+    folded(published)
+    for name, tensor in published.items():
+        assert torch.equal(tensor, before[name])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ({"channels": 0}, "channels must be at least 1, got 0"),
+        ({"strides": (2, 4)}, "as many multiples as strides, got 5 and 2"),
+        ({"strides": (2, 4, 4, 8, 3)}, "strides must be even"),
+        ({"multiples": (1, 2, 4, 8, 0)}, "multiples must be at least 1"),
+        ({"strides": (), "multiples": ()}, "as many multiples as strides"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(sizes: dict[str, int], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        OobleckConfig(**sizes)

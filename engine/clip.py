@@ -1,4 +1,8 @@
-"""Clip: finished audio and its rate; reading and writing audio files. Light half: no torch."""
+"""Clip: finished audio and its rate; reading and writing audio files. Light half: no torch.
+
+What reads files and changes rates is imported where it is used: a machine that only trains on
+rendered sounds need not have it.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,6 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import soundfile
-import soxr
 from numpy.typing import NDArray
 
 LONGEST_FILE_S = 60.0
@@ -74,6 +76,8 @@ class Clip:
         """Return the same sound at another rate in Hz (soxr, high quality)."""
         if rate == self.rate:
             return self
+        import soxr
+
         resampled = soxr.resample(self.samples, self.rate, rate, quality="HQ")
         if resampled.shape[0] == 0:
             resampled = np.zeros((1, self.channels), np.float32)
@@ -86,6 +90,8 @@ def read_clip(path: Path, longest_s: float = LONGEST_FILE_S) -> Clip:
     Raises ClipError with a sentence for the player when there is no such file, it is no audio
     file, or it holds no frames.
     """
+    import soundfile
+
     if not path.is_file():
         raise ClipError(f"There is no file {path}.")
     try:
@@ -105,6 +111,8 @@ def write_clip(path: Path, clip: Clip, subtype: str = "PCM_24") -> None:
     `subtype` is libsndfile's name of the sample format: "PCM_16", "PCM_24" or "FLOAT".
     Raises ClipError when the disk is full or the folder cannot be written.
     """
+    import soundfile
+
     temporary = path.with_name(f"{secrets.token_hex(8)}.part")
     try:
         with temporary.open("xb") as file:

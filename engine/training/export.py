@@ -11,8 +11,9 @@ from torch import Tensor
 
 from engine.api import LONGEST_S
 from engine.model_card import ModelCard, Trained, write_card
-from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, SamplingConfig, SoundModel
+from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
 from engine.models.spectral_features import RATE_HZ
+from engine.sampling.config import SamplingConfig
 from engine.training.autoencoder import load_trained_codec
 from engine.training.run_folder import CHECKPOINT, RunError
 from engine.training.settings import ArcRun, FlowRun, read_run
@@ -103,8 +104,13 @@ def _toml(config: ModelConfig) -> str:
         lines.append(f"[{part.name}]")
         for entry in fields(table):
             value = getattr(table, entry.name)
-            lines.append(
-                f'{entry.name} = "{value}"' if isinstance(value, str) else f"{entry.name} = {value}"
-            )
+            if value is not None:
+                lines.append(f"{entry.name} = {_literal(value)}")
         lines.append("")
     return "\n".join(lines)
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)

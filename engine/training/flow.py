@@ -21,9 +21,8 @@ from engine.models.conditioning import UNKNOWN, Conditioner, Tokens
 from engine.models.dit import DiffusionTransformer
 from engine.models.spectral_features import FRAME, RATE_HZ
 from engine.training.autoencoder import load_trained_codec
-from engine.training.corpus.lexicon import vocabulary
 from engine.training.optimising import Optimising
-from engine.training.pool import Shelf, fill_pool
+from engine.training.pool import Shelf, fill_pool, words_of_pool
 from engine.training.run_folder import RunError, RunFolder
 from engine.training.settings import FlowRun
 
@@ -129,7 +128,7 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
     shelves = latent_pool(run, folder.path, folder.note, device)
     step, state = 0, folder.load()
     # The corpus may have learnt words since the run began; the network has not.
-    words = vocabulary() if state is None else tuple(state["vocabulary"])
+    words = words_of_pool(run.pool, shelves) if state is None else tuple(state["vocabulary"])
     torch.manual_seed(run.seed)
     network = Generative(run, words).to(device)
     optimising = Optimising(network, run.optimiser)

@@ -1,4 +1,4 @@
-"""Rendered sounds kept at hand for a run, as frames or latents in a memory-mapped cache."""
+"""A run's sounds kept at hand, as frames or latents in a memory-mapped cache."""
 
 from __future__ import annotations
 
@@ -12,17 +12,30 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.training.corpus.folder import FolderCorpus, own_corpus
+from engine.training.corpus.lexicon import vocabulary
 from engine.training.corpus.rendered import RenderedCorpus, Sound
 from engine.training.settings import Pool
+from engine.words import split_words
 
 Encode = Callable[[Tensor], Tensor]
 """Stereo sound (B, 2, T) to what the pool keeps (B, L, width)."""
+
+
+Corpus = RenderedCorpus | FolderCorpus
 
 
 @dataclass(frozen=True, slots=True)
 class _Hooks:
     show: Callable[[str], None]
     device: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    seconds: float
+    clips: int
+    batch: int
 
 
 class Shelf:
@@ -45,26 +58,49 @@ class Shelf:
 def fill_pool(
     pool: Pool, encode: Encode, cache: Path, show: Callable[[str], None], device: str
 ) -> list[Shelf]:
-    """Render and encode every shelf, or map what an earlier start of the run has left."""
+    """Render or read, and encode, every shelf; or map what an earlier start of the run has left.
+
+    Raises CorpusError when the player's own sounds cannot be used.
+    """
     cache.mkdir(parents=True, exist_ok=True)
+    hooks, corpus = _Hooks(show, device), None
     shelves = []
     for seconds, clips in zip(pool.seconds, pool.clips, strict=True):
         stem = cache / f"{clips}-sounds-of-{round(seconds * 1000)}-ms"
         if not stem.with_suffix(".json").exists():
-            _render_shelf(pool, seconds, clips, encode, stem, _Hooks(show, device))
+            corpus = corpus or _corpus(pool, show)
+            order = _Order(seconds, clips or _count(corpus), pool.render_batch)
+            _fill_shelf(corpus, order, encode, stem, hooks)
         sounds = [Sound(**entry) for entry in json.loads(stem.with_suffix(".json").read_text())]
         values = np.load(stem.with_suffix(".npy"), mmap_mode="r")
         shelves.append(Shelf(values, sounds, seconds))
     return shelves
 
 
-def _render_shelf(
-    pool: Pool, seconds: float, clips: int, encode: Encode, stem: Path, hooks: _Hooks
-) -> None:
-    corpus = RenderedCorpus(pool.seed, families=pool.families)
+def words_of_pool(pool: Pool, shelves: list[Shelf]) -> tuple[str, ...]:
+    """The words that a network trained on the pool can be told."""
+    if not pool.is_own:
+        return vocabulary()
+    captions = {sound.caption for shelf in shelves for sound in shelf.sounds}
+    words = (word for caption in captions for word in split_words(caption))
+    return tuple(sorted({word.text for word in words if word.kind == "word"}))
+
+
+def _corpus(pool: Pool, show: Callable[[str], None]) -> Corpus:
+    if pool.is_own:
+        return own_corpus(pool.folder, pool.shards, pool.seed, show)
+    return RenderedCorpus(pool.seed, families=pool.families)
+
+
+def _count(corpus: Corpus) -> int:
+    return len(corpus) if isinstance(corpus, FolderCorpus) else 0
+
+
+def _fill_shelf(corpus: Corpus, order: _Order, encode: Encode, stem: Path, hooks: _Hooks) -> None:
     kept: np.memmap[tuple[int, ...], np.dtype[np.float16]] | None = None
     sounds: list[Sound] = []
-    size = max(1, min(pool.render_batch, int(pool.render_batch * 1.5 / seconds)))
+    clips, seconds = order.clips, order.seconds
+    size = max(1, min(order.batch, int(order.batch * 1.5 / seconds)))
     while len(sounds) < clips:
         batch = corpus.batch(len(sounds), min(size, clips - len(sounds)), seconds, hooks.device)
         with torch.no_grad():
@@ -76,7 +112,7 @@ def _render_shelf(
         kept[len(sounds) : len(sounds) + len(encoded)] = encoded
         sounds.extend(batch.sounds)
         if len(sounds) % (size * 10) == 0:
-            hooks.show(f"rendered {len(sounds)} of {clips} sounds of up to {seconds:g} s")
+            hooks.show(f"made ready {len(sounds)} of {clips} sounds of up to {seconds:g} s")
     if kept is not None:
         kept.flush()
     # The list is written last: a shelf that has one is whole.

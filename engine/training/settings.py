@@ -49,21 +49,34 @@ class Optimiser:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """How many rendered sounds a run keeps at hand, by length in seconds."""
+    """How many sounds a run keeps at hand, by length in seconds.
+
+    They are rendered, or the player's own: of a `folder`, or of tar files in `shards`. Then 0
+    clips means each sound once.
+    """
 
     seed: int = 1
     families: tuple[str, ...] = ("drum", "tonal", "effect", "texture", "loop")
     seconds: tuple[float, ...] = (1.5,)
     clips: tuple[int, ...] = (4000,)
     render_batch: int = 32
+    folder: str = ""
+    shards: str = ""
 
     def __post_init__(self) -> None:
         """Refuse lists of different lengths, and shelves without sounds."""
+        if self.folder and self.shards:
+            raise ValueError("sounds come from a folder or from shards, not from both")
         if len(self.seconds) != len(self.clips) or not self.seconds:
             raise ValueError("seconds and clips must have the same number of entries, one or more")
-        if min(self.clips) < 1 or not min(self.seconds) > 0:
+        if min(self.clips) < (0 if self.is_own else 1) or not min(self.seconds) > 0:
             raise ValueError("seconds and clips must be above 0")
         _at_least_one(self, ("render_batch",))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the sounds are the player's, not rendered."""
+        return bool(self.folder or self.shards)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from own_sounds import put
 from torch import Tensor
 
 from engine.training.corpus.rendered import RenderedCorpus
-from engine.training.pool import Shelf, fill_pool
+from engine.training.pool import Shelf, fill_pool, words_of_pool
 from engine.training.settings import Pool
 
 POOL = Pool(seed=4, families=("drum",), seconds=(0.4, 0.6), clips=(5, 3), render_batch=2)
@@ -47,3 +48,24 @@ def test_a_filled_pool_is_not_rendered_again(
     for one, other in zip(first, again, strict=True):
         assert np.array_equal(one.values, other.values)
         assert one.sounds == other.sounds and one.seconds == other.seconds
+
+
+def test_a_shelf_of_own_sounds_holds_each_once_and_knows_its_words(tmp_path: Path) -> None:
+    for name in ("Deep kick 808", "soft pad A3", "tom 90 bpm"):
+        put(tmp_path / "sounds" / f"{name}.wav")
+    pool = Pool(seconds=(0.4,), clips=(0,), folder=str(tmp_path / "sounds"))
+    shelves = fill_pool(pool, loudness, tmp_path / "pool", print, "cpu")
+    assert [len(shelf) for shelf in shelves] == [3]
+    captions = {sound.caption for sound in shelves[0].sounds}
+    assert captions == {"Deep kick 808", "soft pad A3", "tom 90 bpm"}
+    assert words_of_pool(pool, shelves) == ("bpm", "deep", "kick", "pad", "soft", "tom")
+    (tmp_path / "sounds" / "tom 90 bpm.wav").unlink()
+    again = fill_pool(pool, loudness, tmp_path / "pool", print, "cpu")
+    assert len(again[0]) == 3
+
+
+def test_a_pool_has_one_source_and_only_own_sounds_can_be_counted() -> None:
+    with pytest.raises(ValueError, match="not from both"):
+        Pool(folder="a", shards="b")
+    with pytest.raises(ValueError, match="must be above 0"):
+        Pool(seconds=(1.0,), clips=(0,))

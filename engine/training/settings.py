@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.model_folder import check_fit
 from engine.models.conditioning import ConditionerConfig
+from engine.models.contrastive import ContrastiveConfig
 from engine.models.dit import DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodecConfig
 from engine.toml_config import ConfigError, from_table, read_toml
@@ -148,11 +149,30 @@ class ArcRun:
             )
 
 
-Run = CodecRun | FlowRun | ArcRun
-_STAGES: dict[str, type[CodecRun] | type[FlowRun] | type[ArcRun]] = {
+@dataclass(frozen=True, slots=True)
+class EmbedderRun:
+    """Training of the audio-text model that evaluation measures with.
+
+    `held_out` sounds that training never heard tell at the end how well it does.
+    """
+
+    optimiser: Optimiser
+    pool: Pool
+    sizes: ContrastiveConfig = field(default_factory=ContrastiveConfig)
+    held_out: int = 512
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a measure of nothing."""
+        _at_least_one(self, ("held_out",))
+
+
+Run = CodecRun | FlowRun | ArcRun | EmbedderRun
+_STAGES: dict[str, type[CodecRun] | type[FlowRun] | type[ArcRun] | type[EmbedderRun]] = {
     "codec": CodecRun,
     "flow": FlowRun,
     "arc": ArcRun,
+    "embedder": EmbedderRun,
 }
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from engine.training.arc import train_arc
 from engine.training.autoencoder import train_codec
+from engine.training.contrastive import train_embedder
 from engine.training.flow import train_flow
 from engine.training.run_folder import opened
-from engine.training.settings import CodecRun, FlowRun, read_run
+from engine.training.settings import CodecRun, EmbedderRun, FlowRun, read_run
 
 
 def train(config: Path, folder: Path) -> None:
@@ -22,5 +23,7 @@ def train(config: Path, folder: Path) -> None:
             train_codec(run, run_folder)
         elif isinstance(run, FlowRun):
             train_flow(run, run_folder)
+        elif isinstance(run, EmbedderRun):
+            train_embedder(run, run_folder)
         else:
             train_arc(run, run_folder)

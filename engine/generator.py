@@ -16,10 +16,10 @@ from engine.api import GenerationCancelled, Recipe, Timing
 from engine.clip import Clip
 from engine.device import choose_device, draw_seed, has_fast_bfloat16
 from engine.model_card import ModelCard
-from engine.model_folder import SoundModel, load_model
-from engine.models.conditioning import Tokens
+from engine.model_folder import load_model
 from engine.models.dit import DiffusionTransformer
 from engine.models.spectral_features import RATE_HZ
+from engine.playable import PlayableModel
 from engine.sampling.guidance import guided, joined
 from engine.sampling.samplers import Velocity, euler, ping_pong, start_from
 from engine.sampling.schedule import euler_times, ping_pong_times
@@ -27,8 +27,6 @@ from engine.sampling.schedule import euler_times, ping_pong_times
 FADE_S = 0.004
 LOUDEST, KNEE = 0.99, 0.8
 """Up to the knee samples stay as they are; peaks above are rounded off towards the loudest."""
-SOURCE_PEAK = 0.9
-"""Recordings are brought to the level that the autoencoder was trained at."""
 QUIETEST_SOURCE = 1e-4
 
 OnStep = Callable[[int, int], bool]
@@ -46,12 +44,16 @@ class Generated:
 class Generator:
     """A loaded model that makes clips, one at a time."""
 
-    def __init__(self, model: SoundModel, card: ModelCard, device: str) -> None:
+    def __init__(
+        self, model: PlayableModel, card: ModelCard, device: str, precision: str = "auto"
+    ) -> None:
+        """`precision` is the transformer's: float32, bfloat16, or auto, the faster of them."""
         self.card = card
         self.device = device
-        fast = has_fast_bfloat16(device)
-        self.precision = "bfloat16" if fast else "float32"
-        self._dtype = torch.bfloat16 if fast else torch.float32
+        if precision == "auto":
+            precision = "bfloat16" if has_fast_bfloat16(device) else "float32"
+        self.precision = precision
+        self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
         self._model = model.to(device)
         _lower_precision(self._model.transformer, self._dtype)
 
@@ -80,13 +82,11 @@ class Generator:
         return Generated(recipe, clip, clock.timing())
 
     def _velocity(self, recipe: Recipe) -> Velocity:
-        conditioner, scale = self._model.conditioner, self._model.config.sampling.guidance
-        tokens = _on(conditioner.tokenizer([recipe.prompt]), self.device)
-        seconds = torch.tensor([recipe.seconds], device=self.device)
-        conditioning = conditioner(tokens, seconds)
+        scale = self._model.sampling.guidance
+        conditioning = self._model.condition(recipe.prompt, recipe.seconds)
         if scale != 1:
-            nothing = torch.zeros(1, dtype=torch.bool, device=self.device)
-            conditioning = joined(conditioning, conditioner(tokens, seconds, nothing))
+            without = self._model.condition(recipe.prompt, recipe.seconds, promptless=True)
+            conditioning = joined(conditioning, without)
         conditioning = replace(
             conditioning,
             tokens=conditioning.tokens.to(self._dtype),
@@ -100,15 +100,13 @@ class Generator:
         return network if scale == 1 else guided(network, scale)
 
     def _first_sample(self, recipe: Recipe, source: Clip | None, random: torch.Generator) -> Tensor:
-        config = self._model.config
-        patch = config.transformer.patch_size
-        latents = self._model.codec.latents_for(_frames(recipe))
-        latents = -(-latents // patch) * patch
-        noise = torch.randn(1, config.codec.latent_dim, latents, generator=random).to(self.device)
+        model, channels = self._model, self._model.transformer.config.io_channels
+        latents = model.latents_for(recipe.seconds)
+        noise = torch.randn(1, channels, latents, generator=random).to(self.device)
         if source is None or recipe.strength is None:
             return noise
-        audio = _source_audio(source, latents * self._model.codec.samples_per_latent)
-        return start_from(noise, self._model.codec.encode(audio.to(self.device)), recipe.strength)
+        audio = _source_audio(source, latents * model.samples_per_latent, model.source_peak)
+        return start_from(noise, model.encode(audio.to(self.device), random), recipe.strength)
 
     def _sample(
         self,
@@ -126,9 +124,11 @@ class Generator:
                 raise GenerationCancelled
 
         report(0)
-        sampling = self._model.config.sampling
+        sampling = self._model.sampling
         if sampling.sampler == "euler":
             return euler(velocity, x, euler_times(recipe.steps, start, sampling.shift), report)
+        if sampling.sampler == "euler_log_snr":
+            return euler(velocity, x, ping_pong_times(recipe.steps, start), report)
 
         def noise(like: Tensor) -> Tensor:
             return torch.randn(like.shape, generator=random).to(like)
@@ -136,7 +136,7 @@ class Generator:
         return ping_pong(velocity, x, ping_pong_times(recipe.steps, start), noise, report)
 
     def _decoded(self, latents: Tensor, recipe: Recipe) -> Clip:
-        audio = self._model.codec.decode(latents, recipe.seed or 0)[0, :, : _frames(recipe)]
+        audio = self._model.decode(latents, _frames(recipe), recipe.seed or 0)[0]
         samples = np.ascontiguousarray(audio.numpy().T, np.float32)
         fade = min(len(samples), round(FADE_S * RATE_HZ))
         samples[len(samples) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
@@ -184,18 +184,17 @@ def _frames(recipe: Recipe) -> int:
     return round(recipe.seconds * RATE_HZ)
 
 
-def _on(tokens: Tokens, device: str) -> Tokens:
-    return Tokens(tokens.ids.to(device), tokens.values.to(device), tokens.real.to(device))
+def _source_audio(source: Clip, frames: int, level: float | None) -> Tensor:
+    """A recording as (1, 2, frames) at the model's rate and level, cut or filled with silence.
 
-
-def _source_audio(source: Clip, frames: int) -> Tensor:
-    """A recording as (1, 2, frames) at the model's rate and level, cut or filled with silence."""
+    `level` is the peak it is brought to; None leaves it.
+    """
     samples = source.stereo().at_rate(RATE_HZ).samples[:frames]
     padded = np.zeros((frames, 2), np.float32)
     padded[: len(samples)] = samples
     peak = float(np.abs(padded).max())
-    if peak > QUIETEST_SOURCE:
-        padded *= SOURCE_PEAK / peak
+    if level is not None and peak > QUIETEST_SOURCE:
+        padded *= level / peak
     return torch.from_numpy(padded.T.copy())[None]
 
 

@@ -1,6 +1,7 @@
 """What a model says of itself in its card.toml. Light half: no torch.
 
 A model is a folder with card.toml beside its weights; the weights are read by the torch half.
+A published model has no card.toml: its card is derived from its config.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.api import EMBEDDED, MOST_STEPS, EngineError
+from engine.published_files import find_published, read_config
 
 CARD_FILE = "card.toml"
 EMBEDDED_FOLDER = Path(__file__).resolve().parent.parent / "assets" / EMBEDDED
@@ -70,11 +72,15 @@ class ModelCard:
 def read_card(folder: Path) -> ModelCard:
     """Read a model folder's card. Raises ModelCardError, which says what to do next."""
     path = folder / CARD_FILE
+    published = find_published(folder)
+    if published is not None and not path.exists():
+        return _card_of_published(folder, published.config)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelCardError(
-            f"{folder} is not a model: it holds no {CARD_FILE}. Choose a folder that does."
+            f"{folder} is not a model: it holds neither {CARD_FILE} nor model_config.json. "
+            "Choose a folder that does."
         ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ModelCardError(f"{path} cannot be read ({error}). Copy the model again.") from error
@@ -102,7 +108,42 @@ def list_models(root: Path) -> list[Path]:
     """Return the model folders directly inside `root`, by name; none where there is no `root`."""
     if not root.is_dir():
         return []
-    return sorted(folder for folder in root.iterdir() if (folder / CARD_FILE).is_file())
+    return sorted(folder for folder in root.iterdir() if _is_model(folder))
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / CARD_FILE).is_file() or find_published(folder) is not None
+
+
+_PUBLISHED_STEPS = {"rf_denoiser": 8, "rectified_flow": 50}
+_PUBLISHED_SUMMARIES = {
+    "rf_denoiser": "A published model that makes any sound in few steps.",
+    "rectified_flow": "A published model that makes any sound, in many steps.",
+}
+
+
+def _card_of_published(folder: Path, config: Path) -> ModelCard:
+    """What can be told of a published model before its networks are loaded."""
+    table = read_config(config)
+    try:
+        seconds = table["sample_size"] / table["sample_rate"]
+        objective = table["model"]["diffusion"]["diffusion_objective"]
+        return ModelCard(
+            name=folder.resolve().name or "published model",
+            summary=_PUBLISHED_SUMMARIES[objective],
+            licence="The licence that came with the model",
+            sample_rate=table["sample_rate"],
+            longest_s=seconds,
+            default_steps=_PUBLISHED_STEPS[objective],
+            vocabulary=(),
+            trained=Trained("What its publisher says in the model's own card"),
+        )
+    except (KeyError, TypeError, ZeroDivisionError, OverflowError) as error:
+        raise ModelCardError(
+            f"{config} describes a kind of model that Pingpad cannot play ({error!r})."
+        ) from error
+    except ModelCardError as error:
+        raise ModelCardError(f"{config} is not right: {error}.") from error
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {

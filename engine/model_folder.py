@@ -1,47 +1,34 @@
-"""A model on disk: found, checked, loaded strictly; and written. Engine process.
+"""A model on disk: found, checked, loaded strictly. Engine process.
 
-Our own layout is a folder of card.toml (what it is), config.toml (sizes) and model.safetensors.
+Our own layout is a folder of card.toml (what it is), config.toml (sizes) and model.safetensors;
+the published one is described in `engine.published_files`.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.api import EngineError
-from engine.model_card import ModelCard, read_card
-from engine.models.conditioning import Conditioner, ConditionerConfig
-from engine.models.dit import DiffusionTransformer, DiffusionTransformerConfig
+from engine.model_card import CARD_FILE, ModelCard, read_card
+from engine.models.conditioning import Conditioner, ConditionerConfig, Tokens
+from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
+from engine.models.spectral_features import RATE_HZ
+from engine.playable import PlayableModel
+from engine.published_files import find_published
+from engine.published_model import load_published
+from engine.sampling.config import SamplingConfig
 from engine.toml_config import ConfigError, from_table, read_toml
+from engine.weights import check_tensors, read_tensors
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.toml"
-SAMPLERS = ("ping_pong", "euler")
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingConfig:
-    """How this model wants to be sampled."""
-
-    sampler: str = "ping_pong"
-    guidance: float = 1.0
-    shift: float = 1.0
-
-    def __post_init__(self) -> None:
-        """Refuse samplers that do not exist and numbers that no sampler can use."""
-        if self.sampler not in SAMPLERS:
-            raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {self.sampler}")
-        if not math.isfinite(self.guidance):
-            raise ValueError(f"guidance must be a finite number, got {self.guidance}")
-        if not 0 < self.shift < math.inf:
-            raise ValueError(f"shift must be above 0, got {self.shift}")
+SOURCE_PEAK = 0.9
+"""Recordings are brought to the level that the autoencoder was trained at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,62 +60,68 @@ def check_fit(transformer: DiffusionTransformerConfig, conditioner: ConditionerC
             )
 
 
-class SoundModel(nn.Module):
-    """Autoencoder, transformer and conditioner of one model."""
+class SoundModel(PlayableModel):
+    """Autoencoder, transformer and conditioner of one model in our own layout."""
 
     def __init__(self, config: ModelConfig, vocabulary: tuple[str, ...]) -> None:
         super().__init__()
         self.config = config
+        self.sampling = config.sampling
+        self.source_peak = SOURCE_PEAK
         self.codec = SpectralCodec(config.codec)
         self.transformer = DiffusionTransformer(config.transformer)
         self.conditioner = Conditioner(config.conditioner, vocabulary)
 
+    def condition(self, prompt: str, seconds: float, *, promptless: bool = False) -> Conditioning:
+        """Tokens of the words and one of the length."""
+        device = self.conditioner.seconds.linear.weight.device
+        tokens = _on(self.conditioner.tokenizer([prompt]), device)
+        keep = torch.zeros(1, dtype=torch.bool, device=device) if promptless else None
+        conditioning: Conditioning = self.conditioner(
+            tokens, torch.tensor([seconds], device=device), keep
+        )
+        return conditioning
 
-def load_model(folder: Path) -> tuple[SoundModel, ModelCard]:
-    """Load a model folder, float32, on the CPU.
+    def latents_for(self, seconds: float) -> int:
+        """As many whole patches of latents as cover the seconds."""
+        patch = self.config.transformer.patch_size
+        latents = self.codec.latents_for(round(seconds * RATE_HZ))
+        return -(-latents // patch) * patch
+
+    @property
+    def samples_per_latent(self) -> int:
+        """Samples that one latent stands for."""
+        return self.codec.samples_per_latent
+
+    def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
+        """The likeliest latents of a sound: nothing is drawn."""
+        return self.codec.encode(audio)
+
+    def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
+        """The first frames of latents; `seed` draws the phases of noise-like parts."""
+        return self.codec.decode(latents, seed)[..., :frames]
+
+
+def load_model(folder: Path) -> tuple[PlayableModel, ModelCard]:
+    """Load a model folder of either layout, float32, on the CPU.
 
     Raises EngineError with a sentence that names what is missing, extra, misshapen or broken.
     """
     card = read_card(folder)
+    published = find_published(folder)
+    if published is not None and not (folder / CARD_FILE).exists():
+        return load_published(folder, published).eval(), card
     try:
         config = from_table(ModelConfig, read_toml(folder / CONFIG), CONFIG)
     except ConfigError as error:
         raise EngineError(f"The model in {folder} cannot be used: {error}") from error
     model = SoundModel(config, card.vocabulary)
-    _fill(model, _read_weights(folder / WEIGHTS), folder)
+    wanted = model.state_dict()
+    weights = read_tensors(folder / WEIGHTS)
+    check_tensors({name: tensor.shape for name, tensor in wanted.items()}, weights, folder)
+    model.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in weights.items()})
     return model.eval(), card
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise EngineError(f"The model in {path.parent} has no {WEIGHTS}: install it again.")
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise EngineError(
-            f"{path} is damaged or not whole ({error}): install the model again."
-        ) from error
-
-
-def _fill(model: SoundModel, weights: dict[str, Tensor], folder: Path) -> None:
-    wanted = model.state_dict()
-    for problem, names in (
-        ("lacks", sorted(set(wanted) - set(weights))),
-        ("has unknown", sorted(set(weights) - set(wanted))),
-    ):
-        if names:
-            raise EngineError(f"The model in {folder} {problem} tensors: {_some(names)}.")
-    for name, tensor in weights.items():
-        if tensor.shape != wanted[name].shape:
-            raise EngineError(
-                f"The model in {folder}: {name} must have shape {tuple(wanted[name].shape)}, "
-                f"got {tuple(tensor.shape)}."
-            )
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise EngineError(f"The model in {folder}: {name} holds values that are not numbers.")
-    model.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in weights.items()})
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+def _on(tokens: Tokens, device: torch.device) -> Tokens:
+    return Tokens(tokens.ids.to(device), tokens.values.to(device), tokens.real.to(device))

@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.api import EngineError, GenerationCancelled, Recipe
 from engine.clip import Clip
 from engine.generator import LOUDEST, Generator, load_generator
-from engine.model_folder import SamplingConfig
+from engine.sampling.config import SamplingConfig
 
 RECIPE = Recipe("deep kick c2", seconds=0.3, steps=3, seed=7)
 

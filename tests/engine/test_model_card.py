@@ -26,7 +26,7 @@ def test_card_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_folder_without_a_card_says_so(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"is not a model: it holds no card.toml"):
+    with pytest.raises(EngineError, match=r"is not a model: it holds neither card.toml"):
         read_card(tmp_path)
 
 

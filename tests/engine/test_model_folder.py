@@ -13,7 +13,8 @@ from tiny_model import CARD, CODEC, CONDITIONER, TRANSFORMER, tiny_model, write_
 from torch import Tensor
 
 from engine.api import EngineError
-from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, SamplingConfig, load_model
+from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, load_model
+from engine.sampling.config import SamplingConfig
 
 GAMMA = "transformer.transformer.layers.0.pre_norm.gamma"
 

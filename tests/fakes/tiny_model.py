@@ -11,11 +11,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.model_card import ModelCard, Trained, write_card
-from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, SamplingConfig, SoundModel
+from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
 from engine.models import spectral_features
 from engine.models.conditioning import ConditionerConfig
 from engine.models.dit import DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
+from engine.sampling.config import SamplingConfig
 from engine.training.autoencoder import begin_with_principal_components
 
 RATE_HZ = 44_100

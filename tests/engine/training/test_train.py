@@ -14,7 +14,7 @@ from tiny_runs import CODEC_RUN, flow_run, start
 
 from engine.api import Recipe
 from engine.generator import load_generator
-from engine.model_folder import SamplingConfig
+from engine.sampling.config import SamplingConfig
 from engine.training import autoencoder, flow
 from engine.training.corpus.lexicon import vocabulary
 from engine.training.export import export_model

@@ -1,0 +1,47 @@
+"""What the generator needs of a model, whatever folder it came from. Engine process."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from engine.models.dit import Conditioning, DiffusionTransformer
+from engine.sampling.config import SamplingConfig
+
+
+class PlayableModel(nn.Module, ABC):
+    """Words and sounds to and from the latents that its transformer denoises.
+
+    `source_peak` is the level that recordings are brought to before they are encoded; None leaves
+    them as they are.
+    """
+
+    transformer: DiffusionTransformer
+    sampling: SamplingConfig
+    source_peak: float | None
+
+    @abstractmethod
+    def condition(self, prompt: str, seconds: float, *, promptless: bool = False) -> Conditioning:
+        """Return what the transformer is told; `promptless` hides the prompt, for guidance."""
+
+    @abstractmethod
+    def latents_for(self, seconds: float) -> int:
+        """Return how many latents are denoised for so many seconds."""
+
+    @property
+    @abstractmethod
+    def samples_per_latent(self) -> int:
+        """Samples that one latent stands for."""
+
+    @abstractmethod
+    def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
+        """Stereo sound (1, 2, T) of whole latents to latents; `random` draws on the CPU."""
+
+    @abstractmethod
+    def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
+        """The first `frames` samples of latents (1, C, L) as stereo sound (1, 2, frames).
+
+        There are fewer where the latents end earlier.
+        """

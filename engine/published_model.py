@@ -1,0 +1,132 @@
+"""A model as stable-audio-tools publishes it, stable-audio-open-small for one. Engine process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from engine.api import EngineError
+from engine.models.dit import Conditioning, DiffusionTransformer
+from engine.models.oobleck import CONTEXT, Oobleck, folded
+from engine.models.prompt_t5 import PromptEncoder, SecondsEmbedder
+from engine.playable import PlayableModel
+from engine.published_config import PublishedConfig, parse_config
+from engine.published_files import PublishedFiles, read_config
+from engine.text_encoder_folder import find_text_encoder, load_text_encoder
+from engine.toml_config import ConfigError
+from engine.weights import check_tensors, read_tensors
+
+TRANSFORMER = "model.model."
+CODEC = "pretransform.model."
+SECONDS = "conditioner.conditioners.seconds_total.embedder.embedding."
+_SECONDS_NAMES = {
+    "0.weights": "weights",
+    "1.weight": "linear.weight",
+    "1.bias": "linear.bias",
+}
+
+
+class PublishedNetworks(nn.Module):
+    """The networks that a published checkpoint holds; build under "meta" to take no memory."""
+
+    def __init__(self, config: PublishedConfig) -> None:
+        super().__init__()
+        self.codec = Oobleck(config.codec)
+        self.transformer = DiffusionTransformer(config.transformer)
+        self.seconds = SecondsEmbedder(config.transformer.cond_token_dim, config.seconds.max_val)
+
+    def published_shapes(self) -> dict[str, torch.Size]:
+        """Names and shapes of the tensors of a checkpoint that fits."""
+        network, seconds = self.transformer.state_dict(), self.seconds.state_dict()
+        return (
+            {TRANSFORMER + name: tensor.shape for name, tensor in network.items()}
+            | {SECONDS + name: seconds[own].shape for name, own in _SECONDS_NAMES.items()}
+            | {CODEC + name: shape for name, shape in self.codec.published_shapes().items()}
+        )
+
+    def take(self, tensors: dict[str, Tensor]) -> None:
+        """Fill all networks, float32, with copies of a checkpoint's tensors."""
+        self.codec.load_state_dict(folded(_part(tensors, CODEC)), assign=True)
+        seconds = _copies(_part(tensors, SECONDS))
+        named = {own: seconds[name] for name, own in _SECONDS_NAMES.items()}
+        self.seconds.load_state_dict(named, assign=True)
+        self.transformer.load_state_dict(_copies(_part(tensors, TRANSFORMER)), assign=True)
+
+
+class PublishedModel(PlayableModel):
+    """A published model that plays: its networks and the text encoder that it names."""
+
+    def __init__(
+        self, config: PublishedConfig, networks: PublishedNetworks, prompt: PromptEncoder
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.sampling = config.sampling
+        self.source_peak = None
+        self.codec = networks.codec
+        self.transformer = networks.transformer
+        self.seconds = networks.seconds
+        self.prompt = prompt
+
+    def condition(self, prompt: str, seconds: float, *, promptless: bool = False) -> Conditioning:
+        """Prompt tokens and one token of the length; without a prompt all tokens are zero."""
+        device = self.seconds.linear.weight.device
+        length = self.seconds(torch.tensor([seconds], device=device))
+        tokens = torch.cat([self.prompt([prompt]), length[:, None]], dim=1)
+        return Conditioning(torch.zeros_like(tokens) if promptless else tokens, None, length)
+
+    def latents_for(self, seconds: float) -> int:
+        """Those of the model's whole length: it learnt to fill the rest with silence."""
+        return self.config.latents
+
+    @property
+    def samples_per_latent(self) -> int:
+        """Samples that one latent stands for."""
+        return self.config.codec.samples_per_latent
+
+    def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
+        """Latents of a sound, drawn as the published models draw them."""
+        latents = audio.shape[-1] // self.samples_per_latent
+        shape = (len(audio), self.config.codec.latent_dim, latents)
+        return self.codec.encode(audio, torch.randn(shape, generator=random).to(audio))
+
+    def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
+        """The first frames of latents; only what those depend on is decoded."""
+        needed = min(-(-frames // self.samples_per_latent), latents.shape[-1])
+        return self.codec.decode(latents[..., : needed + CONTEXT])[..., :frames].cpu()
+
+
+def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:
+    """Load a published folder, float32, on the CPU.
+
+    Raises EngineError with a sentence that names what is missing, extra, misshapen, broken or
+    not playable.
+    """
+    try:
+        config = parse_config(read_config(files.config))
+    except ConfigError as error:
+        raise EngineError(f"The model in {folder} cannot be played: {error}") from error
+    # First, since it is soon done, and the first thing that is missing for new players.
+    encoder = find_text_encoder(folder, config.prompt.name)
+    prompt = load_text_encoder(encoder, config.prompt, config.transformer.cond_token_dim)
+    with torch.device("meta"):
+        networks = PublishedNetworks(config)
+    tensors = read_tensors(files.weights)
+    check_tensors(networks.published_shapes(), tensors, folder)
+    networks.take(tensors)
+    return PublishedModel(config, networks, prompt)
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Float32 tensors apart from their file, which may change while the model plays."""
+    return {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}

@@ -1,0 +1,27 @@
+"""How a model wants to be sampled."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+SAMPLERS = ("ping_pong", "euler", "euler_log_snr")
+"""The last one is Euler's method at ping-pong's times, as Stable Audio samples its flow models."""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingConfig:
+    """How this model wants to be sampled."""
+
+    sampler: str = "ping_pong"
+    guidance: float = 1.0
+    shift: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse samplers that do not exist and numbers that no sampler can use."""
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}, got {self.sampler}")
+        if not math.isfinite(self.guidance):
+            raise ValueError(f"guidance must be a finite number, got {self.guidance}")
+        if not 0 < self.shift < math.inf:
+            raise ValueError(f"shift must be above 0, got {self.shift}")

@@ -1,0 +1,95 @@
+"""Tensors from a file, read and checked strictly. Engine process."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.api import EngineError
+
+CHECKPOINT_SUFFIXES = (".ckpt", ".pt", ".bin")
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file, or a torch checkpoint whose tensors lie under "state_dict".
+
+    Raises EngineError when it is missing, damaged or holds program code.
+    """
+    if not path.is_file():
+        raise EngineError(
+            f"The model in {path.parent} has no {path.name}: install the model again."
+        )
+    if path.suffix in CHECKPOINT_SUFFIXES:
+        return _read_checkpoint(path)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+    try:
+        # Without weights_only a checkpoint could run any program.
+        found = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    except pickle.UnpicklingError as error:
+        if not _is_pickled(path):
+            raise _damaged(path, error) from error
+        raise EngineError(
+            f"{path} holds more than tensors, maybe program code, which Pingpad never runs: "
+            "use the model's .safetensors file."
+        ) from error
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+        raise _damaged(path, error) from error
+    tensors = found.get("state_dict", found) if isinstance(found, dict) else None
+    if not isinstance(tensors, dict) or not tensors:
+        raise EngineError(f"{path} holds no weights: install the model again.")
+    for name, tensor in tensors.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise EngineError(f"{path} holds {name!r}, which is no tensor: install another file.")
+    return tensors
+
+
+def _is_pickled(path: Path) -> bool:
+    if zipfile.is_zipfile(path):
+        return True
+    with path.open("rb") as file:
+        return file.read(1) == b"\x80"
+
+
+def _damaged(path: Path, error: Exception) -> EngineError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return EngineError(f"{path} is damaged or not whole ({reason}): install the model again.")
+
+
+def check_tensors(
+    wanted: Mapping[str, torch.Size], found: Mapping[str, Tensor], folder: Path
+) -> None:
+    """Raise EngineError unless `found` holds exactly the wanted names and shapes, all finite."""
+    for problem, names in (
+        ("lacks", sorted(set(wanted) - set(found))),
+        ("has unknown", sorted(set(found) - set(wanted))),
+    ):
+        if names:
+            raise EngineError(f"The model in {folder} {problem} tensors: {_some(names)}.")
+    for name, tensor in found.items():
+        if tensor.shape != wanted[name]:
+            raise EngineError(
+                f"The model in {folder}: {name} must have shape {tuple(wanted[name])}, "
+                f"got {tuple(tensor.shape)}."
+            )
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise EngineError(f"The model in {folder}: {name} holds values that are not numbers.")
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

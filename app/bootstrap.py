@@ -122,6 +122,7 @@ class Instrument:
         self._read = read_settings(folders.settings_file)
         self._stopping = False
         self.session = Session()
+        self._use_settings(self._read.settings)
         self.mixer = Mixer()
         self.recorder = Recorder(self.mixer.rate)
         self.writer = FileWriter(post)
@@ -166,7 +167,6 @@ class Instrument:
         )
 
     def _connect(self) -> None:
-        self._use_settings(self._read.settings)
         for pad in self.session.kit.pads:
             pad.takes.may_forget = self.store.is_kept
             self.loader.configure(pad)

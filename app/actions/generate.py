@@ -79,6 +79,8 @@ class Generate:
         self._now = now
         self._jobs: dict[int, _Job] = {}
         self._newest: dict[int, int] = {}
+        self._used_prompt = session.prompt
+        """The panel's prompt when the panel was last used; another one was typed since."""
 
     # --- wishes ---
 
@@ -89,12 +91,7 @@ class Generate:
         why (empty prompt, nonsense numbers, a locked pad).
         """
         pad = self._pad(pad_index)
-        try:
-            recipe = self._recipe_from_panel(source)
-        except (EngineError, PlayerError) as error:
-            self._session.say(str(error), "warning")
-            return False
-        return self._wish(pad, recipe, source)
+        return self._wish_from_panel(pad, lambda: self._recipe_from_panel(source), source)
 
     def again(self, pad_index: int | None = None) -> bool:
         """Make the pad's current take again with another seed (nothing made yet: `generate`)."""
@@ -115,24 +112,19 @@ class Generate:
             source = Source(_at_most(origin.clip, LONGEST_S), origin.id)
         return self._wish(pad, replace(take.recipe, seed=None), source)
 
-    def vary(self, pad_index: int | None = None, prompt: str | None = None) -> bool:
+    def vary(self, pad_index: int | None = None) -> bool:
         """Make the pad's own sound anew, starting from it at the panel's strength.
 
-        The prompt is the given one, else the take's own, else the panel's.
+        A prompt typed since the panel was last used says what it becomes; else the sound keeps
+        its own, so that varying one pad after another does not turn them all into the same.
         """
         pad = self._pad(pad_index)
         take = pad.takes.current
         if take is None:
             self._session.say("There is no sound on this pad to vary yet.", "warning")
             return False
-        own = take.recipe.prompt if take.recipe is not None else self._session.prompt
         source = Source(_at_most(take.clip, LONGEST_S), take.id)
-        try:
-            recipe = self._recipe(own if prompt is None else prompt, source)
-        except (EngineError, PlayerError) as error:
-            self._session.say(str(error), "warning")
-            return False
-        return self._wish(pad, recipe, source)
+        return self._wish_from_panel(pad, lambda: self._varied_recipe(take, source), source)
 
     def cancel(self, pad_index: int | None = None) -> None:
         """Drop what is being made for a pad; its sound stays."""
@@ -244,6 +236,12 @@ class Generate:
             prompt = f"{prompt}, {self._session.bpm:g} bpm"
         return self._recipe(prompt, source)
 
+    def _varied_recipe(self, take: Take, source: Source) -> Recipe:
+        typed = self._session.prompt
+        if take.recipe is None or (typed.strip() and typed != self._used_prompt):
+            return self._recipe_from_panel(source)
+        return self._recipe(take.recipe.prompt, source)
+
     def _recipe(self, prompt: str, source: Source | None) -> Recipe:
         session = self._session
         seconds = session.length_s() if source is None else max(source.clip.seconds, SHORTEST_S)
@@ -256,6 +254,19 @@ class Generate:
             source=None if source is None else source.name,
             model=session.engine.model,
         )
+
+    def _wish_from_panel(
+        self, pad: Pad, make_recipe: Callable[[], Recipe], source: Source | None
+    ) -> bool:
+        try:
+            recipe = make_recipe()
+        except (EngineError, PlayerError) as error:
+            self._session.say(str(error), "warning")
+            return False
+        wished = self._wish(pad, recipe, source)
+        if wished:
+            self._used_prompt = self._session.prompt
+        return wished
 
     def _wish(self, pad: Pad, recipe: Recipe, source: Source | None) -> bool:
         if pad.locked:

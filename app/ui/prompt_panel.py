@@ -104,7 +104,10 @@ class PromptPanel(QFrame):
             "Again", "The same words with another seed (Ctrl+R)", self._theme, "again"
         )
         on_click(self.again, self._actions.generate.again)
-        tip = "Make a variation of the pad's own sound, as far away as strength says (Ctrl+E)"
+        tip = (
+            "Make a variation of the pad's own sound, as far away as strength says, towards the "
+            "words if you typed new ones (Ctrl+E)"
+        )
         self.vary = make("Vary", tip, self._theme, "vary")
         on_click(self.vary, self._actions.generate.vary)
 

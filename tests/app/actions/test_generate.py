@@ -269,14 +269,30 @@ def test_vary_starts_from_the_pads_own_sound_at_the_panels_strength(scene: Playi
     scene.make("kick")
     take = scene.pads[0].takes.current
     assert take is not None
-    scene.session.prompt = "snare"
     assert scene.generate.vary()
     asked = scene.engine.asked[scene.engine.newest]
     assert asked.source is take.clip
     assert (asked.recipe.prompt, asked.recipe.strength) == ("kick", 0.4)
     assert asked.recipe.source == take.id and asked.recipe.seconds == take.clip.seconds
-    scene.generate.vary(0, "metal snare")
+
+
+def test_vary_goes_towards_words_typed_since_the_panel_was_used(scene: PlayingScene) -> None:
+    scene.make("kick")
+    scene.session.prompt = "metal snare"
+    assert scene.generate.vary()
     assert scene.engine.asked[scene.engine.newest].recipe.prompt == "metal snare"
+
+
+def test_vary_keeps_a_sounds_own_words_when_the_panels_belong_to_another_pad(
+    scene: PlayingScene,
+) -> None:
+    scene.make("kick", pad=0)
+    scene.make("snare", pad=1)
+    scene.generate.vary(0)
+    assert scene.engine.asked[scene.engine.newest].recipe.prompt == "kick"
+    scene.session.prompt = ""
+    scene.generate.vary(0)
+    assert scene.engine.asked[scene.engine.newest].recipe.prompt == "kick"
 
 
 def test_again_after_vary_starts_from_the_same_source(scene: PlayingScene) -> None:

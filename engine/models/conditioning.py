@@ -129,6 +129,12 @@ class Conditioner(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
             self.pool = nn.Sequential(nn.Linear(config.width, config.width), nn.SiLU(), last)
+            # Notes and tempos go there by themselves too: among the words they would be diluted.
+            exact = nn.Linear(2 * config.width, config.width)
+            nn.init.zeros_(exact.weight)
+            nn.init.zeros_(exact.bias)
+            inputs = 2 * len(VALUE_PERIODS) + 2
+            self.exact = nn.Sequential(nn.Linear(inputs, 2 * config.width), nn.SiLU(), exact)
 
     def _initialise(self) -> None:
         width = self.config.width
@@ -158,7 +164,17 @@ class Conditioner(nn.Module):
         if self.config.pooled:
             shown = real[..., None].to(encoded.dtype)
             overall = overall + self.pool((encoded * shown).sum(1) / shown.sum(1))
+            given = tokens.real if keep is None else tokens.real & keep[:, None]
+            overall = overall + self._exact_values(tokens, given)
         return Conditioning(context, mask, overall)
+
+    def _exact_values(self, tokens: Tokens, given: Tensor) -> Tensor:
+        """What the given notes and numbers add to the global condition: (B, width)."""
+        kinds = torch.stack([tokens.ids == NOTE, tokens.ids == NUMBER], dim=-1)
+        features = torch.cat([_value_features(tokens.values), kinds.float()], dim=-1)
+        counted = (kinds.any(-1) & given)[..., None]
+        added: Tensor = (self.exact(features) * counted).sum(1)
+        return added
 
 
 def _value_features(values: Tensor) -> Tensor:

@@ -131,3 +131,31 @@ def test_hidden_prompts_are_all_alike_and_others_untouched(conditioner: Conditio
 def test_impossible_sizes_are_refused(sizes: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ConditionerConfig(**sizes)
+
+
+def test_a_hidden_prompt_tells_nothing_of_its_note() -> None:
+    conditioner = Conditioner(
+        ConditionerConfig(width=16, layers=1, heads=2, ff_width=16, pooled=True), ("kick",)
+    )
+    for parameter in conditioner.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    hidden, seconds = torch.tensor([False]), torch.tensor([1.0])
+    told = [
+        conditioner(conditioner.tokenizer([prompt]), seconds, hidden).overall
+        for prompt in ("c4", "a2", "kick")
+    ]
+    assert torch.equal(told[0], told[1])
+    assert torch.equal(told[0], told[2])
+
+
+def test_two_notes_differ_in_the_global_condition() -> None:
+    conditioner = Conditioner(
+        ConditionerConfig(width=16, layers=1, heads=2, ff_width=16, pooled=True), ("kick",)
+    )
+    for parameter in conditioner.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    first, second = (
+        conditioner(conditioner.tokenizer([prompt]), torch.tensor([1.0])).overall
+        for prompt in ("kick c4", "kick c#4")
+    )
+    assert not torch.allclose(first, second, atol=0.01)

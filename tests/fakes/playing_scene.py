@@ -44,7 +44,9 @@ class PlayingScene:
         self.generate = Generate(self.session, self.engine, keep, lambda: 1000.0)
         self.recorder = FakeRecorder()
         self.record = Record(self.session, self.recorder, keep, self.generate, lambda: 1000.0)
-        self.transfer = Transfer(self.session, self.background, keep, self.generate, lambda: 1000.0)
+        self.transfer = Transfer(
+            self.session, self.background, keep, self.generate, self.store, lambda: 1000.0
+        )
         self.takes = ChooseTake(self.session, self.loader)
         self.pad_settings = PadSettings(self.session, self.loader)
         self.drag_out = DragOut(self.session, self.store)

@@ -97,3 +97,28 @@ def test_a_locked_pad_takes_no_file(scene: PlayingScene, tmp_path: Path) -> None
     scene.pads[2].locked = True
     scene.transfer.drop_file(path, 2)
     assert scene.pads[2].takes.items == () and "locked" in scene.said()[0]
+
+
+def test_a_pad_dropped_on_another_pad_brings_its_take_with_its_recipe(scene: PlayingScene) -> None:
+    scene.make("kick")
+    original = scene.pads[0].takes.current
+    path = scene.drag_out.file_for_drag(0)
+    assert original is not None and path is not None
+    scene.transfer.drop_file(path, 5)
+    copy = scene.pads[5].takes.current
+    assert copy is not None and copy.id != original.id
+    assert (copy.kind, copy.name, copy.recipe) == ("generated", "kick", original.recipe)
+    assert copy.clip is original.clip and scene.pads[5].loaded is copy
+    assert scene.store.file_for(copy) is not None
+
+
+def test_a_pad_dropped_on_record_is_what_the_prompt_starts_from(scene: PlayingScene) -> None:
+    scene.make("kick")
+    path = scene.drag_out.file_for_drag(0)
+    assert path is not None
+    scene.session.select(3)
+    scene.transfer.drop_file(path, "record")
+    copy = scene.pads[3].takes.current
+    asked = scene.engine.asked[scene.engine.newest]
+    assert copy is not None and copy.recipe is not None
+    assert (asked.recipe.source, asked.source) == (copy.id, copy.clip)

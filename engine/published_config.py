@@ -6,6 +6,7 @@ is not known here would change the sound in ways that Pingpad would not follow. 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -37,8 +38,8 @@ class SecondsConfig:
 
     def __post_init__(self) -> None:
         """Refuse ranges that the embedding cannot have."""
-        if self.min_val != 0 or self.max_val <= 0:
-            raise ValueError(f"seconds must be 0..above 0, got {self.min_val}..{self.max_val}")
+        if self.min_val != 0 or not 0 < self.max_val < math.inf:
+            raise ValueError(f"seconds must be 0 to above 0, got {self.min_val} to {self.max_val}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +240,9 @@ def _conditioners(table: object, width: int) -> tuple[PromptConfig, SecondsConfi
     kinds = [[entry["id"], entry["type"]] for entry in entries]
     _must_be(kinds, [["prompt", "t5"], ["seconds_total", "number"]], f"{where}.configs")
     prompt = _read(entries[0]["config"], f"{where}.prompt", _PROMPT)
-    values = {"name": prompt["t5_model_name"], "most_tokens": prompt["max_length"]}
     seconds = _read(entries[1]["config"], f"{where}.seconds_total", _SECONDS)
     return (
-        from_table(PromptConfig, values, f"{where}.prompt"),
+        from_table(PromptConfig, prompt, f"{where}.prompt"),
         from_table(SecondsConfig, seconds, f"{where}.seconds_total"),
     )
 

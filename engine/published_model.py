@@ -109,7 +109,7 @@ def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:
     except ConfigError as error:
         raise EngineError(f"The model in {folder} cannot be played: {error}") from error
     # First, since it is soon done, and the first thing that is missing for new players.
-    encoder = find_text_encoder(folder, config.prompt.name)
+    encoder = find_text_encoder(folder, config.prompt.t5_model_name)
     prompt = load_text_encoder(encoder, config.prompt, config.transformer.cond_token_dim)
     with torch.device("meta"):
         networks = PublishedNetworks(config)

@@ -91,7 +91,7 @@ def load_text_encoder(folder: Path, config: PromptConfig, width: int) -> PromptE
     check_tensors({name: tensor.shape for name, tensor in t5.state_dict().items()}, weights, folder)
     copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in weights.items()}
     t5.load_state_dict(copies, assign=True)
-    return PromptEncoder(t5, _tokenizer(folder, sizes.vocab_size), config.most_tokens)
+    return PromptEncoder(t5, _tokenizer(folder, sizes.vocab_size), config.max_length)
 
 
 def _sizes(table: dict[str, Any]) -> T5Config:

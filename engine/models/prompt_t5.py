@@ -19,15 +19,18 @@ FREQUENCIES = 128
 
 @dataclass(frozen=True, slots=True)
 class PromptConfig:
-    """Which T5 reads the prompt and how many tokens of it, the last one being the end mark."""
+    """Which T5 reads the prompt and how many tokens of it; the last one is the end mark.
 
-    name: str = "t5-base"
-    most_tokens: int = 64
+    The names are those of the published configs.
+    """
+
+    t5_model_name: str = "t5-base"
+    max_length: int = 64
 
     def __post_init__(self) -> None:
         """Refuse lengths that T5 cannot read."""
-        if not 2 <= self.most_tokens <= MOST_TOKENS:
-            raise ValueError(f"max_length must be 2..{MOST_TOKENS}, got {self.most_tokens}")
+        if not 2 <= self.max_length <= MOST_TOKENS:
+            raise ValueError(f"max_length must be 2..{MOST_TOKENS}, got {self.max_length}")
 
 
 class PromptEncoder(nn.Module):

@@ -40,7 +40,7 @@ def find_folders(environment: Mapping[str, str] | None = None) -> Folders:
     """Return this user's folders; PINGPAD_HOME replaces them all."""
     home = (os.environ if environment is None else environment).get(HOME_VARIABLE)
     if home:
-        root = Path(home).expanduser()
+        root = Path(home).expanduser().absolute()
         return Folders(root / "config", root / "data", root / "logs")
     user = platformdirs.PlatformDirs("Pingpad", appauthor=False)
     return Folders(user.user_config_path, user.user_data_path, user.user_log_path)

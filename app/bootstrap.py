@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from app.actions.actions import Actions
 from app.actions.background import BackgroundThread, Post
+from app.actions.choose_device import ChooseDevice
 from app.actions.choose_take import ChooseTake
 from app.actions.drag_out import DragOut
 from app.actions.generate import Engine, Generate
@@ -135,6 +136,9 @@ class Instrument:
             lambda answer: post(lambda: self.actions.generate.on_answer(answer)),
             parts.model_folder,
         )
+        self.devices = parts.audio(
+            self.mixer, self.recorder, lambda state: post(lambda: self._on_audio(state))
+        )
         self.loader = PadLoader(self.session, self.mixer, self.background)
         self.actions = self._build_actions()
         self._remember = Remember(
@@ -143,9 +147,6 @@ class Instrument:
         router = PadRouter(self.mixer, read_pad_map(), self.actions.hits.note)
         self.midi = parts.midi(
             router.receive, lambda state: post(lambda: self.session.set_midi(state))
-        )
-        self.devices = parts.audio(
-            self.mixer, self.recorder, lambda state: post(lambda: self._on_audio(state))
         )
         self._connect()
 
@@ -159,11 +160,12 @@ class Instrument:
             hits=Hits(self.mixer),
             generate=generate,
             record=Record(session, self.recorder, keep, generate, now),
-            transfer=Transfer(session, self.background, keep, generate, now),
+            transfer=Transfer(session, self.background, keep, generate, self.store, now),
             drag_out=DragOut(session, self.store),
             kit_file=kit_file,
             takes=ChooseTake(session, loader),
             pad_settings=PadSettings(session, loader),
+            devices=ChooseDevice(session, self.devices),
         )
 
     def _connect(self) -> None:
@@ -190,7 +192,7 @@ class Instrument:
                 "Another Pingpad is open. This one keeps your takes too, but the next start "
                 "brings back the pads of the other."
             )
-        self.devices.open(self._read.settings.output, self._read.settings.input)
+        self.devices.open(self.session.output, self.session.input)
 
     def stop(self, window_geometry: str = "") -> None:
         """Stop everything in reverse order; what was made is on disk when this returns."""
@@ -222,7 +224,7 @@ class Instrument:
 
         def failed(sentence: str) -> None:
             log.warning("no model card: %s", sentence)
-            session.set_engine(replace(session.engine, text=sentence, ready=False))
+            session.set_engine(replace(session.engine, text=sentence, ready=False, failed=True))
 
         self.background.run(read, lambda words: session.set_engine(session.engine, words), failed)
 
@@ -234,6 +236,7 @@ class Instrument:
         session.length_unit, session.bars = settings.length_unit, settings.bars
         session.bpm, session.strength = settings.bpm, settings.strength
         session.steps, session.seed = settings.steps, settings.seed
+        session.output, session.input = settings.output, settings.input
 
     @property
     def window_geometry(self) -> str:
@@ -245,6 +248,8 @@ class Instrument:
         return replace(
             self._read.settings,
             window_geometry=window_geometry,
+            output=session.output,
+            input=session.input,
             prompt=session.prompt,
             seconds=session.seconds,
             length_unit=session.length_unit,

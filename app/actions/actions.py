@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.actions.choose_device import ChooseDevice
 from app.actions.choose_take import ChooseTake
 from app.actions.drag_out import DragOut
 from app.actions.generate import Generate
@@ -26,3 +27,4 @@ class Actions:
     kit_file: KitFile
     takes: ChooseTake
     pad_settings: PadSettings
+    devices: ChooseDevice

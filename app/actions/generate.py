@@ -158,7 +158,14 @@ class Generate:
         text = f"Ready in {ready.load_s:.1f} s"
         device = f"{ready.device}, {ready.precision}" if ready.precision else ready.device
         self._session.set_engine(
-            replace(self._session.engine, text=text, ready=True, model=ready.model, device=device)
+            replace(
+                self._session.engine,
+                text=text,
+                ready=True,
+                failed=False,
+                model=ready.model,
+                device=device,
+            )
         )
 
     def _on_progress(self, progress: Progress) -> None:
@@ -193,7 +200,7 @@ class Generate:
     def _on_failed(self, failed: Failed) -> None:
         if failed.job is None:
             self._session.set_engine(
-                replace(self._session.engine, text=failed.message, ready=False)
+                replace(self._session.engine, text=failed.message, ready=False, failed=True)
             )
             self._session.say(failed.message, "error")
             return
@@ -215,7 +222,12 @@ class Generate:
 
     def _on_restarted(self, restarted: Restarted) -> None:
         self._session.set_engine(
-            replace(self._session.engine, text="The engine is starting again.", ready=False)
+            replace(
+                self._session.engine,
+                text="The engine is starting again.",
+                ready=False,
+                failed=False,
+            )
         )
         self._session.say(restarted.message, "warning")
 

@@ -33,6 +33,8 @@ class EngineState:
 
     text: str = "The engine is starting."
     ready: bool = False
+    failed: bool = False
+    """It cannot work, as opposed to not yet; `text` says why."""
     model: str = EMBEDDED
     device: str = ""
     """The processor that generates, as the engine measured it; "" before it is ready."""
@@ -95,6 +97,10 @@ class Session:
     steps = Setting(8)
     seed: Setting[int | None] = Setting(None)
     """None: the engine draws one, and the take keeps it."""
+    output: Setting[str | None] = Setting(None)
+    """Name of the sound output the player chose; None: the best there is."""
+    input: Setting[str | None] = Setting(None)
+    """Name of the sound input the player chose; None: the best there is."""
 
     def __init__(self, kit: Kit | None = None) -> None:
         self.kit = kit or Kit()

@@ -131,7 +131,7 @@ class MainWindow(QMainWindow):
         self.pads = PadGrid(session, actions, menu, self.theme)
         self.record_panel = RecordPanel(session, actions, self.theme)
         self.pad_panel = PadPanel(session, actions, self.theme)
-        self.status_line = StatusLine(session, self.theme)
+        self.status_line = StatusLine(session, actions, self.theme)
         self._centre = QWidget()
         self._lay_out()
         self.notices = NoticeStack(session, self.theme, self._centre)

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPaintEvent, QPixmap
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFontMetricsF,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+)
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
+from app.actions.actions import Actions
 from app.model.session import Session
+from app.ui.device_menu import DeviceMenu
 from app.ui.icons import draw_icon
+from app.ui.pad_button import HIT_KEYS
 from app.ui.theme import COLOURS, Theme
 
 WARNING_WIDTH = 620.0
@@ -49,6 +60,11 @@ class StatusField(QWidget):
         """Return the whole text."""
         return self._text
 
+    @property
+    def warning(self) -> bool:
+        """Return whether the text is a warning."""
+        return self._warning
+
     def show_text(self, text: str, *, warning: bool = False) -> None:
         """Show a text; a warning is amber and has another icon."""
         if (text, warning) != (self._text, self._warning):
@@ -84,23 +100,64 @@ class StatusField(QWidget):
         painter.drawPixmap(spot, self._icons[name], QRectF(self._icons[name].rect()))
         font = theme.font(12)
         painter.setFont(font)
-        painter.setPen(QColor(COLOURS.accent if self._warning else COLOURS.soft))
+        painter.setPen(QColor(self._ink()))
         place = QRectF(self.rect()).adjusted(theme.px(21), 0, 0, 0)
         elide = Qt.TextElideMode.ElideRight
         text = QFontMetricsF(font).elidedText(self._text, elide, place.width())
         painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, text)
         painter.end()
 
+    def _ink(self) -> str:
+        return COLOURS.accent if self._warning else COLOURS.soft
+
+
+class StatusButton(StatusField):
+    """A field that does something: by mouse, or by Space and Enter when it has the focus."""
+
+    wanted = Signal()
+
+    def __init__(self, name: str, icon_name: str, tip: str, theme: Theme) -> None:
+        super().__init__(name, icon_name, theme)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setAccessibleDescription(tip)
+        self._tip = tip
+
+    def show_text(self, text: str, *, warning: bool = False) -> None:
+        """Show a text; the tip adds what a click does."""
+        super().show_text(text, warning=warning)
+        self.setToolTip(f"{text}\n{self._tip}")
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Do it."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.wanted.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Do it by Space and Enter."""
+        if event.key() not in HIT_KEYS:
+            super().keyPressEvent(event)
+        elif not event.isAutoRepeat():
+            self.wanted.emit()
+
+    def _ink(self) -> str:
+        if self.hasFocus():
+            return COLOURS.accent
+        return COLOURS.ink if self.underMouse() else super()._ink()
+
 
 class StatusLine(QWidget):
     """Output, MIDI, engine."""
 
-    def __init__(self, session: Session, theme: Theme) -> None:
+    def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
         self._session = session
+        self.device_menu = DeviceMenu(session, actions.devices, self)
         self._underflows = 0
         self._late = 0
-        self.output = StatusField("Output", "sound", theme)
+        self.output = StatusButton("Output", "sound", "Click to choose output and input", theme)
+        self.output.wanted.connect(lambda: self.device_menu.show_above(self.output))
         self.midi = StatusField("MIDI", "midi", theme)
         self.engine = StatusField("Model", "model", theme)
         row = QHBoxLayout(self)
@@ -148,7 +205,7 @@ class StatusLine(QWidget):
         """Show the model, its processor and the measured time of the last sound."""
         engine = self._session.engine
         if not engine.ready:
-            self.engine.show_text(engine.text)
+            self.engine.show_text(engine.text, warning=engine.failed)
             return
         words = [f"Model {engine.model}", engine.device]
         if engine.last_ms is not None:

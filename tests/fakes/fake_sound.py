@@ -23,10 +23,11 @@ class FakeDevices:
         self._mixer = mixer
         self._on_change = on_change
         self.is_open = False
+        self.wished: tuple[str | None, str | None] = (None, None)
 
     def open(self, output: str | None = None, input: str | None = None) -> AudioState:
-        assert not self.is_open
         self.is_open = True
+        self.wished = (output, input)
         self._on_change(PLUGGED_IN)
         return PLUGGED_IN
 

@@ -115,6 +115,17 @@ def test_a_kit_saved_and_opened_in_another_run_plays_and_its_files_can_be_dragge
     second.stop()
 
 
+def test_the_chosen_devices_are_opened_at_the_next_start() -> None:
+    first = begun()
+    first.actions.devices.choose_output("Speakers")
+    first.actions.devices.choose_input("Microphone")
+    assert first.devices.wished == ("Speakers", "Microphone")
+    first.stop()
+    second = begun()
+    assert second.devices.wished == ("Speakers", "Microphone")
+    second.stop()
+
+
 def test_damaged_settings_are_put_aside_and_said() -> None:
     first = WholeInstrument()
     first.folders.config.mkdir(parents=True)

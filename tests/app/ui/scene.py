@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.actions.actions import Actions
 from app.actions.background import Result, attempt
+from app.actions.choose_device import ChooseDevice
 from app.actions.choose_take import ChooseTake
 from app.actions.drag_out import DragOut
 from app.actions.generate import Generate
@@ -136,6 +137,16 @@ class Microphone:
         return self.clip
 
 
+@dataclass
+class Opened:
+    """The sound devices' double: remembers what was to be opened."""
+
+    wishes: list[tuple[str | None, str | None]] = field(default_factory=list)
+
+    def open(self, output: str | None = None, input: str | None = None) -> None:
+        self.wishes.append((output, input))
+
+
 @dataclass(frozen=True)
 class Wished:
     job: int
@@ -168,6 +179,8 @@ class Audio:
     block_frames: int = 128
     latency_ms: float = 5.3
     message: str = ""
+    outputs: tuple[str, ...] = ("Scarlett 2i2", "HDMI", "HDMI")
+    inputs: tuple[str, ...] = ("Scarlett 2i2", "Webcam & co")
 
 
 @dataclass(frozen=True)
@@ -184,6 +197,7 @@ class Scene:
         self.session = session = Session()
         self.sound = SilentSound()
         self.microphone = Microphone()
+        self.devices = Opened()
         self.engine = PatientEngine()
         self.said: list[str] = []
         session.notice.connect(lambda notice: self.said.append(notice.text))
@@ -196,14 +210,15 @@ class Scene:
             hits=Hits(self.sound),
             generate=generate,
             record=Record(session, self.microphone, keep, generate),
-            transfer=Transfer(session, now, keep, generate),
+            transfer=Transfer(session, now, keep, generate, self.store),
             drag_out=DragOut(session, self.store),
             kit_file=KitFile(session, now, now, loader, generate),
             takes=ChooseTake(session, loader),
             pad_settings=PadSettings(session, loader),
+            devices=ChooseDevice(session, self.devices),
         )
         session.set_engine(
-            EngineState("Ready in 0.8 s", True, "embedded", "CPU, float32"), VOCABULARY
+            EngineState("Ready in 0.8 s", True, model="embedded", device="CPU, float32"), VOCABULARY
         )
         session.set_audio(Audio())  # type: ignore[arg-type]
         session.set_midi(Midi())

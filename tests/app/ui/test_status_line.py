@@ -1,6 +1,10 @@
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.model.session import EngineState
+from engine.api import Failed, Restarted
 from tests.app.ui.scene import Audio, Midi, Scene
 
 
@@ -40,6 +44,28 @@ def test_an_engine_that_is_not_ready_says_so(scene: Scene) -> None:
     scene.session.set_engine(EngineState("The engine is starting."))
     assert scene.window.status_line.engine.text == "The engine is starting."
     assert scene.window.prompt_panel.sentence.text() == "The engine is starting."
+
+
+def test_an_engine_that_cannot_work_is_told_from_one_that_starts(scene: Scene) -> None:
+    field = scene.window.status_line.engine
+    scene.session.set_engine(EngineState("The engine is starting."))
+    assert not field.warning
+    scene.actions.generate.on_answer(Failed(None, "The model folder is damaged."))
+    assert field.warning and field.text == "The model folder is damaged."
+    scene.actions.generate.on_answer(Restarted("The engine was started again."))
+    assert not field.warning
+
+
+def test_the_sound_field_opens_the_menu_of_devices(scene: Scene, qtbot: QtBot) -> None:
+    field = scene.window.status_line.output
+    for ask in (
+        lambda: QTest.mouseClick(field, Qt.MouseButton.LeftButton),
+        lambda: QTest.keyClick(field, Qt.Key.Key_Return),
+    ):
+        ask()
+        menu = QApplication.activePopupWidget()
+        assert isinstance(menu, QMenu)
+        menu.close()
 
 
 def test_a_warning_is_read_whole_however_long_the_rest_is(scene: Scene, qtbot: QtBot) -> None:

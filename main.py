@@ -73,6 +73,8 @@ def _do(given: argparse.Namespace, load: Loader | None) -> int:
             return _list_models(given)
         case "bench":
             return _bench(given, load)
+        case "evaluate":
+            return _evaluate(given, load)
         case _:
             return _train(given)
 
@@ -102,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models on this computer")
     models.add_argument("--json", action="store_true", help="one JSON object a line")
     _add_bench(commands.add_parser("bench", help="measure generation; prints one JSON object"))
+    _add_evaluate(commands.add_parser("evaluate", help="measure models against real sounds"))
     train = commands.add_parser("train", help="train a model; a stopped run goes on")
     train.add_argument("config", type=Path, help="a TOML file, as in presets/training")
     train.add_argument("--run", type=Path, metavar="FOLDER", help="default: runs/NAME-OF-CONFIG")
@@ -138,6 +141,26 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--minutes", type=float, default=5.0, help="with --realtime, default 5")
     _add_model(parser)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="a name or a model's folder; MODEL@STEPS takes so many steps",
+    )
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: evaluation")
+    parser.add_argument("--prompts", type=int, help="how many held-out prompts, default 200")
+    parser.add_argument("--repeats", type=int, default=1, help="runs with other seeds, for spread")
+    parser.add_argument("--quick", action="store_true", help="24 prompts: to see that it works")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+    parser.add_argument(
+        "--embedder",
+        default="auto",
+        help="auto, none, clap (LAION-CLAP, if it is on this computer), or an embedder's folder",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -228,6 +251,26 @@ def _bench_realtime(given: argparse.Namespace) -> int:
     except PlayerError as error:
         raise CommandError(error) from error
     print(json.dumps(asdict(report)))
+    return DONE
+
+
+def _evaluate(given: argparse.Namespace, load: Loader | None) -> int:
+    with _sentences():
+        from engine.device import choose_device
+        from engine.evaluation.embedders import load_embedder
+        from engine.evaluation.evaluate import evaluate, size_of
+        from engine.evaluation.making import parse_contestant
+        from engine.evaluation.report import as_json, write_results
+        from engine.evaluation.table import text_tables
+
+        contestants = [parse_contestant(text, _model_folder) for text in given.models]
+        size = size_of(given.quick, given.prompts, given.repeats)
+        device = choose_device(given.device)
+        embedder = load_embedder(given.embedder, device)
+        found = evaluate(contestants, embedder, size, load or _load_generator, device, _show_line)
+        paths = write_results(found, given.out or Path("evaluation"))
+    print(as_json(found) if given.json else text_tables(found.rows))
+    _show_line("written: " + ", ".join(map(str, paths)))
     return DONE
 
 
@@ -355,6 +398,10 @@ def _warn_of_unknown_words(prompt: str, card: ModelCard) -> None:
     if spans:
         words = ", ".join(prompt[start:end] for start, end in spans)
         _say(f"{card.name} was never taught: {words}", DONE)
+
+
+def _show_line(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _show_progress(step: int, steps: int) -> bool:

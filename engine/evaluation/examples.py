@@ -1,0 +1,73 @@
+"""Held-out prompts to evaluate with, and the real sounds that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.clip import Clip
+from engine.evaluation.embedders import Embedder
+from engine.evaluation.prompt_claims import Claims, claims_of
+from engine.training.corpus.rendered import RenderedCorpus
+
+RATE_HZ = 44_100
+LONGEST_S = 4.0
+CORPUS_SEED = 7001
+"""Apart from the seeds that models and embedders are trained with; and held out besides."""
+FIRST_SEED = 1
+RENDERED_AT_ONCE = 16
+EMBEDDED_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt that no training saw, its length in seconds, what it claims, and a real sound."""
+
+    prompt: str
+    seconds: float
+    seed: int
+    claims: Claims
+    real: Clip
+
+
+def held_out_examples(count: int, show: Callable[[str], None], first: int = 0) -> list[Example]:
+    """Render `count` held-out sounds from number `first` on, the same ones each time."""
+    corpus = RenderedCorpus(CORPUS_SEED, "held_out")
+    examples: list[Example] = []
+    number = first
+    while len(examples) < count:
+        batch = corpus.batch(number, RENDERED_AT_ONCE, LONGEST_S)
+        for sound, audio in zip(batch.sounds, batch.audio, strict=True):
+            said = claims_of(sound.caption)
+            # The corpus knows what it rendered; a caption's words may name two kinds at once.
+            claims = replace(said, kind=sound.kind, family=sound.family)
+            samples = audio[:, : round(sound.seconds * RATE_HZ)].numpy().T
+            real = Clip(np.ascontiguousarray(samples, np.float32), RATE_HZ)
+            seed = FIRST_SEED + number
+            examples.append(Example(sound.caption, real.seconds, seed, claims, real))
+            number += 1
+    show(f"{count} held-out prompts, of up to {LONGEST_S:g} s")
+    return examples[:count]
+
+
+def as_audio(clips: Sequence[Clip]) -> Tensor:
+    """Clips as (B, 2, T) at 44.1 kHz, shorter ones filled up with silence."""
+    stereo = [clip.stereo().at_rate(RATE_HZ).samples for clip in clips]
+    audio = torch.zeros(len(stereo), 2, max(len(samples) for samples in stereo))
+    for row, samples in zip(audio, stereo, strict=True):
+        row[:, : len(samples)] = torch.from_numpy(samples.T.copy())
+    return audio
+
+
+def embed_clips(embedder: Embedder, clips: Sequence[Clip]) -> NDArray[np.float64]:
+    """Embeddings (N, D) of clips."""
+    parts = [
+        embedder.audio(as_audio(clips[start : start + EMBEDDED_AT_ONCE]))
+        for start in range(0, len(clips), EMBEDDED_AT_ONCE)
+    ]
+    return torch.cat(parts).double().numpy()

@@ -1,0 +1,172 @@
+"""A model makes the sounds of all prompts, and is timed while it does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from engine.api import MOST_STEPS, EngineError, Recipe, Timing
+from engine.clip import Clip
+from engine.evaluation.examples import Example
+from engine.model_card import ModelCard
+
+SEEDS_APART = 1_000_003
+"""Between two sounds of one prompt, so that no two prompts share a seed."""
+SHOWN_EVERY = 25
+
+
+class MadeSound(Protocol):
+    """One finished clip."""
+
+    @property
+    def clip(self) -> Clip:
+        """The sound."""
+
+    @property
+    def timing(self) -> Timing:
+        """What it took."""
+
+
+class Maker(Protocol):
+    """A loaded model, as engine.generator has it."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+
+    @property
+    def device(self) -> str:
+        """The processor."""
+
+    @property
+    def precision(self) -> str:
+        """The precision the networks run in."""
+
+    def generate(
+        self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
+    ) -> MadeSound:
+        """Make the clip of a recipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A model's folder and how many steps it takes; None is what its card says."""
+
+    name: str
+    folder: Path
+    steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much is made: `prompts` sounds, and for the first `varied` of them `seeds` in all."""
+
+    prompts: int
+    varied: int
+    seeds: int
+
+    def __post_init__(self) -> None:
+        """Refuse amounts that measure nothing."""
+        if self.prompts < 2 or not 1 <= self.varied <= self.prompts or self.seeds < 2:
+            raise EngineError(f"At least 2 prompts and 2 seeds are needed, got {self}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Sounds of a model: one of each prompt, and (varied, seeds) of the first ones.
+
+    `rtf` is seconds of sound made in a second. `memory_mb` is the peak while making: of the GPU's
+    memory, or of the whole process on a CPU; None where the system does not tell.
+    """
+
+    clips: list[Clip]
+    varied: list[list[Clip]]
+    steps: int
+    device: str
+    precision: str
+    rtf: float
+    memory_mb: float | None
+
+
+def parse_contestant(text: str, find: Callable[[str], Path]) -> Contestant:
+    """Read "MODEL" or "MODEL@STEPS"; `find` turns a model's name into its folder."""
+    name, _, steps = text.rpartition("@")
+    if not name:
+        return Contestant(text, find(text))
+    if not steps.isdigit() or not 1 <= int(steps) <= MOST_STEPS:
+        raise EngineError(f"Steps must be 1..{MOST_STEPS}, got {text}: write MODEL@8.")
+    return Contestant(text, find(name), int(steps))
+
+
+def make_all(
+    generator: Maker,
+    steps: int,
+    examples: Sequence[Example],
+    amount: Amount,
+    repeat: int,
+    show: Callable[[str], None],
+) -> Made:
+    """Make every sound; `repeat` numbers runs with other seeds."""
+    first_seed = repeat * amount.seeds * SEEDS_APART
+    _warm_up(generator, examples[0], steps)
+    memory = _Memory(generator.device)
+    seconds = milliseconds = 0.0
+    clips: list[Clip] = []
+    varied: list[list[Clip]] = []
+    for place, example in enumerate(examples):
+        sounds = []
+        for number in range(amount.seeds if place < amount.varied else 1):
+            seed = example.seed + first_seed + number * SEEDS_APART
+            recipe = Recipe(example.prompt, example.seconds, steps, seed)
+            made = generator.generate(recipe, None, _go_on)
+            sounds.append(made.clip)
+            seconds += made.clip.seconds
+            milliseconds += made.timing.whole_ms
+        clips.append(sounds[0])
+        if place < amount.varied:
+            varied.append(sounds)
+        if (place + 1) % SHOWN_EVERY == 0:
+            show(f"made {place + 1} of {len(examples)} sounds")
+    rtf = 1e3 * seconds / max(milliseconds, 1e-9)
+    peak = memory.peak_mb()
+    return Made(clips, varied, steps, generator.device, generator.precision, rtf, peak)
+
+
+def _warm_up(generator: Maker, example: Example, steps: int) -> None:
+    """The first sound compiles and allocates: it is not timed."""
+    recipe = Recipe(example.prompt, example.seconds, steps, example.seed)
+    generator.generate(recipe, None, _go_on)
+
+
+def _go_on(step: int, steps: int) -> bool:
+    return True
+
+
+class _Memory:
+    """Watches the peak from when it is made."""
+
+    def __init__(self, device: str) -> None:
+        self._cuda = device.startswith("cuda")
+        if self._cuda:
+            torch.cuda.reset_peak_memory_stats()
+        elif sys.platform == "linux":
+            # Sets the peak that /proc tells back to what is held now.
+            try:
+                Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+            except OSError:
+                return
+
+    def peak_mb(self) -> float | None:
+        """Peak in MB (1e6 bytes)."""
+        if self._cuda:
+            return torch.cuda.max_memory_allocated() / 1e6
+        if sys.platform != "linux":
+            return None
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(lines[0].split()[1]) * 1024 / 1e6 if lines else None

@@ -1,0 +1,58 @@
+"""Spectrograms as PNG files in memory, written with nothing but zlib."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from engine.clip import Clip
+from engine.evaluation.examples import as_audio
+from engine.models.mel_frames import RATE_HZ, TONE_BANDS, mel_frames
+
+Pixels = NDArray[np.uint8]
+
+COLOURS = np.array(
+    [[13, 12, 24], [59, 24, 105], [150, 38, 110], [226, 90, 60], [250, 180, 70], [255, 250, 210]],
+    np.float64,
+)
+"""From silence to the loudest, evenly spaced; lightness rises all the way."""
+
+
+def spectrogram_png(clip: Clip, columns: int = 240, seconds: float | None = None) -> bytes:
+    """A picture (TONE_BANDS high, `columns` wide) of 80 dB; low at the bottom, even in mel.
+
+    `seconds` is the time that the width stands for; what a clip lacks of it is silence.
+    """
+    audio = as_audio([clip])
+    if seconds is not None:
+        audio = functional.pad(audio, (0, round(seconds * RATE_HZ) - audio.shape[-1]))
+    levels = mel_frames(audio)[0, :, :TONE_BANDS].numpy().T[::-1]
+    places = np.linspace(0, levels.shape[1] - 1, columns).round().astype(int)
+    return png(coloured(levels[:, places].astype(np.float64)))
+
+
+def coloured(levels: NDArray[np.float64]) -> Pixels:
+    """Levels 0..1 (H, W) to pixels (H, W, 3)."""
+    place = levels.clip(0, 1) * (len(COLOURS) - 1)
+    lower = np.minimum(place.astype(int), len(COLOURS) - 2)
+    share = (place - lower)[..., None]
+    return np.asarray((COLOURS[lower] * (1 - share) + COLOURS[lower + 1] * share).round(), np.uint8)
+
+
+def png(pixels: Pixels) -> bytes:
+    """Pixels (H, W, 3) as a PNG file: 8 bits, no filter."""
+    height, width, _ = pixels.shape
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)
+    rows[:, 1:] = pixels.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = zlib.compress(rows.tobytes(), 9)
+    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in chunks)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

@@ -1,0 +1,81 @@
+"""The evaluation's figures as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.evaluation.prompt_checks import PROPERTIES, Share
+from engine.evaluation.scoring import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One measure: its field in Scores, its heading with what is better, its format."""
+
+    field: str
+    heading: str
+    form: str
+
+
+COLUMNS = (
+    Column("fd", "FD ↓", ".3f"),
+    Column("kl", "KL ↓", ".2f"),
+    Column("prompt_score", "score ↑", ".3f"),
+    Column("recall", "recall ↑", ".2f"),
+    Column("coverage", "coverage ↑", ".2f"),
+    Column("ccds", "CCDS ↑", ".3f"),
+    Column("rtf", "RTF ↑", ".1f"),
+    Column("memory_mb", "MB ↓", ".0f"),
+    Column("right", "right ↑", ".0%"),
+)
+NOTHING = "–"
+
+
+def score_cells(row: Row) -> list[str]:
+    """A row's measures, each with its spread where it was repeated."""
+    return [
+        with_spread(getattr(row.scores, column.field), getattr(row.spread, column.field), column)
+        for column in COLUMNS
+    ]
+
+
+def with_spread(value: float | None, spread: float | None, column: Column) -> str:
+    """One figure as text."""
+    if value is None:
+        return NOTHING
+    return f"{value:{column.form}}" + ("" if spread is None else f" ±{spread:{column.form}}")
+
+
+def share_cells(row: Row) -> list[str]:
+    """A row's prompt checks: right of how many, and with octaves forgiven where that differs."""
+    shares = {share.property: share for share in row.shares}
+    return [_share_cell(shares.get(name)) for name in (*PROPERTIES, "all")]
+
+
+def _share_cell(share: Share | None) -> str:
+    if share is None:
+        return NOTHING
+    octave = share.right_or_octave - share.right
+    more = f" (+{octave:.0%} octave)" if octave else ""
+    return f"{share.right:.0%} of {share.count}{more}"
+
+
+def text_tables(rows: Sequence[Row]) -> str:
+    """Both tables for a terminal."""
+    scores = [["", *(column.heading for column in COLUMNS)]]
+    scores += [[row.name, *score_cells(row)] for row in rows]
+    checks = [["right by", *PROPERTIES, "all"]]
+    checks += [[row.name, *share_cells(row)] for row in rows]
+    return f"{_aligned(scores)}\n\n{_aligned(checks)}"
+
+
+def _aligned(lines: list[list[str]]) -> str:
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

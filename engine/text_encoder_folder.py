@@ -18,7 +18,7 @@ from engine.models.prompt_t5 import PromptConfig, PromptEncoder
 from engine.models.t5 import T5Config, T5Encoder
 from engine.published_files import read_config
 from engine.toml_config import ConfigError, from_table
-from engine.weights import check_tensors, read_tensors
+from engine.weights import Unfilled, check_tensors, read_tensors
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -85,7 +85,7 @@ def load_text_encoder(folder: Path, config: PromptConfig, width: int) -> PromptE
             f"The text encoder in {folder} is not the model's: its d_model must be {width}, "
             f"got {sizes.d_model}."
         )
-    with torch.device("meta"):
+    with Unfilled():
         t5 = T5Encoder(sizes)
     weights = _encoder_weights(folder)
     check_tensors({name: tensor.shape for name, tensor in t5.state_dict().items()}, weights, folder)

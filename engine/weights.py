@@ -4,17 +4,45 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from engine.api import EngineError
 
 CHECKPOINT_SUFFIXES = (".ckpt", ".pt", ".bin")
+
+
+_FILLERS = frozenset(
+    {Tensor.uniform_, Tensor.normal_, nn.init.kaiming_uniform_, nn.init.uniform_, nn.init.normal_}
+)
+
+
+class Unfilled(TorchFunctionMode):
+    """Networks built inside draw no random weights: they are filled from a file.
+
+    Memory that nobody writes to is not taken. Torch's own way, the "meta" device, takes seconds
+    at first, since there random numbers import torch's compiler.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - whatever torch's function returns
+        """Leave out what would fill a tensor with random numbers."""
+        given = dict(kwargs or {})
+        if func in _FILLERS:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ from engine.generator import load_generator
 from engine.models.t5 import T5Config, T5Encoder
 from engine.published_config import parse_config
 from engine.published_model import CODEC, PublishedNetworks
+from engine.weights import Unfilled
 
 RELEASED_BYTES = 1_676_829_212
 SHAPES = {
@@ -36,7 +37,7 @@ def is_half(name: str) -> bool:
 
 def networks(name: str = "model_config.json") -> PublishedNetworks:
     config = parse_config(json.loads((PUBLISHED / name).read_text(encoding="utf-8")))
-    with torch.device("meta"):
+    with Unfilled():
         return PublishedNetworks(config)
 
 

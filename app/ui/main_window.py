@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QKeyCombination, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QIcon, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
@@ -16,7 +16,7 @@ from app.model.session import Session
 from app.ui.kit_bar import APP_ICON, KitBar
 from app.ui.main_thread import MainThread
 from app.ui.notices import NoticeStack
-from app.ui.pad_keys import PadKeys, keyboard_letters
+from app.ui.pad_keys import VARY, PadKeys, keyboard_letters
 from app.ui.pad_menu import PadMenu
 from app.ui.pad_panel import PadPanel
 from app.ui.pads import PadGrid
@@ -179,13 +179,13 @@ class MainWindow(QMainWindow):
             panel.left.connect(self.pads.focus_selected)
         self.kit_bar.full_level_changed.connect(self.pads.set_full_level)
         takes, generate = self._actions.takes, self._actions.generate
-        shortcuts: tuple[tuple[str, Callable[[], object]], ...] = (
+        shortcuts: tuple[tuple[str | QKeyCombination, Callable[[], object]], ...] = (
             ("Ctrl+Z", takes.undo),
             ("Ctrl+Shift+Z", takes.redo),
             ("Ctrl+Y", takes.redo),
             ("Ctrl+Return", generate.generate),
             ("Ctrl+R", generate.again),
-            ("Ctrl+E", generate.vary),
+            (VARY, generate.vary),
             ("Ctrl+O", self.kit_bar.open_kit),
             ("Ctrl+S", self.kit_bar.save_kit),
             ("Ctrl+Shift+S", lambda: self.kit_bar.save_kit(ask=True)),

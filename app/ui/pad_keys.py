@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QWidget
 
@@ -23,6 +23,9 @@ QWERTZ_LANGUAGES = ("de", "cs", "sk", "hu", "sl", "hr")
 # Scan codes of a PC keyboard (set 1) for the places of QWERTY; X11 and Wayland count 8 higher.
 PLACES = (44, 31, 45, 32, 46, 47, 34, 48, 35, 49, 36, 50, 16, 3, 17, 4)
 X11_OFFSET = 8
+
+VARY = QKeyCombination(Qt.KeyboardModifier.ControlModifier, Qt.Key.Key_E)
+"""The window's shortcut for a variation, in a text field too."""
 
 
 def letters_for(language: str) -> str:
@@ -71,6 +74,9 @@ class PadKeys(QObject):
             return False
         if watched.window() is not self._window:
             return False
+        if kind == QEvent.Type.ShortcutOverride and event.keyCombination() == VARY:
+            event.ignore()  # on X11 a text field would keep it: it goes to the end of the line
+            return True
         if kind == QEvent.Type.KeyPress:
             return self._press(event)
         if kind == QEvent.Type.KeyRelease:

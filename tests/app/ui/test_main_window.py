@@ -2,9 +2,11 @@ import pytest
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
+    QAbstractItemView,
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QHeaderView,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -115,6 +117,31 @@ def test_control_enter_generates_from_anywhere(scene: Scene) -> None:
     scene.window.pads.focus_selected()
     QTest.keyClick(scene.window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert len(scene.engine.wishes) == 1
+
+
+def test_control_e_makes_a_variation_while_the_prompt_is_typed(scene: Scene) -> None:
+    scene.make(0, "kick")
+    field = scene.window.prompt_panel.prompt
+    field.setFocus()
+    QTest.keyClicks(field, " metal")
+    QTest.keyClick(field, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    assert scene.engine.wishes[-1].recipe.prompt == "kick metal"
+    assert scene.engine.wishes[-1].source is not None
+
+
+def test_the_lists_of_a_file_dialog_are_as_dark_as_the_window(scene: Scene, qtbot: QtBot) -> None:
+    option = QFileDialog.Option.DontUseNativeDialog
+    dialog = QFileDialog(scene.window, options=option)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    for name in ("treeView", "sidebar"):
+        view = dialog.findChild(QAbstractItemView, name)
+        assert view is not None
+        picture = view.grab().toImage()
+        corner = picture.pixelColor(picture.width() - 20, picture.height() - 20)
+        assert corner.lightness() < 60
+    header = dialog.findChild(QHeaderView)
+    assert header is not None and header.grab().toImage().pixelColor(3, 3).lightness() < 60
 
 
 def test_a_kit_is_saved_once_asked_for_and_then_without_asking(

@@ -134,3 +134,13 @@ def test_each_keyboard_has_sixteen_different_letters() -> None:
     for letters in (QWERTY, QWERTZ, AZERTY):
         assert len(set(letters)) == 16
     assert [letters_for(language) for language in ("en", "de", "fr")] == [QWERTY, QWERTZ, AZERTY]
+
+
+def test_a_text_field_does_not_keep_control_e_to_itself(scene: Scene) -> None:
+    # Where the keys are X11's, a text field answers this event: it wants to go to its end.
+    event = QKeyEvent(
+        QEvent.Type.ShortcutOverride, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier
+    )
+    event.accept()
+    assert scene.window.keys.eventFilter(scene.window.prompt_panel.prompt, event)
+    assert not event.isAccepted()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from engine.models.layers import Block, FourierFeatures, RotaryEmbedding
 
@@ -86,6 +87,8 @@ class DiffusionTransformer(nn.Module):
     def __init__(self, config: DiffusionTransformerConfig) -> None:
         super().__init__()
         self.config = config
+        self.recompute = False
+        """Whether training keeps only what enters each block, and computes the rest again."""
         width, channels = config.embed_dim, config.io_channels * config.patch_size
 
         def perceptron(inputs: int, bias: bool) -> nn.Sequential:
@@ -122,7 +125,11 @@ class DiffusionTransformer(nn.Module):
         table = transformer.rotary_pos_emb.table(hidden.shape[1])
         modulation = transformer.global_cond_embedder(overall) if self.config.modulated else None
         for block in transformer.layers[:depth]:
-            hidden = block(hidden, context, conditioning.mask, table, modulation)
+            given = (hidden, context, conditioning.mask, table, modulation)
+            if self.recompute and torch.is_grad_enabled():
+                hidden = checkpoint(block, *given, use_reentrant=False)
+            else:
+                hidden = block(*given)
         return hidden
 
     def _patched(self, x: Tensor) -> Tensor:

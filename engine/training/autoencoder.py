@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from engine.device import autocast, choose_device
+from engine.device import choose_device
 from engine.models import spectral_features
 from engine.models.spectral_codec import SpectralCodec
 from engine.models.spectral_features import BINS, LAYOUT, RATE_HZ, TONAL_BINS, WINDOW
 from engine.toml_config import ConfigError
+from engine.training import processes
 from engine.training.optimising import Optimising
 from engine.training.pool import Shelf, fill_pool
 from engine.training.run_folder import RunError, RunFolder
+from engine.training.scaling import precision
 from engine.training.settings import CodecRun, read_run
 
 STATISTICS_CLIPS = 512
@@ -92,10 +95,11 @@ def begin_with_principal_components(codec: SpectralCodec, frames: Tensor) -> Non
 
 
 def _crops(shelves: list[Shelf], run: CodecRun, rng: np.random.Generator) -> Tensor:
-    """Random stretches (batch, crop_frames, LAYOUT.size) from one shelf."""
+    """Random stretches (B, crop_frames, LAYOUT.size) from one shelf, for all processes."""
     shares = np.array([len(shelf) for shelf in shelves]) / sum(len(shelf) for shelf in shelves)
     shelf = shelves[rng.choice(len(shelves), p=shares)]
-    chosen = rng.integers(0, len(shelf), run.optimiser.batch)
+    parts = run.scale.accumulate * processes.count()
+    chosen = rng.integers(0, len(shelf), run.optimiser.batch * parts)
     length = min(run.crop_frames, shelf.values.shape[1])
     # Half of the crops begin at the attack, which is where percussive sounds are.
     latest = shelf.values.shape[1] - length
@@ -148,11 +152,14 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
     while step < run.optimiser.steps:
         rng = np.random.default_rng((run.seed, step))
         torch.manual_seed(hash((run.seed, step)))
-        losses = _step(codec, _crops(shelves, run, rng).to(device), run)
-        norm = optimising.update(losses["loss"], step)
+        crops = _crops(shelves, run, rng)
+        parts: list[dict[str, float]] = []
+        losses = _part_losses(codec, crops, run, parts)
+        norm = optimising.update_over(losses, run.scale.accumulate, step)
         step += 1
         if step % run.optimiser.log_every == 0:
-            values = {name: float(loss.detach()) for name, loss in losses.items()}
+            means = {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+            values = processes.averaged(means)
             folder.log(step, {**values, "gradient": norm, "rate": optimising.rate(step)})
             folder.show(step, run.optimiser.steps, values)
         if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
@@ -160,10 +167,25 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
     _finish(run, codec, optimising, shelves, folder)
 
 
-def _step(codec: SpectralCodec, frames: Tensor, run: CodecRun) -> dict[str, Tensor]:
-    with autocast(frames.device):
+def _part_losses(
+    codec: SpectralCodec, crops: Tensor, run: CodecRun, values: list[dict[str, float]]
+) -> Iterator[Tensor]:
+    """This process's parts of a step's loss; adds to `values` what each part's terms are."""
+    device = codec.mean.device
+    noise = torch.randn((*crops.shape[:2], codec.config.latent_dim), device=device)
+    for share in processes.parts(len(crops), run.scale.accumulate):
+        losses = codec_losses(codec, crops[share].to(device), noise[share], run)
+        values.append({name: float(loss.detach()) for name, loss in losses.items()})
+        yield losses["loss"]
+
+
+def codec_losses(
+    codec: SpectralCodec, frames: Tensor, noise: Tensor, run: CodecRun
+) -> dict[str, Tensor]:
+    """The loss and its terms for frames (B, L, LAYOUT.size) and the code's noise."""
+    with precision(run.scale, frames.device):
         mean, log_variance = codec.posterior(frames)
-        code = mean.float() + torch.randn_like(mean.float()) * (0.5 * log_variance.float()).exp()
+        code = mean.float() + noise * (0.5 * log_variance.float()).exp()
         made = codec.frames_from_code(code).float()
     losses = reconstruction_losses(made, frames)
     divergence = kl_divergence(mean.float(), log_variance.float())

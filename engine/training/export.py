@@ -15,7 +15,7 @@ from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
 from engine.models.spectral_features import RATE_HZ
 from engine.sampling.config import SamplingConfig
 from engine.training.autoencoder import load_trained_codec
-from engine.training.run_folder import CHECKPOINT, RunError
+from engine.training.run_folder import RunError, read_checkpoint, words_of_checkpoint
 from engine.training.settings import ArcRun, FlowRun, read_run
 
 STEPS = 8
@@ -31,17 +31,16 @@ def export_model(
 
     Raises RunError when the run has no checkpoint or is of another stage.
     """
-    path = run_folder / CHECKPOINT
-    if not path.exists():
-        raise RunError(f"{run_folder} holds no checkpoint: train first.")
+    checkpoint = read_checkpoint(run_folder)
     run = read_run(run_folder / "config.toml")
+    method = "rectified flow"
     if isinstance(run, ArcRun):
+        method = "adversarial post-training after a rectified flow"
         run = read_run(Path(run.flow) / "config.toml")
     if not isinstance(run, FlowRun):
         raise RunError(f"{run_folder} is no flow run.")
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     codec = load_trained_codec(codec_folder)
-    words = tuple(checkpoint["vocabulary"])
+    words = words_of_checkpoint(checkpoint, run_folder)
     try:
         config = ModelConfig(codec.config, run.transformer, run.conditioner, sampling)
     except ValueError as error:
@@ -56,7 +55,16 @@ def export_model(
     target.mkdir(parents=True, exist_ok=True)
     save_file(_small(model), target / WEIGHTS)
     (target / CONFIG).write_text(_toml(config), encoding="utf-8")
-    write_card(target, _card(name, words, checkpoint["step"], run))
+    write_card(target, _card(name, words, checkpoint["step"], method, run))
+
+
+def _heard(run: FlowRun) -> str:
+    if run.pool.is_own:
+        return "A player's own sounds, with their captions."
+    return (
+        "Only sound that engine/training/corpus renders, with the captions it composes: "
+        f"{sum(run.pool.clips)} sounds. No recordings, no downloaded data or weights."
+    )
 
 
 def _small(model: SoundModel) -> dict[str, Tensor]:
@@ -73,8 +81,7 @@ def _small(model: SoundModel) -> dict[str, Tensor]:
     return tensors
 
 
-def _card(name: str, words: tuple[str, ...], steps: int, run: FlowRun) -> ModelCard:
-    sounds = sum(run.pool.clips)
+def _card(name: str, words: tuple[str, ...], steps: int, method: str, run: FlowRun) -> ModelCard:
     return ModelCard(
         name=name,
         summary="Drums, notes, effects, textures and loops from words or a recording.",
@@ -84,13 +91,12 @@ def _card(name: str, words: tuple[str, ...], steps: int, run: FlowRun) -> ModelC
         default_steps=STEPS,
         vocabulary=words,
         trained=Trained(
-            on="Only sound that engine/training/corpus renders, with the captions it composes: "
-            f"{sounds} sounds. No recordings, no downloaded data or weights.",
+            on=_heard(run),
             commands=(
                 "python main.py train presets/training/embedded-codec.toml --run runs/codec",
                 "python main.py train presets/training/embedded-flow.toml --run runs/flow",
             ),
-            notes=f"{steps} steps of rectified flow on two cores of a CPU.",
+            notes=f"{steps} steps of {method}.",
         ),
     )
 

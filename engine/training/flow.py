@@ -6,7 +6,7 @@ data and noise ("Fast Text-to-Audio Generation with Adversarial Post-Training", 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,17 +16,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine import flow
-from engine.device import autocast, choose_device
+from engine.device import choose_device
 from engine.models.conditioning import UNKNOWN, Conditioner, Tokens
 from engine.models.dit import DiffusionTransformer
 from engine.models.spectral_features import FRAME, RATE_HZ
+from engine.training import processes
 from engine.training.autoencoder import load_trained_codec
 from engine.training.optimising import Optimising
-from engine.training.pool import Shelf, fill_pool, words_of_pool
-from engine.training.run_folder import RunError, RunFolder
+from engine.training.pool import Shelf, fill_pool, tie_pool, words_of_pool
+from engine.training.run_folder import RunError, RunFolder, words_of_checkpoint
+from engine.training.scaling import precision, scaled
 from engine.training.settings import FlowRun
 
 SHORTEST_LATENTS = 8
+ENCODING = ("encoder", "mean", "deviation", "latent_")
+"""How the names begin of the codec's weights that decide its latents."""
 
 
 class Generative(nn.Module):
@@ -55,12 +59,45 @@ class Batch:
     seconds: Tensor
 
 
-class Batches:
-    """Random batches of one length each, as many tokens in each as the config says."""
+@dataclass(frozen=True, slots=True)
+class Example:
+    """All that one step's loss depends on: a batch (B, ...) and the chance that goes with it."""
 
-    def __init__(self, shelves: list[Shelf], run: FlowRun) -> None:
+    data: Tensor
+    noise: Tensor
+    times: Tensor
+    tokens: Tokens
+    seconds: Tensor
+    keep: Tensor
+
+    def part(self, share: slice, device: str) -> Example:
+        """Some of the items, on the device."""
+        return Example(
+            self.data[share].to(device),
+            self.noise[share].to(device),
+            self.times[share].to(device),
+            chosen(self.tokens, share, device),
+            self.seconds[share].to(device),
+            self.keep[share].to(device),
+        )
+
+
+def chosen(tokens: Tokens, which: slice | Tensor, device: str) -> Tokens:
+    """Some of the prompts, on the device."""
+    parts = (tokens.ids, tokens.values, tokens.real)
+    return Tokens(*(part[which].to(device) for part in parts))
+
+
+class Batches:
+    """Random batches of one length each, as many tokens in each part as the config says.
+
+    A batch has `parts` equal parts, one for each process and each accumulation.
+    """
+
+    def __init__(self, shelves: list[Shelf], run: FlowRun, parts: int = 1) -> None:
         self._shelves = shelves
         self._run = run
+        self._parts = parts
         self._needed = [_latents_needed(shelf) for shelf in shelves]
         sounds = np.array([len(shelf) for shelf in shelves], float)
         self._shares = sounds / sounds.sum()
@@ -79,9 +116,10 @@ class Batches:
             fitting = np.arange(len(needed))
         size = max(1, self._run.tokens_per_batch * patch // length)
         # More of a batch would be the same sounds twice.
-        chosen = rng.choice(fitting, min(size, 4 * self._run.optimiser.batch))
-        latents = shelf.rows(chosen)[:, :length].transpose(1, 2)
-        sounds = [shelf.sounds[i] for i in chosen]
+        size = min(size, 4 * self._run.optimiser.batch) * self._parts
+        picks = rng.choice(fitting, size)
+        latents = shelf.rows(picks)[:, :length].transpose(1, 2)
+        sounds = [shelf.sounds[i] for i in picks]
         seconds = torch.tensor([min(sound.seconds, shelf.seconds) for sound in sounds])
         return Batch(latents, tuple(sound.caption for sound in sounds), seconds)
 
@@ -107,12 +145,15 @@ def latent_pool(
     run: FlowRun, folder: Path, show: Callable[[str], None], device: str
 ) -> list[Shelf]:
     """Return the run's sounds as latents of its codec, rendered now or by an earlier start."""
-    codec = load_trained_codec(Path(run.codec)).to(device)
+    codec = load_trained_codec(Path(run.codec))
     if codec.config.latent_dim != run.transformer.io_channels:
         raise RunError(
             f"transformer.io_channels must be the codec's latent_dim {codec.config.latent_dim}, "
             f"got {run.transformer.io_channels}."
         )
+    encoder = {k: v for k, v in codec.state_dict().items() if k.startswith(ENCODING)}
+    tie_pool(folder / "pool", encoder, show)
+    codec.to(device)
     return fill_pool(
         run.pool,
         lambda audio: codec.encode(audio).transpose(1, 2),
@@ -128,43 +169,88 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
     shelves = latent_pool(run, folder.path, folder.note, device)
     step, state = 0, folder.load()
     # The corpus may have learnt words since the run began; the network has not.
-    words = words_of_pool(run.pool, shelves) if state is None else tuple(state["vocabulary"])
+    if state is None:
+        words = words_of_pool(run.pool, shelves)
+    else:
+        words = words_of_checkpoint(state, folder.path)
     torch.manual_seed(run.seed)
     network = Generative(run, words).to(device)
+    scaled(network, run.scale)
     optimising = Optimising(network, run.optimiser)
-    batches = Batches(shelves, run)
+    batches = Batches(shelves, run, run.scale.accumulate * processes.count())
+    recent: list[float] = []
     if state is not None:
         optimising.restore(state["optimising"])
-        step = state["step"]
-    recent: list[float] = []
+        step, recent = state["step"], list(state.get("unlogged", []))
     while step < run.optimiser.steps:
         rng = np.random.default_rng((run.seed, step))
-        loss = _loss(network, batches.draw(rng), run, torch.Generator().manual_seed(step), device)
-        norm = optimising.update(loss, step)
-        recent.append(float(loss.detach()))
+        random = random_of_step(run.seed, step)
+        example = draw_example(network, batches.draw(rng), run, random)
+        losses = _Losses(network, example, run, device)
+        norm = optimising.update_over(losses, run.scale.accumulate, step)
+        recent.append(losses.mean)
         step += 1
         if step % run.optimiser.log_every == 0:
-            values = {"loss": float(np.mean(recent)), "gradient": norm}
+            values = processes.averaged({"loss": float(np.mean(recent))}) | {"gradient": norm}
             recent.clear()
             folder.log(step, {**values, "rate": optimising.rate(step)})
             folder.show(step, run.optimiser.steps, values)
         if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
-            folder.save({"optimising": optimising.state(), "step": step, "vocabulary": list(words)})
+            folder.save(
+                {
+                    "optimising": optimising.state(),
+                    "step": step,
+                    "vocabulary": list(words),
+                    "unlogged": recent,
+                }
+            )
 
 
-def _loss(
-    network: Generative, batch: Batch, run: FlowRun, generator: torch.Generator, device: str
-) -> Tensor:
+def random_of_step(seed: int, step: int) -> torch.Generator:
+    """Chance of one step, its own for each seed and the same after a restart."""
+    # Torch's generator on the CPU heeds 32 bits; the factor spreads neighbouring seeds apart.
+    return torch.Generator().manual_seed((seed * 2_654_435_761 + step) % 2**32)
+
+
+def draw_example(
+    network: Generative, batch: Batch, run: FlowRun, generator: torch.Generator
+) -> Example:
+    """Draw a step's times, noise, hidden prompts and forgotten words, for the whole batch."""
     size = len(batch.captions)
     tokens = network.conditioner.tokenizer(batch.captions)
     forgotten = torch.rand(tokens.ids.shape, generator=generator) < run.unknown_word_chance
     ids = tokens.ids.masked_fill(forgotten & tokens.real, UNKNOWN)
-    tokens = Tokens(ids.to(device), tokens.values.to(device), tokens.real.to(device))
-    keep = (torch.rand(size, generator=generator) >= run.prompt_dropout).to(device)
-    times = stratified_times(size, generator, run.time_shift).to(device)
-    data = batch.latents.to(device)
-    noise = torch.randn(data.shape, generator=generator).to(device)
-    with autocast(device):
-        x = flow.noised(data, noise, times)
-        predicted = network(x, times, tokens, batch.seconds.to(device), keep)
-    return velocity_loss(predicted.float(), data, noise)
+    keep = torch.rand(size, generator=generator) >= run.prompt_dropout
+    times = stratified_times(size, generator, run.time_shift)
+    noise = torch.randn(batch.latents.shape, generator=generator)
+    tokens = Tokens(ids, tokens.values, tokens.real)
+    return Example(batch.latents, noise, times, tokens, batch.seconds, keep)
+
+
+def flow_loss(network: Generative, example: Example, run: FlowRun) -> Tensor:
+    """The velocity's loss of one part of a batch, on the network's device (equations 1 to 3)."""
+    with precision(run.scale, example.data.device):
+        x = flow.noised(example.data, example.noise, example.times)
+        predicted = network(x, example.times, example.tokens, example.seconds, example.keep)
+    return velocity_loss(predicted.float(), example.data, example.noise)
+
+
+class _Losses:
+    """This process's parts of a step's loss, one after the other, and then their mean."""
+
+    def __init__(self, network: Generative, example: Example, run: FlowRun, device: str) -> None:
+        self._network, self._example, self._run = network, example, run
+        self._device = device
+        self._values: list[float] = []
+
+    def __iter__(self) -> Iterator[Tensor]:
+        size = len(self._example.data)
+        for share in processes.parts(size, self._run.scale.accumulate):
+            loss = flow_loss(self._network, self._example.part(share, self._device), self._run)
+            self._values.append(float(loss.detach()))
+            yield loss
+
+    @property
+    def mean(self) -> float:
+        """The mean of the parts that were asked for."""
+        return float(np.mean(self._values))

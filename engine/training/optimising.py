@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from engine.training import processes
 from engine.training.run_folder import RunError
 from engine.training.settings import Optimiser
 
@@ -39,12 +41,23 @@ class Optimising:
 
         Raises RunError, with the weights as they were, when loss or gradient is not finite.
         """
+        return self.update_over([loss], 1, step)
+
+    def update_over(self, losses: Iterable[Tensor], count: int, step: int) -> float:
+        """Do as `update`, down the mean of `count` losses and over all processes.
+
+        Each loss is let go before the next is asked for, so that they share their memory.
+        """
         for group in self.adam.param_groups:
             group["lr"] = self.rate(step)
         self.adam.zero_grad(set_to_none=True)
-        loss.backward()
+        finite = True
+        for loss in losses:
+            (loss / count).backward()
+            finite = finite and math.isfinite(float(loss.detach()))
+        processes.average_gradients(self.network.parameters())
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
-        if not (math.isfinite(float(loss.detach())) and math.isfinite(float(norm))):
+        if not processes.all_true(finite and math.isfinite(float(norm))):
             raise RunError(
                 f"Loss or gradient became NaN or infinite at step {step}; "
                 "the last checkpoint is kept. Try a smaller learning_rate."

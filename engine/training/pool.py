@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.training import processes
 from engine.training.corpus.folder import FolderCorpus, own_corpus
 from engine.training.corpus.lexicon import vocabulary
 from engine.training.corpus.rendered import RenderedCorpus, Sound
+from engine.training.run_folder import RunError
 from engine.training.settings import Pool
 from engine.words import split_words
 
 Encode = Callable[[Tensor], Tensor]
 """Stereo sound (B, 2, T) to what the pool keeps (B, L, width)."""
+MADE_BY = "made-by"
+"""The file beside the shelves that holds the fingerprint of what encoded them."""
 
 
 Corpus = RenderedCorpus | FolderCorpus
@@ -62,19 +67,47 @@ def fill_pool(
 
     Raises CorpusError when the player's own sounds cannot be used.
     """
-    cache.mkdir(parents=True, exist_ok=True)
-    hooks, corpus = _Hooks(show, device), None
+    # Where several processes train together the first one fills the pool for all.
+    if processes.is_first():
+        _fill(pool, encode, cache, _Hooks(show, device))
+    processes.wait()
     shelves = []
     for seconds, clips in zip(pool.seconds, pool.clips, strict=True):
-        stem = cache / f"{clips}-sounds-of-{round(seconds * 1000)}-ms"
-        if not stem.with_suffix(".json").exists():
-            corpus = corpus or _corpus(pool, show)
-            order = _Order(seconds, clips or _count(corpus), pool.render_batch)
-            _fill_shelf(corpus, order, encode, stem, hooks)
+        stem = _stem(cache, seconds, clips)
         sounds = [Sound(**entry) for entry in json.loads(stem.with_suffix(".json").read_text())]
         values = np.load(stem.with_suffix(".npy"), mmap_mode="r")
         shelves.append(Shelf(values, sounds, seconds))
     return shelves
+
+
+def tie_pool(cache: Path, encoder: Mapping[str, Tensor], show: Callable[[str], None]) -> None:
+    """Remember by which weights the pool's values are made; raises RunError when they changed.
+
+    Values of other weights mean other sounds, and the network has learnt from the first ones.
+    """
+    if not processes.is_first():
+        return
+    path, now = cache / MADE_BY, fingerprint(encoder)
+    if any(cache.glob("*.json")):
+        if not path.exists():
+            show("The pool is of an earlier version, and taken to be made by this codec.")
+        elif path.read_text(encoding="utf-8") != now:
+            raise RunError(
+                f"The codec has been trained anew since the latents in {cache} were made: put the "
+                "old one back, or begin in another run folder."
+            )
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    path.write_text(now, encoding="utf-8")
+
+
+def fingerprint(weights: Mapping[str, Tensor]) -> str:
+    """A short text that differs when any of the weights does."""
+    digest = blake2b(digest_size=16)
+    for name, value in weights.items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def words_of_pool(pool: Pool, shelves: list[Shelf]) -> tuple[str, ...]:
@@ -84,6 +117,21 @@ def words_of_pool(pool: Pool, shelves: list[Shelf]) -> tuple[str, ...]:
     captions = {sound.caption for shelf in shelves for sound in shelf.sounds}
     words = (word for caption in captions for word in split_words(caption))
     return tuple(sorted({word.text for word in words if word.kind == "word"}))
+
+
+def _stem(cache: Path, seconds: float, clips: int) -> Path:
+    return cache / f"{clips}-sounds-of-{round(seconds * 1000)}-ms"
+
+
+def _fill(pool: Pool, encode: Encode, cache: Path, hooks: _Hooks) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    corpus = None
+    for seconds, clips in zip(pool.seconds, pool.clips, strict=True):
+        stem = _stem(cache, seconds, clips)
+        if not stem.with_suffix(".json").exists():
+            corpus = corpus or _corpus(pool, hooks.show)
+            order = _Order(seconds, clips or _count(corpus), pool.render_batch)
+            _fill_shelf(corpus, order, encode, stem, hooks)
 
 
 def _corpus(pool: Pool, show: Callable[[str], None]) -> Corpus:

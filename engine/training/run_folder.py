@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import pickle
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+
+from engine.training import processes
 
 CHECKPOINT = "checkpoint.pt"
 CONFIG = "config.toml"
@@ -26,13 +29,17 @@ class RunError(Exception):
 
 @dataclass
 class RunFolder:
-    """One training run on disk. Open it with `opened`, which holds its lock."""
+    """One training run on disk. Open it with `opened`, which holds its lock.
+
+    Where several processes train together only the first writes and speaks; all may read.
+    """
 
     path: Path
-    _metrics: TextIO
-    _board: Any
+    _metrics: TextIO | None
+    _board: Any = None
     _started: float = field(default_factory=time.monotonic)
     _first_step: int | None = None
+    _first_logged: int | None = None
 
     def log(self, step: int, values: dict[str, float]) -> None:
         """Append one line of metrics; raises RunError when one is not a number."""
@@ -42,6 +49,8 @@ class RunFolder:
                 f"{', '.join(bad)} became NaN or infinite at step {step}; "
                 f"the last checkpoint in {self.path} is kept."
             )
+        if self._metrics is None:
+            return
         line = {"step": step, "time": round(time.time(), 1), **values}
         try:
             self._metrics.write(json.dumps(line) + "\n")
@@ -51,12 +60,17 @@ class RunFolder:
                 f"{self.path / METRICS} could not be written ({error}); "
                 "the last checkpoint is kept."
             ) from error
+        if self._first_logged is None:
+            self._first_logged = step
+            self._board = _board(self.path, step)
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
 
     def show(self, step: int, steps: int, values: dict[str, float]) -> None:
         """Print progress with the time left."""
+        if self._metrics is None:
+            return
         if self._first_step is None:
             self._first_step = step
         done, passed = step - self._first_step, time.monotonic() - self._started
@@ -67,10 +81,14 @@ class RunFolder:
 
     def note(self, text: str) -> None:
         """Print a line about what the run is doing."""
+        if self._metrics is None:
+            return
         print(text, file=sys.stderr, flush=True)  # noqa: T201
 
     def save(self, state: dict[str, Any], name: str = CHECKPOINT) -> None:
         """Write a checkpoint so that the previous one survives a crash or a full disk."""
+        if self._metrics is None:
+            return
         temporary = self.path / f"{name}.part"
         try:
             with temporary.open("wb") as file:
@@ -85,12 +103,51 @@ class RunFolder:
             ) from error
 
     def load(self, name: str = CHECKPOINT) -> dict[str, Any] | None:
-        """Return the last checkpoint, None where there is none yet."""
-        path = self.path / name
-        if not path.exists():
-            return None
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        """Return the last checkpoint, None where there is none yet.
+
+        Metrics of later steps, which the run will log again, are dropped.
+        """
+        state = read_checkpoint(self.path, name) if (self.path / name).exists() else None
+        step = 0 if state is None else int(state["step"])
+        if not processes.all_agree(step):
+            raise RunError(f"{self.path} must lie on a disk that all machines of this run share.")
+        self._forget_after(step)
         return state
+
+    def _forget_after(self, step: int) -> None:
+        if self._metrics is None:
+            return
+        lines = (self.path / METRICS).read_bytes().splitlines(keepends=True)
+        kept = 0
+        for line in lines:
+            if json.loads(line)["step"] > step:
+                break
+            kept += len(line)
+        self._metrics.truncate(kept)
+
+    def close(self) -> None:
+        """Let go of what shows the metrics."""
+        if self._board is not None:
+            self._board.close()
+
+
+def read_checkpoint(folder: Path, name: str = CHECKPOINT) -> dict[str, Any]:
+    """Read a run's checkpoint; raises RunError where there is none or it is broken."""
+    path = folder / name
+    if not path.exists():
+        raise RunError(f"{folder} holds no checkpoint: train it first.")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise RunError(f"{path} could not be read ({error}).") from error
+    return state
+
+
+def words_of_checkpoint(checkpoint: dict[str, Any], folder: Path) -> tuple[str, ...]:
+    """The words that a run's network knows; raises RunError where the checkpoint has none."""
+    if "vocabulary" not in checkpoint:
+        raise RunError(f"The checkpoint in {folder} lacks its vocabulary: is it of a flow run?")
+    return tuple(checkpoint["vocabulary"])
 
 
 @contextlib.contextmanager
@@ -99,6 +156,10 @@ def opened(path: Path, config_text: str) -> Iterator[RunFolder]:
 
     Raises RunError when another process holds it or it was begun with another config.
     """
+    if not processes.is_first():
+        processes.wait()
+        yield RunFolder(path, None)
+        return
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -106,13 +167,13 @@ def opened(path: Path, config_text: str) -> Iterator[RunFolder]:
     with _lock(path):
         _keep_config(path / CONFIG, config_text)
         _mend(path / METRICS)
-        board = _board(path)
-        try:
-            with (path / METRICS).open("a", encoding="utf-8") as metrics:
-                yield RunFolder(path, metrics, board)
-        finally:
-            if board is not None:
-                board.close()
+        processes.wait()
+        with (path / METRICS).open("a", encoding="utf-8", newline="\n") as metrics:
+            folder = RunFolder(path, metrics)
+            try:
+                yield folder
+            finally:
+                folder.close()
 
 
 def _keep_config(config: Path, text: str) -> None:
@@ -155,9 +216,10 @@ def _take(file: TextIO) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _board(path: Path) -> Any:  # noqa: ANN401 - TensorBoard is untyped and optional
+def _board(path: Path, step: int) -> Any:  # noqa: ANN401 - TensorBoard is untyped and optional
+    """Show metrics from `step` on; what an earlier start showed of later steps is hidden."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(path / "tensorboard"))
+    return SummaryWriter(str(path / "tensorboard"), purge_step=step)

@@ -49,6 +49,26 @@ class Optimiser:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """How a run uses its machine.
+
+    A step's batch is `accumulate` times the configured one on each process, part after part.
+    `recompute` trades a third more work for the memory of activations. `compile` names a backend
+    of torch.compile for the transformer's blocks ("inductor"); empty is none. `bf16` runs products
+    in bfloat16 where that is fast.
+    """
+
+    accumulate: int = 1
+    recompute: bool = False
+    compile: str = ""
+    bf16: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse steps of no batch."""
+        _at_least_one(self, ("accumulate",))
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """How many sounds a run keeps at hand, by length in seconds.
 
@@ -92,6 +112,7 @@ class CodecRun:
     optimiser: Optimiser
     pool: Pool
     codec: SpectralCodecConfig = field(default_factory=SpectralCodecConfig)
+    scale: Scale = field(default_factory=Scale)
     crop_frames: int = 32
     kl_weight: float = 2e-4
     pitch_weight: float = 0.0
@@ -112,6 +133,7 @@ class FlowRun:
     codec: str
     transformer: DiffusionTransformerConfig = field(default_factory=DiffusionTransformerConfig)
     conditioner: ConditionerConfig = field(default_factory=ConditionerConfig)
+    scale: Scale = field(default_factory=Scale)
     prompt_dropout: float = 0.1
     unknown_word_chance: float = 0.02
     time_shift: float = 1.0

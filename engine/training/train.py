@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.training import processes
 from engine.training.arc import train_arc
 from engine.training.autoencoder import train_codec
 from engine.training.contrastive import train_embedder
@@ -18,7 +19,8 @@ def train(config: Path, folder: Path) -> None:
     Raises ConfigError or RunError with a sentence for the player.
     """
     run = read_run(config)
-    with opened(folder, config.read_text(encoding="utf-8")) as run_folder:
+    text = config.read_text(encoding="utf-8")
+    with processes.joined(), opened(folder, text) as run_folder:
         if isinstance(run, CodecRun):
             train_codec(run, run_folder)
         elif isinstance(run, FlowRun):

@@ -57,6 +57,25 @@ def test_half_a_line_left_by_a_killed_run_is_dropped(tmp_path: Path) -> None:
     assert [line["step"] for line in lines(tmp_path)] == [1, 2]
 
 
+def test_metrics_that_will_be_logged_again_are_dropped(tmp_path: Path) -> None:
+    with opened_run(tmp_path) as run:
+        assert run.load() is None
+        run.log(1, {"loss": 3.5})
+        run.log(2, {"loss": 2.5})
+        run.save({"step": 2})
+        run.log(3, {"loss": 1.5})
+    with opened_run(tmp_path) as run:
+        assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3]
+        run.load()
+        assert [line["step"] for line in lines(tmp_path)] == [1, 2]
+        run.log(3, {"loss": 1.0})
+    assert [line["loss"] for line in lines(tmp_path)] == [3.5, 2.5, 1.0]
+    (tmp_path / CHECKPOINT).unlink()
+    with opened_run(tmp_path) as run:
+        run.load()
+    assert lines(tmp_path) == []
+
+
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     with opened_run(tmp_path) as run:
         assert run.load() is None

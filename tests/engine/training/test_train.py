@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from own_sounds import put
 from tiny_runs import CODEC_RUN, flow_run, start
 
 from engine.api import Recipe
@@ -19,6 +23,7 @@ from engine.training import autoencoder, flow
 from engine.training.corpus.lexicon import vocabulary
 from engine.training.export import export_model
 from engine.training.run_folder import CHECKPOINT, METRICS, RunError, RunFolder
+from engine.training.settings import FlowRun, read_run
 
 
 class Killed(BaseException):
@@ -112,6 +117,111 @@ def test_a_killed_flow_run_goes_on_bit_for_bit(
     assert read(tmp_path / "run" / CHECKPOINT)["step"] == 2
     start(tmp_path / "run", flow_run(codec_run))
     assert_same(read(tmp_path / "run" / CHECKPOINT), read(flow_folder / CHECKPOINT))
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    """What a run logged, without the time of day."""
+    lines = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k != "time"} for line in lines]
+
+
+def test_the_curve_of_a_run_killed_by_the_system_goes_on_bit_for_bit(
+    codec_run: Path, tmp_path: Path
+) -> None:
+    text = flow_run(codec_run).replace("steps = 6", "steps = 30")
+    # Means of three steps are logged: a checkpoint must hold those not logged yet.
+    text = text.replace("log_every = 1", "log_every = 3").replace("every = 2", "every = 7")
+    whole = start(tmp_path / "whole", text)
+    code = (
+        "import sys; from pathlib import Path; from engine.training.train import train\n"
+        "train(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    killed = tmp_path / "killed"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "whole.toml"), str(killed)],
+        cwd=Path(__file__).parents[3],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("18/"):
+                process.kill()
+                break
+    assert process.returncode not in (0, 1)
+    assert read(killed / CHECKPOINT)["step"] < 30
+    start(killed, text)
+    assert curve(killed) == curve(whole)
+    assert_same(read(killed / CHECKPOINT), read(whole / CHECKPOINT))
+
+
+def test_another_seed_draws_another_noise(codec_run: Path, flow_folder: Path) -> None:
+    run = read_run(flow_folder / "config.toml")
+    assert isinstance(run, FlowRun)
+    torch.manual_seed(0)
+    network = flow.Generative(run, ("a",))
+    batch = flow.Batch(torch.zeros(2, 8, 4), ("a", "a"), torch.ones(2))
+    noises = []
+    for seed in (1, 2):
+        random = flow.random_of_step(seed, 5)
+        noises.append(flow.draw_example(network, batch, run, random).noise)
+    assert not torch.equal(*noises)
+    assert torch.equal(flow.random_of_step(0, 5).get_state(), torch.manual_seed(5).get_state())
+
+
+def test_latents_of_another_codec_are_refused(codec_run: Path, tmp_path: Path) -> None:
+    codec = tmp_path / "codec"
+    shutil.copytree(codec_run, codec)
+    run = start(tmp_path / "run", flow_run(codec))
+    trained = read(codec / "codec.pt")
+    trained["codec"]["decoder_out.bias"] += 1
+    torch.save(trained, codec / "codec.pt")
+    start(run, flow_run(codec))
+    trained["codec"]["encoder_skip.weight"] += 1
+    torch.save(trained, codec / "codec.pt")
+    with pytest.raises(RunError, match="codec has been trained anew since the latents"):
+        start(run, flow_run(codec))
+
+
+def test_latents_of_an_earlier_version_are_taken_as_they_are(
+    codec_run: Path, flow_folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(flow_folder, run)
+    (run / "pool" / "made-by").unlink()
+    start(run, flow_run(codec_run))
+
+
+def test_a_checkpoint_without_its_words_or_broken_is_refused(
+    codec_run: Path, flow_folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(flow_folder, run)
+    state = read(run / CHECKPOINT)
+    del state["vocabulary"]
+    torch.save(state, run / CHECKPOINT)
+    for again in (
+        lambda: start(run, flow_run(codec_run)),
+        lambda: export_model(run, codec_run, tmp_path / "model", "mine", SamplingConfig()),
+    ):
+        with pytest.raises(RunError, match="lacks its vocabulary"):
+            again()
+    for content in (b"", b"no checkpoint", (flow_folder / CHECKPOINT).read_bytes()[:3000]):
+        (run / CHECKPOINT).write_bytes(content)
+        with pytest.raises(RunError, match="could not be read"):
+            start(run, flow_run(codec_run))
+
+
+def test_a_flow_on_own_sounds_learns_their_words(codec_run: Path, tmp_path: Path) -> None:
+    for name in ("deep kick", "soft pad", "tom"):
+        put(tmp_path / "sounds" / f"{name}.wav")
+    text = flow_run(codec_run).replace('families = ["drum"]', f"folder = '{tmp_path / 'sounds'}'")
+    run = start(tmp_path / "run", text.replace("clips = [6]", "clips = [0]"))
+    assert read(run / CHECKPOINT)["vocabulary"] == ["deep", "kick", "pad", "soft", "tom"]
+    export_model(run, codec_run, tmp_path / "model", "mine", SamplingConfig())
+    card = load_generator(tmp_path / "model", "cpu").card
+    assert card.vocabulary == ("deep", "kick", "pad", "soft", "tom")
+    assert "renders" not in card.trained.on and "own" in card.trained.on
 
 
 def test_a_run_killed_while_rendering_renders_again(

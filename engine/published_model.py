@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from engine.api import EngineError
 from engine.models.dit import Conditioning, DiffusionTransformer
-from engine.models.oobleck import CONTEXT, Oobleck, folded
+from engine.models.oobleck import Oobleck, folded
 from engine.models.prompt_t5 import PromptEncoder, SecondsEmbedder
 from engine.playable import PlayableModel
 from engine.published_config import PublishedConfig, parse_config
@@ -74,8 +74,11 @@ class PublishedModel(PlayableModel):
         """Prompt tokens and one token of the length; without a prompt all tokens are zero."""
         device = self.seconds.linear.weight.device
         length = self.seconds(torch.tensor([seconds], device=device))
+        if promptless:
+            count = self.config.prompt.max_length + 1
+            return Conditioning(length.new_zeros(1, count, length.shape[1]), None, length)
         tokens = torch.cat([self.prompt([prompt]), length[:, None]], dim=1)
-        return Conditioning(torch.zeros_like(tokens) if promptless else tokens, None, length)
+        return Conditioning(tokens, None, length)
 
     def latents_for(self, seconds: float) -> int:
         """Those of the model's whole length: it learnt to fill the rest with silence."""
@@ -95,7 +98,7 @@ class PublishedModel(PlayableModel):
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
         """The first frames of latents; only what those depend on is decoded."""
         needed = min(-(-frames // self.samples_per_latent), latents.shape[-1])
-        return self.codec.decode(latents[..., : needed + CONTEXT])[..., :frames].cpu()
+        return self.codec.decode_part(latents, 0, needed)[..., :frames].cpu()
 
 
 def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:

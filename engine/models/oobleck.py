@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 DILATIONS = (1, 3, 9)
-CONTEXT = 10
-"""Latents on each side that a decoded sample depends on (9.27 for the published strides)."""
+KERNEL = 7
 DEFAULT_WINDOW = 64
 LEAST_DEVIATION = 1e-4
 
@@ -53,6 +52,17 @@ class OobleckConfig:
         return math.prod(self.strides)
 
     @property
+    def context(self) -> int:
+        """Latents on each side that a decoded sample may depend on: 10 for the published strides.
+
+        From the last convolution back: each one reaches further, each stride divides the reach.
+        """
+        reach = float(KERNEL // 2)
+        for stride in self.strides:
+            reach = (reach + KERNEL // 2 * sum(DILATIONS)) / stride + 1
+        return math.ceil(reach + KERNEL // 2)
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Channels before the first stride and after each one."""
         return tuple(multiple * self.channels for multiple in (1, *self.multiples))
@@ -78,6 +88,11 @@ class Snake(nn.Module):
         return wave.sin_().square_().mul_(self.scale).add_(x)
 
 
+def _same_length(inputs: int, outputs: int, dilation: int = 1, bias: bool = True) -> nn.Conv1d:
+    padding = KERNEL // 2 * dilation
+    return nn.Conv1d(inputs, outputs, KERNEL, 1, padding, dilation, bias=bias)
+
+
 class ResidualUnit(nn.Module):
     """A dilated convolution and a pointwise one, residual: (B, C, T)."""
 
@@ -85,7 +100,7 @@ class ResidualUnit(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             Snake(channels),
-            nn.Conv1d(channels, channels, 7, padding=3 * dilation, dilation=dilation),
+            _same_length(channels, channels, dilation),
             Snake(channels),
             nn.Conv1d(channels, channels, 1),
         )
@@ -134,16 +149,16 @@ class Oobleck(nn.Module):
         widths, strides = config.widths, config.strides
         sides = list(zip(widths[:-1], widths[1:], strides, strict=True))
         self.encoder = Stack(
-            nn.Conv1d(config.audio_channels, widths[0], 7, padding=3),
+            _same_length(config.audio_channels, widths[0]),
             *(_shrinking(narrow, wide, stride) for narrow, wide, stride in sides),
             Snake(widths[-1]),
             nn.Conv1d(widths[-1], 2 * config.latent_dim, 3, padding=1),
         )
         self.decoder = Stack(
-            nn.Conv1d(config.latent_dim, widths[-1], 7, padding=3),
+            _same_length(config.latent_dim, widths[-1]),
             *(_growing(wide, narrow, stride) for narrow, wide, stride in reversed(sides)),
             Snake(widths[0]),
-            nn.Conv1d(widths[0], config.audio_channels, 7, padding=3, bias=False),
+            _same_length(widths[0], config.audio_channels, bias=False),
         )
 
     def posterior(self, audio: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,7 +181,8 @@ class Oobleck(nn.Module):
 
     def decode_part(self, latents: Tensor, first: int, count: int) -> Tensor:
         """The samples of latents `first` to `first + count`, as decoding all would give them."""
-        begin, end = max(first - CONTEXT, 0), first + count + CONTEXT
+        context = self.config.context
+        begin, end = max(first - context, 0), first + count + context
         audio = self.decode(latents[..., begin:end])
         samples = self.config.samples_per_latent
         start = (first - begin) * samples
@@ -175,8 +191,8 @@ class Oobleck(nn.Module):
     def decode_windows(self, latents: Tensor, window: int = DEFAULT_WINDOW) -> Iterator[Tensor]:
         """Decode piece by piece, exactly: `window` latents at a time, each with its context.
 
-        The first piece is there after window + 10 latents' work, and memory is bounded by
-        window + 20 of them.
+        The first piece is there after the work of window + context latents, and memory is bounded
+        by that of window + 2 * context.
         """
         length = latents.shape[-1]
         for first in range(0, length, window):

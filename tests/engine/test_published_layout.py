@@ -103,7 +103,7 @@ def write_full_size(folder: Path) -> Path:
 
 @pytest.mark.skipif(
     SLOW not in os.environ,
-    reason=f"writes 2.1 GB, takes 7 GB of memory and a minute or more: set {SLOW}=1",
+    reason=f"writes 2.1 GB, takes 5 GB of memory and a minute or more: set {SLOW}=1",
 )
 def test_random_weights_of_full_size_make_twelve_seconds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

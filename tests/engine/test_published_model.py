@@ -30,7 +30,6 @@ from engine.clip import Clip, read_clip
 from engine.generator import LOUDEST, Generator, load_generator
 from engine.model_card import list_models, read_card
 from engine.model_folder import load_model
-from engine.models.oobleck import CONTEXT
 from engine.published_model import PublishedModel
 from engine.sampling.schedule import ping_pong_times
 
@@ -155,7 +154,7 @@ def test_all_latents_are_denoised_and_only_the_needed_ones_decoded(
     with torch.inference_mode():
         whole = model.decode(latents, 10**9, 0)
         part = model.decode(latents, 5_000, 0)
-    assert lengths == [16, 3 + CONTEXT]
+    assert lengths == [16, 3 + 10]
     assert part.shape == (1, 2, 5_000)
     assert (part - whole[..., :5_000]).abs().max() < 1e-5
     assert model.latents_for(0.1) == model.latents_for(0.7) == 16

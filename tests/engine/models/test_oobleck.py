@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.models.oobleck import CONTEXT, Oobleck, OobleckConfig, Snake, folded
+from engine.models.oobleck import Oobleck, OobleckConfig, Snake, folded
 
 DATA = Path(__file__).parents[2] / "data" / "parity"
 PREFIX = "pretransform.model."
@@ -88,9 +88,27 @@ def test_every_part_is_what_decoding_all_gives(codec: Oobleck) -> None:
 def test_less_context_would_not_be_enough(codec: Oobleck) -> None:
     exact = Oobleck(SMALL).double()
     exact.load_state_dict(codec.state_dict())
-    latents = torch.randn(1, 64, 2 * CONTEXT, generator=torch.Generator().manual_seed(1)).double()
-    short = exact.decode(latents[..., : CONTEXT + CONTEXT - 1])[..., : CONTEXT * 2048]
-    assert not torch.equal(short, exact.decode(latents)[..., : CONTEXT * 2048])
+    assert SMALL.context == 10
+    latents = torch.randn(1, 64, 20, generator=torch.Generator().manual_seed(1)).double()
+    difference = (exact.decode(latents[..., :19]) - exact.decode(latents)[..., : 19 * 2048]).abs()
+    # Ten latents before the end all is the same; nine before it no longer.
+    assert difference[..., : 9 * 2048].max() < 1e-13
+    assert difference[..., 9 * 2048 : 10 * 2048].max() > 1e-11
+
+
+@pytest.mark.parametrize("strides", [(2,), (2, 2), (8, 8), (4, 2, 6)])
+@torch.no_grad()
+def test_other_strides_need_other_context(strides: tuple[int, ...]) -> None:
+    config = OobleckConfig(2, (2,) * len(strides), strides, 3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        codec = Oobleck(config).double()
+    length = 3 * config.context
+    latents = torch.randn(1, 3, length, generator=torch.Generator().manual_seed(4)).double()
+    whole = codec.decode(latents)
+    part = codec.decode_part(latents, config.context, config.context)
+    wanted = whole[..., config.context * config.samples_per_latent :][..., : part.shape[-1]]
+    assert (part - wanted).abs().max() / whole.abs().max() < 1e-13
 
 
 def test_snake_in_place_is_the_snake_that_learns() -> None:

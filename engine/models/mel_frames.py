@@ -37,8 +37,8 @@ def mel_bands(bands: int, window: int) -> Tensor:
 
 
 def frames_in(samples: int) -> int:
-    """How many frames cover so many samples."""
-    return max(1, -(-samples // HOP))
+    """How many frames hear anything of so many samples: the long window reaches beyond the end."""
+    return -(-(samples + LONG // 2) // HOP)
 
 
 @torch.no_grad()

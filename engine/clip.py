@@ -7,6 +7,7 @@ rendered sounds need not have it.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import secrets
 from dataclasses import dataclass
@@ -92,17 +93,25 @@ def read_clip(path: Path, longest_s: float = LONGEST_FILE_S) -> Clip:
     """
     import soundfile
 
+    if path.is_dir():
+        raise ClipError(f"{path} is a folder, not a sound: use a file in it.")
     if not path.is_file():
         raise ClipError(f"There is no file {path}.")
     try:
         with soundfile.SoundFile(path) as file:
             rate = int(file.samplerate)
             samples = file.read(int(longest_s * rate), dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
+    except soundfile.LibsndfileError as error:
+        why = error.error_string.rstrip(".").lower()
+        raise ClipError(f"{path.name} could not be read as audio: {why}.") from error
+    except (OSError, RuntimeError) as error:
         raise ClipError(f"{path.name} could not be read as audio ({error}).") from error
     if samples.shape[0] == 0:
         raise ClipError(f"{path.name} holds no sound: it has no frames.")
-    return Clip(np.ascontiguousarray(samples), rate)
+    try:
+        return Clip(np.ascontiguousarray(samples), rate)
+    except ClipError as error:
+        raise ClipError(f"{path.name} could not be used: {error}.") from error
 
 
 def write_clip(path: Path, clip: Clip, subtype: str = "PCM_24") -> None:
@@ -115,9 +124,12 @@ def write_clip(path: Path, clip: Clip, subtype: str = "PCM_24") -> None:
 
     temporary = path.with_name(f"{secrets.token_hex(8)}.part")
     try:
+        samples = clip.samples if subtype == "FLOAT" else np.clip(clip.samples, -1.0, 1.0)
+        # Through memory: of a full disk, soundfile says only that something went wrong.
+        whole = io.BytesIO()
+        soundfile.write(whole, samples, clip.rate, subtype, format="WAV")
         with temporary.open("xb") as file:
-            samples = clip.samples if subtype == "FLOAT" else np.clip(clip.samples, -1.0, 1.0)
-            soundfile.write(file, samples, clip.rate, subtype, format="WAV")
+            file.write(whole.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -89,10 +89,12 @@ class FileWriter:
         sentence: str | None = None
         try:
             item.work()
-        except (PlayerError, ClipError) as error:
+        except PlayerError as error:
             sentence = str(error)
-        except OSError as error:
-            sentence = f"Writing to disk failed: {reason(error)}."
+        except (ClipError, OSError) as error:
+            # A clip's error names a file that the player never heard of; its cause says why.
+            why = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            sentence = f"Writing to disk failed: {reason(why)}."
         except Exception:
             log.exception("a write failed")
             sentence = "Writing to disk failed; the log file says more."

@@ -84,7 +84,7 @@ def test_truncated_file_gives_the_frames_it_has(tmp_path: Path) -> None:
 def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(ClipError, match="There is no file"):
         read_clip(tmp_path / "nothing.wav")
-    with pytest.raises(ClipError, match="There is no file"):
+    with pytest.raises(ClipError, match="is a folder"):
         read_clip(tmp_path)
     with pytest.raises(ClipError, match="could not be written"):
         write_clip(tmp_path / "nowhere" / "a.wav", stereo())
@@ -103,6 +103,24 @@ def test_failed_write_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         write_clip(path, Clip(np.zeros((10, 2), np.float32), 44_100))
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_disk_that_is_full_in_mid_file_is_named(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="only POSIX limits the size of a file")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, before[1]))
+    try:
+        with pytest.raises(ClipError, match=r"could not be written \(File too large\)"):
+            write_clip(tmp_path / "a.wav", stereo())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_no_numbers_is_named(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(9, np.nan), 44_100, "FLOAT")
+    with pytest.raises(ClipError, match=r"a\.wav could not be used: .* not numbers"):
+        read_clip(tmp_path / "a.wav")
 
 
 def test_written_file_may_be_read_by_whom_the_umask_allows(tmp_path: Path) -> None:

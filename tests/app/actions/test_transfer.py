@@ -84,7 +84,7 @@ def test_what_is_no_sound_is_said_and_changes_nothing(scene: PlayingScene, tmp_p
         (text, "could not be read as audio"),
         (empty, "holds no sound"),
         (tmp_path / "gone.wav", "There is no file"),
-        (tmp_path, "There is no file"),
+        (tmp_path, "is a folder"),
     ):
         scene.transfer.drop_file(path, 0)
         assert words in scene.said()[0]

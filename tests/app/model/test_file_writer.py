@@ -10,6 +10,7 @@ from main_loop import MainLoop
 
 from app.errors import PlayerError
 from app.model.file_writer import FileWriter, WriteNewest
+from engine.clip import ClipError
 
 
 class Disk:
@@ -62,6 +63,21 @@ def test_a_refused_write_is_told_and_not_tried_again_unless_asked(
     disk.full = False
     assert writer.stop()
     assert disk.written == []
+
+
+def test_a_clip_that_cannot_be_written_is_told_by_its_reason(
+    writer: FileWriter, loop: MainLoop
+) -> None:
+    def write() -> None:
+        try:
+            Disk(full=True).write("take")
+        except OSError as error:
+            raise ClipError("/takes/.4fa8.wav could not be written.") from error
+
+    done: list[str | None] = []
+    writer.write(write, done.append)
+    loop.run_until(lambda: done)
+    assert done == ["Writing to disk failed: the disk is full."]
 
 
 def test_a_write_that_must_not_be_lost_is_tried_until_there_is_room(

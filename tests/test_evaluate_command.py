@@ -1,0 +1,67 @@
+"""The command `evaluate` from arguments to files, with a generator that makes ramps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fake_generator import CARD, load_generator
+
+import main as command_line
+from engine.model_card import write_card
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, beside a model named fake."""
+    model = tmp_path / "home" / "data" / "models" / "fake"
+    model.mkdir(parents=True)
+    write_card(model, CARD)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("PINGPAD_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return tmp_path / "here"
+
+
+def evaluate(*arguments: str) -> int:
+    return command_line.main(["evaluate", *arguments], load_generator)
+
+
+def test_figures_are_printed_and_both_files_written(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quick = ("--quick", "--prompts", "4", "--embedder", "none", "--json")
+    assert evaluate("fake@3", *quick, "--out", "found") == 0
+    said = capsys.readouterr()
+    results = json.loads(said.out)
+    names = [row["name"] for row in results["rows"]]
+    assert names == ["real sounds", "real, prompts swapped", "fake, 3 steps"]
+    assert results["rows"][2]["scores"]["fd"] is None
+    assert results["rows"][2]["scores"]["rtf"] > 0
+    assert "no embedder" in said.err
+    assert sorted(path.name for path in (here / "found").iterdir()) == [
+        "report.html",
+        "results.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("nobody",), 'there is no model "nobody"'),
+        (("fake@0",), "Steps must be 1..100, got fake@0"),
+        (("fake", "--prompts", "3"), "prompts must be 4..10000, got 3"),
+        (("fake", "--embedder", "home"), "home holds no embedder"),
+        (("fake", "--device", "abacus"), 'There is no device "abacus" here'),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(
+    arguments: tuple[str, ...], text: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate(*arguments) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("pingpad: ") and said.count("\n") == 1
+    assert text in said
+    assert not list(here.iterdir())

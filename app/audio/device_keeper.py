@@ -174,17 +174,11 @@ class DeviceKeeper:
             except SoundError as error:
                 failures.append(f"{device.name} could not be opened ({error})")
                 continue
-            self._output_message = self._about_wish(device)
+            self._output_message = _about_wish(self._wish.output, device, "playing through")
             return
         self._output_message = (
             f"{failures[0]}. Close other programs that use it; {AGAIN}" if failures else NO_OUTPUT
         )
-
-    def _about_wish(self, device: Device) -> str:
-        wanted = self._wish.output
-        if wanted is None or wanted == device.name:
-            return ""
-        return f"{wanted} is not there: playing through {device.name}. Choose it again to use it."
 
     def _output_line(self, device: Device) -> _Line:
         """Open at the mixer's rate if the device can, else change the mixer's to the device's."""
@@ -226,7 +220,7 @@ class DeviceKeeper:
                         "Record does not. Close other programs that use it, then choose it again."
                     )
                     continue
-                self._input_message = ""
+                self._input_message = _about_wish(self._wish.input, device, "recording from")
                 return
 
     def _started_input(self, device: Device, rate: int) -> _Line:
@@ -300,3 +294,9 @@ class DeviceKeeper:
         if not 0.0 < latency_s <= LONGEST_LATENCY_S:
             latency_s = 2.0 * block / self._mixer.rate
         return 1000.0 * (latency_s + self._mixer.latency_frames / self._mixer.rate)
+
+
+def _about_wish(wanted: str | None, device: Device, doing: str) -> str:
+    if wanted is None or wanted == device.name:
+        return ""
+    return f"{wanted} is not there: {doing} {device.name}. Choose it again to use it."

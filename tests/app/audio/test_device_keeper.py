@@ -280,3 +280,12 @@ def test_closing_closes_streams_before_the_system() -> None:
     rig.keeper.close()
     assert rig.system.open_streams == []
     assert rig.system.shut_count == 1
+
+
+def test_the_wished_input_is_used_and_its_absence_told() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE, INTERFACE)
+    assert rig.choose(None, "Interface").input_name == "Interface"
+    rig.system.devices.remove(INTERFACE)
+    state = rig.choose(None, "Interface")
+    assert (state.output_name, state.input_name) == ("Speakers", "Microphone")
+    assert state.message.startswith("Interface is not there: recording from Microphone.")

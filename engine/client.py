@@ -163,7 +163,9 @@ class EngineThread:
                 deaths = self._rest()
                 news = "The engine was started again."
                 continue
-            self._fail_jobs(f"The engine stopped while this sound was waiting ({reason}).")
+            self._fail_jobs(
+                f"The engine stopped before this sound was made ({reason}). Generate it again."
+            )
             news = f"The engine had stopped ({reason}) and was started again."
             if deaths <= len(self._restart_waits_s):
                 self._wait(self._restart_waits_s[deaths - 1])

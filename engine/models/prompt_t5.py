@@ -49,7 +49,9 @@ class PromptEncoder(nn.Module):
 
     def tokens(self, prompts: Sequence[str]) -> list[list[int]]:
         """Ids of each prompt's tokens, the end mark last, at most most_tokens of them."""
-        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(prompts))]
+        # Half a surrogate pair is no text to the tokenizer, but may be pasted.
+        texts = [prompt.encode("utf-8", "replace").decode() for prompt in prompts]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
 
     def forward(self, prompts: Sequence[str]) -> Tensor:
         """Encode. Only as many tokens as the longest prompt has go through T5: that is exact."""

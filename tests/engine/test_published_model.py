@@ -176,7 +176,9 @@ def test_a_recording_keeps_its_level(generator: Generator) -> None:
     assert not np.allclose(loud.samples, soft.samples, atol=1e-3)
 
 
-@pytest.mark.parametrize("prompt", ["🥁", "???", "x " * 400, "½ — Wörld", "כלי הקשה", "</s> <pad>"])
+@pytest.mark.parametrize(
+    "prompt", ["🥁", "???", "x " * 400, "½ — Wörld", "כלי הקשה", "</s> <pad>", "\ud800", "a\0"]
+)
 def test_any_prompt_makes_a_sound(generator: Generator, prompt: str) -> None:
     assert generator.generate(replace(RECIPE, prompt=prompt)).clip.frames == 13_230
 

@@ -185,8 +185,10 @@ class EmbedderRun:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a measure of nothing."""
+        """Refuse a measure of nothing, and sounds other than rendered ones."""
         _at_least_one(self, ("held_out",))
+        if self.pool.folder or self.pool.shards:
+            raise ValueError("an embedder learns from rendered sounds: leave out folder and shards")
 
 
 Run = CodecRun | FlowRun | ArcRun | EmbedderRun

@@ -11,6 +11,7 @@ import torch
 from tiny_runs import OPTIMISER, start
 
 from engine.models.embedder_folder import load_embedder_folder
+from engine.toml_config import ConfigError
 from engine.training.contrastive import (
     MODEL_FOLDER,
     contrastive_loss,
@@ -61,6 +62,11 @@ def test_found_counts_the_right_caption_among_all() -> None:
     found = found_captions(audio, text, torch.eye(3) > 0)
     assert found.first == pytest.approx(1 / 3)
     assert found.in_five == 1
+
+
+def test_an_embedder_of_a_players_own_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="learns from rendered sounds"):
+        start(tmp_path / "run", EMBEDDER_RUN.replace("[pool]", "[pool]\nfolder = 'sounds'"))
 
 
 class Killed(BaseException):

@@ -1,87 +1,72 @@
 """Adversarial relativistic-contrastive post-training of a flow model.
 
 "Fast Text-to-Audio Generation with Adversarial Post-Training", sections 2.2 to 2.5: generator and
-discriminator both begin as the flow model and are updated in turn. The signs of the contrastive
-loss are those of the released code, where the right prompt must score above a wrong one.
+discriminator both begin as the flow model and are updated in turn.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from engine import flow
-from engine.device import autocast, choose_device
+from engine.device import choose_device
 from engine.models.conditioning import Tokens
 from engine.models.discriminators import Discriminator
-from engine.models.dit import Conditioning
-from engine.training.flow import Batch, Batches, Generative, latent_pool
+from engine.training import adversarial, processes
+from engine.training.flow import Batches, Generative, chosen, latent_pool
+from engine.training.ode_warm_up import WarmUpLosses
 from engine.training.optimising import Optimising
-from engine.training.run_folder import RunError, RunFolder
+from engine.training.run_folder import RunError, RunFolder, read_checkpoint, words_of_checkpoint
+from engine.training.scaling import precision, scaled
 from engine.training.settings import ArcRun, FlowRun, read_run
 
-LOG_SNR = (-6.0, 2.0)
-COLLAPSE = 0.02
-"""A contrastive accuracy or a score gap this near to its extreme for long is worth a warning."""
+WON = 0.02
+"""A discriminator's loss below this leaves the generator nothing to learn from."""
+ALIKE = 0.1
+"""Generated sounds that spread this little beside real ones have become one sound."""
 
-
-def relativistic_generator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Push each generated sound's score above that of its real partner (section 2.3)."""
-    return functional.softplus(real - fake).mean()
-
-
-def relativistic_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Push each real sound's score above that of its generated partner (section 2.3)."""
-    return functional.softplus(fake - real).mean()
-
-
-def contrastive_loss(right: Tensor, wrong: Tensor) -> Tensor:
-    """Push a real sound's score under its own prompt above that under another (section 2.4)."""
-    return functional.softplus(wrong - right).mean()
-
-
-def least_squares_generator_loss(fake: Tensor) -> Tensor:
-    """The ablation's loss without pairs: push generated scores to 1."""
-    return (fake - 1).square().mean()
-
-
-def least_squares_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """The ablation's loss without pairs: push real scores to 1 and generated ones to 0."""
-    return (real - 1).square().mean() + fake.square().mean()
-
-
-def derangement(count: int, generator: torch.Generator) -> Tensor:
-    """A random permutation (count,) that leaves nothing in its place; count must be at least 2."""
-    if count < 2:
-        raise ValueError("one item cannot change places")
-    # Moving along a random circle by one is a derangement, and every item meets every other.
-    order = torch.randperm(count, generator=generator)
-    moved = torch.empty_like(order)
-    moved[order] = order.roll(1)
-    return moved
-
-
-def generator_times(count: int, generator: torch.Generator) -> Tensor:
-    """Times (count,) whose log signal-to-noise ratio is uniform in -6..2 (section 2.5)."""
-    low, high = LOG_SNR
-    return torch.sigmoid(-(low + (high - low) * torch.rand(count, generator=generator)))
+Values = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A real batch and what the generator made of it, under one prompt each."""
+class Round:
+    """All that one step's losses depend on: real latents (B, C, L), prompts, and chance.
 
-    real: Tensor
-    fake: Tensor
+    Real and generated sounds are noised alike before they are scored (as in the released code;
+    the paper's second footnote has independent noise). `wrong` holds each item another's prompt.
+    """
+
+    data: Tensor
+    noise: Tensor
+    times: Tensor
+    critic_noise: Tensor
+    critic_times: Tensor
+    steps_aside: Tensor
     tokens: Tokens
+    wrong: Tokens
     seconds: Tensor
+
+    def part(self, share: slice, device: str) -> Round:
+        """Some of the items, on the device."""
+        return Round(
+            self.data[share].to(device),
+            self.noise[share].to(device),
+            self.times[share].to(device),
+            self.critic_noise[share].to(device),
+            self.critic_times[share].to(device),
+            self.steps_aside[share].to(device),
+            chosen(self.tokens, share, device),
+            chosen(self.wrong, share, device),
+            self.seconds[share].to(device),
+        )
 
 
 def train_arc(run: ArcRun, folder: RunFolder) -> None:
@@ -90,25 +75,30 @@ def train_arc(run: ArcRun, folder: RunFolder) -> None:
     base = read_run(Path(run.flow) / "config.toml")
     if not isinstance(base, FlowRun):
         raise RunError(f"{run.flow} is no flow run.")
-    generator, critic = _networks(run, base, device)
+    generator, critic = networks(run, base, device)
     pool = latent_pool(base, Path(run.flow), folder.note, device)
-    training = _Arc(run, generator, critic, Batches(pool, base), device)
+    if run.tokens_per_batch:
+        base = replace(base, tokens_per_batch=run.tokens_per_batch)
+    batches = Batches(pool, base, run.scale.accumulate * processes.count())
+    training = AdversarialTraining(run, generator, critic, batches, device)
     step, state = 0, folder.load()
+    sums: dict[str, list[float]] = {}
     if state is not None:
         training.generating.restore(state["optimising"])
         training.judging.restore(state["critic"])
-        step = state["step"]
-    sums: dict[str, list[float]] = {}
+        step, sums = state["step"], dict(state.get("unlogged", {}))
     while step < run.optimiser.steps:
         for name, value in training.step(step).items():
             sums.setdefault(name, []).append(value)
         step += 1
         if step % run.optimiser.log_every == 0:
             values = {name: float(np.mean(entries)) for name, entries in sums.items()}
+            values = processes.averaged(values)
             sums.clear()
             folder.log(step, values)
             folder.show(step, run.optimiser.steps, values)
-            _warn_of_collapse(values, folder)
+            for warning in collapse(values):
+                folder.note(warning)
         if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
             folder.save(
                 {
@@ -116,16 +106,15 @@ def train_arc(run: ArcRun, folder: RunFolder) -> None:
                     "critic": training.judging.state(),
                     "step": step,
                     "vocabulary": list(training.vocabulary),
+                    "unlogged": sums,
                 }
             )
 
 
-def _networks(run: ArcRun, base: FlowRun, device: str) -> tuple[Generative, Discriminator]:
-    path = Path(run.flow) / "checkpoint.pt"
-    if not path.exists():
-        raise RunError(f"{run.flow} holds no flow checkpoint: train one first.")
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    generator = Generative(base, tuple(checkpoint["vocabulary"]))
+def networks(run: ArcRun, base: FlowRun, device: str) -> tuple[Generative, Discriminator]:
+    """Generator and discriminator as they begin: the flow run's averaged weights, twice."""
+    checkpoint = read_checkpoint(Path(run.flow))
+    generator = Generative(base, words_of_checkpoint(checkpoint, Path(run.flow)))
     generator.load_state_dict(checkpoint["optimising"]["average"])
     torch.manual_seed(run.seed)
     depth = max(1, math.ceil(run.discriminator_share * base.transformer.depth))
@@ -133,7 +122,7 @@ def _networks(run: ArcRun, base: FlowRun, device: str) -> tuple[Generative, Disc
     return generator.to(device), Discriminator(twin.transformer, twin.conditioner, depth).to(device)
 
 
-class _Arc:
+class AdversarialTraining:
     """One alternating step after the other."""
 
     def __init__(
@@ -147,98 +136,139 @@ class _Arc:
         self.run, self.generator, self.critic = run, generator, critic
         self.batches, self.device = batches, device
         self.vocabulary = generator.conditioner.tokenizer.vocabulary
+        # The teacher is the flow model: it is kept before the first step changes it.
+        self._warm_up = WarmUpLosses(run, generator, batches, device) if run.warm_up.steps else None
+        scaled(generator, run.scale)
+        scaled(critic, run.scale)
         self.generating = Optimising(generator, run.optimiser)
         self.judging = Optimising(critic, run.optimiser)
 
-    def step(self, step: int) -> dict[str, float]:
-        """Update the generator on even steps, the discriminator on odd ones."""
-        rng = np.random.default_rng((self.run.seed, step, 1))
-        random = torch.Generator().manual_seed(hash((self.run.seed, step)) & 0x7FFFFFFF)
-        batch = self.batches.draw(rng)
+    def step(self, step: int) -> Values:
+        """Update the generator on even steps, the discriminator on odd ones; return what to log."""
+        if self._warm_up is not None and step < self.run.warm_up.steps:
+            losses = self._warm_up.of_step(step, self.generator)
+            norm = self.generating.update_over(losses, self.run.scale.accumulate, step)
+            return {"warm_up": losses.mean, "generator_gradient": norm}
+        drawn = self.draw(step)
+        values: list[Values] = []
         if step % 2 == 0:
-            return self._generator_step(batch, random, step)
-        return self._discriminator_step(batch, random, step)
-
-    def _generator_step(self, batch: Batch, random: torch.Generator, step: int) -> dict[str, float]:
-        self.critic.requires_grad_(False)
-        with autocast(self.device):
-            pair = self._pair(batch, random)
-            real, fake = self._scores(pair, random)
-        if self.run.relativistic:
-            loss = relativistic_generator_loss(real.float(), fake.float())
+            side, losses_of, name = self.generating, self.generator_losses, "generator_gradient"
         else:
-            loss = least_squares_generator_loss(fake.float())
-        norm = self.generating.update(loss, step)
-        return {"generator": float(loss.detach()), "generator_gradient": norm}
+            side, losses_of, name = self.judging, self.critic_losses, "discriminator_gradient"
+        norm = side.update_over(losses_of(drawn, values), self.run.scale.accumulate, step)
+        means = {key: float(np.mean([value[key] for value in values])) for key in values[0]}
+        return {**means, name: norm}
 
-    def _discriminator_step(
-        self, batch: Batch, random: torch.Generator, step: int
-    ) -> dict[str, float]:
+    def draw(self, step: int) -> Round:
+        """The batch and the chance of one step, for all processes; raises RunError (one sound)."""
+        batch = self.batches.draw(np.random.default_rng((self.run.seed, step, 1)))
+        random = torch.Generator().manual_seed(hash((self.run.seed, step)) & 0x7FFFFFFF)
+        data, count = batch.latents, len(batch.latents)
+        tokens = self.generator.conditioner.tokenizer(batch.captions)
+        times = adversarial.generator_times(count, random)
+        noise = torch.randn(data.shape, generator=random)
+        critic_times = flow.logit_normal_times(count, random, self.run.discriminator_shift)
+        critic_noise = torch.randn(data.shape, generator=random)
+        wrong = tokens
+        if count > 1:
+            wrong = chosen(tokens, adversarial.derangement(count, random), "cpu")
+        elif self.run.contrastive_weight:
+            raise RunError(
+                "The contrastive loss needs two sounds or more in a batch: "
+                "set a larger tokens_per_batch, or contrastive_weight = 0."
+            )
+        # Two steps aside, for a real and a generated sound; none are drawn where none are taken.
+        aside = torch.zeros(count, 0)
+        if self.run.penalty_weight:
+            aside = torch.randn((count, 2, *data.shape[1:]), generator=random)
+        return Round(
+            data, noise, times, critic_noise, critic_times, aside, tokens, wrong, batch.seconds
+        )
+
+    def generator_losses(self, drawn: Round, values: list[Values]) -> Iterator[Tensor]:
+        """This process's parts of the generator's loss; adds to `values` what to log of each."""
+        self.critic.requires_grad_(False)
+        for share in processes.parts(len(drawn.data), self.run.scale.accumulate):
+            part = drawn.part(share, self.device)
+            with precision(self.run.scale, self.device):
+                fake = self._generated(part)
+                scores = [self._score(x, part, part.tokens).float() for x in (part.data, fake)]
+            if self.run.relativistic:
+                loss = adversarial.relativistic_generator_loss(*scores)
+            else:
+                loss = adversarial.least_squares_generator_loss(scores[1])
+            spread = adversarial.diversity(fake, part.data)
+            values.append({"generator": float(loss.detach()), "diversity": spread})
+            yield loss
+
+    def critic_losses(self, drawn: Round, values: list[Values]) -> Iterator[Tensor]:
+        """This process's parts of the discriminator's loss, as `generator_losses`."""
         self.critic.requires_grad_(True)
         self.critic.transformer.transformer.project_out.requires_grad_(False)
         self.critic.transformer.postprocess_conv.requires_grad_(False)
-        with autocast(self.device):
-            with torch.no_grad():
-                pair = self._pair(batch, random)
-            state = random.get_state()
-            real, fake = self._scores(pair, random)
-            wrong = self._wrong_prompt_scores(pair, random, state)
-        real, fake, wrong = real.float(), fake.float(), wrong.float()
-        if self.run.relativistic:
-            adversarial = relativistic_discriminator_loss(real, fake)
-        else:
-            adversarial = least_squares_discriminator_loss(real, fake)
-        contrast = contrastive_loss(real, wrong)
-        norm = self.judging.update(adversarial + self.run.contrastive_weight * contrast, step)
-        return {
-            "discriminator": float(adversarial.detach()),
-            "contrastive": float(contrast.detach()),
-            "gap": float((real - fake).mean().detach()),
-            "contrastive_accuracy": float((real.mean(1) > wrong.mean(1)).float().mean()),
-            "discriminator_gradient": norm,
-        }
+        for share in processes.parts(len(drawn.data), self.run.scale.accumulate):
+            part = drawn.part(share, self.device)
+            with precision(self.run.scale, self.device):
+                with torch.no_grad():
+                    made = self._generated(part)
+                real, fake = (self._score(x, part, part.tokens).float() for x in (part.data, made))
+                wrong = self._score(part.data, part, part.wrong).float()
+                steepness = self._steepness(part, made, real, fake)
+            if self.run.relativistic:
+                loss = adversarial.relativistic_discriminator_loss(real, fake)
+            else:
+                loss = adversarial.least_squares_discriminator_loss(real, fake)
+            contrast = adversarial.contrastive_loss(real, wrong)
+            better = (real.mean(1) > wrong.mean(1)).float().mean()
+            values.append(
+                {
+                    "discriminator": float(loss.detach()),
+                    "contrastive": float(contrast.detach()),
+                    "gap": float((real - fake).mean().detach()),
+                    "contrastive_accuracy": float(better),
+                }
+            )
+            if self.run.penalty_weight:
+                values[-1]["steepness"] = float(steepness.detach())
+                loss = loss + self.run.penalty_weight * steepness
+            yield loss + self.run.contrastive_weight * contrast
 
-    def _pair(self, batch: Batch, random: torch.Generator) -> Pair:
-        data = batch.latents.to(self.device)
-        count = len(data)
-        tokens = _moved(self.generator.conditioner.tokenizer(batch.captions), self.device)
-        seconds = batch.seconds.to(self.device)
-        times = generator_times(count, random).to(self.device)
-        noise = torch.randn(data.shape, generator=random).to(self.device)
-        x = flow.noised(data, noise, times)
-        fake = flow.clean_estimate(x, times, self.generator(x, times, tokens, seconds, None))
-        return Pair(data, fake, tokens, seconds)
+    def _generated(self, part: Round) -> Tensor:
+        """What the generator makes of noised latents in one step (section 2.2)."""
+        x = flow.noised(part.data, part.noise, part.times)
+        velocity = self.generator(x, part.times, part.tokens, part.seconds, None)
+        return flow.clean_estimate(x, part.times, velocity)
 
-    def _scores(self, pair: Pair, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Scores of real and generated latents, noised alike, under the right prompts."""
-        times, noise = self._critic_noise(pair, random)
-        conditioning = self.critic.conditioner(pair.tokens, pair.seconds)
-        real = self.critic(flow.noised(pair.real, noise, times), times, conditioning)
-        fake = self.critic(flow.noised(pair.fake, noise, times), times, conditioning)
-        return real, fake
+    def _score(
+        self, latents: Tensor, part: Round, tokens: Tokens, aside: Tensor | None = None
+    ) -> Tensor:
+        """Scores (B, positions) of latents, noised to the critic's times, under prompts."""
+        conditioning = self.critic.conditioner(tokens, part.seconds)
+        x = flow.noised(latents, part.critic_noise, part.critic_times)
+        if aside is not None:
+            x = x + self.run.penalty_noise * aside
+        return self.critic(x, part.critic_times, conditioning)
 
-    def _wrong_prompt_scores(self, pair: Pair, random: torch.Generator, state: Tensor) -> Tensor:
-        """Scores of the same noised real latents under other prompts of the batch."""
-        other = derangement(len(pair.real), random).to(self.device)
-        random.set_state(state)
-        times, noise = self._critic_noise(pair, random)
-        tokens = Tokens(pair.tokens.ids[other], pair.tokens.values[other], pair.tokens.real[other])
-        conditioning: Conditioning = self.critic.conditioner(tokens, pair.seconds)
-        scores: Tensor = self.critic(flow.noised(pair.real, noise, times), times, conditioning)
-        return scores
-
-    def _critic_noise(self, pair: Pair, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        times = flow.logit_normal_times(len(pair.real), random, self.run.discriminator_shift)
-        noise = torch.randn(pair.real.shape, generator=random)
-        return times.to(self.device), noise.to(self.device)
-
-
-def _moved(tokens: Tokens, device: str) -> Tokens:
-    return Tokens(tokens.ids.to(device), tokens.values.to(device), tokens.real.to(device))
+    def _steepness(self, part: Round, made: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+        """Half of R1 and R2 by finite differences; 0 where they are not wanted."""
+        if not self.run.penalty_weight:
+            return torch.zeros((), device=self.device)
+        aside = part.steps_aside
+        moved = [
+            self._score(x, part, part.tokens, aside[:, i]).float()
+            for i, x in enumerate((part.data, made))
+        ]
+        first = adversarial.finite_difference_penalty(real, moved[0])
+        return 0.5 * (first + adversarial.finite_difference_penalty(fake, moved[1]))
 
 
-def _warn_of_collapse(values: dict[str, float], folder: RunFolder) -> None:
-    if values.get("discriminator", 1.0) < COLLAPSE:
-        folder.note("The discriminator has won: the generator learns nothing from it any more.")
+def collapse(values: Values) -> list[str]:
+    """Sentences about what has gone wrong, by the means that are logged."""
+    said = []
+    if values.get("discriminator", 1.0) < WON:
+        said.append("The discriminator has won: the generator learns nothing from it any more.")
     if values.get("contrastive_accuracy", 1.0) < 0.5:
-        folder.note("The discriminator does not tell prompts apart.")
+        said.append("The discriminator does not tell prompts apart.")
+    if values.get("diversity", 1.0) < ALIKE:
+        said.append("The generated sounds have become alike: the generator has collapsed.")
+    return said

@@ -152,8 +152,31 @@ class FlowRun:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmUp:
+    """Regression to the flow model's own guided paths before the first adversarial step.
+
+    None by default. Paths of `sampling_steps` are solved anew every `refresh_every` steps.
+    """
+
+    steps: int = 0
+    refresh_every: int = 10
+    sampling_steps: int = 25
+    guidance: float = 4.0
+
+    def __post_init__(self) -> None:
+        """Refuse paths of no steps."""
+        _at_least_one(self, ("refresh_every", "sampling_steps"))
+        if self.steps < 0:
+            raise ValueError(f"steps must be at least 0, got {self.steps}")
+
+
+@dataclass(frozen=True, slots=True)
 class ArcRun:
-    """Adversarial post-training of a flow run's model, on that run's pool of latents."""
+    """Adversarial post-training of a flow run's model, on that run's pool of latents.
+
+    Batches are as large as the flow's, or hold `tokens_per_batch` where that is not 0.
+    `penalty_weight` turns on R1 and R2, by differences over steps of `penalty_noise`.
+    """
 
     optimiser: Optimiser
     flow: str
@@ -161,6 +184,11 @@ class ArcRun:
     discriminator_shift: float = 1.0
     contrastive_weight: float = 1.0
     relativistic: bool = True
+    tokens_per_batch: int = 0
+    penalty_weight: float = 0.0
+    penalty_noise: float = 0.05
+    warm_up: WarmUp = field(default_factory=WarmUp)
+    scale: Scale = field(default_factory=Scale)
     seed: int = 0
 
     def __post_init__(self) -> None:

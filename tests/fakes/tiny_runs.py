@@ -62,6 +62,18 @@ ff_width = 16
 """
 
 
+def arc_run(flow: Path) -> str:
+    """The config of post-training a flow run."""
+    optimiser = OPTIMISER.partition("[pool]")[0]
+    return f"""
+stage = "arc"
+flow = '{flow}'
+{optimiser}
+[scale]
+bf16 = false
+"""
+
+
 def start(folder: Path, text: str) -> Path:
     """Train in `folder` from the beginning, or go on; return the folder."""
     config = folder.with_name(f"{folder.name}.toml")

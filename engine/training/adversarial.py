@@ -1,0 +1,71 @@
+"""Losses and chance of adversarial relativistic-contrastive post-training, as pure functions.
+
+"Fast Text-to-Audio Generation with Adversarial Post-Training", sections 2.3 to 2.5. The signs of
+the contrastive loss are those of the released code, where the right prompt must score above a
+wrong one; the paper's words say the opposite.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+LOG_SNR = (-6.0, 2.0)
+
+
+def relativistic_generator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Push each generated sound's score above that of its real partner (section 2.3)."""
+    return functional.softplus(real - fake).mean()
+
+
+def relativistic_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Push each real sound's score above that of its generated partner (section 2.3)."""
+    return functional.softplus(fake - real).mean()
+
+
+def contrastive_loss(right: Tensor, wrong: Tensor) -> Tensor:
+    """Push a real sound's score under its own prompt above that under another (section 2.4)."""
+    return functional.softplus(wrong - right).mean()
+
+
+def least_squares_generator_loss(fake: Tensor) -> Tensor:
+    """The ablation's loss without pairs: push generated scores to 1."""
+    return (fake - 1).square().mean()
+
+
+def least_squares_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """The ablation's loss without pairs: push real scores to 1 and generated ones to 0."""
+    return (real - 1).square().mean() + fake.square().mean()
+
+
+def derangement(count: int, generator: torch.Generator) -> Tensor:
+    """A random permutation (count,) that leaves nothing in its place; count must be at least 2."""
+    if count < 2:
+        raise ValueError("one item cannot change places")
+    # Moving along a random circle by one is a derangement, and every item meets every other.
+    order = torch.randperm(count, generator=generator)
+    moved = torch.empty_like(order)
+    moved[order] = order.roll(1)
+    return moved
+
+
+def generator_times(count: int, generator: torch.Generator) -> Tensor:
+    """Times (count,) whose log signal-to-noise ratio is uniform in -6..2 (section 2.5)."""
+    low, high = LOG_SNR
+    return torch.sigmoid(-(low + (high - low) * torch.rand(count, generator=generator)))
+
+
+def finite_difference_penalty(score: Tensor, moved: Tensor) -> Tensor:
+    """How steep a critic is: squared change of scores (B, P) when its input moves a little.
+
+    Summed over positions, mean over the batch: R1 on real sounds, R2 on generated ones, without
+    second derivatives (the released code's form; halves are taken by the caller).
+    """
+    return (moved - score).square().sum(1).mean()
+
+
+def diversity(made: Tensor, real: Tensor) -> float:
+    """Spread of generated latents (B, C, L) over a batch, as a share of the real ones' spread."""
+    spreads = [x.detach().float().std(0, unbiased=False).mean() for x in (made, real)]
+    return float(spreads[0] / spreads[1].clamp_min(1e-6))

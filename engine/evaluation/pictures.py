@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from engine.clip import Clip
 from engine.evaluation.examples import as_audio
-from engine.models.mel_frames import RATE_HZ, TONE_BANDS, mel_frames
+from engine.models.mel_frames import HOP, RATE_HZ, TONE_BANDS, mel_frames
 
 Pixels = NDArray[np.uint8]
 
@@ -30,7 +30,9 @@ def spectrogram_png(clip: Clip, columns: int = 240, seconds: float | None = None
     audio = as_audio([clip])
     if seconds is not None:
         audio = functional.pad(audio, (0, round(seconds * RATE_HZ) - audio.shape[-1]))
-    levels = mel_frames(audio)[0, :, :TONE_BANDS].numpy().T[::-1]
+    # The frames after the last one only hear the sound's end once more.
+    frames = max(1, audio.shape[-1] // HOP)
+    levels = mel_frames(audio)[0, :frames, :TONE_BANDS].numpy().T[::-1]
     places = np.linspace(0, levels.shape[1] - 1, columns).round().astype(int)
     return png(coloured(levels[:, places].astype(np.float64)))
 

@@ -79,7 +79,7 @@ def as_json(evaluation: Evaluation) -> str:
 
 def as_page(evaluation: Evaluation) -> str:
     """One page that needs no other file and no network."""
-    names = ", ".join(row.name for row in evaluation.rows if row.steps is not None)
+    names = "; ".join(row.name for row in evaluation.rows if row.steps is not None)
     title = f"Pingpad evaluation: {names}"
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -114,7 +114,7 @@ def _conditions(evaluation: Evaluation) -> str:
     return (
         f"{about.made}. {about.prompts} held-out prompts; {about.seeds} seeds of the first "
         f"{about.varied} for CCDS; runs with other seeds: {about.repeats}. {about.device} "
-        f"({about.precision}), {about.processor}, {about.threads} threads, torch {about.torch}. "
+        f"({about.precision}), {about.processor}, threads: {about.threads}, torch {about.torch}. "
         f"The evaluation took {about.minutes:.1f} minutes."
     )
 
@@ -158,7 +158,7 @@ def _figure(sound: Shown, seconds: float) -> str:
     name = escape(sound.row)
     return (
         f'<figure><figcaption>{name}</figcaption><img alt="spectrogram: {name}" src="{picture}">'
-        f'<audio controls preload="none" src="{audio}"></audio><ul>{checks}</ul></figure>'
+        f'<audio controls preload="metadata" src="{audio}"></audio><ul>{checks}</ul></figure>'
     )
 
 

@@ -19,6 +19,8 @@ from engine.sampling.config import SamplingConfig
 from engine.toml_config import ConfigError, from_table
 
 SAMPLE_RATE_HZ = 44_100
+MOST_LAYERS = 256
+"""More can only be a mistake, which would keep the engine busy building them."""
 SAMPLING = MappingProxyType(
     {
         "rf_denoiser": SamplingConfig("ping_pong"),
@@ -60,6 +62,8 @@ class PublishedConfig:
                 f"sample_size must be a multiple of {self.codec.samples_per_latent}, "
                 f"got {self.sample_size}"
             )
+        if self.transformer.depth > MOST_LAYERS or len(self.codec.strides) > MOST_LAYERS:
+            raise ValueError(f"a network must have at most {MOST_LAYERS} layers")
         if self.transformer.io_channels != self.codec.latent_dim:
             raise ValueError(
                 f"the transformer's io_channels must be the latent_dim {self.codec.latent_dim}, "

@@ -16,7 +16,7 @@ from engine.published_config import PublishedConfig, parse_config
 from engine.published_files import PublishedFiles, read_config
 from engine.text_encoder_folder import find_text_encoder, load_text_encoder
 from engine.toml_config import ConfigError
-from engine.weights import Unfilled, check_tensors, read_tensors
+from engine.weights import check_tensors, read_tensors, unfilled
 
 TRANSFORMER = "model.model."
 CODEC = "pretransform.model."
@@ -114,8 +114,7 @@ def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:
     # First, since it is soon done, and the first thing that is missing for new players.
     encoder = find_text_encoder(folder, config.prompt.t5_model_name)
     prompt = load_text_encoder(encoder, config.prompt, config.transformer.cond_token_dim)
-    with Unfilled():
-        networks = PublishedNetworks(config)
+    networks = unfilled(lambda: PublishedNetworks(config), folder)
     tensors = read_tensors(files.weights)
     check_tensors(networks.published_shapes(), tensors, folder)
     networks.take(tensors)

@@ -18,7 +18,7 @@ from engine.models.prompt_t5 import PromptConfig, PromptEncoder
 from engine.models.t5 import T5Config, T5Encoder
 from engine.published_files import read_config
 from engine.toml_config import ConfigError, from_table
-from engine.weights import Unfilled, check_tensors, read_tensors
+from engine.weights import check_tensors, read_tensors, unfilled
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -26,6 +26,7 @@ ANY_NAME = "t5"
 """A folder of this name inside the model's serves whichever T5 the model names."""
 
 _SIZES = ("vocab_size", "d_model", "d_kv", "d_ff", "num_layers", "num_heads")
+MOST_LAYERS = 256
 _MAY_SIZES = ("relative_attention_num_buckets", "relative_attention_max_distance")
 _MUST = {
     "model_type": "t5",
@@ -85,8 +86,7 @@ def load_text_encoder(folder: Path, config: PromptConfig, width: int) -> PromptE
             f"The text encoder in {folder} is not the model's: its d_model must be {width}, "
             f"got {sizes.d_model}."
         )
-    with Unfilled():
-        t5 = T5Encoder(sizes)
+    t5 = unfilled(lambda: T5Encoder(sizes), folder)
     weights = _encoder_weights(folder)
     check_tensors({name: tensor.shape for name, tensor in t5.state_dict().items()}, weights, folder)
     copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in weights.items()}
@@ -105,7 +105,10 @@ def _sizes(table: dict[str, Any]) -> T5Config:
     for name, value in values.items():
         if isinstance(value, int) and value < 1:
             raise ConfigError(f"{CONFIG}.{name} must be at least 1, got {value}.")
-    return from_table(T5Config, values, CONFIG)
+    config = from_table(T5Config, values, CONFIG)
+    if config.num_layers > MOST_LAYERS:
+        raise ConfigError(f"{CONFIG}.num_layers must be at most {MOST_LAYERS}.")
+    return config
 
 
 def _encoder_weights(folder: Path) -> dict[str, Tensor]:

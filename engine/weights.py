@@ -6,7 +6,7 @@ import pickle
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -43,6 +43,22 @@ class Unfilled(TorchFunctionMode):
         if func in _FILLERS:
             return args[0] if args else given["tensor"]
         return func(*args, **given)
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def unfilled(build: Callable[[], Network], folder: Path) -> Network:
+    """Build a network that is filled next; raises EngineError where memory has no room for it."""
+    try:
+        with Unfilled():
+            return build()
+    except (RuntimeError, TypeError, MemoryError) as error:
+        # Torch raises the first for what it cannot allocate, the second for counts beyond 64 bits.
+        raise EngineError(
+            f"The model in {folder} is too large for this computer's memory, or its config is "
+            "not its own: close other programs, or install the model again."
+        ) from error
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

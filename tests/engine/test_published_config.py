@@ -131,6 +131,7 @@ def test_keys_that_change_nothing_are_tolerated(path: str, key: str, value: obje
         ("model.diffusion.config", "project_cond_tokens", 1, "project_cond_tokens must be"),
         ("model.diffusion.config", "patch_size", 2, "patch_size must be 1, got 2"),
         ("model.diffusion.config", "modulated", True, "model.diffusion.config.modulated is not"),
+        ("model.diffusion.config", "depth", 10**9, "at most 256 layers"),
         ("model.diffusion.config", "num_heads", 7, "must be a multiple of num_heads 7"),
         ("model.diffusion.config", "depth", "16", "model.diffusion.config.depth must be int"),
         ("model.diffusion.config", "global_cond_dim", 512, "global_cond_dim must be"),

@@ -222,6 +222,13 @@ def test_an_unknown_key_that_may_change_the_sound_is_named(folder: Path) -> None
     assert "model.diffusion.config.use_magic is not known here" in refusal(folder)
 
 
+@pytest.mark.parametrize("width", [10**13, 10**30])
+def test_a_network_that_no_memory_holds_is_refused(folder: Path, width: int) -> None:
+    for side in ("encoder", "decoder"):
+        change(folder, "model", "pretransform", "config", side, "config", channels=width)
+    assert "too large for this computer's memory" in refusal(folder)
+
+
 @pytest.mark.parametrize("objective", ["v", None, [], "flow"])
 def test_another_kind_of_model_is_refused_before_it_is_listed_as_playable(
     folder: Path, objective: object

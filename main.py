@@ -64,19 +64,16 @@ def main(arguments: Sequence[str], load: Loader | None = None) -> int:
 
 
 def _do(given: argparse.Namespace, load: Loader | None) -> int:
-    match given.command:
-        case None:
-            return _open_window()
-        case "generate":
-            return _generate(given, load)
-        case "models":
-            return _list_models(given)
-        case "bench":
-            return _bench(given, load)
-        case "evaluate":
-            return _evaluate(given, load)
-        case _:
-            return _train(given)
+    commands: dict[str | None, Callable[[], int]] = {
+        None: _open_window,
+        "generate": lambda: _generate(given, load),
+        "models": lambda: _list_models(given),
+        "bench": lambda: _bench(given, load),
+        "evaluate": lambda: _evaluate(given, load),
+        "train": lambda: _train(given),
+        "export": lambda: _export(given),
+    }
+    return commands[given.command]()
 
 
 def _say(what: object, status: int) -> int:
@@ -108,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train a model; a stopped run goes on")
     train.add_argument("config", type=Path, help="a TOML file, as in presets/training")
     train.add_argument("--run", type=Path, metavar="FOLDER", help="default: runs/NAME-OF-CONFIG")
+    _add_export(commands.add_parser("export", help="make a model folder of a trained run"))
     return parser
 
 
@@ -141,6 +139,21 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--minutes", type=float, default=5.0, help="with --realtime, default 5")
     _add_model(parser)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="the folder of a flow or ARC run")
+    parser.add_argument("--codec", type=Path, required=True, help="the folder of its codec's run")
+    parser.add_argument("--out", type=Path, required=True, help="the model folder to write")
+    parser.add_argument("--name", required=True, help="what the model is called")
+    parser.add_argument("--licence", default="MIT", help="of the weights, default MIT")
+    parser.add_argument("--notes", default="", help="a sentence for its card")
+    parser.add_argument(
+        "--made-by", action="append", default=[], metavar="COMMAND", help="for its card, in order"
+    )
+    parser.add_argument("--sampler", default="ping_pong", help="default ping_pong")
+    parser.add_argument("--guidance", type=float, default=1.0, help="1 is none, default 1")
+    parser.add_argument("--shift", type=float, default=1.0, help="of Euler's times, default 1")
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -285,6 +298,25 @@ def _train(given: argparse.Namespace) -> int:
         train(given.config, given.run or Path("runs") / given.config.stem)
     except (ConfigError, RunError) as error:
         raise CommandError(error) from error
+    return DONE
+
+
+def _export(given: argparse.Namespace) -> int:
+    from engine.sampling.config import SamplingConfig
+    from engine.toml_config import ConfigError
+    from engine.training.export import About, export_model
+    from engine.training.run_folder import RunError
+
+    try:
+        sampling = SamplingConfig(given.sampler, given.guidance, given.shift)
+    except ValueError as error:
+        raise UsageError(error) from error
+    try:
+        about = About(given.name, given.licence, tuple(given.made_by), given.notes)
+        export_model(given.run, given.codec, given.out, about, sampling)
+    except (ConfigError, RunError) as error:
+        raise CommandError(error) from error
+    _show_line(f"written: {given.out}")
     return DONE
 
 

@@ -253,3 +253,12 @@ def test_help_needs_none_of_the_heavy_modules() -> None:
 
 def test_frozen_program_and_engine_agree_on_their_word() -> None:
     assert command_line.WORKER_COMMAND == WORKER_COMMAND
+
+
+def test_export_names_the_run_that_holds_no_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["export", str(tmp_path), "--codec", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert command_line.main([*arguments, "--name", "Mine"]) == 1
+    assert str(tmp_path) in capsys.readouterr().err
+    assert command_line.main([*arguments, "--name", "Mine", "--sampler", "none"]) == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
 import torch
@@ -22,8 +22,18 @@ STEPS = 8
 FEW = 4096
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the card says that no run folder knows."""
+
+    name: str
+    licence: str = "MIT"
+    commands: tuple[str, ...] = ()
+    notes: str = ""
+
+
 def export_model(
-    run_folder: Path, codec_folder: Path, target: Path, name: str, sampling: SamplingConfig
+    run_folder: Path, codec_folder: Path, target: Path, about: About, sampling: SamplingConfig
 ) -> None:
     """Write card, config and half-precision weights of a flow or ARC run into `target`.
 
@@ -55,7 +65,7 @@ def export_model(
     target.mkdir(parents=True, exist_ok=True)
     save_file(_small(model), target / WEIGHTS)
     (target / CONFIG).write_text(_toml(config), encoding="utf-8")
-    write_card(target, _card(name, words, checkpoint["step"], method, run))
+    write_card(target, _card(about, words, checkpoint["step"], method, run))
 
 
 def _heard(run: FlowRun) -> str:
@@ -81,22 +91,19 @@ def _small(model: SoundModel) -> dict[str, Tensor]:
     return tensors
 
 
-def _card(name: str, words: tuple[str, ...], steps: int, method: str, run: FlowRun) -> ModelCard:
+def _card(about: About, words: tuple[str, ...], steps: int, method: str, run: FlowRun) -> ModelCard:
     return ModelCard(
-        name=name,
+        name=about.name,
         summary="Drums, notes, effects, textures and loops from words or a recording.",
-        licence="MIT",
+        licence=about.licence,
         sample_rate=RATE_HZ,
         longest_s=LONGEST_S,
         default_steps=STEPS,
         vocabulary=words,
         trained=Trained(
             on=_heard(run),
-            commands=(
-                "python main.py train presets/training/embedded-codec.toml --run runs/codec",
-                "python main.py train presets/training/embedded-flow.toml --run runs/flow",
-            ),
-            notes=f"{steps} steps of {method}.",
+            commands=about.commands,
+            notes=" ".join(filter(None, (f"{steps} steps of {method}.", about.notes))),
         ),
     )
 

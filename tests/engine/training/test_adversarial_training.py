@@ -17,7 +17,7 @@ from engine.api import Recipe
 from engine.generator import load_generator
 from engine.sampling.config import SamplingConfig
 from engine.training.arc import AdversarialTraining, networks
-from engine.training.export import export_model
+from engine.training.export import About, export_model
 from engine.training.flow import Batches, latent_pool
 from engine.training.ode_warm_up import WarmUpLosses, end_loss
 from engine.training.run_folder import CHECKPOINT, METRICS, RunError, RunFolder
@@ -166,7 +166,7 @@ def test_a_post_trained_run_is_a_model_that_plays(
     lines = [json.loads(line) for line in (arc_folder / METRICS).read_text().splitlines()]
     said = set().union(*lines)
     assert {"generator", "discriminator", "gap", "contrastive_accuracy", "diversity"} <= said
-    export_model(arc_folder, codec_run, tmp_path / "model", "mine", SamplingConfig())
+    export_model(arc_folder, codec_run, tmp_path / "model", About("mine"), SamplingConfig())
     generator = load_generator(tmp_path / "model", "cpu")
     assert "adversarial" in generator.card.trained.notes
     made = generator.generate(Recipe("punchy kick", seconds=0.25, steps=1, seed=1))

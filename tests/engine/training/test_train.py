@@ -21,7 +21,7 @@ from engine.generator import load_generator
 from engine.sampling.config import SamplingConfig
 from engine.training import autoencoder, flow
 from engine.training.corpus.lexicon import vocabulary
-from engine.training.export import export_model
+from engine.training.export import About, export_model
 from engine.training.run_folder import CHECKPOINT, METRICS, RunError, RunFolder
 from engine.training.settings import FlowRun, read_run
 
@@ -202,7 +202,7 @@ def test_a_checkpoint_without_its_words_or_broken_is_refused(
     torch.save(state, run / CHECKPOINT)
     for again in (
         lambda: start(run, flow_run(codec_run)),
-        lambda: export_model(run, codec_run, tmp_path / "model", "mine", SamplingConfig()),
+        lambda: export_model(run, codec_run, tmp_path / "model", About("mine"), SamplingConfig()),
     ):
         with pytest.raises(RunError, match="lacks its vocabulary"):
             again()
@@ -218,7 +218,7 @@ def test_a_flow_on_own_sounds_learns_their_words(codec_run: Path, tmp_path: Path
     text = flow_run(codec_run).replace('families = ["drum"]', f"folder = '{tmp_path / 'sounds'}'")
     run = start(tmp_path / "run", text.replace("clips = [6]", "clips = [0]"))
     assert read(run / CHECKPOINT)["vocabulary"] == ["deep", "kick", "pad", "soft", "tom"]
-    export_model(run, codec_run, tmp_path / "model", "mine", SamplingConfig())
+    export_model(run, codec_run, tmp_path / "model", About("mine"), SamplingConfig())
     card = load_generator(tmp_path / "model", "cpu").card
     assert card.vocabulary == ("deep", "kick", "pad", "soft", "tom")
     assert "renders" not in card.trained.on and "own" in card.trained.on
@@ -304,7 +304,7 @@ def test_an_exported_run_is_a_model_that_plays(
     flow_folder: Path, codec_run: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "my model"
-    export_model(flow_folder, codec_run, target, "mine", SamplingConfig("euler", 2.0, 1.5))
+    export_model(flow_folder, codec_run, target, About("mine"), SamplingConfig("euler", 2.0, 1.5))
     generator = load_generator(target, "cpu")
     assert generator.card.name == "mine"
     assert generator.card.vocabulary == vocabulary()
@@ -319,7 +319,7 @@ def test_an_exported_run_is_a_model_that_plays(
 def test_exported_weights_are_the_averaged_ones(
     flow_folder: Path, codec_run: Path, tmp_path: Path
 ) -> None:
-    export_model(flow_folder, codec_run, tmp_path, "mine", SamplingConfig())
+    export_model(flow_folder, codec_run, tmp_path, About("mine"), SamplingConfig())
     exported = load_generator(tmp_path, "cpu")._model.conditioner.state_dict()
     average = read(flow_folder / CHECKPOINT)["optimising"]["average"]
     for name, tensor in exported.items():
@@ -332,13 +332,13 @@ def test_a_run_that_is_no_flow_or_has_no_checkpoint_is_not_exported(
 ) -> None:
     for folder, said in ((codec_run, "is no flow run"), (tmp_path, "holds no checkpoint")):
         with pytest.raises(RunError, match=said):
-            export_model(folder, codec_run, tmp_path / "model", "mine", SamplingConfig())
+            export_model(folder, codec_run, tmp_path / "model", About("mine"), SamplingConfig())
 
 
 def test_a_codec_that_does_not_fit_is_not_exported(flow_folder: Path, tmp_path: Path) -> None:
     other = start(tmp_path / "codec", CODEC_RUN.replace("latent_dim = 8", "latent_dim = 4"))
     with pytest.raises(RunError, match="is not the codec of this run"):
-        export_model(flow_folder, other, tmp_path / "model", "mine", SamplingConfig())
+        export_model(flow_folder, other, tmp_path / "model", About("mine"), SamplingConfig())
 
 
 def test_a_refined_codec_keeps_its_latents_and_changes_its_decoder(

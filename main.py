@@ -163,7 +163,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="a name or a model's folder; MODEL@STEPS takes so many steps",
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: evaluation")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: runs/evaluation")
     parser.add_argument("--prompts", type=int, help="how many held-out prompts, default 200")
     parser.add_argument("--repeats", type=int, default=1, help="runs with other seeds, for spread")
     parser.add_argument("--quick", action="store_true", help="24 prompts: to see that it works")
@@ -281,7 +281,7 @@ def _evaluate(given: argparse.Namespace, load: Loader | None) -> int:
         device = choose_device(given.device)
         embedder = load_embedder(given.embedder, device)
         found = evaluate(contestants, embedder, size, load or _load_generator, device, _show_line)
-        paths = write_results(found, given.out or Path("evaluation"))
+        paths = write_results(found, given.out or Path("runs") / "evaluation")
     print(as_json(found) if given.json else text_tables(found.rows))
     _show_line("written: " + ", ".join(map(str, paths)))
     return DONE

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayou
 
 from app.actions.actions import Actions
 from app.model.session import Session
+from app.ui.key_repeats import KeyRepeats, platform_splits_repeats
 from app.ui.kit_bar import APP_ICON, KitBar
 from app.ui.main_thread import MainThread
 from app.ui.notices import NoticeStack
@@ -198,6 +199,7 @@ class MainWindow(QMainWindow):
 
     def _take_keys(self) -> None:
         record = self._actions.record
+        self._repeats = KeyRepeats(self)
         self.keys = PadKeys(self._session, self._actions.hits, self, keyboard_letters())
         self.keys.record_pressed.connect(record.press)
         self.keys.record_released.connect(record.release)
@@ -233,6 +235,8 @@ class MainWindow(QMainWindow):
         application = QApplication.instance()
         assert application is not None
         application.installEventFilter(self.keys)
+        if platform_splits_repeats():
+            application.installEventFilter(self._repeats)  # the last one sees the keys first
         self._timer.start()
         if self.focusWidget() is None:
             self.focus_prompt()
@@ -248,5 +252,6 @@ class MainWindow(QMainWindow):
         self.keys.let_go()
         application = QApplication.instance()
         if application is not None:
+            application.removeEventFilter(self._repeats)
             application.removeEventFilter(self.keys)
         super().closeEvent(event)

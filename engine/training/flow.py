@@ -29,6 +29,8 @@ from engine.training.scaling import precision, scaled
 from engine.training.settings import FlowRun
 
 SHORTEST_LATENTS = 8
+FAVOUR = 4.0
+"""How much more often a sound of a favoured family is drawn than another."""
 ENCODING = ("encoder", "mean", "deviation", "latent_")
 """How the names begin of the codec's weights that decide its latents."""
 
@@ -99,8 +101,9 @@ class Batches:
         self._run = run
         self._parts = parts
         self._needed = [_latents_needed(shelf) for shelf in shelves]
-        sounds = np.array([len(shelf) for shelf in shelves], float)
-        self._shares = sounds / sounds.sum()
+        self._weights = [_weights(shelf, run.favour) for shelf in shelves]
+        sums = np.array([weights.sum() for weights in self._weights])
+        self._shares = sums / sums.sum()
 
     def draw(self, rng: np.random.Generator) -> Batch:
         """Choose a shelf, a length, and sounds that fit into it."""
@@ -109,7 +112,9 @@ class Batches:
         patch = self._run.transformer.patch_size
         longest = shelf.values.shape[1] // patch * patch
         # The length follows a sound's own, so that all lengths a player asks for are met.
-        length = int(rng.choice(needed)) if rng.random() < 0.7 else longest
+        weights = self._weights[which]
+        usual = int(rng.choice(needed, p=weights / weights.sum()))
+        length = usual if rng.random() < 0.7 else longest
         length = min(-(-max(length, SHORTEST_LATENTS) // patch) * patch, longest)
         fitting = np.flatnonzero(needed <= length)
         if len(fitting) == 0:
@@ -117,11 +122,16 @@ class Batches:
         size = max(1, self._run.tokens_per_batch * patch // length)
         # More of a batch would be the same sounds twice.
         size = min(size, 4 * self._run.optimiser.batch) * self._parts
-        picks = rng.choice(fitting, size)
+        picks = rng.choice(fitting, size, p=weights[fitting] / weights[fitting].sum())
         latents = shelf.rows(picks)[:, :length].transpose(1, 2)
         sounds = [shelf.sounds[i] for i in picks]
         seconds = torch.tensor([min(sound.seconds, shelf.seconds) for sound in sounds])
         return Batch(latents, tuple(sound.caption for sound in sounds), seconds)
+
+
+def _weights(shelf: Shelf, favour: tuple[str, ...]) -> NDArray[np.float64]:
+    """How often each sound of a shelf is drawn, compared with the others."""
+    return np.array([FAVOUR if sound.family in favour else 1.0 for sound in shelf.sounds])
 
 
 def _latents_needed(shelf: Shelf) -> NDArray[np.int64]:

@@ -126,7 +126,10 @@ class CodecRun:
 
 @dataclass(frozen=True, slots=True)
 class FlowRun:
-    """Training of the rectified flow on the latents of a trained codec."""
+    """Training of the rectified flow on the latents of a trained codec.
+
+    Sounds of the families in `favour` are drawn four times as often as others.
+    """
 
     optimiser: Optimiser
     pool: Pool
@@ -134,6 +137,7 @@ class FlowRun:
     transformer: DiffusionTransformerConfig = field(default_factory=DiffusionTransformerConfig)
     conditioner: ConditionerConfig = field(default_factory=ConditionerConfig)
     scale: Scale = field(default_factory=Scale)
+    favour: tuple[str, ...] = ()
     prompt_dropout: float = 0.1
     unknown_word_chance: float = 0.02
     time_shift: float = 1.0

@@ -7,6 +7,7 @@ generator, inside `run_worker`; importing this module costs nothing.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -161,7 +162,7 @@ class Inbox:
 
 def run_worker(wire: Wire, options: WorkerOptions) -> int:
     """Load the model, then make sounds until the app goes. Returns the exit status."""
-    _step_back()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the app
     inbox = Inbox(wire.send)
     threading.Thread(target=_follow, args=(wire, inbox), name="requests", daemon=True).start()
     started = time.perf_counter()
@@ -174,6 +175,8 @@ def run_worker(wire: Wire, options: WorkerOptions) -> int:
         LOG.exception("the model could not be loaded")
         wire.send(Failed(None, f"The model could not be started ({_named(error)})."))
         return CANNOT_WORK
+    # Loading goes at the app's own priority: behind busy programs it would take half a minute.
+    _let_the_app_go_first()
     load_s = time.perf_counter() - started
     wire.send(Ready(generator.card.name, generator.device, generator.precision, load_s))
     _warm_up(generator, inbox)
@@ -260,11 +263,16 @@ def _obey(inbox: Inbox, parcel: Parcel) -> bool:
     return True
 
 
-def _step_back() -> None:
-    """Let the app go first, and leave Ctrl+C in a terminal to it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "nice"):  # on Windows the app starts this process with a lower priority
-        os.nice(_LOWER_PRIORITY)
+def _let_the_app_go_first() -> None:
+    """Lower the priority of every thread there is; on Windows the app starts this process lower."""
+    if not hasattr(os, "setpriority"):
+        return
+    # On Linux a priority is a thread's own, and torch has made its threads by now.
+    tasks = Path("/proc/self/task")
+    threads = [int(task.name) for task in tasks.iterdir()] if tasks.is_dir() else [0]
+    for thread in threads:
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+            os.setpriority(os.PRIO_PROCESS, thread, _LOWER_PRIORITY)
 
 
 def _named(error: Exception) -> str:

@@ -313,3 +313,13 @@ def test_engine_and_shared_memory_end_with_a_killed_app(tmp_path: Path) -> None:
     app.stdout.read()  # ends when the last process that holds it, the resource tracker, is gone
     app.stdout.close()
     assert not shared_memory_of(app.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells a thread's priority")
+def test_every_thread_of_a_loaded_engine_lets_the_app_go_first(player: Player) -> None:
+    player.wait(Ready)
+    tasks = Path(f"/proc/{player.engine.pid}/task")
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    priorities = [os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks.iterdir()]
+    assert priorities
+    assert min(priorities) >= min(mine + 1, 10)

@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.api import EngineError
 from engine.device import choose_device
+from engine.model_card import CARD_FILE, ModelCard
+from engine.model_folder import SoundModel, load_model
 from engine.models import spectral_features
 from engine.models.spectral_codec import SpectralCodec
 from engine.models.spectral_features import BINS, LAYOUT, RATE_HZ, TONAL_BINS, WINDOW
@@ -109,7 +112,9 @@ def _crops(shelves: list[Shelf], run: CodecRun, rng: np.random.Generator) -> Ten
 
 
 def load_trained_codec(folder: Path) -> SpectralCodec:
-    """Return the codec that a finished codec run has left; raises RunError."""
+    """Return the codec of a finished codec run or of a model folder; raises RunError."""
+    if (folder / CARD_FILE).exists():
+        return load_own_model(folder)[0].codec
     try:
         run = read_run(folder / "config.toml")
         state = torch.load(folder / "codec.pt", map_location="cpu", weights_only=True)["codec"]
@@ -120,6 +125,17 @@ def load_trained_codec(folder: Path) -> SpectralCodec:
     codec = SpectralCodec(run.codec)
     codec.load_state_dict(state)
     return codec.eval()
+
+
+def load_own_model(folder: Path) -> tuple[SoundModel, ModelCard]:
+    """Load a model folder of our own layout to train on from it; raises RunError."""
+    try:
+        model, card = load_model(folder)
+    except EngineError as error:
+        raise RunError(str(error)) from error
+    if not isinstance(model, SoundModel):
+        raise RunError(f"{folder} is a published model: only models of our own layout train on.")
+    return model, card
 
 
 def train_codec(run: CodecRun, folder: RunFolder) -> None:

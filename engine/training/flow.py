@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from engine import flow
 from engine.device import choose_device
+from engine.model_folder import SoundModel
 from engine.models.conditioning import UNKNOWN, Conditioner, Tokens
 from engine.models.dit import DiffusionTransformer
 from engine.models.spectral_features import FRAME, RATE_HZ
 from engine.training import processes
-from engine.training.autoencoder import load_trained_codec
+from engine.training.autoencoder import load_own_model, load_trained_codec
 from engine.training.optimising import Optimising
 from engine.training.pool import Shelf, fill_pool, tie_pool, words_of_pool
 from engine.training.run_folder import RunError, RunFolder, words_of_checkpoint
@@ -40,6 +41,7 @@ class Generative(nn.Module):
 
     def __init__(self, run: FlowRun, words: tuple[str, ...]) -> None:
         super().__init__()
+        self.run = run
         self.transformer = DiffusionTransformer(run.transformer)
         self.conditioner = Conditioner(run.conditioner, words)
 
@@ -179,12 +181,15 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
     shelves = latent_pool(run, folder.path, folder.note, device)
     step, state = 0, folder.load()
     # The corpus may have learnt words since the run began; the network has not.
-    if state is None:
-        words = words_of_pool(run.pool, shelves)
-    else:
+    begun = load_own_model(Path(run.begin)) if run.begin and state is None else None
+    if state is not None:
         words = words_of_checkpoint(state, folder.path)
+    else:
+        words = begun[1].vocabulary if begun else words_of_pool(run.pool, shelves)
     torch.manual_seed(run.seed)
     network = Generative(run, words).to(device)
+    if begun is not None:
+        take_over(network, begun[0], run.begin)
     scaled(network, run.scale)
     optimising = Optimising(network, run.optimiser)
     batches = Batches(shelves, run, run.scale.accumulate * processes.count())
@@ -214,6 +219,19 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
                     "unlogged": recent,
                 }
             )
+
+
+def take_over(network: Generative, model: SoundModel, name: str) -> None:
+    """Give a network the weights of a finished model; raises RunError when sizes differ."""
+    config = model.config
+    run = network.run
+    if (config.transformer, config.conditioner) != (run.transformer, run.conditioner):
+        raise RunError(
+            f"The sizes of [transformer] and [conditioner] must be those of {name}: "
+            f"{config.transformer}, {config.conditioner}."
+        )
+    network.transformer.load_state_dict(model.transformer.state_dict())
+    network.conditioner.load_state_dict(model.conditioner.state_dict())
 
 
 def random_of_step(seed: int, step: int) -> torch.Generator:

@@ -128,7 +128,8 @@ class CodecRun:
 class FlowRun:
     """Training of the rectified flow on the latents of a trained codec.
 
-    Sounds of the families in `favour` are drawn four times as often as others.
+    Sounds of the families in `favour` are drawn four times as often as others. `begin` names a
+    model folder whose weights and words the run begins with; `codec` may name one too.
     """
 
     optimiser: Optimiser
@@ -137,6 +138,7 @@ class FlowRun:
     transformer: DiffusionTransformerConfig = field(default_factory=DiffusionTransformerConfig)
     conditioner: ConditionerConfig = field(default_factory=ConditionerConfig)
     scale: Scale = field(default_factory=Scale)
+    begin: str = ""
     favour: tuple[str, ...] = ()
     prompt_dropout: float = 0.1
     unknown_word_chance: float = 0.02

@@ -354,3 +354,28 @@ def test_a_refined_codec_keeps_its_latents_and_changes_its_decoder(
     with pytest.raises(RunError, match=r"sizes of \[codec\] must be those of"):
         wider = CODEC_RUN.replace("crop_frames", refine, 1).replace("width = 16", "width = 32")
         start(tmp_path / "wider", wider)
+
+
+def test_a_run_begins_with_a_models_weights_and_words(
+    flow_folder: Path, codec_run: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    text = flow_run(model).replace("tokens_per_batch", f"begin = '{model}'\ntokens_per_batch")
+    begun = start(tmp_path / "begun", text.replace("learning_rate = 1e-3", "learning_rate = 1e-9"))
+    state = read(begun / CHECKPOINT)
+    assert tuple(state["vocabulary"]) == vocabulary()
+    exported = load_generator(model, "cpu")._model.conditioner.state_dict()
+    for name, tensor in exported.items():
+        kept = state["optimising"]["network"][f"conditioner.{name}"]
+        assert torch.allclose(kept, tensor, atol=1e-5)
+
+
+def test_a_run_of_other_sizes_cannot_begin_with_a_model(
+    flow_folder: Path, codec_run: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    text = flow_run(model).replace("tokens_per_batch", f"begin = '{model}'\ntokens_per_batch")
+    with pytest.raises(RunError, match="sizes"):
+        start(tmp_path / "run", text.replace("depth = 1", "depth = 2"))

@@ -63,7 +63,6 @@ def test_a_note_has_its_pitch(prompt: str, note: int) -> None:
     assert in_tune >= ENOUGH
 
 
-@pytest.mark.xfail(reason="the model has not learnt slow change yet: docs/training-log.md")
 def test_a_riser_gets_louder_and_brighter() -> None:
     def rises(clip: Clip) -> bool:
         third = clip.frames // 3

@@ -31,11 +31,15 @@ def clean_estimate(x: Tensor, time: Tensor, predicted_velocity: Tensor) -> Tenso
     return x - spread(time, x) * predicted_velocity
 
 
-def logit_normal_times(count: int, generator: torch.Generator, shift: float = 1.0) -> Tensor:
-    """Draw times (count,) in 0..1: sigmoid of a normal, moved towards noise by shift > 1.
+def shifted(time: Tensor, shift: float) -> Tensor:
+    """Move times in 0..1 towards noise: t' = s t / (1 + (s - 1) t).
 
-    The shift is t' = s t / (1 + (s - 1) t), as used for longer sequences
-    (Esser et al. 2024, "Scaling Rectified Flow Transformers", section 5.3.2).
+    As used for longer sequences (Esser et al. 2024, "Scaling Rectified Flow Transformers",
+    section 5.3.2).
     """
-    t = torch.sigmoid(torch.randn(count, generator=generator))
-    return shift * t / (1 + (shift - 1) * t)
+    return shift * time / (1 + (shift - 1) * time)
+
+
+def logit_normal_times(count: int, generator: torch.Generator, shift: float = 1.0) -> Tensor:
+    """Draw times (count,) in 0..1: sigmoid of a normal, moved towards noise by shift > 1."""
+    return shifted(torch.sigmoid(torch.randn(count, generator=generator)), shift)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.api import EngineError
 from engine.model_card import CARD_FILE, ModelCard, read_card
-from engine.models.conditioning import Conditioner, ConditionerConfig, Tokens
+from engine.models.conditioning import Conditioner, ConditionerConfig
 from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from engine.models.spectral_features import RATE_HZ
@@ -75,7 +75,7 @@ class SoundModel(PlayableModel):
     def condition(self, prompt: str, seconds: float, *, promptless: bool = False) -> Conditioning:
         """Tokens of the words and one of the length."""
         device = self.conditioner.seconds.linear.weight.device
-        tokens = _on(self.conditioner.tokenizer([prompt]), device)
+        tokens = self.conditioner.tokenizer([prompt]).to(device)
         keep = torch.zeros(1, dtype=torch.bool, device=device) if promptless else None
         conditioning: Conditioning = self.conditioner(
             tokens, torch.tensor([seconds], device=device), keep
@@ -121,7 +121,3 @@ def load_model(folder: Path) -> tuple[PlayableModel, ModelCard]:
     check_tensors({name: tensor.shape for name, tensor in wanted.items()}, weights, folder)
     model.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in weights.items()})
     return model.eval(), card
-
-
-def _on(tokens: Tokens, device: torch.device) -> Tokens:
-    return Tokens(tokens.ids.to(device), tokens.values.to(device), tokens.real.to(device))

@@ -24,6 +24,13 @@ LONGEST_TYPO = 40
 NEAR = 0.72
 """Least likeness (0..1) of a near miss: "snaer" reaches snare, "bass" does not reach glass."""
 
+SLOWEST, FASTEST = 20.0, 400.0
+"""Beats a minute that a number beside "bpm" may mean."""
+
+_TEMPO_WORDS = ("bpm", "tempo")
+_LIKELY = (60.0, 200.0)
+"""Beats a minute that a number means which begins or ends a prompt: "house loop 120"."""
+
 _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
 _HIGHEST_NOTE = 127
@@ -75,6 +82,25 @@ def unknown_words(prompt: str, vocabulary: Collection[str]) -> tuple[tuple[int, 
         for word in split_words(prompt)
         if word.kind == "word" and word.text not in vocabulary
     )
+
+
+def tempo_of(prompt: str) -> float | None:
+    """Return the beats a minute that a prompt asks for, None where it names no tempo.
+
+    That is the number beside "bpm" or "tempo", or else the only number, where it begins or ends
+    the prompt and is a usual tempo.
+    """
+    words = split_words(prompt)
+    numbers = [i for i, word in enumerate(words) if word.kind == "number"]
+    for i in numbers:
+        beside = {word.text for word in words[max(i - 1, 0) : i + 2]}
+        value = words[i].value or 0.0
+        if beside & set(_TEMPO_WORDS) and SLOWEST <= value <= FASTEST:
+            return value
+    if len(words) > 1 and len(numbers) == 1 and numbers[0] in (0, len(words) - 1):
+        value = words[numbers[0]].value or 0.0
+        return value if _LIKELY[0] <= value <= _LIKELY[1] else None
+    return None
 
 
 def completions(prefix: str, vocabulary: Collection[str], limit: int = 8) -> list[str]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from engine.models.dit import Conditioning
 from engine.models.t5 import T5Config, T5Encoder
-from engine.words import split_words
+from engine.words import split_words, tempo_of
 
 PAD, UNKNOWN, NOTE, NUMBER = range(4)
 FIRST_WORD = 4
@@ -46,11 +46,17 @@ class ConditionerConfig:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Prompts as numbers: ids (B, S), value (B, S) of notes and numbers, real (B, S)."""
+    """Prompts as numbers: ids (B, S), value (B, S) of notes and numbers, real (B, S), bpm (B,)."""
 
     ids: Tensor
     values: Tensor
     real: Tensor
+    bpm: Tensor
+
+    def to(self, device: torch.device | str) -> Tokens:
+        """The same on a device."""
+        parts = (self.ids, self.values, self.real, self.bpm)
+        return Tokens(*(part.to(device) for part in parts))
 
 
 class PromptTokenizer:
@@ -70,7 +76,8 @@ class PromptTokenizer:
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor([token for token, _ in row])
             values[i, : len(row)] = torch.tensor([value for _, value in row])
-        return Tokens(ids, values, ids != PAD)
+        bpm = torch.tensor([tempo_of(prompt) or 0.0 for prompt in prompts])
+        return Tokens(ids, values, ids != PAD, bpm)
 
     def _row(self, prompt: str) -> list[tuple[int, float]]:
         row: list[tuple[int, float]] = []
@@ -147,7 +154,7 @@ class Conditioner(nn.Module):
 
     def forward(self, tokens: Tokens, seconds: Tensor, keep: Tensor | None = None) -> Conditioning:
         """Encode; `keep` (B,) is False where the prompt is hidden (for guidance)."""
-        real = tokens.real
+        real, bpm = tokens.real, tokens.bpm
         embedded = self.t5.shared(tokens.ids)
         has_value = (tokens.ids == NOTE) | (tokens.ids == NUMBER)
         embedded = embedded + self.value(_value_features(tokens.values)) * has_value[..., None]
@@ -157,7 +164,7 @@ class Conditioner(nn.Module):
             hidden = ~keep[:, None]
             encoded = torch.where(hidden[..., None], self.no_prompt.to(encoded.dtype), encoded)
             first = torch.arange(real.shape[1], device=real.device)[None] == 0
-            real = torch.where(hidden, first, real)
+            real, bpm = torch.where(hidden, first, real), bpm * keep
         overall = length.to(encoded.dtype)
         context = torch.cat([encoded, overall[:, None]], dim=1)
         mask = torch.cat([real, torch.ones_like(real[:, :1])], dim=1)
@@ -166,7 +173,7 @@ class Conditioner(nn.Module):
             overall = overall + self.pool((encoded * shown).sum(1) / shown.sum(1))
             given = tokens.real if keep is None else tokens.real & keep[:, None]
             overall = overall + self._exact_values(tokens, given)
-        return Conditioning(context, mask, overall)
+        return Conditioning(context, mask, overall, seconds, bpm)
 
     def _exact_values(self, tokens: Tokens, given: Tensor) -> Tensor:
         """What the given notes and numbers add to the global condition: (B, width)."""

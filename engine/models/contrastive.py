@@ -85,9 +85,7 @@ class ContrastiveModel(nn.Module):
     def embed_text(self, captions: Sequence[str]) -> Tensor:
         """Captions to (B, dims)."""
         tokens, device = self.tokenizer(captions), self.log_scale.device
-        return self.embed_tokens(
-            Tokens(tokens.ids.to(device), tokens.values.to(device), tokens.real.to(device))
-        )
+        return self.embed_tokens(tokens.to(device))
 
 
 class AudioTower(nn.Module):

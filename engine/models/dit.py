@@ -2,11 +2,13 @@
 
 Layout and names of weights follow stable-audio-open-small: QK-norm, rotary positions on part of
 each head, timestep and global condition prepended as token 0, cross attention to the prompt.
-With `modulated` the global condition also steers every block, which a small model needs.
+With `modulated` the global condition also steers every block, and with `latents_per_second` every
+token is told its place in the beat and in the asked length: a small model needs both.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from engine.models.layers import Block, FourierFeatures, RotaryEmbedding
+from engine.models.timing import TIMING_FEATURES, timing_features
 
 TIMESTEP_FEATURES = 256
 LEAST_ROTARY = 32
@@ -21,7 +24,10 @@ LEAST_ROTARY = 32
 
 @dataclass(frozen=True, slots=True)
 class DiffusionTransformerConfig:
-    """Sizes of the transformer. `patch_size` neighbouring latents make one token."""
+    """Sizes of the transformer. `patch_size` neighbouring latents make one token.
+
+    `latents_per_second` of 0 leaves the tokens untold of tempo and length.
+    """
 
     io_channels: int = 64
     patch_size: int = 1
@@ -32,11 +38,12 @@ class DiffusionTransformerConfig:
     global_cond_dim: int = 768
     ff_multiple: int = 4
     modulated: bool = False
+    latents_per_second: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not fit each other."""
         for field in fields(self):
-            if field.name != "modulated" and getattr(self, field.name) < 1:
+            if field.type == "int" and getattr(self, field.name) < 1:
                 raise ValueError(
                     f"{field.name} must be at least 1, got {getattr(self, field.name)}"
                 )
@@ -49,15 +56,24 @@ class DiffusionTransformerConfig:
                 f"a head must have at least {LEAST_ROTARY} dims, got "
                 f"{self.embed_dim} / {self.num_heads}"
             )
+        if not 0 <= self.latents_per_second < math.inf:
+            raise ValueError(
+                f"latents_per_second must be at least 0, got {self.latents_per_second}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """What the network is told: tokens (B, S, C), which of them are real (B, S), global (B, G)."""
+    """What the network is told: tokens (B, S, C), which of them are real (B, S), global (B, G).
+
+    `seconds` (B,) and `bpm` (B,), 0 where no tempo is asked for, are for networks with timing.
+    """
 
     tokens: Tensor
     mask: Tensor | None
     overall: Tensor
+    seconds: Tensor | None = None
+    bpm: Tensor | None = None
 
 
 class Transformer(nn.Module):
@@ -79,6 +95,11 @@ class Transformer(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
             self.global_cond_embedder = nn.Sequential(nn.Linear(width, width), nn.SiLU(), last)
+        if config.latents_per_second:
+            # So does one with timing, as the same network without it.
+            self.to_timing_embed = nn.Linear(TIMING_FEATURES, width)
+            nn.init.zeros_(self.to_timing_embed.weight)
+            nn.init.zeros_(self.to_timing_embed.bias)
 
 
 class DiffusionTransformer(nn.Module):
@@ -121,7 +142,8 @@ class DiffusionTransformer(nn.Module):
         overall = self.to_global_embed(conditioning.overall) + self.to_timestep_embed(features)
         patched = self._patched(x)
         tokens = (self.preprocess_conv(patched) + patched).transpose(1, 2)
-        hidden = torch.cat([overall[:, None], transformer.project_in(tokens)], dim=1)
+        inputs = transformer.project_in(tokens) + self._timing(tokens, conditioning)
+        hidden = torch.cat([overall[:, None], inputs], dim=1)
         table = transformer.rotary_pos_emb.table(hidden.shape[1])
         modulation = transformer.global_cond_embedder(overall) if self.config.modulated else None
         for block in transformer.layers[:depth]:
@@ -131,6 +153,18 @@ class DiffusionTransformer(nn.Module):
             else:
                 hidden = block(*given)
         return hidden
+
+    def _timing(self, tokens: Tensor, conditioning: Conditioning) -> Tensor | float:
+        """What tokens (B, L, C) are told of their places: (B, L, embed_dim)."""
+        if not self.config.latents_per_second:
+            return 0.0
+        if conditioning.seconds is None or conditioning.bpm is None:
+            raise ValueError("a network with timing must be told seconds and bpm")
+        per_second = self.config.latents_per_second / self.config.patch_size
+        count = tokens.shape[1]
+        features = timing_features(count, per_second, conditioning.seconds, conditioning.bpm)
+        told: Tensor = self.transformer.to_timing_embed(features.to(tokens.dtype))
+        return told
 
     def _patched(self, x: Tensor) -> Tensor:
         """(B, C, L) to (B, patch_size * C, L / patch_size)."""

@@ -26,9 +26,14 @@ def guided(network: Velocity, scale: float) -> Velocity:
 
 def joined(first: Conditioning, second: Conditioning) -> Conditioning:
     """Join two conditionings of equally many tokens along the batch."""
-    mask = None
-    if first.mask is not None and second.mask is not None:
-        mask = torch.cat([first.mask, second.mask])
+
+    def both(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+        return None if one is None or other is None else torch.cat([one, other])
+
     return Conditioning(
-        torch.cat([first.tokens, second.tokens]), mask, torch.cat([first.overall, second.overall])
+        torch.cat([first.tokens, second.tokens]),
+        both(first.mask, second.mask),
+        torch.cat([first.overall, second.overall]),
+        both(first.seconds, second.seconds),
+        both(first.bpm, second.bpm),
     )

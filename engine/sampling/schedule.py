@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from engine.flow import shifted
+
 LAST_LOG_SNR = 2.0
 FIRST_LOG_SNR = -6.0
 LEAST_FALL = 1.0
@@ -31,7 +33,7 @@ def euler_times(steps: int, start: float = 1.0, shift: float = 1.0) -> Tensor:
     """Return (steps + 1,) even times from `start` to 0, moved towards noise by shift > 1."""
     _check(steps, start)
     even = torch.linspace(1, 0, steps + 1)
-    return start * shift * even / (1 + (shift - 1) * even)
+    return start * shifted(even, shift)
 
 
 def _check(steps: int, start: float) -> None:

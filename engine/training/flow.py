@@ -7,7 +7,7 @@ data and noise ("Fast Text-to-Audio Generation with Adversarial Post-Training", 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,6 @@ class Generative(nn.Module):
 
     def __init__(self, run: FlowRun, words: tuple[str, ...]) -> None:
         super().__init__()
-        self.run = run
         self.transformer = DiffusionTransformer(run.transformer)
         self.conditioner = Conditioner(run.conditioner, words)
 
@@ -88,7 +87,7 @@ class Example:
 
 def chosen(tokens: Tokens, which: slice | Tensor, device: str) -> Tokens:
     """Some of the prompts, on the device."""
-    parts = (tokens.ids, tokens.values, tokens.real)
+    parts = (tokens.ids, tokens.values, tokens.real, tokens.bpm)
     return Tokens(*(part[which].to(device) for part in parts))
 
 
@@ -144,8 +143,7 @@ def stratified_times(count: int, generator: torch.Generator, shift: float) -> Te
     """Logit-normal times (count,), one from each equal share of the distribution."""
     share = torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
     normal = torch.special.ndtri((share / count).clamp(1e-5, 1 - 1e-5))
-    t = torch.sigmoid(normal)
-    return shift * t / (1 + (shift - 1) * t)
+    return flow.shifted(torch.sigmoid(normal), shift)
 
 
 def velocity_loss(predicted: Tensor, data: Tensor, noise: Tensor) -> Tensor:
@@ -189,7 +187,7 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
     torch.manual_seed(run.seed)
     network = Generative(run, words).to(device)
     if begun is not None:
-        take_over(network, begun[0], run.begin)
+        take_over(network, begun[0], run)
     scaled(network, run.scale)
     optimising = Optimising(network, run.optimiser)
     batches = Batches(shelves, run, run.scale.accumulate * processes.count())
@@ -221,16 +219,22 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
             )
 
 
-def take_over(network: Generative, model: SoundModel, name: str) -> None:
-    """Give a network the weights of a finished model; raises RunError when sizes differ."""
+def take_over(network: Generative, model: SoundModel, run: FlowRun) -> None:
+    """Give a network the weights of the model it begins with; raises RunError when sizes differ.
+
+    Timing may be new: it begins as if it were not there.
+    """
     config = model.config
-    run = network.run
-    if (config.transformer, config.conditioner) != (run.transformer, run.conditioner):
+    transformer = config.transformer
+    if not transformer.latents_per_second:
+        transformer = replace(transformer, latents_per_second=run.transformer.latents_per_second)
+    if (transformer, config.conditioner) != (run.transformer, run.conditioner):
         raise RunError(
-            f"The sizes of [transformer] and [conditioner] must be those of {name}: "
+            f"The sizes of [transformer] and [conditioner] must be those of {run.begin}: "
             f"{config.transformer}, {config.conditioner}."
         )
-    network.transformer.load_state_dict(model.transformer.state_dict())
+    weights = network.transformer.state_dict() | model.transformer.state_dict()
+    network.transformer.load_state_dict(weights)
     network.conditioner.load_state_dict(model.conditioner.state_dict())
 
 
@@ -251,7 +255,7 @@ def draw_example(
     keep = torch.rand(size, generator=generator) >= run.prompt_dropout
     times = stratified_times(size, generator, run.time_shift)
     noise = torch.randn(batch.latents.shape, generator=generator)
-    tokens = Tokens(ids, tokens.values, tokens.real)
+    tokens = replace(tokens, ids=ids)
     return Example(batch.latents, noise, times, tokens, batch.seconds, keep)
 
 

@@ -72,8 +72,8 @@ class Scale:
 class Pool:
     """How many sounds a run keeps at hand, by length in seconds.
 
-    They are rendered, or the player's own: of a `folder`, or of tar files in `shards`. Then 0
-    clips means each sound once.
+    They are rendered, those of a family that is named twice twice as often, or the player's own:
+    of a `folder`, or of tar files in `shards`. Then 0 clips means each sound once.
     """
 
     seed: int = 1

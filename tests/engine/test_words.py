@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.words import completions, note_number, split_words, unknown_words
+from engine.words import completions, note_number, split_words, tempo_of, unknown_words
 
 VOCABULARY = frozenset(
     {"kick", "snare", "clap", "punchy", "distorted", "dark", "bright", "bass", "glass"}
@@ -137,3 +137,26 @@ def test_completions_of_nothing_of_a_known_word_and_of_nonsense() -> None:
     assert completions("kick", VOCABULARY) == []
     assert completions("🥁", VOCABULARY) == []
     assert completions("x" * 10_000, VOCABULARY) == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "bpm"),
+    [
+        ("120 BPM house loop", 120),
+        ("house loop at 93.5bpm", 93.5),
+        ("techno, tempo 140, 2 bars", 140),
+        ("bpm 90 beat", 90),
+        ("house loop 120", 120),
+        ("174 drum and bass", 174),
+        ("kick", None),
+        ("120", None),
+        ("a 100 Hz tone", None),
+        ("808 kick", None),
+        ("snare 2", None),
+        ("0 bpm loop", None),
+        ("9000 bpm loop", None),
+        ("note A4", None),
+    ],
+)
+def test_the_tempo_of_a_prompt(prompt: str, bpm: float | None) -> None:
+    assert tempo_of(prompt) == bpm

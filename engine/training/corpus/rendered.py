@@ -64,7 +64,10 @@ def is_held_combination(plan: Plan) -> bool:
 
 
 class RenderedCorpus:
-    """Sounds by number: a batch is the same for the same seed, split, index, size and length."""
+    """Sounds by number: a batch is the same for the same seed, split, index, size and length.
+
+    A family that is named twice is drawn twice as often.
+    """
 
     def __init__(
         self,
@@ -123,7 +126,11 @@ class RenderedCorpus:
         for kind in kinds:
             totals[kind.family] = totals.get(kind.family, 0.0) + kind.weight
         shares = [
-            FAMILY_SHARE.get(kind.family, 0.2) * kind.weight / totals[kind.family] for kind in kinds
+            self.families.count(kind.family)
+            * FAMILY_SHARE.get(kind.family, 0.2)
+            * kind.weight
+            / totals[kind.family]
+            for kind in kinds
         ]
         return kinds, shares
 

@@ -159,3 +159,12 @@ def test_two_notes_differ_in_the_global_condition() -> None:
         for prompt in ("kick c4", "kick c#4")
     )
     assert not torch.allclose(first, second, atol=0.01)
+
+
+def test_the_tempo_is_told_and_hidden_with_its_prompt(conditioner: Conditioner) -> None:
+    tokens = conditioner.tokenizer(["loop at 120 bpm", "loop"])
+    told = conditioner(tokens, torch.tensor([1.0, 2.0]))
+    assert told.bpm.tolist() == [120, 0]
+    assert told.seconds.tolist() == [1, 2]
+    hidden = conditioner(tokens, torch.tensor([1.0, 2.0]), torch.tensor([False, True]))
+    assert hidden.bpm.tolist() == [0, 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -136,3 +138,28 @@ def test_positions_turn_queries_by_their_distance_only() -> None:
 def test_impossible_sizes_are_refused(sizes: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DiffusionTransformerConfig(**sizes)
+
+
+def test_timing_begins_as_if_it_were_not_there_and_then_tells_the_tempo() -> None:
+    plain = transformer()
+    torch.manual_seed(0)
+    timed = DiffusionTransformer(replace(plain.config, latents_per_second=16.0)).eval()
+    timed.load_state_dict(timed.state_dict() | plain.state_dict())
+    said = replace(conditioning(), seconds=torch.tensor([0.5]), bpm=torch.tensor([120.0]))
+    x, time = sample(), torch.full((1,), 0.5)
+    assert torch.equal(timed(x, time, said), plain(x, time, said))
+    torch.nn.init.normal_(timed.transformer.to_timing_embed.weight)
+    slower = replace(said, bpm=torch.tensor([90.0]))
+    assert not torch.allclose(timed(x, time, said), timed(x, time, slower), atol=1e-3)
+
+
+def test_a_network_with_timing_must_be_told_seconds_and_tempo() -> None:
+    timed = DiffusionTransformer(replace(transformer().config, latents_per_second=16.0))
+    with pytest.raises(ValueError, match="must be told seconds and bpm"):
+        timed(sample(), torch.ones(1), conditioning())
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("nan"), float("inf")])
+def test_an_impossible_rate_of_latents_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="latents_per_second must be at least 0"):
+        DiffusionTransformerConfig(latents_per_second=rate)

@@ -23,11 +23,15 @@ def test_the_scale_weighs_prompt_against_no_prompt() -> None:
 
 
 def test_joined_conditionings_lie_one_after_the_other() -> None:
-    first = Conditioning(torch.ones(1, 4, 2), torch.ones(1, 4, dtype=torch.bool), torch.ones(1, 2))
-    second = Conditioning(
-        torch.zeros(1, 4, 2), torch.zeros(1, 4, dtype=torch.bool), torch.zeros(1, 2)
-    )
+    shown, hidden = torch.ones(1, 4, dtype=torch.bool), torch.zeros(1, 4, dtype=torch.bool)
+    seconds, bpm = torch.tensor([2.0]), torch.tensor([120.0])
+    first = Conditioning(torch.ones(1, 4, 2), shown, torch.ones(1, 2), seconds, bpm)
+    second = Conditioning(torch.zeros(1, 4, 2), hidden, torch.zeros(1, 2), seconds, 0 * bpm)
     both = joined(first, second)
     assert both.mask is not None
+    assert both.seconds is not None
+    assert both.bpm is not None
+    assert both.seconds.tolist() == [2, 2]
+    assert both.bpm.tolist() == [120, 0]
     assert both.tokens[:, 0, 0].tolist() == both.overall[:, 0].tolist() == [1, 0]
     assert both.mask[:, 0].tolist() == [True, False]

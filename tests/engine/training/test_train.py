@@ -371,6 +371,18 @@ def test_a_run_begins_with_a_models_weights_and_words(
         assert torch.allclose(kept, tensor, atol=1e-5)
 
 
+def test_a_run_may_add_timing_to_the_model_it_begins_with(
+    flow_folder: Path, codec_run: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    text = flow_run(model).replace("tokens_per_batch", f"begin = '{model}'\ntokens_per_batch")
+    timed = text.replace("depth = 1", "depth = 1\nlatents_per_second = 43.0")
+    state = read(start(tmp_path / "timed", timed) / CHECKPOINT)
+    weight = "transformer.transformer.to_timing_embed.weight"
+    assert state["optimising"]["network"][weight].any()
+
+
 def test_a_run_of_other_sizes_cannot_begin_with_a_model(
     flow_folder: Path, codec_run: Path, tmp_path: Path
 ) -> None:

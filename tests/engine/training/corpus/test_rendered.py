@@ -82,3 +82,12 @@ def test_every_kind_is_drawn_and_can_be_rendered() -> None:
     families = lexicon().families()
     drawn = {sound.kind for sound in RenderedCorpus(8, families=families).sounds(0, 4000, 6.0)}
     assert drawn == set(lexicon().kinds)
+
+
+def test_a_family_named_twice_is_drawn_more_often() -> None:
+    once = RenderedCorpus(5, families=("drum", "loop")).sounds(0, 300, 4.0)
+    twice = RenderedCorpus(5, families=("drum", "loop", "loop", "loop")).sounds(0, 300, 4.0)
+    loops = [sum(sound.family == "loop" for sound in sounds) for sounds in (once, twice)]
+    # 0.1 of 0.46 against 0.3 of 0.66.
+    assert 45 < loops[0] < 90
+    assert 110 < loops[1] < 165

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 import platformdirs
+
+from app.json_file import write_json
 
 HOME_VARIABLE = "PINGPAD_HOME"
 """An environment variable: a folder to use for everything (tests, a memory stick)."""
@@ -96,16 +97,7 @@ def read_settings(path: Path) -> ReadSettings:
 def write_settings(path: Path, settings: Settings) -> None:
     """Write the settings so that a crash leaves the old or the new file whole. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(settings), file, indent=2, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_json(path, asdict(settings))
 
 
 def _set_aside(path: Path, why: str) -> ReadSettings:

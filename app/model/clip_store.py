@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from app.json_file import sync_folder, write_json
 from app.model.file_writer import WritesFiles
 from app.model.json_table import TableError, read_table
 from app.model.kit_folder import slug
 from app.model.session import NoticeKind
-from app.model.take_json import sync_folder, take_from_json, take_to_json, write_json
+from app.model.take_json import take_from_json, take_to_json
 from app.model.takes import Take
 from engine.clip import Clip, ClipError, read_clip, write_clip
 

@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import Path
 
 from app.errors import PlayerError, reason
+from app.json_file import write_json
 from app.model.json_table import Table, TableError, read_table
 from app.model.kit import PADS, KitRecord, PadRecord
 from app.model.take_json import (
@@ -15,7 +16,6 @@ from app.model.take_json import (
     settings_to_json,
     take_from_json,
     take_to_json,
-    write_json,
 )
 from app.model.takes import Take
 from engine.clip import Clip, ClipError, read_clip, write_clip

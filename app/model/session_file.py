@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app.json_file import write_json
 from app.model.clip_store import StoredTake, read_stored, recover
 from app.model.json_table import Table, TableError, read_table
 from app.model.kit import PADS, KitRecord, PadRecord
-from app.model.take_json import JsonObject, settings_from_json, settings_to_json, write_json
+from app.model.take_json import JsonObject, settings_from_json, settings_to_json
 from app.model.takes import Take
 from engine.clip import ClipError
 

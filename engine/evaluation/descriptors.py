@@ -13,7 +13,6 @@ Samples = NDArray[np.float64]
 
 LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 27.0, 2100.0
 HOP = 256
-SILENT_DB = -90.0
 
 
 @dataclass(frozen=True, slots=True)

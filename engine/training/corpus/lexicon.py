@@ -10,7 +10,6 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parents[3] / "presets" / "vocabulary"
 PROPERTIES = ("brightness", "decay", "drive", "space")
 WORD_BREAK = re.compile(r"[^a-z0-9#']+")
-NOTE_NAME = re.compile(r"[a-g](#|b)?-?\d*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from engine.api import Recipe
     from engine.clip import Clip
+    from engine.generator_protocol import Generated, Generator
     from engine.model_card import ModelCard
-    from engine.worker import Generated, Generator
 
     Loader = Callable[[Path, str], Generator]
 

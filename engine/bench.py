@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from engine.api import Recipe, Timing
-from engine.worker import Generator
+from engine.generator_protocol import Generator
 
 WARM_UPS = 2
 """Runs before the measured ones: the first pays for memory and code that later ones reuse."""

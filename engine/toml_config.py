@@ -9,10 +9,12 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
+from engine.api import EngineError
+
 Config = TypeVar("Config")
 
 
-class ConfigError(Exception):
+class ConfigError(EngineError):
     """A configuration that cannot be used; the text names the key."""
 
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, Protocol, cast
+from typing import NoReturn, cast
 
 from engine.api import (
     SHORTEST_S,
@@ -33,10 +33,9 @@ from engine.api import (
     Ready,
     Recipe,
     Stop,
-    Timing,
 )
-from engine.clip import Clip, ClipError
-from engine.model_card import ModelCard
+from engine.clip import ClipError
+from engine.generator_protocol import Generator
 from engine.wire import Lane, Parcel, Wire, take_attached
 
 LOG = logging.getLogger(__name__)
@@ -48,43 +47,6 @@ CANNOT_WORK = 3
 """Exit status of an engine that has said why it cannot work: starting it again will not help."""
 
 _LOWER_PRIORITY = 10
-
-
-class Generated(Protocol):
-    """What a generator returns."""
-
-    @property
-    def recipe(self) -> Recipe:
-        """The recipe with its seed set."""
-
-    @property
-    def clip(self) -> Clip:
-        """The sound."""
-
-    @property
-    def timing(self) -> Timing:
-        """What it took."""
-
-
-class Generator(Protocol):
-    """What a factory returns; `on_step(step, steps)` from step 0 on says False to stop there."""
-
-    @property
-    def card(self) -> ModelCard:
-        """The model's card."""
-
-    @property
-    def device(self) -> str:
-        """The processor, for the player to read."""
-
-    @property
-    def precision(self) -> str:
-        """The precision the networks run in."""
-
-    def generate(
-        self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
-    ) -> Generated:
-        """Make the clip of a recipe; raises EngineError, ClipError or GenerationCancelled."""
 
 
 @dataclass(frozen=True, slots=True)

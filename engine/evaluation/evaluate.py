@@ -18,12 +18,13 @@ from engine.device import choose_device
 from engine.evaluation.embedders import Embedder
 from engine.evaluation.examples import Example, held_out_examples
 from engine.evaluation.kind_references import SOUNDS_OF_A_KIND, measure_kinds
-from engine.evaluation.making import Amount, Contestant, Made, Maker, make_all
+from engine.evaluation.making import Amount, Contestant, Made, make_all
 from engine.evaluation.metrics import NEIGHBOURS
 from engine.evaluation.prompt_checks import Check
 from engine.evaluation.scoring import Judge, Row, Scores, row_of
+from engine.generator_protocol import Generator
 
-Load = Callable[[Path, str], Maker]
+Load = Callable[[Path, str], Generator]
 Show = Callable[[str], None]
 
 MOST_PROMPTS = 10_000
@@ -134,7 +135,7 @@ def evaluate(
 
 
 def _row(
-    generator: Maker, contestant: Contestant, judge: Judge, size: EvaluationSize, show: Show
+    generator: Generator, contestant: Contestant, judge: Judge, size: EvaluationSize, show: Show
 ) -> tuple[Row, Made]:
     """One contestant's row and the sounds of its first run."""
     steps = contestant.steps or generator.card.default_steps

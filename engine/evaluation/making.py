@@ -6,51 +6,17 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
-from engine.api import MOST_STEPS, EngineError, Recipe, Timing
+from engine.api import MOST_STEPS, EngineError, Recipe
 from engine.clip import Clip
 from engine.evaluation.examples import Example
-from engine.model_card import ModelCard
+from engine.generator_protocol import Generator
 
 SEEDS_APART = 1_000_003
 """Between two sounds of one prompt, so that no two prompts share a seed."""
 SHOWN_EVERY = 25
-
-
-class MadeSound(Protocol):
-    """One finished clip."""
-
-    @property
-    def clip(self) -> Clip:
-        """The sound."""
-
-    @property
-    def timing(self) -> Timing:
-        """What it took."""
-
-
-class Maker(Protocol):
-    """A loaded model, as engine.generator has it."""
-
-    @property
-    def card(self) -> ModelCard:
-        """The model's card."""
-
-    @property
-    def device(self) -> str:
-        """The processor."""
-
-    @property
-    def precision(self) -> str:
-        """The precision the networks run in."""
-
-    def generate(
-        self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
-    ) -> MadeSound:
-        """Make the clip of a recipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +70,7 @@ def parse_contestant(text: str, find: Callable[[str], Path]) -> Contestant:
 
 
 def make_all(
-    generator: Maker,
+    generator: Generator,
     steps: int,
     examples: Sequence[Example],
     amount: Amount,
@@ -137,7 +103,7 @@ def make_all(
     return Made(clips, varied, steps, generator.device, generator.precision, rtf, peak)
 
 
-def _warm_up(generator: Maker, example: Example, steps: int) -> None:
+def _warm_up(generator: Generator, example: Example, steps: int) -> None:
     """The first sound compiles and allocates: it is not timed."""
     recipe = Recipe(example.prompt, example.seconds, steps, example.seed)
     generator.generate(recipe, None, _go_on)

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 import torch
 
+from engine.api import EngineError
 from engine.training import processes
 
 CHECKPOINT = "checkpoint.pt"
@@ -23,7 +24,7 @@ CONFIG = "config.toml"
 METRICS = "metrics.jsonl"
 
 
-class RunError(Exception):
+class RunError(EngineError):
     """A run that cannot start or go on; the text says what to do."""
 
 

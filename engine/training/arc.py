@@ -27,6 +27,7 @@ from engine.training.optimising import Optimising
 from engine.training.run_folder import RunError, RunFolder, read_checkpoint, words_of_checkpoint
 from engine.training.scaling import precision, scaled
 from engine.training.settings import ArcRun, FlowRun, read_run
+from engine.training.throughput import TRAINED, Work, matrix_rate, transformer_flops
 
 WON = 0.02
 """A discriminator's loss below this leaves the generator nothing to learn from."""
@@ -87,9 +88,11 @@ def train_arc(run: ArcRun, folder: RunFolder) -> None:
         training.generating.restore(state["optimising"])
         training.judging.restore(state["critic"])
         step, sums = state["step"], dict(state.get("unlogged", {}))
+    folder.stopwatch.know_rate(matrix_rate(device, run.scale))
     while step < run.optimiser.steps:
         for name, value in training.step(step).items():
             sums.setdefault(name, []).append(value)
+        folder.stopwatch.add(training.done)
         step += 1
         if step % run.optimiser.log_every == 0:
             values = {name: float(np.mean(entries)) for name, entries in sums.items()}
@@ -142,12 +145,15 @@ class AdversarialTraining:
         scaled(critic, run.scale)
         self.generating = Optimising(generator, run.optimiser)
         self.judging = Optimising(critic, run.optimiser)
+        self.done = Work(0)
+        """What the last step did."""
 
     def step(self, step: int) -> Values:
         """Update the generator on even steps, the discriminator on odd ones; return what to log."""
         if self._warm_up is not None and step < self.run.warm_up.steps:
             losses = self._warm_up.of_step(step, self.generator)
             norm = self.generating.update_over(losses, self.run.scale.accumulate, step)
+            self.done = Work(losses.samples)
             return {"warm_up": losses.mean, "generator_gradient": norm}
         drawn = self.draw(step)
         values: list[Values] = []
@@ -156,6 +162,7 @@ class AdversarialTraining:
         else:
             side, losses_of, name = self.judging, self.critic_losses, "discriminator_gradient"
         norm = side.update_over(losses_of(drawn, values), self.run.scale.accumulate, step)
+        self.done = self._work(drawn, step)
         means = {key: float(np.mean([value[key] for value in values])) for key in values[0]}
         return {**means, name: norm}
 
@@ -184,6 +191,20 @@ class AdversarialTraining:
         return Round(
             data, noise, times, critic_noise, critic_times, aside, tokens, wrong, batch.seconds
         )
+
+    def _work(self, drawn: Round, step: int) -> Work:
+        """What an adversarial step does; scores of the real sounds need no gradient in G's."""
+        count, _, length = drawn.data.shape
+        config, context = self.generator.transformer.config, drawn.tokens.ids.shape[1] + 1
+        making = transformer_flops(config, length, context)
+        judging = transformer_flops(config, length, context, self.critic.depth)
+        if step % 2 == 0:
+            # D's weights get no gradient there: only the path through its inputs is computed.
+            once = TRAINED * making + judging + 2 * judging
+        else:
+            scores = 5 if self.run.penalty_weight else 3
+            once = making + scores * TRAINED * judging
+        return Work(count, count * once)
 
     def generator_losses(self, drawn: Round, values: list[Values]) -> Iterator[Tensor]:
         """This process's parts of the generator's loss; adds to `values` what to log of each."""

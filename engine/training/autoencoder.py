@@ -23,6 +23,7 @@ from engine.training.pool import Shelf, fill_pool
 from engine.training.run_folder import RunError, RunFolder
 from engine.training.scaling import precision
 from engine.training.settings import CodecRun, read_run
+from engine.training.throughput import Work
 
 STATISTICS_CLIPS = 512
 
@@ -172,6 +173,7 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
         parts: list[dict[str, float]] = []
         losses = _part_losses(codec, crops, run, parts)
         norm = optimising.update_over(losses, run.scale.accumulate, step)
+        folder.stopwatch.add(Work(len(crops)))
         step += 1
         if step % run.optimiser.log_every == 0:
             means = {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}

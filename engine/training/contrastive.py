@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,6 +21,7 @@ from engine.training.optimising import Optimising
 from engine.training.pool import Shelf, fill_pool
 from engine.training.run_folder import RunFolder
 from engine.training.settings import EmbedderRun
+from engine.training.throughput import Work
 
 MODEL_FOLDER = "embedder"
 """Where a finished run leaves the embedder, inside the run's folder."""
@@ -66,11 +68,11 @@ def found_captions(audio: Tensor, text: Tensor, same: Tensor) -> Found:
 def train_embedder(run: EmbedderRun, folder: RunFolder) -> None:
     """Train until run.optimiser.steps, going on from the folder's checkpoint."""
     device = choose_device()
-    torch.manual_seed(run.seed)
+    shelves = fill_pool(run.pool, mel_frames, folder.path / "pool", folder.note, device)
     state = folder.load()
     words = vocabulary() if state is None else tuple(state["vocabulary"])
+    torch.manual_seed(run.seed)
     model = ContrastiveModel(run.sizes, words).to(device)
-    shelves = fill_pool(run.pool, mel_frames, folder.path / "pool", folder.note, device)
     optimising = Optimising(model, run.optimiser)
     step = 0
     if state is not None:
@@ -78,7 +80,10 @@ def train_embedder(run: EmbedderRun, folder: RunFolder) -> None:
         step = state["step"]
     while step < run.optimiser.steps:
         rng = np.random.default_rng((run.seed, step))
-        values = _step(model, shelves, run, rng, optimising, step)
+        shelf = _shelf(shelves, rng)
+        chosen = rng.choice(len(shelf), min(run.optimiser.batch, len(shelf)), replace=False)
+        values = _step(model, shelf, chosen, optimising, step)
+        folder.stopwatch.add(Work(len(chosen)))
         step += 1
         if step % run.optimiser.log_every == 0:
             folder.log(step, {**values, "rate": optimising.rate(step)})
@@ -89,18 +94,19 @@ def train_embedder(run: EmbedderRun, folder: RunFolder) -> None:
     _finish(run, model.eval(), folder)
 
 
+def _shelf(shelves: list[Shelf], rng: np.random.Generator) -> Shelf:
+    """One of them, those with more sounds more often."""
+    shares = np.array([len(shelf) for shelf in shelves]) / sum(len(shelf) for shelf in shelves)
+    return shelves[rng.choice(len(shelves), p=shares)]
+
+
 def _step(
     model: ContrastiveModel,
-    shelves: list[Shelf],
-    run: EmbedderRun,
-    rng: np.random.Generator,
+    shelf: Shelf,
+    chosen: NDArray[np.int64],
     optimising: Optimising,
     step: int,
 ) -> dict[str, float]:
-    shares = np.array([len(shelf) for shelf in shelves]) / sum(len(shelf) for shelf in shelves)
-    shelf = shelves[rng.choice(len(shelves), p=shares)]
-    size = min(run.optimiser.batch, len(shelf))
-    chosen = rng.choice(len(shelf), size, replace=False)
     captions = [shelf.sounds[i].caption for i in chosen]
     device = model.log_scale.device
     same = same_captions(captions).to(device)

@@ -28,6 +28,7 @@ from engine.training.pool import Shelf, fill_pool, tie_pool, words_of_pool
 from engine.training.run_folder import RunError, RunFolder, words_of_checkpoint
 from engine.training.scaling import precision, scaled
 from engine.training.settings import FlowRun
+from engine.training.throughput import TRAINED, Work, matrix_rate, transformer_flops
 
 SHORTEST_LATENTS = 8
 FAVOUR = 4.0
@@ -195,6 +196,7 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
     if state is not None:
         optimising.restore(state["optimising"])
         step, recent = state["step"], list(state.get("unlogged", []))
+    folder.stopwatch.know_rate(matrix_rate(device, run.scale))
     while step < run.optimiser.steps:
         rng = np.random.default_rng((run.seed, step))
         random = random_of_step(run.seed, step)
@@ -202,6 +204,7 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
         losses = _Losses(network, example, run, device)
         norm = optimising.update_over(losses, run.scale.accumulate, step)
         recent.append(losses.mean)
+        folder.stopwatch.add(_work(example, run))
         step += 1
         if step % run.optimiser.log_every == 0:
             values = processes.averaged({"loss": float(np.mean(recent))}) | {"gradient": norm}
@@ -265,6 +268,14 @@ def flow_loss(network: Generative, example: Example, run: FlowRun) -> Tensor:
         x = flow.noised(example.data, example.noise, example.times)
         predicted = network(x, example.times, example.tokens, example.seconds, example.keep)
     return velocity_loss(predicted.float(), example.data, example.noise)
+
+
+def _work(example: Example, run: FlowRun) -> Work:
+    """What one step of the flow does."""
+    count, _, length = example.data.shape
+    # The length in seconds is one more token beside the words.
+    once = transformer_flops(run.transformer, length, example.tokens.ids.shape[1] + 1)
+    return Work(count, TRAINED * count * once)
 
 
 class _Losses:

@@ -104,10 +104,15 @@ class WarmUpLosses:
                 )
             self._paths.append(path)
 
+    @property
+    def samples(self) -> int:
+        """How many sounds the step has, over all processes."""
+        return len(self._paths[0].seconds) * len(self._paths) * processes.count()
+
     def __iter__(self) -> Iterator[Tensor]:
         random = torch.Generator().manual_seed(hash((self._run.seed, self._step, 3)) & 0x7FFFFFFF)
-        size = len(self._paths[0].seconds) * len(self._paths) * processes.count()
-        points = torch.randint(self._run.warm_up.sampling_steps, (size,), generator=random)
+        steps = self._run.warm_up.sampling_steps
+        points = torch.randint(steps, (self.samples,), generator=random)
         for share, path in zip(self._which, self._paths, strict=True):
             with precision(self._run.scale, self._device):
                 loss = end_loss(self._student, path, points[share].to(self._device))

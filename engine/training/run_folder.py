@@ -18,6 +18,7 @@ import torch
 
 from engine.api import EngineError
 from engine.training import processes
+from engine.training.throughput import Stopwatch
 
 CHECKPOINT = "checkpoint.pt"
 CONFIG = "config.toml"
@@ -37,7 +38,10 @@ class RunFolder:
 
     path: Path
     _metrics: TextIO | None
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    """Told of each step's work, it adds the run's speed to the metrics."""
     _board: Any = None
+    _speed: dict[str, float] = field(default_factory=dict)
     _started: float = field(default_factory=time.monotonic)
     _first_step: int | None = None
     _first_logged: int | None = None
@@ -52,6 +56,8 @@ class RunFolder:
             )
         if self._metrics is None:
             return
+        self._speed = self.stopwatch.read()
+        values = values | self._speed
         line = {"step": step, "time": round(time.time(), 1), **values}
         try:
             self._metrics.write(json.dumps(line) + "\n")
@@ -76,7 +82,8 @@ class RunFolder:
             self._first_step = step
         done, passed = step - self._first_step, time.monotonic() - self._started
         left = (steps - step) * passed / done if done else 0.0
-        text = " ".join(f"{name} {value:.4g}" for name, value in values.items())
+        shown = values | {k: v for k, v in self._speed.items() if not k.endswith("seconds")}
+        text = " ".join(f"{name} {value:.4g}" for name, value in shown.items())
         minutes = f"{left / 60:.1f} min left" if done else ""
         print(f"{step}/{steps} {text} {minutes}", file=sys.stderr, flush=True)  # noqa: T201
 
@@ -106,13 +113,15 @@ class RunFolder:
     def load(self, name: str = CHECKPOINT) -> dict[str, Any] | None:
         """Return the last checkpoint, None where there is none yet.
 
-        Metrics of later steps, which the run will log again, are dropped.
+        Metrics of later steps, which the run will log again, are dropped. The first step comes
+        next: its time runs from here.
         """
         state = read_checkpoint(self.path, name) if (self.path / name).exists() else None
         step = 0 if state is None else int(state["step"])
         if not processes.all_agree(step):
             raise RunError(f"{self.path} must lie on a disk that all machines of this run share.")
         self._forget_after(step)
+        self.stopwatch.begin()
         return state
 
     def _forget_after(self, step: int) -> None:

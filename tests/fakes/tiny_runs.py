@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.training.run_folder import RunFolder, opened
+from engine.training.run_folder import METRICS, RunFolder, opened
+from engine.training.throughput import SPEED
 from engine.training.train import train
 
 OPTIMISER = """
@@ -80,6 +82,12 @@ def start(folder: Path, text: str) -> Path:
     config.write_text(text, encoding="utf-8")
     train(config, folder)
     return folder
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    """What a run logged, without the time of day and its speed."""
+    lines = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in ("time", *SPEED)} for line in lines]
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -12,10 +11,10 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_runs import CODEC_RUN, arc_run, flow_run, start
+from tiny_runs import CODEC_RUN, arc_run, curve, flow_run, start
 
 from engine.training import processes
-from engine.training.run_folder import CHECKPOINT, METRICS
+from engine.training.run_folder import CHECKPOINT
 
 ROOT = Path(__file__).parents[3]
 CODE = """
@@ -56,11 +55,6 @@ def run_together(*configs: Path) -> None:
     said = [process.communicate()[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], "\n".join(said)
     assert "6/6" in said[0] and "6/6" not in said[1]
-
-
-def curve(folder: Path) -> list[dict[str, float]]:
-    lines = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k != "time"} for line in lines]
 
 
 def read(folder: Path) -> dict[str, Any]:

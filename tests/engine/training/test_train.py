@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from own_sounds import put
-from tiny_runs import CODEC_RUN, flow_run, start
+from tiny_runs import CODEC_RUN, curve, flow_run, start
 
 from engine.api import Recipe
 from engine.generator import load_generator
@@ -117,12 +117,6 @@ def test_a_killed_flow_run_goes_on_bit_for_bit(
     assert read(tmp_path / "run" / CHECKPOINT)["step"] == 2
     start(tmp_path / "run", flow_run(codec_run))
     assert_same(read(tmp_path / "run" / CHECKPOINT), read(flow_folder / CHECKPOINT))
-
-
-def curve(folder: Path) -> list[dict[str, float]]:
-    """What a run logged, without the time of day."""
-    lines = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k != "time"} for line in lines]
 
 
 def test_the_curve_of_a_run_killed_by_the_system_goes_on_bit_for_bit(

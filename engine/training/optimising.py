@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -57,6 +57,7 @@ class Optimising:
             finite = finite and math.isfinite(float(loss.detach()))
         processes.average_gradients(self.network.parameters())
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
+        norm = processes.whole(norm)
         if not processes.all_true(finite and math.isfinite(float(norm))):
             raise RunError(
                 f"Loss or gradient became NaN or infinite at step {step}; "
@@ -74,17 +75,30 @@ class Optimising:
         return float(norm)
 
     def state(self) -> dict[str, Any]:
-        """Everything that a run needs to go on."""
+        """Everything that a run needs to go on; whole, however many processes share it."""
+        adam = self.adam.state_dict()
+        moments = {index: _each(processes.whole, state) for index, state in adam["state"].items()}
         return {
-            "network": self.network.state_dict(),
-            "adam": self.adam.state_dict(),
-            "average": self.average,
+            "network": _each(processes.whole, self.network.state_dict()),
+            "adam": {**adam, "state": moments},
+            "average": _each(processes.whole, self.average),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Undo `state`."""
-        self.network.load_state_dict(state["network"])
-        self.adam.load_state_dict(state["adam"])
+        own = self.network.state_dict()
+        weights = state["network"]
+        self.network.load_state_dict({k: processes.cut(v, own[k]) for k, v in weights.items()})
+        adam, parameters = state["adam"], self.adam.param_groups[0]["params"]
+        moments = {
+            index: {k: processes.cut(v, parameters[index]) if v.dim() else v for k, v in of.items()}
+            for index, of in adam["state"].items()
+        }
+        self.adam.load_state_dict({**adam, "state": moments})
         # Copied, since a checkpoint is read to the CPU and the average lives beside the network.
         for key, value in self.average.items():
-            value.copy_(state["average"][key])
+            value.copy_(processes.cut(state["average"][key], value))
+
+
+def _each(change: Callable[[Tensor], Tensor], tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: change(tensor) for name, tensor in tensors.items()}

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 PATIENCE = timedelta(hours=12)
 """How long processes wait for the first one, which renders the corpus."""
@@ -66,10 +67,11 @@ def parts(size: int, accumulate: int) -> list[slice]:
 
 
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Replace each gradient by its mean over the processes, in place."""
+    """Replace each gradient by its mean over the processes, in place; sharded ones are that."""
     if count() == 1:
         return
-    gradients = [p.grad for p in parameters if p.grad is not None]
+    found = [p.grad for p in parameters if p.grad is not None]
+    gradients = [gradient for gradient in found if not isinstance(gradient, DTensor)]
     sent = [(bucket, torch.cat([g.flatten() for g in bucket])) for bucket in _buckets(gradients)]
     under_way = [distributed.all_reduce(flat, async_op=True) for _, flat in sent]
     for (bucket, flat), work in zip(sent, under_way, strict=True):
@@ -77,6 +79,18 @@ def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
         values = (flat / count()).split([g.numel() for g in bucket])
         for gradient, value in zip(bucket, values, strict=True):
             gradient.copy_(value.view_as(gradient))
+
+
+def whole(value: Tensor) -> Tensor:
+    """A tensor with the parts that the other processes hold; all of them must ask for it."""
+    return value.full_tensor().cpu() if isinstance(value, DTensor) else value
+
+
+def cut(value: Tensor, like: Tensor) -> Tensor:
+    """Undo `whole`: of a tensor keep this process's part where `like` is sharded."""
+    if not isinstance(like, DTensor):
+        return value
+    return distribute_tensor(value.to(like.device), like.device_mesh, like.placements)
 
 
 def averaged(values: dict[str, float]) -> dict[str, float]:

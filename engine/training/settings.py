@@ -55,13 +55,15 @@ class Scale:
     A step's batch is `accumulate` times the configured one on each process, part after part.
     `recompute` trades a third more work for the memory of activations. `compile` names a backend
     of torch.compile for the transformer's blocks ("inductor"); empty is none. `bf16` runs products
-    in bfloat16 where that is fast.
+    in bfloat16 where that is fast. With `shard` each process holds only its part of a flow's
+    or post-training's weights, gradients and moments.
     """
 
     accumulate: int = 1
     recompute: bool = False
     compile: str = ""
     bf16: bool = True
+    shard: bool = False
 
     def __post_init__(self) -> None:
         """Refuse steps of no batch."""

@@ -153,11 +153,12 @@ class Instrument:
     def _build_actions(self) -> Actions:
         session, loader, now = self.session, self.loader, self._parts.now
         keep = KeepTakes(session, loader, self.store)
-        generate = Generate(session, self.engine, keep, now)
+        hits = Hits(self.mixer)
+        generate = Generate(session, self.engine, keep, hits, now)
         kit_file = KitFile(session, self.writer, self.background, loader, generate)
         kit_file.adopt = self._adopt
         return Actions(
-            hits=Hits(self.mixer),
+            hits=hits,
             generate=generate,
             record=Record(session, self.recorder, keep, generate, now),
             transfer=Transfer(session, self.background, keep, generate, self.store, now),
@@ -235,6 +236,7 @@ class Instrument:
         session.prompt, session.seconds = settings.prompt, settings.seconds
         session.length_unit, session.bars = settings.length_unit, settings.bars
         session.bpm, session.strength = settings.bpm, settings.strength
+        session.hear_recordings = settings.hear_recordings
         session.steps, session.seed = settings.steps, settings.seed
         session.output, session.input = settings.output, settings.input
 
@@ -256,6 +258,7 @@ class Instrument:
             bars=session.bars,
             bpm=session.bpm,
             strength=session.strength,
+            hear_recordings=session.hear_recordings,
             steps=session.steps,
             seed=session.seed,
         )

@@ -63,6 +63,7 @@ class Settings:
     bars: int = 1
     bpm: float = 120.0
     strength: float = 0.7
+    hear_recordings: bool = True
     steps: int = 8
     seed: int | None = None
 
@@ -136,7 +137,7 @@ def _checked(name: str, value: object, hint: object) -> object:
     if any(isinstance(choice, str) for choice in choices):
         fits = value in choices
     elif isinstance(value, bool):
-        fits = False
+        fits = hint is bool
     else:
         fits = any(isinstance(value, kind) for kind in choices or (hint,) if isinstance(kind, type))
     if not fits:

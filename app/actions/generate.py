@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
+from app.actions.hits import Hits
 from app.actions.keep_takes import KeepTakes
 from app.errors import PlayerError
 from app.model.kit import Pad
@@ -28,8 +28,7 @@ from engine.api import (
     Restarted,
 )
 from engine.clip import Clip
-
-TEMPO = re.compile(r"\d\s*bpm\b", re.IGNORECASE)
+from engine.words import tempo_of
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +60,8 @@ class Source:
 class _Job:
     pad: Pad
     kit_number: int
+    is_answer: bool
+    """Whether it answers what was just hummed, played or dropped on Record."""
 
 
 class Generate:
@@ -71,11 +72,13 @@ class Generate:
         session: Session,
         engine: Engine,
         keep: KeepTakes,
+        hits: Hits,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
         self._engine = engine
         self._keep = keep
+        self._hits = hits
         self._now = now
         self._jobs: dict[int, _Job] = {}
         self._newest: dict[int, int] = {}
@@ -87,11 +90,15 @@ class Generate:
     def generate(self, pad_index: int | None = None, source: Source | None = None) -> bool:
         """Make what the prompt panel says, for a pad (None: the selected one).
 
-        A newer wish for the same pad replaces the older. False when it cannot be: a notice says
-        why (empty prompt, nonsense numbers, a locked pad).
+        A newer wish for the same pad replaces the older. What comes of a `source`, which was just
+        recorded or dropped, is heard at once. False when it cannot be: a notice says why (empty
+        prompt, nonsense numbers, a locked pad).
         """
         pad = self._pad(pad_index)
-        return self._wish_from_panel(pad, lambda: self._recipe_from_panel(source), source)
+        is_answer = source is not None
+        return self._wish_from_panel(
+            pad, lambda: self._recipe_from_panel(source), source, is_answer=is_answer
+        )
 
     def again(self, pad_index: int | None = None) -> bool:
         """Make the pad's current take again with another seed (nothing made yet: `generate`)."""
@@ -195,7 +202,15 @@ class Generate:
         self._forget(finished.job)
         if newest:
             job.pad.settle()
-        self._keep.add(job.pad, take)
+        self._keep.add(job.pad, take, then=lambda: self._answer(job) if newest else None)
+
+    def _answer(self, job: _Job) -> None:
+        """Play what was made of a recording, as the one who hummed waits to hear it."""
+        session = self._session
+        # A loop would not end by itself, and a new recording would record the old one's sound.
+        ends = job.pad.mode != "loop"
+        if job.is_answer and session.hear_recordings and ends and not session.recording:
+            self._hits.hit(job.pad.index)
 
     def _on_failed(self, failed: Failed) -> None:
         if failed.job is None:
@@ -243,7 +258,7 @@ class Generate:
 
     def _recipe_from_panel(self, source: Source | None) -> Recipe:
         prompt = self._session.prompt.strip()
-        if self._session.length_unit == "bars" and prompt and not TEMPO.search(prompt):
+        if self._session.length_unit == "bars" and prompt and tempo_of(prompt) is None:
             # The model has learnt tempi as words of the prompt, not as a number beside it.
             prompt = f"{prompt}, {self._session.bpm:g} bpm"
         return self._recipe(prompt, source)
@@ -268,26 +283,33 @@ class Generate:
         )
 
     def _wish_from_panel(
-        self, pad: Pad, make_recipe: Callable[[], Recipe], source: Source | None
+        self,
+        pad: Pad,
+        make_recipe: Callable[[], Recipe],
+        source: Source | None,
+        *,
+        is_answer: bool = False,
     ) -> bool:
         try:
             recipe = make_recipe()
         except (EngineError, PlayerError) as error:
             self._session.say(str(error), "warning")
             return False
-        wished = self._wish(pad, recipe, source)
+        wished = self._wish(pad, recipe, source, is_answer=is_answer)
         if wished:
             self._used_prompt = self._session.prompt
         return wished
 
-    def _wish(self, pad: Pad, recipe: Recipe, source: Source | None) -> bool:
+    def _wish(
+        self, pad: Pad, recipe: Recipe, source: Source | None, *, is_answer: bool = False
+    ) -> bool:
         if pad.locked:
             self._session.say(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
             return False
         job = self._engine.generate(
             recipe, None if source is None else source.clip, wish=f"pad {pad.index}"
         )
-        self._jobs[job] = _Job(pad, self._session.kit.times_opened)
+        self._jobs[job] = _Job(pad, self._session.kit.times_opened, is_answer)
         self._newest[pad.index] = job
         pad.show("pending")
         return True

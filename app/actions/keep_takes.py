@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from app.actions.load_pads import PadLoader
@@ -26,10 +27,18 @@ class KeepTakes:
         self._loader = loader
         self._store = store
 
-    def add(self, pad: Pad, take: Take, *, select: bool = True) -> None:
+    def add(
+        self,
+        pad: Pad,
+        take: Take,
+        *,
+        select: bool = True,
+        then: Callable[[], None] = lambda: None,
+    ) -> None:
         """Keep a take on disk and in the pad's takes; with `select` the next hits play it.
 
-        A pad that was locked meanwhile keeps its sound: the take waits among its takes.
+        A pad that was locked meanwhile keeps its sound: the take waits among its takes. `then` is
+        called once a hit plays it.
         """
         self._store.keep(take, pad.index)
         if pad.locked and select:
@@ -39,7 +48,7 @@ class KeepTakes:
         select = select and not pad.locked
         pad.takes.add(take, select=select)
         if select:
-            self._loader.load(pad)
+            self._loader.load(pad, then)
         pad.changed.emit()
 
     def keep_aside(self, take: Take) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -41,11 +42,11 @@ class PadLoader:
         self._newest: dict[int, object] = {}
         self._rate = mixer.rate
 
-    def load(self, pad: Pad) -> None:
+    def load(self, pad: Pad, then: Callable[[], None] = lambda: None) -> None:
         """Make the pad's current take what the next hit plays.
 
         Resampling happens in the background; until then a hit plays the old sound. Of several
-        loads of one pad the last one counts.
+        loads of one pad the last one counts. `then` is called once a hit plays the new one.
         """
         ticket = object()
         self._newest[pad.index] = ticket
@@ -60,7 +61,7 @@ class PadLoader:
             if self._newest.get(pad.index) is not ticket:
                 return
             if rate != self._mixer.rate:
-                self.load(pad)
+                self.load(pad, then)
                 return
             self._mixer.load(pad.index, samples)
             pad.loaded = take
@@ -68,6 +69,7 @@ class PadLoader:
                 pad.settle()
             else:
                 pad.changed.emit()
+            then()
 
         def failed(sentence: str) -> None:
             if self._newest.get(pad.index) is ticket:

@@ -94,6 +94,8 @@ class Session:
     bpm = Setting(120.0)
     strength = Setting(0.7)
     """0.01..1: how much noise a source recording gets; 1 ignores it."""
+    hear_recordings = Setting(default=True)
+    """Whether what was made of a recording plays as soon as it is there."""
     steps = Setting(8)
     seed: Setting[int | None] = Setting(None)
     """None: the engine draws one, and the take keeps it."""

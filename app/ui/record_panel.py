@@ -121,6 +121,10 @@ class RecordPanel(QFrame):
         self.latch.setCheckable(True)
         self.latch.setProperty("big", "true")
         self.latch.clicked.connect(self._toggle)
+        self.hear = make_button("Play back", "Play what was made of the recording at once", theme)
+        self.hear.setCheckable(True)
+        self.hear.setProperty("quiet", "true")
+        self.hear.toggled.connect(self._choose_hearing)
         self.level = LevelMeter("Input level", 1, theme)
         self._hint = caption("")
         self._theme = theme
@@ -129,6 +133,7 @@ class RecordPanel(QFrame):
         self._build()
         session.recording_changed.connect(self._show)
         session.devices_changed.connect(self._show)
+        session.settings_changed.connect(self._show)
         self._show()
 
     def _build(self) -> None:
@@ -140,28 +145,36 @@ class RecordPanel(QFrame):
         row.addWidget(self.latch)
         column.addLayout(row)
         column.addWidget(self.level)
-        column.addWidget(self._hint)
+        below = QHBoxLayout()
+        self._theme.fit(below, 8)
+        below.addWidget(self._hint, 1)
+        below.addWidget(self.hear)
+        column.addLayout(below)
 
     def _toggle(self) -> None:
         self._latched = not self._session.recording
         self._actions.record.toggle()
         self._show()
 
+    def _choose_hearing(self, hears: bool) -> None:
+        self._session.hear_recordings = hears
+
     def _show(self) -> None:
         recording = self._session.recording
         self._latched = self._latched and recording
         self.latch.setChecked(self._latched)
+        self.hear.setChecked(self._session.hear_recordings)
         self.button.setAccessibleDescription("recording" if recording else "not recording")
         self.button.update()
         self._hint.setText(self._hint_text())
 
     def _hint_text(self) -> str:
         if self._invited:
-            return "Drop it: the prompt reshapes this sound"
+            return "The prompt reshapes this sound"
         audio = self._session.audio
         if audio is not None and audio.input_name is None:
-            return "No microphone found. Drop an audio file here"
-        return "Hum or beatbox, or drop an audio file here"
+            return "No microphone. Drop a file here"
+        return "Hum, beatbox or drop a file here"
 
     def show_input(self, level: float, seconds: float, elapsed_s: float) -> None:
         """Show the input's linear peak since the last call, and the take's length by now."""

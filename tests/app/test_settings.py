@@ -18,6 +18,7 @@ FULL = Settings(
     bars=4,
     bpm=96.5,
     strength=0.4,
+    hear_recordings=False,
     steps=2,
     seed=2**62,
 )

@@ -13,6 +13,7 @@ from main_loop import MainLoop
 from app.actions.choose_take import ChooseTake
 from app.actions.drag_out import DragOut
 from app.actions.generate import Generate
+from app.actions.hits import Hits
 from app.actions.keep_takes import KeepTakes
 from app.actions.kit_file import KitFile
 from app.actions.load_pads import PadLoader
@@ -41,7 +42,7 @@ class PlayingScene:
         self.store = ClipStore(folder / "run", self.writer, self.session.say)
         self.loader = PadLoader(self.session, self.mixer, self.background)
         keep = KeepTakes(self.session, self.loader, self.store)
-        self.generate = Generate(self.session, self.engine, keep, lambda: 1000.0)
+        self.generate = Generate(self.session, self.engine, keep, Hits(self.mixer), lambda: 1000.0)
         self.recorder = FakeRecorder()
         self.record = Record(self.session, self.recorder, keep, self.generate, lambda: 1000.0)
         self.transfer = Transfer(

@@ -146,3 +146,44 @@ def test_a_pad_locked_meanwhile_gets_the_recording_beside_and_nothing_is_generat
     scene.record.release()
     assert pad.takes.current is old and pad.takes.items[-1].kind == "recorded"
     assert len(scene.engine.asked) == jobs
+
+
+def hums(scene: PlayingScene) -> None:
+    scene.recorder.coming = hum()
+    scene.record.press()
+    scene.record.release()
+
+
+def test_what_is_made_of_a_hum_plays_by_itself_once_it_is_on_the_pad(scene: PlayingScene) -> None:
+    scene.session.prompt = "brass stab"
+    hums(scene)
+    assert scene.mixer.calls == []
+    scene.finish()
+    assert scene.mixer.calls == [("hit", 0, 1.0)]
+    take = scene.pads[0].takes.current
+    assert scene.pads[0].loaded is take and take is not None and take.kind == "generated"
+
+
+def test_nothing_else_plays_by_itself(scene: PlayingScene) -> None:
+    scene.make("kick")
+    scene.session.prompt = ""
+    hums(scene)
+    scene.session.prompt = "brass stab"
+    scene.generate.vary(0)
+    scene.finish()
+    scene.generate.again(0)
+    scene.finish()
+    assert scene.mixer.calls == []
+
+
+@pytest.mark.parametrize("why", ["switched off", "a loop", "a new recording"])
+def test_a_hum_does_not_come_back_when_it_would_disturb(scene: PlayingScene, why: str) -> None:
+    scene.session.prompt = "brass stab"
+    scene.session.hear_recordings = why != "switched off"
+    if why == "a loop":
+        scene.pads[0].mode = "loop"
+    hums(scene)
+    if why == "a new recording":
+        scene.record.press()
+    scene.finish()
+    assert scene.mixer.calls == []

@@ -205,9 +205,10 @@ class Scene:
         loader = PadLoader(session, self.sound, now)
         keep = KeepTakes(session, loader, self.store)
         self.keep = keep
-        generate = Generate(session, self.engine, keep)
+        hits = Hits(self.sound)
+        generate = Generate(session, self.engine, keep, hits)
         self.actions = Actions(
-            hits=Hits(self.sound),
+            hits=hits,
             generate=generate,
             record=Record(session, self.microphone, keep, generate),
             transfer=Transfer(session, now, keep, generate, self.store),

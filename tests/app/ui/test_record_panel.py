@@ -93,3 +93,12 @@ def test_a_file_dropped_on_record_is_made_into_a_sound(scene: Scene, tmp_path: P
     assert take is not None
     assert take.kind == "dropped"
     assert scene.engine.wishes[0].recipe.source == take.id
+
+
+def test_hearing_what_was_recorded_can_be_switched_off(scene: Scene) -> None:
+    panel = scene.window.record_panel
+    assert panel.hear.isChecked()
+    QTest.mouseClick(panel.hear, LEFT)
+    assert not scene.session.hear_recordings
+    scene.session.hear_recordings = True
+    assert panel.hear.isChecked()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 import secrets
+from pathlib import Path
 
 import torch
 
@@ -26,6 +29,18 @@ def choose_device(wanted: str = "auto") -> str:
             f'There is no device "{wanted}" here: use auto, or cpu, which is always there.'
         ) from error
     return wanted
+
+
+def machine_name(device: str) -> str:
+    """What to print beside measured times: the GPU's name, or the processor's with its cores."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    name, info = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
+        models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        name = models[0] if models else name
+    return f"{name}, {os.cpu_count()} cores"
 
 
 def has_fast_bfloat16(device: str) -> bool:

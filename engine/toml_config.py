@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import tomllib
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +28,27 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"There is no file {path}.") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} could not be read ({error}).") from error
+
+
+def as_toml(table: Mapping[str, Any]) -> str:
+    """Write a table of values, lists of values and tables; what is None is left out."""
+    return "\n".join(_lines(table, "")) + "\n"
+
+
+def _lines(table: Mapping[str, Any], inside: str) -> list[str]:
+    kept = {key: value for key, value in table.items() if value is not None}
+    tables = {key: value for key, value in kept.items() if isinstance(value, Mapping)}
+    lines = [f"{key} = {_literal(kept[key])}" for key in kept if key not in tables]
+    for key, value in tables.items():
+        lines += ["", f"[{inside}{key}]", *_lines(value, f"{inside}{key}.")]
+    return lines
+
+
+def _literal(value: str | float | list[Any] | tuple[Any, ...]) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_literal(entry) for entry in value) + "]"
+    # JSON's texts, numbers and truths are TOML's as well, but for DEL, which JSON leaves as it is.
+    return json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def from_table(config_class: type[Config], table: dict[str, Any], where: str) -> Config:

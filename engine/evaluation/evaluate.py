@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +12,11 @@ import torch
 
 from engine.api import EngineError
 from engine.clip import Clip
-from engine.device import choose_device
+from engine.device import choose_device, machine_name
 from engine.evaluation.embedders import Embedder
 from engine.evaluation.examples import Example, held_out_examples
 from engine.evaluation.kind_references import SOUNDS_OF_A_KIND, measure_kinds
-from engine.evaluation.making import Amount, Contestant, Made, make_all
+from engine.evaluation.making import Amount, Contestant, make_all
 from engine.evaluation.metrics import NEIGHBOURS
 from engine.evaluation.prompt_checks import Check
 from engine.evaluation.scoring import Judge, Row, Scores, row_of
@@ -60,21 +58,25 @@ def size_of(quick: bool, prompts: int | None = None, repeats: int = 1) -> Evalua
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """On what and when something was measured."""
+
+    made: str
+    device: str
+    precision: str
+    machine: str
+    threads: int
+    torch: str
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """With what, on what and how long."""
 
-    made: str
+    conditions: Conditions
     embedder: str
-    prompts: int
-    varied: int
-    seeds: int
-    repeats: int
+    size: EvaluationSize
     neighbours: int
-    device: str
-    precision: str
-    processor: str
-    threads: int
-    torch: str
     minutes: float
 
 
@@ -108,79 +110,88 @@ def evaluate(
 ) -> Evaluation:
     """Measure every contestant on the same held-out prompts, beside real sounds and chance."""
     started, device = time.monotonic(), choose_device(device)
+    judge = open_judge(embedder, size, show)
+    rows = [judge.real_row(), judge.chance_row()]
+    shown = [
+        [Shown(rows[0].name, example.real, checks)]
+        for example, checks in zip(judge.examples, rows[0].checks, strict=True)
+    ][: size.shown]
+    precision = ""
+    for contestant in contestants:
+        generator = load(contestant.folder, device)
+        steps = contestant.steps or generator.card.default_steps
+        name = f"{contestant.name.partition('@')[0]}, {steps} step{'s' if steps > 1 else ''}"
+        show(name)
+        measured = measure(generator, steps, judge, size, show)
+        precision = generator.precision
+        rows.append(row_of(name, steps, measured.runs, measured.checks))
+        for cards, clip, checks in zip(shown, measured.clips, measured.checks, strict=False):
+            cards.append(Shown(name, clip, checks))
+        del generator
+        gc.collect()  # the next model's peak of memory must not hold this one
+    minutes = round((time.monotonic() - started) / 60, 2)
+    about = About(
+        conditions_of(device, precision), name_of(embedder), size, neighbours_of(size), minutes
+    )
+    return Evaluation(about, tuple(rows), judge.examples, tuple(map(tuple, shown)))
+
+
+def open_judge(embedder: Embedder | None, size: EvaluationSize, show: Show) -> Judge:
+    """Render and embed what all models are compared with; the same each time."""
     if embedder is None:
         show("no embedder: FD, KL, score, recall, coverage and CCDS are left out")
     both = held_out_examples(2 * size.prompts, show)
     examples, others = both[: size.prompts], [example.real for example in both[size.prompts :]]
     kinds = {example.claims.kind for example in examples if example.claims.kind is not None}
     show(f"measuring {len(kinds)} kinds of sound, to compare with")
-    judge = Judge(examples, embedder, measure_kinds(kinds, show, size.sounds_of_a_kind))
-    rows = [judge.real_row(others), judge.chance_row()]
-    shown = [
-        [Shown(rows[0].name, example.real, checks)]
-        for example, checks in zip(examples, rows[0].checks, strict=True)
-    ][: size.shown]
-    precision = ""
-    for contestant in contestants:
-        generator = load(contestant.folder, device)
-        row, first = _row(generator, contestant, judge, size, show)
-        precision = generator.precision
-        rows.append(row)
-        for cards, clip, checks in zip(shown, first.clips, row.checks, strict=False):
-            cards.append(Shown(row.name, clip, checks))
-        del generator
-        gc.collect()  # the next model's peak of memory must not hold this one
-    about = _about(embedder, size, device, precision, (time.monotonic() - started) / 60)
-    return Evaluation(about, tuple(rows), tuple(examples), tuple(map(tuple, shown)))
+    return Judge(examples, others, embedder, measure_kinds(kinds, show, size.sounds_of_a_kind))
 
 
-def _row(
-    generator: Generator, contestant: Contestant, judge: Judge, size: EvaluationSize, show: Show
-) -> tuple[Row, Made]:
-    """One contestant's row and the sounds of its first run."""
-    steps = contestant.steps or generator.card.default_steps
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A model's scores by run, the checks of all runs in order, and the sounds of the first."""
+
+    runs: tuple[Scores, ...]
+    checks: tuple[tuple[Check, ...], ...]
+    clips: tuple[Clip, ...] = ()
+
+
+def measure(
+    generator: Generator, steps: int, judge: Judge, size: EvaluationSize, show: Show
+) -> Measured:
+    """Let a model make all prompts in so many steps, `size.repeats` times with other seeds."""
     amount = Amount(size.prompts, size.varied, size.seeds)
-    name = f"{contestant.name.partition('@')[0]}, {steps} step{'s' if steps > 1 else ''}"
     runs: list[Scores] = []
     checks: list[tuple[Check, ...]] = []
-    first: Made | None = None
+    clips: tuple[Clip, ...] = ()
     for repeat in range(size.repeats):
-        show(f"{name}: run {repeat + 1} of {size.repeats}")
+        if size.repeats > 1:
+            show(f"run {repeat + 1} of {size.repeats}")
         made = make_all(generator, steps, judge.examples, amount, repeat, show)
         scores, checked = judge.score_made(made)
         runs.append(scores)
         checks.extend(checked)
-        first = first or made
-    assert first is not None
-    return row_of(name, steps, runs, checks), first
+        clips = clips or tuple(made.clips)
+    return Measured(tuple(runs), tuple(checks), clips)
 
 
-def _about(
-    embedder: Embedder | None, size: EvaluationSize, device: str, precision: str, minutes: float
-) -> About:
-    return About(
+def conditions_of(device: str, precision: str) -> Conditions:
+    """Where and when this is."""
+    return Conditions(
         made=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        embedder="none" if embedder is None else embedder.name,
-        prompts=size.prompts,
-        varied=size.varied,
-        seeds=size.seeds,
-        repeats=size.repeats,
-        neighbours=min(NEIGHBOURS, size.prompts - 1),
-        device=torch.cuda.get_device_name() if device.startswith("cuda") else device,
+        device=device,
         precision=precision,
-        processor=_processor(),
+        machine=machine_name(device),
         threads=torch.get_num_threads(),
         torch=torch.__version__,
-        minutes=round(minutes, 2),
     )
 
 
-def _processor() -> str:
-    """The processor's name, and how many of its cores there are."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        lines = info.read_text(encoding="utf-8", errors="replace").splitlines()
-        models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        name = models[0] if models else name
-    return f"{name}, {os.cpu_count()} cores"
+def name_of(embedder: Embedder | None) -> str:
+    """What to print beside figures."""
+    return "none" if embedder is None else embedder.name
+
+
+def neighbours_of(size: EvaluationSize) -> int:
+    """The k of recall and coverage."""
+    return min(NEIGHBOURS, size.prompts - 1)

@@ -14,7 +14,13 @@ import soundfile
 
 from engine.api import EngineError
 from engine.clip import Clip
-from engine.evaluation.evaluate import Evaluation, Shown
+from engine.evaluation.evaluate import (
+    Conditions,
+    Evaluation,
+    EvaluationSize,
+    Shown,
+    neighbours_of,
+)
 from engine.evaluation.pictures import spectrogram_png
 from engine.evaluation.prompt_checks import PROPERTIES, Check
 from engine.evaluation.scoring import Row
@@ -86,7 +92,7 @@ def as_page(evaluation: Evaluation) -> str:
         f'<p class="quiet">{escape(_conditions(evaluation))}</p>',
         "<h2>Measures</h2>",
         _table(["", *(column.heading for column in COLUMNS)], evaluation.rows, score_cells),
-        f"<p>{escape(_legend(evaluation))}</p>",
+        f"<p>{escape(scores_legend(evaluation.about.embedder, evaluation.about.size))}</p>",
         "<h2>What the prompts claim, right by measuring</h2>",
         _table(["", *PROPERTIES, "all"], evaluation.rows, share_cells),
         f"<p>{escape(CHECKS_LEGEND)}</p>",
@@ -109,25 +115,33 @@ CHECKS_LEGEND = (
 )
 
 
-def _conditions(evaluation: Evaluation) -> str:
-    about = evaluation.about
+def conditions_text(conditions: Conditions) -> str:
+    """Where and with what something was measured, as part of a sentence."""
     return (
-        f"{about.made}. {about.prompts} held-out prompts; {about.seeds} seeds of the first "
-        f"{about.varied} for CCDS; runs with other seeds: {about.repeats}. {about.device} "
-        f"({about.precision}), {about.processor}, threads: {about.threads}, torch {about.torch}. "
-        f"The evaluation took {about.minutes:.1f} minutes."
+        f"{conditions.machine}, {conditions.device} ({conditions.precision}), "
+        f"threads: {conditions.threads}, torch {conditions.torch}"
     )
 
 
-def _legend(evaluation: Evaluation) -> str:
+def _conditions(evaluation: Evaluation) -> str:
     about = evaluation.about
+    size = about.size
     return (
-        f"Embedder: {about.embedder}. FD, recall and coverage (k = {about.neighbours}) against "
-        f"{about.prompts} real sounds of the same prompts; the row of real sounds compares as many "
-        "others with these, which is the best that can be had with so few. KL in nats of softmax "
-        "similarities to one text for each kind of sound. Score: mean cosine of sound and prompt. "
-        "CCDS: mean cosine distance of sounds of one prompt. RTF: seconds of sound made in a "
-        "second, one at a time. MB: peak memory while making."
+        f"{about.conditions.made}. {size.prompts} held-out prompts; {size.seeds} seeds of the "
+        f"first {size.varied} for CCDS; runs with other seeds: {size.repeats}. "
+        f"{conditions_text(about.conditions)}. The evaluation took {about.minutes:.1f} minutes."
+    )
+
+
+def scores_legend(embedder: str, size: EvaluationSize) -> str:
+    """What the columns of the first table mean."""
+    return (
+        f"Embedder: {embedder}. FD, recall and coverage (k = {neighbours_of(size)}) against "
+        f"{size.prompts} real sounds of the same prompts; the row of real sounds compares as many "
+        "of other prompts with these. KL in nats of softmax similarities to one text for each kind "
+        "of sound. Score: mean cosine of sound and prompt. CCDS: mean cosine distance of sounds of "
+        "one prompt. RTF: seconds of sound made in a second, one at a time. MB: peak memory while "
+        "making, of the GPU or of the whole process. Right: share of all checks below."
     )
 
 

@@ -64,10 +64,16 @@ class Judge:
     """Holds what all rows are compared with: prompts, real sounds, embeddings of both."""
 
     def __init__(
-        self, examples: Sequence[Example], embedder: Embedder | None, references: KindReferences
+        self,
+        examples: Sequence[Example],
+        others: Sequence[Clip],
+        embedder: Embedder | None,
+        references: KindReferences,
     ) -> None:
-        self.examples = examples
+        """`others` are as many real sounds of other prompts."""
+        self.examples = tuple(examples)
         self.embedder = embedder
+        self._others = others
         self._references = references
         if embedder is not None:
             self._texts = _texts(embedder, [example.prompt for example in examples])
@@ -103,8 +109,8 @@ class Judge:
         )
         return scores, checks
 
-    def real_row(self, others: Sequence[Clip]) -> Row:
-        """The ceiling: `others`, as many real sounds of other prompts, stand for the made ones.
+    def real_row(self) -> Row:
+        """What real sounds score: those of other prompts stand for the made ones.
 
         Prompt score and checks are those of the real sounds with their own prompts. KL needs
         two sounds of one prompt, which the corpus has not.
@@ -112,7 +118,7 @@ class Judge:
         checks = self.check([example.real for example in self.examples])
         scores = Scores(right=_all_right(checks))
         if self.embedder is not None:
-            vectors = embed_clips(self.embedder, others)
+            vectors = embed_clips(self.embedder, self._others)
             manifold = recall_and_coverage(self._real, vectors)
             scores = Scores(
                 fd=frechet_distance(self._real, vectors),
@@ -152,7 +158,9 @@ def kind_bank(embedder: Embedder) -> Vectors:
     return np.stack(rows)
 
 
-def row_of(name: str, steps: int, runs: Sequence[Scores], checks: list[tuple[Check, ...]]) -> Row:
+def row_of(
+    name: str, steps: int, runs: Sequence[Scores], checks: Sequence[tuple[Check, ...]]
+) -> Row:
     """Mean and deviation over runs; the checks of all of them together."""
     columns = {
         field.name: [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from engine.api import EngineError
 from engine.models.contrastive import ContrastiveConfig, ContrastiveModel
-from engine.toml_config import ConfigError, from_table, read_toml
+from engine.toml_config import ConfigError, as_toml, from_table, read_toml
 
 CARD = "embedder.toml"
 WEIGHTS = "embedder.safetensors"
@@ -43,11 +42,7 @@ def save_embedder(folder: Path, model: ContrastiveModel, card: EmbedderCard) -> 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
     save_file(tensors, folder / WEIGHTS)
-    values = asdict(card)
-    sizes = values.pop("sizes")
-    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
-    lines += ["", "[sizes]", *(f"{name} = {json.dumps(value)}" for name, value in sizes.items())]
-    (folder / CARD).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / CARD).write_text(as_toml(asdict(card)), encoding="utf-8")
 
 
 def load_embedder_folder(folder: Path) -> tuple[ContrastiveModel, EmbedderCard]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from engine.model_card import ModelCard, Trained, write_card
 from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
 from engine.models.spectral_features import RATE_HZ
 from engine.sampling.config import SamplingConfig
+from engine.toml_config import as_toml
 from engine.training.autoencoder import load_trained_codec
 from engine.training.run_folder import RunError, read_checkpoint, words_of_checkpoint
 from engine.training.settings import ArcRun, FlowRun, read_run
@@ -64,7 +65,7 @@ def export_model(
         getattr(model, part).load_state_dict(own)
     target.mkdir(parents=True, exist_ok=True)
     save_file(_small(model), target / WEIGHTS)
-    (target / CONFIG).write_text(_toml(config), encoding="utf-8")
+    (target / CONFIG).write_text(as_toml(asdict(config)), encoding="utf-8")
     write_card(target, _card(about, words, checkpoint["step"], method, run))
 
 
@@ -106,24 +107,3 @@ def _card(about: About, words: tuple[str, ...], steps: int, method: str, run: Fl
             notes=" ".join(filter(None, (f"{steps} steps of {method}.", about.notes))),
         ),
     )
-
-
-def _toml(config: ModelConfig) -> str:
-    lines = []
-    for part in fields(config):
-        table = getattr(config, part.name)
-        if not is_dataclass(table):
-            raise TypeError(f"{part.name} is no table")
-        lines.append(f"[{part.name}]")
-        for entry in fields(table):
-            value = getattr(table, entry.name)
-            if value is not None:
-                lines.append(f"{entry.name} = {_literal(value)}")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 import torch
 
 from engine.api import EngineError
+from engine.device import choose_device, machine_name
 from engine.training import processes
 from engine.training.throughput import Stopwatch
 
@@ -27,6 +28,11 @@ METRICS = "metrics.jsonl"
 
 class RunError(EngineError):
     """A run that cannot start or go on; the text says what to do."""
+
+
+def _machine() -> str:
+    name, count = machine_name(choose_device()), processes.count()
+    return name if count == 1 else f"{count} × {name}"
 
 
 @dataclass
@@ -42,6 +48,7 @@ class RunFolder:
     """Told of each step's work, it adds the run's speed to the metrics."""
     _board: Any = None
     _speed: dict[str, float] = field(default_factory=dict)
+    _machine: str = field(default_factory=_machine)
     _started: float = field(default_factory=time.monotonic)
     _first_step: int | None = None
     _first_logged: int | None = None
@@ -58,7 +65,7 @@ class RunFolder:
             return
         self._speed = self.stopwatch.read()
         values = values | self._speed
-        line = {"step": step, "time": round(time.time(), 1), **values}
+        line = {"step": step, "time": round(time.time(), 1), "machine": self._machine, **values}
         try:
             self._metrics.write(json.dumps(line) + "\n")
             self._metrics.flush()

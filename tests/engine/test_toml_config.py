@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.toml_config import ConfigError, from_table, read_toml
+from engine.toml_config import ConfigError, as_toml, from_table, read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +72,19 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         broken.write_bytes(content)
         with pytest.raises(ConfigError, match=r"broken\.toml could not be read"):
             read_toml(broken)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    table = {
+        "name": 'a "b" \\ c\n\u00fc\x7f',
+        "whole": 3,
+        "small": 1e-05,
+        "yes": True,
+        "list": [1.5, 2],
+        "words": ["a", "b"],
+        "inner": {"x": 1, "deep": {"y": "z"}},
+        "nothing": None,
+    }
+    (tmp_path / "config.toml").write_text(as_toml(table), encoding="utf-8")
+    del table["nothing"]
+    assert read_toml(tmp_path / "config.toml") == table

@@ -85,9 +85,11 @@ def start(folder: Path, text: str) -> Path:
 
 
 def curve(folder: Path) -> list[dict[str, float]]:
-    """What a run logged, without the time of day and its speed."""
+    """What a run logged, without when, where and how fast."""
     lines = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k not in ("time", *SPEED)} for line in lines]
+    return [
+        {k: v for k, v in line.items() if k not in ("time", "machine", *SPEED)} for line in lines
+    ]
 
 
 @contextmanager

@@ -21,8 +21,8 @@ from engine.models.dit import DiffusionTransformer
 from engine.models.spectral_features import RATE_HZ
 from engine.playable import PlayableModel
 from engine.sampling.guidance import guided, joined
-from engine.sampling.samplers import Velocity, euler, ping_pong, start_from
-from engine.sampling.schedule import euler_times, ping_pong_times
+from engine.sampling.sample import Beginning, sample
+from engine.sampling.samplers import Velocity
 
 FADE_S = 0.004
 LOUDEST, KNEE = 0.99, 0.8
@@ -73,9 +73,9 @@ class Generator:
         random = torch.Generator().manual_seed(recipe.seed or 0)
         velocity = self._velocity(recipe)
         clock.mark("text")
-        x = self._first_sample(recipe, source, random)
+        beginning = self._beginning(recipe, source, random)
         clock.mark("encode")
-        latents = self._sample(recipe, velocity, x, source is not None, random, on_step)
+        latents = self._sample(recipe, velocity, beginning, random, on_step)
         clock.mark("steps")
         clip = self._decoded(latents, recipe)
         clock.mark("decode")
@@ -92,48 +92,41 @@ class Generator:
             tokens=conditioning.tokens.to(self._dtype),
             overall=conditioning.overall.to(self._dtype),
         )
+        transformer = self._model.transformer
+        known = transformer.known(conditioning, self._model.latents_for(recipe.seconds))
 
         def network(x: Tensor, now: Tensor) -> Tensor:
-            velocity: Tensor = self._model.transformer(x.to(self._dtype), now, conditioning)
+            velocity: Tensor = transformer(x.to(self._dtype), now, known)
             return velocity.float()
 
         return network if scale == 1 else guided(network, scale)
 
-    def _first_sample(self, recipe: Recipe, source: Clip | None, random: torch.Generator) -> Tensor:
+    def _beginning(self, recipe: Recipe, source: Clip | None, random: torch.Generator) -> Beginning:
         model, channels = self._model, self._model.transformer.config.io_channels
         latents = model.latents_for(recipe.seconds)
         noise = torch.randn(1, channels, latents, generator=random).to(self.device)
         if source is None or recipe.strength is None:
-            return noise
+            return Beginning(noise)
         audio = _source_audio(source, latents * model.samples_per_latent, model.source_peak)
-        return start_from(noise, model.encode(audio.to(self.device), random), recipe.strength)
+        return Beginning(noise, model.encode(audio.to(self.device), random), recipe.strength)
 
     def _sample(
         self,
         recipe: Recipe,
         velocity: Velocity,
-        x: Tensor,
-        has_source: bool,
+        beginning: Beginning,
         random: torch.Generator,
         on_step: OnStep,
     ) -> Tensor:
-        start = recipe.strength if has_source and recipe.strength is not None else 1.0
-
         def report(step: int) -> None:
             if not on_step(step, recipe.steps):
                 raise GenerationCancelled
 
-        report(0)
-        sampling = self._model.sampling
-        if sampling.sampler == "euler":
-            return euler(velocity, x, euler_times(recipe.steps, start, sampling.shift), report)
-        if sampling.sampler == "euler_log_snr":
-            return euler(velocity, x, ping_pong_times(recipe.steps, start), report)
-
         def noise(like: Tensor) -> Tensor:
             return torch.randn(like.shape, generator=random).to(like)
 
-        return ping_pong(velocity, x, ping_pong_times(recipe.steps, start), noise, report)
+        report(0)
+        return sample(self._model.sampling, velocity, beginning, recipe.steps, noise, report)
 
     def _decoded(self, latents: Tensor, recipe: Recipe) -> Clip:
         audio = self._model.decode(latents, _frames(recipe), recipe.seed or 0)[0]

@@ -115,10 +115,11 @@ def _is_model(folder: Path) -> bool:
     return (folder / CARD_FILE).is_file() or find_published(folder) is not None
 
 
-_PUBLISHED_STEPS = {"rf_denoiser": 8, "rectified_flow": 50}
+_PUBLISHED_STEPS = {"rf_denoiser": 8, "rectified_flow": 50, "v": 100}
 _PUBLISHED_SUMMARIES = {
     "rf_denoiser": "A published model that makes any sound in few steps.",
     "rectified_flow": "A published model that makes any sound, in many steps.",
+    "v": "A published model that makes any sound, in very many steps.",
 }
 
 
@@ -127,7 +128,7 @@ def _card_of_published(folder: Path, config: Path) -> ModelCard:
     table = read_config(config)
     try:
         seconds = table["sample_size"] / table["sample_rate"]
-        objective = table["model"]["diffusion"]["diffusion_objective"]
+        objective = table["model"]["diffusion"].get("diffusion_objective", "v")
         return ModelCard(
             name=folder.resolve().name or "published model",
             summary=_PUBLISHED_SUMMARIES[objective],
@@ -138,7 +139,7 @@ def _card_of_published(folder: Path, config: Path) -> ModelCard:
             vocabulary=(),
             trained=Trained("What its publisher says in the model's own card"),
         )
-    except (KeyError, TypeError, ZeroDivisionError, OverflowError) as error:
+    except (KeyError, TypeError, AttributeError, ZeroDivisionError, OverflowError) as error:
         raise ModelCardError(
             f"{config} describes a kind of model that Pingpad cannot play ({error!r})."
         ) from error

@@ -26,14 +26,20 @@ SAMPLING = MappingProxyType(
         "rf_denoiser": SamplingConfig("ping_pong"),
         # The guidance that stable-audio-tools samples with where none is named.
         "rectified_flow": SamplingConfig("euler_log_snr", guidance=6.0),
+        # As the card of stable-audio-open-1.0 samples it.
+        "v": SamplingConfig("v_dpm_3m_sde", guidance=7.0),
     }
 )
 """How a model of each objective is sampled."""
+UNNAMED_OBJECTIVE = "v"
+TOTAL, START = "seconds_total", "seconds_start"
+NUMBERS = ((TOTAL,), (START, TOTAL))
+"""What a model may be told beside the prompt: the length, and where in a longer piece it begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecondsConfig:
-    """The range of the length embedding, in seconds."""
+    """The range of an embedding of seconds."""
 
     min_val: float
     max_val: float
@@ -46,13 +52,16 @@ class SecondsConfig:
 
 @dataclass(frozen=True, slots=True)
 class PublishedConfig:
-    """Everything that sizes a published model's networks; `sample_size` in samples."""
+    """Everything that sizes a published model's networks; `sample_size` in samples.
+
+    `numbers` are those of NUMBERS, by their names and in their order.
+    """
 
     sample_size: int
     codec: OobleckConfig
     transformer: DiffusionTransformerConfig
     prompt: PromptConfig
-    seconds: SecondsConfig
+    numbers: Mapping[str, SecondsConfig]
     sampling: SamplingConfig
 
     def __post_init__(self) -> None:
@@ -69,9 +78,10 @@ class PublishedConfig:
                 f"the transformer's io_channels must be the latent_dim {self.codec.latent_dim}, "
                 f"got {self.transformer.io_channels}"
             )
-        if self.transformer.cond_token_dim != self.transformer.global_cond_dim:
+        wanted = self.transformer.cond_token_dim * len(self.numbers)
+        if self.transformer.global_cond_dim != wanted:
             raise ValueError(
-                f"global_cond_dim must be cond_token_dim {self.transformer.cond_token_dim}, "
+                f"global_cond_dim must be {wanted}, cond_token_dim for each number, "
                 f"got {self.transformer.global_cond_dim}"
             )
 
@@ -86,6 +96,7 @@ class _Rules:
     """What a table may hold: keys that are read, keys of one known value, keys of no effect."""
 
     read: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     must: Mapping[str, object] = field(default_factory=dict)
     may: Mapping[str, object] = field(default_factory=dict)
     harmless: tuple[str, ...] = ()
@@ -129,23 +140,21 @@ _PROMPT = _Rules(
 )
 _SECONDS = _Rules(read=("min_val", "max_val"))
 _DIFFUSION = _Rules(
-    read=("config", "diffusion_objective"),
-    must={
-        "type": "dit",
-        "cross_attention_cond_ids": ["prompt", "seconds_total"],
-        "global_cond_ids": ["seconds_total"],
-    },
+    read=("config", "cross_attention_cond_ids", "global_cond_ids"),
+    optional=("diffusion_objective",),
+    must={"type": "dit"},
     may={"input_concat_ids": [], "prepend_cond_ids": []},
     # Moves the times of training; stable-audio-tools samples without it.
     harmless=("distribution_shift_options",),
 )
+_ATTENTION = _Rules(optional=("qk_norm",))
+_NORMED_HEADS = MappingProxyType({"ln": True, "none": False})
 _TRANSFORMER = _Rules(
     read=("io_channels", "embed_dim", "depth", "num_heads", "cond_token_dim", "global_cond_dim"),
-    must={"attn_kwargs": {"qk_norm": "ln"}},
+    optional=("project_cond_tokens", "attn_kwargs"),
     may={
         "transformer_type": "continuous_transformer",
         "patch_size": 1,
-        "project_cond_tokens": True,
         "project_global_cond": True,
         "global_cond_type": "prepend",
         "timestep_cond_type": "global",
@@ -181,26 +190,39 @@ def parse_config(table: dict[str, Any]) -> PublishedConfig:
             raise ConfigError(f"{name} must be {wanted!r}, got {table.get(name)!r}.")
     model = _read(table.get("model"), "model", _MODEL)
     diffusion = _read(model["diffusion"], "model.diffusion", _DIFFUSION)
-    objective = diffusion["diffusion_objective"]
+    objective = diffusion.get("diffusion_objective", UNNAMED_OBJECTIVE)
     if not isinstance(objective, str) or objective not in SAMPLING:
         raise ConfigError(
             f"model.diffusion.diffusion_objective must be one of {', '.join(SAMPLING)}, "
             f"got {objective!r}."
         )
-    where = "model.diffusion.config"
-    transformer = from_table(
-        DiffusionTransformerConfig, _read(diffusion["config"], where, _TRANSFORMER), where
-    )
-    prompt, seconds = _conditioners(model["conditioning"], transformer.cond_token_dim)
+    transformer = _transformer(diffusion["config"])
+    prompt, numbers = _conditioners(model["conditioning"], transformer.cond_token_dim)
+    _must_be(diffusion["global_cond_ids"], [*numbers], "model.diffusion.global_cond_ids")
+    where = "model.diffusion.cross_attention_cond_ids"
+    _must_be(diffusion["cross_attention_cond_ids"], ["prompt", *numbers], where)
     codec = _codec(model["pretransform"])
     _must_be(model["io_channels"], transformer.io_channels, "model.io_channels")
     size = table.get("sample_size")
     if isinstance(size, bool) or not isinstance(size, int):
         raise ConfigError(f"sample_size must be a whole number, got {size!r}.")
     try:
-        return PublishedConfig(size, codec, transformer, prompt, seconds, SAMPLING[objective])
+        return PublishedConfig(size, codec, transformer, prompt, numbers, SAMPLING[objective])
     except ValueError as error:
         raise ConfigError(f"{error}.") from error
+
+
+def _transformer(table: object) -> DiffusionTransformerConfig:
+    where = "model.diffusion.config"
+    values = _read(table, where, _TRANSFORMER)
+    attention = _read(values.pop("attn_kwargs", {}), f"{where}.attn_kwargs", _ATTENTION)
+    norm = attention.get("qk_norm", "none")
+    if not isinstance(norm, str) or norm not in _NORMED_HEADS:
+        raise ConfigError(
+            f"{where}.attn_kwargs.qk_norm must be one of {', '.join(_NORMED_HEADS)}, got {norm!r}."
+        )
+    values["normed_heads"] = _NORMED_HEADS[norm]
+    return from_table(DiffusionTransformerConfig, values, where)
 
 
 def _codec(table: object) -> OobleckConfig:
@@ -233,7 +255,7 @@ def _codec(table: object) -> OobleckConfig:
     return codec
 
 
-def _conditioners(table: object, width: int) -> tuple[PromptConfig, SecondsConfig]:
+def _conditioners(table: object, width: int) -> tuple[PromptConfig, Mapping[str, SecondsConfig]]:
     where = "model.conditioning"
     conditioning = _read(table, where, _CONDITIONING)
     _must_be(conditioning["cond_dim"], width, f"{where}.cond_dim")
@@ -242,13 +264,19 @@ def _conditioners(table: object, width: int) -> tuple[PromptConfig, SecondsConfi
         raise ConfigError(f"{where}.configs must be a list.")
     entries = [_read(entry, f"{where}.configs", _CONDITIONER) for entry in configs]
     kinds = [[entry["id"], entry["type"]] for entry in entries]
-    _must_be(kinds, [["prompt", "t5"], ["seconds_total", "number"]], f"{where}.configs")
+    known = [[["prompt", "t5"], *([name, "number"] for name in names)] for names in NUMBERS]
+    if kinds not in known:
+        _must_be(kinds, known[0], f"{where}.configs")
     prompt = _read(entries[0]["config"], f"{where}.prompt", _PROMPT)
-    seconds = _read(entries[1]["config"], f"{where}.seconds_total", _SECONDS)
-    return (
-        from_table(PromptConfig, prompt, f"{where}.prompt"),
-        from_table(SecondsConfig, seconds, f"{where}.seconds_total"),
-    )
+    numbers = {
+        entry["id"]: from_table(
+            SecondsConfig,
+            _read(entry["config"], f"{where}.{entry['id']}", _SECONDS),
+            f"{where}.{entry['id']}",
+        )
+        for entry in entries[1:]
+    }
+    return from_table(PromptConfig, prompt, f"{where}.prompt"), MappingProxyType(numbers)
 
 
 def _read(table: object, where: str, rules: _Rules) -> dict[str, Any]:
@@ -257,13 +285,13 @@ def _read(table: object, where: str, rules: _Rules) -> dict[str, Any]:
         raise ConfigError(f"{where} must be a table, got {table!r}.")
     for name in sorted({*rules.read, *rules.must} - set(table)):
         raise ConfigError(f"{where} lacks: {name}.")
-    known = {*rules.read, *rules.must, *rules.may, *rules.harmless}
+    known = {*rules.read, *rules.optional, *rules.must, *rules.may, *rules.harmless}
     for name in sorted(set(table) - known):
         raise ConfigError(f"{where}.{name} is not known here and may change the sound.")
     for name, wanted in {**rules.must, **rules.may}.items():
         if name in table:
             _must_be(table[name], wanted, f"{where}.{name}")
-    return {name: table[name] for name in rules.read}
+    return {name: table[name] for name in (*rules.read, *rules.optional) if name in table}
 
 
 def _must_be(value: object, wanted: object, where: str) -> None:

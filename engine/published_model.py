@@ -12,7 +12,7 @@ from engine.models.dit import Conditioning, DiffusionTransformer
 from engine.models.oobleck import Oobleck, folded
 from engine.models.prompt_t5 import PromptEncoder, SecondsEmbedder
 from engine.playable import PlayableModel
-from engine.published_config import PublishedConfig, parse_config
+from engine.published_config import START, TOTAL, PublishedConfig, parse_config
 from engine.published_files import PublishedFiles, read_config
 from engine.text_encoder_folder import find_text_encoder, load_text_encoder
 from engine.toml_config import ConfigError
@@ -20,12 +20,16 @@ from engine.weights import check_tensors, read_tensors, unfilled
 
 TRANSFORMER = "model.model."
 CODEC = "pretransform.model."
-SECONDS = "conditioner.conditioners.seconds_total.embedder.embedding."
 _SECONDS_NAMES = {
     "0.weights": "weights",
     "1.weight": "linear.weight",
     "1.bias": "linear.bias",
 }
+
+
+def seconds_prefix(name: str) -> str:
+    """What the names of the tensors begin with that embed this number."""
+    return f"conditioner.conditioners.{name}.embedder.embedding."
 
 
 class PublishedNetworks(nn.Module):
@@ -35,23 +39,28 @@ class PublishedNetworks(nn.Module):
         super().__init__()
         self.codec = Oobleck(config.codec)
         self.transformer = DiffusionTransformer(config.transformer)
-        self.seconds = SecondsEmbedder(config.transformer.cond_token_dim, config.seconds.max_val)
+        width = config.transformer.cond_token_dim
+        self.seconds = nn.ModuleDict(
+            {name: SecondsEmbedder(width, told.max_val) for name, told in config.numbers.items()}
+        )
 
     def published_shapes(self) -> dict[str, torch.Size]:
         """Names and shapes of the tensors of a checkpoint that fits."""
-        network, seconds = self.transformer.state_dict(), self.seconds.state_dict()
-        return (
-            {TRANSFORMER + name: tensor.shape for name, tensor in network.items()}
-            | {SECONDS + name: seconds[own].shape for name, own in _SECONDS_NAMES.items()}
-            | {CODEC + name: shape for name, shape in self.codec.published_shapes().items()}
-        )
+        network = self.transformer.state_dict()
+        shapes = {TRANSFORMER + name: tensor.shape for name, tensor in network.items()}
+        for number, embedder in self.seconds.items():
+            own, prefix = embedder.state_dict(), seconds_prefix(number)
+            shapes |= {prefix + name: own[inner].shape for name, inner in _SECONDS_NAMES.items()}
+        codec = self.codec.published_shapes()
+        return shapes | {CODEC + name: shape for name, shape in codec.items()}
 
     def take(self, tensors: dict[str, Tensor]) -> None:
         """Fill all networks, float32, with copies of a checkpoint's tensors."""
         self.codec.load_state_dict(folded(_part(tensors, CODEC)), assign=True)
-        seconds = _copies(_part(tensors, SECONDS))
-        named = {own: seconds[name] for name, own in _SECONDS_NAMES.items()}
-        self.seconds.load_state_dict(named, assign=True)
+        for number, embedder in self.seconds.items():
+            held = _copies(_part(tensors, seconds_prefix(number)))
+            named = {own: held[name] for name, own in _SECONDS_NAMES.items()}
+            embedder.load_state_dict(named, assign=True)
         self.transformer.load_state_dict(_copies(_part(tensors, TRANSFORMER)), assign=True)
 
 
@@ -71,14 +80,20 @@ class PublishedModel(PlayableModel):
         self.prompt = prompt
 
     def condition(self, prompt: str, seconds: float, *, promptless: bool = False) -> Conditioning:
-        """Prompt tokens and one token of the length; without a prompt all tokens are zero."""
-        device = self.seconds.linear.weight.device
-        length = self.seconds(torch.tensor([seconds], device=device))
+        """Prompt tokens and one token of each number; without a prompt all tokens are zero."""
+        told = {START: 0.0, TOTAL: seconds}
+        device = next(self.seconds.parameters()).device
+        numbers = [
+            embedder(torch.tensor([told[name]], device=device))
+            for name, embedder in self.seconds.items()
+        ]
+        overall = torch.cat(numbers, dim=1)
         if promptless:
-            count = self.config.prompt.max_length + 1
-            return Conditioning(length.new_zeros(1, count, length.shape[1]), None, length)
-        tokens = torch.cat([self.prompt([prompt]), length[:, None]], dim=1)
-        return Conditioning(tokens, None, length)
+            count = self.config.prompt.max_length + len(numbers)
+            hidden = overall.new_zeros(1, count, self.config.transformer.cond_token_dim)
+            return Conditioning(hidden, None, overall)
+        tokens = torch.cat([self.prompt([prompt]), torch.stack(numbers, dim=1)], dim=1)
+        return Conditioning(tokens, None, overall)
 
     def latents_for(self, seconds: float) -> int:
         """Those of the model's whole length: it learnt to fill the rest with silence."""

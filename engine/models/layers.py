@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -81,16 +82,41 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
     return functional.scaled_dot_product_attention(q, k, v, mask)
 
 
+@dataclass(frozen=True, slots=True)
+class BlockConfig:
+    """Sizes of one block; conditioning tokens are `context_width` wide.
+
+    Without `normed_heads` queries and keys are used as they are. Conditioning tokens narrower than
+    the block have fewer heads, each of which serves several heads of the block.
+    """
+
+    width: int
+    heads: int
+    context_width: int
+    ff_multiple: int = 4
+    normed_heads: bool = True
+    modulated: bool = False
+
+    @property
+    def head_dims(self) -> int:
+        """Dims of one head."""
+        return self.width // self.heads
+
+    def head_norm(self) -> nn.Module:
+        """What normalises the queries or keys of each head."""
+        return nn.LayerNorm(self.head_dims, eps=1e-6) if self.normed_heads else nn.Identity()
+
+
 class SelfAttention(nn.Module):
     """Attention of a sequence to itself, queries and keys normalised per head."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, config: BlockConfig) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, width = config.heads, config.width
         self.to_qkv = nn.Linear(width, 3 * width, bias=False)
         self.to_out = nn.Linear(width, width, bias=False)
-        self.q_norm = nn.LayerNorm(width // heads, eps=1e-6)
-        self.k_norm = nn.LayerNorm(width // heads, eps=1e-6)
+        self.q_norm = config.head_norm()
+        self.k_norm = config.head_norm()
 
     def forward(self, x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
         """Map (B, L, width) to (B, L, width)."""
@@ -101,24 +127,43 @@ class SelfAttention(nn.Module):
         return result
 
 
+@dataclass(frozen=True, slots=True)
+class KeysValues:
+    """What cross attention attends to, (B, heads, S, dim_head) each: the same at every step."""
+
+    keys: Tensor
+    values: Tensor
+
+
 class CrossAttention(nn.Module):
     """Attention of a sequence to the conditioning tokens, without positions."""
 
-    def __init__(self, width: int, heads: int, context_width: int) -> None:
+    def __init__(self, config: BlockConfig) -> None:
         super().__init__()
-        self.heads = heads
+        width, context_width = config.width, config.context_width
+        self.heads = config.heads
+        self.context_heads = context_width // config.head_dims
         self.to_q = nn.Linear(width, width, bias=False)
-        self.to_kv = nn.Linear(context_width, 2 * width, bias=False)
+        self.to_kv = nn.Linear(context_width, 2 * context_width, bias=False)
         self.to_out = nn.Linear(width, width, bias=False)
-        self.q_norm = nn.LayerNorm(width // heads, eps=1e-6)
-        self.k_norm = nn.LayerNorm(width // heads, eps=1e-6)
+        self.q_norm = config.head_norm()
+        self.k_norm = config.head_norm()
 
-    def forward(self, x: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
-        """Map (B, L, width) and context (B, S, context_width); mask (B, S) is True where real."""
-        q = self.q_norm(_heads(self.to_q(x), self.heads))
-        k, v = (_heads(part, self.heads) for part in self.to_kv(context).chunk(2, dim=-1))
+    def keys_values(self, context: Tensor) -> KeysValues:
+        """Keys and values of context (B, S, context_width)."""
+        parts = self.to_kv(context).chunk(2, dim=-1)
+        k, v = (_heads(part, self.context_heads) for part in parts)
         k = self.k_norm(k)
-        out = attend(q, k, v, None if mask is None else mask[:, None, None, :])
+        if self.context_heads != self.heads:
+            each = self.heads // self.context_heads
+            k, v = k.repeat_interleave(each, dim=1), v.repeat_interleave(each, dim=1)
+        return KeysValues(k, v)
+
+    def forward(self, x: Tensor, known: KeysValues, mask: Tensor | None) -> Tensor:
+        """Map (B, L, width); mask (B, S) is True where a conditioning token is real."""
+        q = self.q_norm(_heads(self.to_q(x), self.heads))
+        shown = None if mask is None else mask[:, None, None, :]
+        out = attend(q, known.keys, known.values, shown)
         result: Tensor = self.to_out(out.transpose(1, 2).flatten(2))
         return result
 
@@ -158,32 +203,37 @@ class Block(nn.Module):
     embedder for all blocks as in Chen et al. 2023, "PixArt-alpha", section 2.3).
     """
 
-    def __init__(self, width: int, heads: int, multiple: int, modulated: bool = False) -> None:
+    def __init__(self, config: BlockConfig) -> None:
         super().__init__()
-        if modulated:
+        width = config.width
+        if config.modulated:
             self.to_scale_shift_gate = nn.Parameter(torch.zeros(6 * width))
         self.pre_norm = LayerNorm(width)
-        self.self_attn = SelfAttention(width, heads)
+        self.self_attn = SelfAttention(config)
         self.cross_attend_norm = LayerNorm(width)
-        self.cross_attn = CrossAttention(width, heads, width)
+        self.cross_attn = CrossAttention(config)
         self.ff_norm = LayerNorm(width)
-        self.ff = FeedForward(width, multiple)
+        self.ff = FeedForward(width, config.ff_multiple)
 
     def forward(
         self,
         x: Tensor,
-        context: Tensor,
+        context: Tensor | KeysValues,
         mask: Tensor | None,
         table: tuple[Tensor, Tensor],
         modulation: Tensor | None = None,
     ) -> Tensor:
-        """Map (B, L, width) with context (B, S, width) and modulation (B, 6 * width)."""
+        """Map (B, L, width) with context (B, S, context_width) and modulation (B, 6 * width).
+
+        `context` may be what `cross_attn.keys_values` made of it.
+        """
+        known = self.cross_attn.keys_values(context) if isinstance(context, Tensor) else context
         if modulation is None:
             x = x + self.self_attn(self.pre_norm(x), table)
-            x = x + self.cross_attn(self.cross_attend_norm(x), context, mask)
+            x = x + self.cross_attn(self.cross_attend_norm(x), known, mask)
             return x + self.ff(self.ff_norm(x))
         parts = (modulation + self.to_scale_shift_gate).unsqueeze(1).chunk(6, dim=-1)
         scale, shift, gate, ff_scale, ff_shift, ff_gate = parts
         x = x + (1 + gate) * self.self_attn(self.pre_norm(x) * (1 + scale) + shift, table)
-        x = x + self.cross_attn(self.cross_attend_norm(x), context, mask)
+        x = x + self.cross_attn(self.cross_attend_norm(x), known, mask)
         return x + (1 + ff_gate) * self.ff(self.ff_norm(x) * (1 + ff_scale) + ff_shift)

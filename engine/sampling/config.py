@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-SAMPLERS = ("ping_pong", "euler", "euler_log_snr")
-"""The last one is Euler's method at ping-pong's times, as Stable Audio samples its flow models."""
+SAMPLERS = ("ping_pong", "euler", "euler_log_snr", "v_dpm_3m_sde")
+"""The third is Euler's method at ping-pong's times, as Stable Audio samples its flow models; the
+last one is for networks of the v objective alone."""
 
 
 @dataclass(frozen=True, slots=True)

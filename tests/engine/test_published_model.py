@@ -229,7 +229,7 @@ def test_a_network_that_no_memory_holds_is_refused(folder: Path, width: int) -> 
     assert "too large for this computer's memory" in refusal(folder)
 
 
-@pytest.mark.parametrize("objective", ["v", None, [], "flow"])
+@pytest.mark.parametrize("objective", ["w", None, [], "flow"])
 def test_another_kind_of_model_is_refused_before_it_is_listed_as_playable(
     folder: Path, objective: object
 ) -> None:

@@ -1,0 +1,87 @@
+"""DPM-Solver++(3M) SDE for networks of the v objective, as stable-audio-open-1.0 is sampled.
+
+Noise is counted by its ratio to the data, sigma: x = data + sigma * noise. Lu et al. 2022,
+"DPM-Solver++", and the third order multistep form of k-diffusion, which Stable Audio uses.
+Engine process.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from engine.sampling.samplers import Noise, OnStep, Velocity
+
+LEAST_SIGMA, MOST_SIGMA = 0.3, 500.0
+LEAST_FALL = math.e
+"""From a start near the data sigma still falls by this factor before the last step."""
+
+
+def sigmas_from(steps: int, start: float = 1.0) -> Tensor:
+    """Return (steps + 1,) float32 ratios of noise to data: even in their logarithm, then 0.
+
+    `start` is the time t of the straight path: there the noise is t / (1 - t) times the data.
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    if not 0 < start <= 1:
+        raise ValueError(f"the start time must be above 0 and at most 1, got {start}")
+    most = min(start / (1 - start), MOST_SIGMA) if start < 1 else MOST_SIGMA
+    least = min(LEAST_SIGMA, most / LEAST_FALL)
+    logarithms = torch.linspace(1, 0, steps) * math.log(most / least) + math.log(least)
+    return torch.cat([logarithms.exp(), torch.zeros(1)])
+
+
+def first_sample(noise: Tensor, source: Tensor | None, sigma: Tensor) -> Tensor:
+    """Return what sampling begins with: noise, and a source's latents where there are any."""
+    scaled = noise * sigma.to(noise)
+    return scaled if source is None else source + scaled
+
+
+def dpm_3m_sde(
+    velocity: Velocity, x: Tensor, sigmas: Tensor, noise: Noise, on_step: OnStep
+) -> Tensor:
+    """Follow the stochastic equation from `sigmas[0]` to 0, looking back at two steps before."""
+    past: list[Tensor] = []
+    falls: list[Tensor] = []
+    for i in range(len(sigmas) - 1):
+        clean = _clean_estimate(velocity, x, sigmas[i])
+        if i == len(sigmas) - 2:
+            x = clean
+        else:
+            fall = (sigmas[i] / sigmas[i + 1]).log()
+            x = _stepped(x, [clean, *past], [fall, *falls])
+            x = x + noise(x) * float(sigmas[i + 1] * (-2 * fall).expm1().neg().sqrt())
+            past, falls = [clean, *past][:2], [fall, *falls][:2]
+        on_step(i + 1)
+    return x
+
+
+def _clean_estimate(velocity: Velocity, x: Tensor, sigma: Tensor) -> Tensor:
+    """The data that x = data + sigma * noise points at, by a network of the v objective.
+
+    The network sees cos(a) * data + sin(a) * noise with tan(a) = sigma, at time 2 a / pi
+    (Salimans and Ho 2022, section 4 and appendix D).
+    """
+    length = float((sigma.square() + 1).sqrt())
+    time = (sigma.atan() / math.pi * 2).to(x.device).expand(x.shape[0])
+    return x / length**2 - velocity(x / length, time) * (float(sigma) / length)
+
+
+def _stepped(x: Tensor, clean: list[Tensor], falls: list[Tensor]) -> Tensor:
+    """One step without its noise; estimates and falls of the logarithm of sigma, newest first."""
+    fall = falls[0]
+    whole = 2 * fall
+    x = x * float(torch.exp(-whole)) - clean[0] * float((-whole).expm1())
+    second = (-whole).expm1() / whole + 1
+    if len(clean) == 2:
+        return x + (clean[0] - clean[1]) * float(second * fall / falls[1])
+    if len(clean) > 2:
+        near, far = falls[1] / fall, falls[2] / fall
+        slope = (clean[0] - clean[1]) / float(near)
+        bend = (slope - (clean[1] - clean[2]) / float(far)) / float(near + far)
+        third = second / whole - 0.5
+        x = x + (slope + bend * float(near)) * float(second) - bend * float(third)
+    return x

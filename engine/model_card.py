@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
+from engine.adapter_files import has_adapter, read_adapter_file
 from engine.api import EMBEDDED, MOST_STEPS, EngineError
 from engine.published_files import find_published, read_config
 
@@ -72,6 +73,8 @@ class ModelCard:
 def read_card(folder: Path) -> ModelCard:
     """Read a model folder's card. Raises ModelCardError, which says what to do next."""
     path = folder / CARD_FILE
+    if has_adapter(folder):
+        return _card_of_adapted(folder)
     published = find_published(folder)
     if published is not None and not path.exists():
         return _card_of_published(folder, published.config)
@@ -112,7 +115,19 @@ def list_models(root: Path) -> list[Path]:
 
 
 def _is_model(folder: Path) -> bool:
-    return (folder / CARD_FILE).is_file() or find_published(folder) is not None
+    own = (folder / CARD_FILE).is_file() or has_adapter(folder)
+    return own or find_published(folder) is not None
+
+
+def _card_of_adapted(folder: Path) -> ModelCard:
+    adapter = read_adapter_file(folder)
+    card = read_card(adapter.base)
+    return replace(
+        card,
+        name=folder.resolve().name,
+        summary=f"{card.name} with a LoRA, strength {adapter.strength:g}.",
+        licence=f"{card.licence}, and that of the LoRA",
+    )
 
 
 _PUBLISHED_STEPS = {"rf_denoiser": 8, "rectified_flow": 50, "v": 100}

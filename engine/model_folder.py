@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from engine.adapter_files import has_adapter, read_adapter_file
+from engine.adapters import change_weights, read_adapter
 from engine.api import EngineError
 from engine.model_card import CARD_FILE, ModelCard, read_card
 from engine.models.conditioning import Conditioner, ConditionerConfig
@@ -103,11 +105,17 @@ class SoundModel(PlayableModel):
 
 
 def load_model(folder: Path) -> tuple[PlayableModel, ModelCard]:
-    """Load a model folder of either layout, float32, on the CPU.
+    """Load a model folder of either layout, or a LoRA's with its base, float32, on the CPU.
 
     Raises EngineError with a sentence that names what is missing, extra, misshapen or broken.
     """
     card = read_card(folder)
+    if has_adapter(folder):
+        adapter = read_adapter_file(folder)
+        changes = read_adapter(adapter.weights)
+        model, _ = load_model(adapter.base)
+        change_weights(model.adaptable(), changes, adapter.strength, adapter.weights)
+        return model, card
     published = find_published(folder)
     if published is not None and not (folder / CARD_FILE).exists():
         return load_published(folder, published).eval(), card

@@ -30,6 +30,10 @@ class PlayableModel(nn.Module, ABC):
     def latents_for(self, seconds: float) -> int:
         """Return how many latents are denoised for so many seconds."""
 
+    def adaptable(self) -> dict[str, Tensor]:
+        """The weights that a LoRA may change, by the names of their layers."""
+        return layer_weights(self.transformer)
+
     @property
     @abstractmethod
     def samples_per_latent(self) -> int:
@@ -45,3 +49,12 @@ class PlayableModel(nn.Module, ABC):
 
         There are fewer where the latents end earlier.
         """
+
+
+def layer_weights(network: nn.Module) -> dict[str, Tensor]:
+    """Weights of the linear layers and convolutions of a network, by the names of the layers."""
+    return {
+        name.removesuffix(".weight"): weight.data
+        for name, weight in network.named_parameters()
+        if name.endswith(".weight") and weight.dim() > 1
+    }

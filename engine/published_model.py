@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from engine.api import EngineError
 from engine.models.dit import Conditioning, DiffusionTransformer
 from engine.models.oobleck import Oobleck, folded
 from engine.models.prompt_t5 import PromptEncoder, SecondsEmbedder
-from engine.playable import PlayableModel
+from engine.playable import PlayableModel, layer_weights
 from engine.published_config import START, TOTAL, PublishedConfig, parse_config
 from engine.published_files import PublishedFiles, read_config
 from engine.text_encoder_folder import find_text_encoder, load_text_encoder
@@ -94,6 +95,14 @@ class PublishedModel(PlayableModel):
             return Conditioning(hidden, None, overall)
         tokens = torch.cat([self.prompt([prompt]), torch.stack(numbers, dim=1)], dim=1)
         return Conditioning(tokens, None, overall)
+
+    def adaptable(self) -> dict[str, Tensor]:
+        """The transformer's weights and those of the embeddings of numbers."""
+        numbers = {
+            f"conditioners.{name}.embedder.embedding.1": cast(SecondsEmbedder, part).linear.weight
+            for name, part in self.seconds.items()
+        }
+        return layer_weights(self.transformer) | {k: v.data for k, v in numbers.items()}
 
     def latents_for(self, seconds: float) -> int:
         """Those of the model's whole length: it learnt to fill the rest with silence."""

@@ -43,6 +43,10 @@ ENERGY_FLOOR = 1e-8
 LARGEST_DEVIATION = 2.0
 IN_STEP_BINS = 46
 """Bins (up to 1 kHz) that start in step at an onset."""
+ANTI_PHASE = 100.0
+"""How far the side's energy must lie above the mid's for a bin's frequency to be read off it."""
+SIDES_BLOCK = 24
+"""Bins over which left runs ahead of right, or behind it, before chance may turn that round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +120,27 @@ def _wrapped(phase: Tensor) -> Tensor:
     return phase - 2 * math.pi * torch.round(phase / (2 * math.pi))
 
 
-def _deviation_and_noise(mid: Tensor, magnitude: Tensor) -> tuple[Tensor, Tensor]:
+def _advance(spectra: Tensor) -> Tensor:
+    """How far each bin's phase turns from hop to hop: (B, 2, BINS, hops) to (B, BINS, hops - 1).
+
+    It is the mid's; a bin in anti-phase has no mid to speak of and is told by its side.
+    """
+    mid, side = spectra.sum(1), spectra[:, 0] - spectra[:, 1]
+    steps = [part[..., 1:] * part[..., :-1].conj() for part in (mid, side)]
+    return torch.where(steps[1].abs() > ANTI_PHASE * steps[0].abs(), steps[1], steps[0]).angle()
+
+
+def _deviation_and_noise(spectra: Tensor, magnitude: Tensor) -> tuple[Tensor, Tensor]:
     """Bin deviations in bins (B, BINS, hops) and noise 0..1 by bands (B, NOISE_BANDS, hops)."""
-    phase = mid.angle()
-    advance = 2 * math.pi * HOP / WINDOW * torch.arange(BINS, device=mid.device)[:, None]
-    turn = _wrapped(phase[..., 1:] - phase[..., :-1] - advance)
+    expected = 2 * math.pi * HOP / WINDOW * torch.arange(BINS, device=spectra.device)[:, None]
+    turn = _wrapped(_advance(spectra) - expected)
     deviation = turn * WINDOW / (2 * math.pi * HOP)
     change = functional.pad(_wrapped(turn[..., 1:] - turn[..., :-1]).abs() / math.pi, (1, 1))
     change[..., 0], change[..., -1] = change[..., 1], change[..., -2]
     unsteady = torch.minimum(change[..., :-1], change[..., 1:])
     # Peaks decide: between two partials the phase wanders, but that is not noise.
     energy = (magnitude.square() + FLOOR**2).square()
-    bands = band_matrix(NOISE_BANDS, mid.device)
+    bands = band_matrix(NOISE_BANDS, spectra.device)
     noise = torch.einsum("nk,bkt->bnt", bands, unsteady * energy)
     noise = noise / torch.einsum("nk,bkt->bnt", bands, energy)
     return deviation.clamp(-LARGEST_DEVIATION, LARGEST_DEVIATION), noise
@@ -163,7 +176,7 @@ def analyse(audio: Tensor) -> Tensor:
     left, right = spectra[:, 0], spectra[:, 1]
     power = spectra.abs().square()
     magnitude = power.mean(1).sqrt()
-    deviation, noise = _deviation_and_noise((left + right) / 2, magnitude[..., 1:])
+    deviation, noise = _deviation_and_noise(spectra, magnitude[..., 1:])
     bands = band_matrix(STEREO_BANDS, audio.device)
     band_power = torch.einsum("nk,bckt->bcnt", bands, power[..., 1:]).unflatten(-1, (-1, 2)).sum(-1)
     cross = torch.einsum("nk,bkt->bnt", bands, (left * right.conj()).real[..., 1:])
@@ -320,14 +333,19 @@ def _stereo_spectra(
     # Analysis stays within 3; wilder latents must not become infinite over infinite.
     ratio = torch.exp(features[:, LAYOUT.balance].clamp(-20, 20) * 2)
     ratio = _interpolate_bands(ratio, STEREO_BANDS).repeat_interleave(2, 0)
-    incoherence = ((features[:, LAYOUT.coherence] + 0.5) / 2).clamp(0, 1)
-    # sin(a) / a = coherence for phases uniform in -a..a; this power is within 0.03 of it.
-    spread = math.pi * incoherence.pow(0.62) * (incoherence > 0.02)
-    spread = _interpolate_bands(spread, STEREO_BANDS).repeat_interleave(2, 0)
-    coarse = torch.from_numpy(random.uniform(-1, 1, (1, 1, BINS // 6 + 2)).astype(np.float32))
-    pattern = functional.interpolate(coarse, BINS, mode="linear", align_corners=True)[0, 0]
+    # One side runs ahead of the other by the angle whose cosine is the coherence, in each bin: so
+    # the width is right in narrow sounds too, and a coherence of -1 is anti-phase.
+    coherence = 1 - (features[:, LAYOUT.coherence] + 0.5) / 2
+    apart = torch.arccos(coherence.clamp(-1, 1)) * (coherence < 0.98)
+    apart = _interpolate_bands(apart, STEREO_BANDS).repeat_interleave(2, 0)
+    draws = random.uniform(-1, 1, (1, 1, BINS // SIDES_BLOCK + 2)).astype(np.float32)
+    ahead = functional.interpolate(
+        torch.from_numpy(draws), BINS, mode="linear", align_corners=True
+    )[0, 0]
+    # Nearly always fully ahead or behind, and smooth between: a jump inside a partial is a blur.
+    ahead = (32 * ahead).clamp(-1, 1)
     left = torch.polar(magnitude * (2 * ratio / (1 + ratio)).sqrt(), phase)
-    right = torch.polar(magnitude * (2 / (1 + ratio)).sqrt(), phase + pattern * spread)
+    right = torch.polar(magnitude * (2 / (1 + ratio)).sqrt(), phase + ahead * apart)
     return left, right
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from engine.api import Recipe
     from engine.clip import Clip
+    from engine.evaluation.commands import Surroundings
     from engine.generator_protocol import Generated, Generator
     from engine.model_card import ModelCard
 
@@ -70,6 +71,7 @@ def _do(given: argparse.Namespace, load: Loader | None) -> int:
         "models": lambda: _list_models(given),
         "bench": lambda: _bench(given, load),
         "evaluate": lambda: _evaluate(given, load),
+        "table": lambda: _table(given, load),
         "train": lambda: _train(given),
         "export": lambda: _export(given),
     }
@@ -91,6 +93,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
+    from engine.evaluation import commands as measuring
+    from engine.training import commands as training
+
     parser = _Parser(
         prog="main.py",
         description="Pingpad: words, a hum or a beat become sounds on pads. "
@@ -101,11 +106,14 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models on this computer")
     models.add_argument("--json", action="store_true", help="one JSON object a line")
     _add_bench(commands.add_parser("bench", help="measure generation; prints one JSON object"))
-    _add_evaluate(commands.add_parser("evaluate", help="measure models against real sounds"))
-    train = commands.add_parser("train", help="train a model; a stopped run goes on")
-    train.add_argument("config", type=Path, help="a TOML file, as in presets/training")
-    train.add_argument("--run", type=Path, metavar="FOLDER", help="default: runs/NAME-OF-CONFIG")
-    _add_export(commands.add_parser("export", help="make a model folder of a trained run"))
+    measuring.add_evaluate(
+        commands.add_parser("evaluate", help="measure models against real sounds")
+    )
+    measuring.add_table(
+        commands.add_parser("table", help="train and measure all that the paper's table compares")
+    )
+    training.add_train(commands.add_parser("train", help="train a model; a stopped run goes on"))
+    training.add_export(commands.add_parser("export", help="make a model folder of a trained run"))
     return parser
 
 
@@ -139,41 +147,6 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--minutes", type=float, default=5.0, help="with --realtime, default 5")
     _add_model(parser)
-
-
-def _add_export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="the folder of a flow or ARC run")
-    parser.add_argument("--codec", type=Path, required=True, help="the folder of its codec's run")
-    parser.add_argument("--out", type=Path, required=True, help="the model folder to write")
-    parser.add_argument("--name", required=True, help="what the model is called")
-    parser.add_argument("--licence", default="MIT", help="of the weights, default MIT")
-    parser.add_argument("--notes", default="", help="a sentence for its card")
-    parser.add_argument(
-        "--made-by", action="append", default=[], metavar="COMMAND", help="for its card, in order"
-    )
-    parser.add_argument("--sampler", default="ping_pong", help="default ping_pong")
-    parser.add_argument("--guidance", type=float, default=1.0, help="1 is none, default 1")
-    parser.add_argument("--shift", type=float, default=1.0, help="of Euler's times, default 1")
-
-
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "models",
-        nargs="+",
-        metavar="MODEL",
-        help="a name or a model's folder; MODEL@STEPS takes so many steps",
-    )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: runs/evaluation")
-    parser.add_argument("--prompts", type=int, help="how many held-out prompts, default 200")
-    parser.add_argument("--repeats", type=int, default=1, help="runs with other seeds, for spread")
-    parser.add_argument("--quick", action="store_true", help="24 prompts: to see that it works")
-    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
-    parser.add_argument(
-        "--embedder",
-        default="auto",
-        help="auto, none, clap (LAION-CLAP, if it is on this computer), or an embedder's folder",
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -268,55 +241,34 @@ def _bench_realtime(given: argparse.Namespace) -> int:
 
 
 def _evaluate(given: argparse.Namespace, load: Loader | None) -> int:
-    with _sentences():
-        from engine.device import choose_device
-        from engine.evaluation.embedders import load_embedder
-        from engine.evaluation.evaluate import evaluate, size_of
-        from engine.evaluation.making import parse_contestant
-        from engine.evaluation.report import as_json, write_results
-        from engine.evaluation.table import text_tables
+    from engine.evaluation.commands import evaluate
 
-        contestants = [parse_contestant(text, _model_folder) for text in given.models]
-        size = size_of(given.quick, given.prompts, given.repeats)
-        device = choose_device(given.device)
-        embedder = load_embedder(given.embedder, device)
-        found = evaluate(contestants, embedder, size, load or _load_generator, device, _show_line)
-        paths = write_results(found, given.out or Path("runs") / "evaluation")
-    print(as_json(found) if given.json else text_tables(found.rows))
-    _show_line("written: " + ", ".join(map(str, paths)))
+    with _sentences():
+        print(evaluate(given, _surroundings(load)))
+    return DONE
+
+
+def _table(given: argparse.Namespace, load: Loader | None) -> int:
+    from engine.evaluation.commands import table
+
+    with _sentences():
+        print(table(given, _surroundings(load)))
     return DONE
 
 
 def _train(given: argparse.Namespace) -> int:
-    if not given.config.is_file():
-        raise CommandError(f"there is no config {given.config}")
-    from engine.toml_config import ConfigError
-    from engine.training.run_folder import RunError
-    from engine.training.train import train
+    from engine.training.commands import train
 
-    try:
-        train(given.config, given.run or Path("runs") / given.config.stem)
-    except (ConfigError, RunError) as error:
-        raise CommandError(error) from error
+    with _sentences():
+        train(given)
     return DONE
 
 
 def _export(given: argparse.Namespace) -> int:
-    from engine.sampling.config import SamplingConfig
-    from engine.toml_config import ConfigError
-    from engine.training.export import About, export_model
-    from engine.training.run_folder import RunError
+    from engine.training.commands import export
 
-    try:
-        sampling = SamplingConfig(given.sampler, given.guidance, given.shift)
-    except ValueError as error:
-        raise UsageError(error) from error
-    try:
-        about = About(given.name, given.licence, tuple(given.made_by), given.notes)
-        export_model(given.run, given.codec, given.out, about, sampling)
-    except (ConfigError, RunError) as error:
-        raise CommandError(error) from error
-    _show_line(f"written: {given.out}")
+    with _sentences():
+        _show_line(f"written: {export(given)}")
     return DONE
 
 
@@ -341,6 +293,12 @@ def _load_generator(folder: Path, device: str) -> Generator:
     from engine.generator import load_generator
 
     return load_generator(folder, device)
+
+
+def _surroundings(load: Loader | None) -> Surroundings:
+    from engine.evaluation.commands import Surroundings
+
+    return Surroundings(_model_folder, load or _load_generator, _show_line, _model_roots()[-1])
 
 
 def _model_roots() -> list[Path]:

@@ -68,6 +68,14 @@ class Conditions:
     threads: int
     torch: str
 
+    @property
+    def place(self) -> str:
+        """All but the date, as part of a sentence."""
+        return (
+            f"{self.machine}, {self.device} ({self.precision}), threads: {self.threads}, "
+            f"torch {self.torch}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class About:

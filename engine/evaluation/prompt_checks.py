@@ -29,6 +29,8 @@ FILLING = ("loop", "texture")
 """Families whose sound lasts as long as is asked; a drum or a plucked note rings as it likes."""
 LOWEST_CHROMA_HZ, HIGHEST_CHROMA_HZ = 60.0, 1500.0
 TRIADS = {"major": (0, 4, 7), "minor": (0, 3, 7)}
+SIDES = {"brightness": ("dark", "bright"), "decay": ("short", "long")}
+"""The words for the low and the high half of a scale."""
 PROPERTIES = ("pitch", "tempo", "key", "length", "brightness", "decay", "family")
 
 
@@ -145,15 +147,24 @@ def _share(name: str, checks: Sequence[Check]) -> Share:
 def _pitch(found: Descriptors, claimed: float | None) -> Check | None:
     if claimed is None:
         return None
-    measured = "none" if found.pitch is None else f"{found.pitch:.2f}"
-    return Check("pitch", f"{claimed:.0f}", measured, judge_pitch(found.pitch, claimed))
+    measured = "no note" if found.pitch is None else note_text(found.pitch)
+    claim = note_text(claimed).partition(" ")[0]
+    return Check("pitch", claim, measured, judge_pitch(found.pitch, claimed))
+
+
+def note_text(pitch: float) -> str:
+    """A MIDI number with cents as the nearest note: 57.1 is "A3 +10 cents"."""
+    note = round(pitch)
+    cents = round(100 * (pitch - note))
+    return f"{SHARPS[note % 12]}{note // 12 - 1} {cents:+d} cents"
 
 
 def _tempo(found: Descriptors, claimed: float | None) -> Check | None:
     # Sounds below two seconds hold too few beats to tell: they are not asked.
     if claimed is None or found.bpm is None:
         return None
-    return Check("tempo", f"{claimed:g}", f"{found.bpm:g}", judge_tempo(found.bpm, claimed))
+    verdict = judge_tempo(found.bpm, claimed)
+    return Check("tempo", f"{claimed:g} BPM", f"{found.bpm:.4g} BPM", verdict)
 
 
 def _key(mono: NDArray[np.float64], rate: int, claimed: Key | None) -> Check | None:
@@ -161,7 +172,7 @@ def _key(mono: NDArray[np.float64], rate: int, claimed: Key | None) -> Check | N
         return None
     found = key_of(mono, rate)
     if found is None:
-        return Check("key", _name(claimed), "none", "unheard")
+        return Check("key", _name(claimed), "no key", "unheard")
     return Check("key", _name(claimed), _name(found), "right" if found == claimed else "wrong")
 
 
@@ -173,7 +184,7 @@ def _length(found: Descriptors, seconds: float, family: str | None) -> Check | N
     if family not in FILLING:
         return None
     verdict = judge_length(found.length_s, seconds)
-    return Check("length", f"{seconds:.2f}", f"{found.length_s:.2f}", verdict)
+    return Check("length", f"{seconds:.2f} s", f"{found.length_s:.2f} s", verdict)
 
 
 def _side(
@@ -186,8 +197,10 @@ def _side(
     if claimed is None:
         return None
     value = references.value_of(name, kind, traits)
-    is_right = (value > 0.5) == (claimed == "high")
-    return Check(name, claimed, f"{value:.2f}", "right" if is_right else "wrong")
+    is_high = value > 0.5
+    verdict: Verdict = "right" if is_high == (claimed == "high") else "wrong"
+    words = SIDES[name]
+    return Check(name, words[claimed == "high"], f"{words[is_high]} ({value:.2f})", verdict)
 
 
 def _family(traits: Traits, claimed: str | None, references: KindReferences) -> Check | None:

@@ -14,17 +14,17 @@ import soundfile
 
 from engine.api import EngineError
 from engine.clip import Clip
-from engine.evaluation.evaluate import (
-    Conditions,
-    Evaluation,
-    EvaluationSize,
-    Shown,
-    neighbours_of,
-)
+from engine.evaluation.evaluate import Evaluation, Shown
 from engine.evaluation.pictures import spectrogram_png
 from engine.evaluation.prompt_checks import PROPERTIES, Check
 from engine.evaluation.scoring import Row
-from engine.evaluation.table import COLUMNS, score_cells, share_cells
+from engine.evaluation.table import (
+    CHECKS_LEGEND,
+    COLUMNS,
+    score_cells,
+    scores_legend,
+    share_cells,
+)
 
 RESULTS, PAGE = "results.json", "report.html"
 PICTURE_COLUMNS = 260
@@ -97,6 +97,7 @@ def as_page(evaluation: Evaluation) -> str:
         _table(["", *PROPERTIES, "all"], evaluation.rows, share_cells),
         f"<p>{escape(CHECKS_LEGEND)}</p>",
         "<h2>Sounds</h2>",
+        f"<p>{escape(SOUNDS_LEGEND)}</p>",
         *(_article(evaluation, place) for place in range(len(evaluation.shown))),
     ]
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
@@ -106,21 +107,12 @@ def as_page(evaluation: Evaluation) -> str:
     return f"{start}\n<body>\n{body}\n</body></html>\n"
 
 
-CHECKS_LEGEND = (
-    "Pitch within 50 cents, tempo within 2 BPM (clips of 2 s and more), key by the triad that has "
-    "most of the energy, length within 10 % of the asked seconds (loops and textures), brightness "
-    "and decay on the right side of what is usual for that kind of sound, family by the nearest "
-    "rendered sounds. The first row says how often the measuring itself is right; the second how "
-    "often by chance."
+SOUNDS_LEGEND = (
+    "A picture is as wide as the asked length; low is at the bottom, even in mel; from black to "
+    "white are 80 dB. ✓ is as the prompt says, 8 an octave off (or twice or half the tempo), ✗ not "
+    "so. In brackets: 0 is the darkest or shortest that kind of sound gets, 1 the brightest or "
+    "longest."
 )
-
-
-def conditions_text(conditions: Conditions) -> str:
-    """Where and with what something was measured, as part of a sentence."""
-    return (
-        f"{conditions.machine}, {conditions.device} ({conditions.precision}), "
-        f"threads: {conditions.threads}, torch {conditions.torch}"
-    )
 
 
 def _conditions(evaluation: Evaluation) -> str:
@@ -129,19 +121,7 @@ def _conditions(evaluation: Evaluation) -> str:
     return (
         f"{about.conditions.made}. {size.prompts} held-out prompts; {size.seeds} seeds of the "
         f"first {size.varied} for CCDS; runs with other seeds: {size.repeats}. "
-        f"{conditions_text(about.conditions)}. The evaluation took {about.minutes:.1f} minutes."
-    )
-
-
-def scores_legend(embedder: str, size: EvaluationSize) -> str:
-    """What the columns of the first table mean."""
-    return (
-        f"Embedder: {embedder}. FD, recall and coverage (k = {neighbours_of(size)}) against "
-        f"{size.prompts} real sounds of the same prompts; the row of real sounds compares as many "
-        "of other prompts with these. KL in nats of softmax similarities to one text for each kind "
-        "of sound. Score: mean cosine of sound and prompt. CCDS: mean cosine distance of sounds of "
-        "one prompt. RTF: seconds of sound made in a second, one at a time. MB: peak memory while "
-        "making, of the GPU or of the whole process. Right: share of all checks below."
+        f"{about.conditions.place}. The evaluation took {about.minutes:.1f} minutes."
     )
 
 
@@ -177,7 +157,7 @@ def _figure(sound: Shown, seconds: float) -> str:
 
 
 def _item(check: Check) -> str:
-    text = f"{check.property} {check.claimed}: {check.measured}"
+    text = f"{check.property}: {check.claimed}, heard {check.measured}"
     return f'<li class="{check.verdict}">{escape(text)}</li>'
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.evaluation.evaluate import EvaluationSize, neighbours_of
 from engine.evaluation.prompt_checks import PROPERTIES, Share
 from engine.evaluation.scoring import Row
 
@@ -30,6 +31,14 @@ COLUMNS = (
     Column("right", "right ↑", ".0%"),
 )
 NOTHING = "–"
+
+CHECKS_LEGEND = (
+    "Pitch within 50 cents, tempo within 2 BPM (clips of 2 s and more), key by the triad that has "
+    "most of the energy, length within 10 % of the asked seconds (loops and textures), brightness "
+    "and decay on the right side of what is usual for that kind of sound, family by the nearest "
+    "rendered sounds. The first row says how often the measuring itself is right; the second how "
+    "often by chance."
+)
 
 
 def score_cells(row: Row) -> list[str]:
@@ -78,4 +87,16 @@ def _aligned(lines: list[list[str]]) -> str:
             for place, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
+    )
+
+
+def scores_legend(embedder: str, size: EvaluationSize) -> str:
+    """What the columns of the first table mean."""
+    return (
+        f"Embedder: {embedder}. FD, recall and coverage (k = {neighbours_of(size)}) against "
+        f"{size.prompts} real sounds of the same prompts; the row of real sounds compares as many "
+        "of other prompts with these. KL in nats of softmax similarities to one text for each kind "
+        "of sound. Score: mean cosine of sound and prompt. CCDS: mean cosine distance of sounds of "
+        "one prompt. RTF: seconds of sound made in a second, one at a time. MB: peak memory while "
+        "making, of the GPU or of the whole process. Right: share of all checks below."
     )

@@ -15,6 +15,7 @@ from engine.evaluation.prompt_checks import (
     judge_pitch,
     judge_tempo,
     key_of,
+    note_text,
     shares_of,
 )
 from engine.evaluation.prompt_claims import Claims, Key
@@ -85,9 +86,9 @@ def test_only_what_is_claimed_is_checked() -> None:
     assert check_sound(sound, 1.0, Claims(), NOTHING) == ()
     assert check_sound(sound, 1.0, Claims(family="drum"), NOTHING) == ()
     (pitch,) = check_sound(sound, 1.0, Claims(pitch=57), NOTHING)
-    assert (pitch.claimed, pitch.verdict) == ("57", "right")
+    assert (pitch.claimed, pitch.measured[:3], pitch.verdict) == ("A3", "A3 ", "right")
     (length,) = check_sound(sound, 1.5, Claims(family="loop"), NOTHING)
-    assert (length.claimed, length.measured, length.verdict) == ("1.50", "1.00", "wrong")
+    assert (length.claimed, length.measured, length.verdict) == ("1.50 s", "1.00 s", "wrong")
 
 
 def test_brightness_and_family_are_judged_by_sounds_of_the_kind() -> None:
@@ -110,7 +111,8 @@ def test_brightness_and_family_are_judged_by_sounds_of_the_kind() -> None:
     )
     claims = Claims("hat", "drum", brightness="high")
     bright, family = check_sound(noise(0.95), 0.5, claims, references)
-    assert (bright.property, bright.verdict) == ("brightness", "right")
+    assert (bright.property, bright.claimed, bright.verdict) == ("brightness", "bright", "right")
+    assert bright.measured.startswith("bright (0.")
     assert (family.measured, family.verdict) == ("drum", "right")
     dull, _ = check_sound(noise(0.1), 0.5, claims, references)
     assert dull.verdict == "wrong"
@@ -130,3 +132,11 @@ def test_shares_count_right_and_octaves_by_property_and_in_all() -> None:
     assert (every.property, every.count) == ("all", 3)
     assert every.right == pytest.approx(2 / 3)
     assert shares_of([]) == ()
+
+
+def test_notes_are_named_as_players_name_them() -> None:
+    assert [note_text(pitch) for pitch in (57.0, 60.1, 59.96)] == [
+        "A3 +0 cents",
+        "C4 +10 cents",
+        "C4 -4 cents",
+    ]

@@ -1,0 +1,115 @@
+"""The command line's `evaluate` and `table`: their arguments, and what they do with them.
+
+Loads torch only when one of them runs. Raises EngineError with a sentence for the player.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.api import EngineError
+from engine.generator_protocol import Generator
+
+PRESETS = Path(__file__).resolve().parents[2] / "presets" / "training"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the command line has at hand: models by name, a loader, where to say what goes on.
+
+    `models` is the folder whose models the app lists.
+    """
+
+    find: Callable[[str], Path]
+    load: Callable[[Path, str], Generator]
+    show: Callable[[str], None]
+    models: Path
+
+
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `evaluate`."""
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="a name or a model's folder; MODEL@STEPS takes so many steps",
+    )
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: runs/evaluation")
+    parser.add_argument("--prompts", type=int, help="how many held-out prompts, default 200")
+    parser.add_argument("--repeats", type=int, default=1, help="runs with other seeds, for spread")
+    parser.add_argument("--quick", action="store_true", help="24 prompts: to see that it works")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
+    parser.add_argument(
+        "--embedder",
+        default="auto",
+        help="auto, none, clap (LAION-CLAP, if it is on this computer), or an embedder's folder",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+def evaluate(given: argparse.Namespace, around: Surroundings) -> str:
+    """Measure models, write the report, and return what to print."""
+    from engine.device import choose_device
+    from engine.evaluation.embedders import load_embedder
+    from engine.evaluation.evaluate import evaluate as measure_models
+    from engine.evaluation.evaluate import size_of
+    from engine.evaluation.making import parse_contestant
+    from engine.evaluation.report import as_json, write_results
+    from engine.evaluation.table import text_tables
+
+    contestants = [parse_contestant(text, around.find) for text in given.models]
+    size = size_of(given.quick, given.prompts, given.repeats)
+    device = choose_device(given.device)
+    embedder = load_embedder(given.embedder, device)
+    found = measure_models(contestants, embedder, size, around.load, device, around.show)
+    paths = write_results(found, given.out or Path("runs") / "evaluation")
+    around.show("written: " + ", ".join(map(str, paths)))
+    return as_json(found) if given.json else text_tables(found.rows)
+
+
+def add_table(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `table`."""
+    parser.add_argument("config", type=Path, nargs="?", help="default: presets/training/table.toml")
+    parser.add_argument("--quick", action="store_true", help="presets/training/quick.toml: minutes")
+    parser.add_argument("--run", type=Path, metavar="FOLDER", help="default: runs/NAME-OF-CONFIG")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.md", help="default: results.md in the run's folder"
+    )
+    parser.add_argument("--embedder", help="as for evaluate, instead of training one")
+    parser.add_argument("--keep", metavar="NAME", help="leave the ARC model where the app lists it")
+    parser.add_argument("--device", default="auto", help="of the measuring: auto, cpu, cuda or mps")
+
+
+def table(given: argparse.Namespace, around: Surroundings) -> str:
+    """Train and measure what is missing of the paper's table; return what to print."""
+    if given.quick and given.config:
+        raise EngineError("--quick names its own config: leave one of the two out")
+    config = given.config or PRESETS / ("quick.toml" if given.quick else "table.toml")
+    kept = _free_folder(around.models, given.keep) if given.keep is not None else None
+    from engine.evaluation.paper_plan import read_plan
+    from engine.evaluation.paper_results import write_table
+    from engine.evaluation.paper_table import PaperRun
+    from engine.evaluation.table import text_tables
+
+    run = given.run or Path("runs") / config.stem
+    plan = read_plan(config, given.embedder)
+    paper = PaperRun(plan, run, around.load, given.device, around.show)
+    found = paper.table()
+    paths = write_table(found, given.report or run / "results.md")
+    if kept is not None:
+        paper.keep(kept, given.keep)
+        paths.append(kept)
+    around.show("written: " + ", ".join(map(str, paths)))
+    return text_tables([*found.references, *(row.named for row in found.rows)])
+
+
+def _free_folder(models: Path, name: str) -> Path:
+    """Where a model of that name goes; hours later would be late to say that it cannot."""
+    if not name.strip() or Path(name).name != name:
+        raise EngineError(f'"{name}" cannot be a model\'s name: choose another with --keep')
+    if (models / name).exists():
+        raise EngineError(f'there is a model "{name}" already: choose another name with --keep')
+    return models / name

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -40,7 +41,7 @@ def export_model(
 
     `codec_folder` is the codec run whose latents the flow learnt, or one that refined it.
 
-    Raises RunError when the run has no checkpoint or is of another stage.
+    Raises RunError when the run has no checkpoint or is of another stage, or the disk is full.
     """
     checkpoint = read_checkpoint(run_folder)
     run = read_run(run_folder / "config.toml")
@@ -63,10 +64,15 @@ def export_model(
         prefix = part + "."
         own = {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
         getattr(model, part).load_state_dict(own)
-    target.mkdir(parents=True, exist_ok=True)
-    save_file(_small(model), target / WEIGHTS)
-    (target / CONFIG).write_text(as_toml(asdict(config)), encoding="utf-8")
-    write_card(target, _card(about, words, checkpoint["step"], method, run))
+    tensors, card = _small(model), _card(about, words, checkpoint["step"], method, run)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, target / WEIGHTS)
+        (target / CONFIG).write_text(as_toml(asdict(config)), encoding="utf-8")
+        # The card comes last: a folder that has one is a whole model.
+        write_card(target, card)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"The model could not be written to {target} ({error}).") from error
 
 
 def _heard(run: FlowRun) -> str:

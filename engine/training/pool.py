@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -65,7 +66,7 @@ def fill_pool(
 ) -> list[Shelf]:
     """Render or read, and encode, every shelf; or map what an earlier start of the run has left.
 
-    Raises CorpusError when the player's own sounds cannot be used.
+    Raises CorpusError when the player's own sounds cannot be used, RunError when the disk is full.
     """
     # Where several processes train together the first one fills the pool for all.
     if processes.is_first():
@@ -131,7 +132,19 @@ def _fill(pool: Pool, encode: Encode, cache: Path, hooks: _Hooks) -> None:
         if not stem.with_suffix(".json").exists():
             corpus = corpus or _corpus(pool, hooks.show)
             order = _Order(seconds, clips or _count(corpus), pool.render_batch)
-            _fill_shelf(corpus, order, encode, stem, hooks)
+            try:
+                _fill_shelf(corpus, order, encode, stem, hooks)
+            except OSError as error:
+                raise RunError(
+                    f"The sounds could not be kept in {cache} ({error}): make room there."
+                ) from error
+
+
+def _reserve(path: Path) -> None:
+    """Claim a file's room on the disk: a full one would end the process in the middle of a page."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _corpus(pool: Pool, show: Callable[[str], None]) -> Corpus:
@@ -154,9 +167,9 @@ def _fill_shelf(corpus: Corpus, order: _Order, encode: Encode, stem: Path, hooks
         with torch.no_grad():
             encoded = encode(batch.audio).cpu().numpy().astype(np.float16)
         if kept is None:
-            kept = np.lib.format.open_memmap(
-                stem.with_suffix(".npy"), "w+", np.float16, (clips, *encoded.shape[1:])
-            )
+            path = stem.with_suffix(".npy")
+            kept = np.lib.format.open_memmap(path, "w+", np.float16, (clips, *encoded.shape[1:]))
+            _reserve(path)
         kept[len(sounds) : len(sounds) + len(encoded)] = encoded
         sounds.extend(batch.sounds)
         if len(sounds) % (size * 10) == 0:

@@ -182,7 +182,10 @@ def opened(path: Path, config_text: str) -> Iterator[RunFolder]:
     except OSError as error:
         raise RunError(f"{path} cannot be a run's folder ({error}): choose another one.") from error
     with _lock(path):
-        _keep_config(path / CONFIG, config_text)
+        try:
+            _keep_config(path / CONFIG, config_text)
+        except OSError as error:
+            raise RunError(f"{path / CONFIG} could not be written ({error}).") from error
         _mend(path / METRICS)
         processes.wait()
         with (path / METRICS).open("a", encoding="utf-8", newline="\n") as metrics:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from engine.api import Recipe
 from engine.generator import load_generator
 from engine.sampling.config import SamplingConfig
+from engine.training import adversarial, arc
 from engine.training.arc import AdversarialTraining, networks
 from engine.training.export import About, export_model
 from engine.training.flow import Batches, latent_pool
@@ -213,3 +214,39 @@ def test_what_is_no_flow_run_is_refused(codec_run: Path, tmp_path: Path) -> None
     (empty / "config.toml").write_text(flow_run(codec_run))
     with pytest.raises(RunError, match="holds no checkpoint"):
         start(tmp_path / "other", arc_run(empty))
+
+
+@pytest.mark.parametrize("side", ["generator", "discriminator"])
+def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(
+    flow_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    name = f"relativistic_{side}_loss"
+    right, calls = getattr(adversarial, name), []
+
+    def broken(real: Tensor, fake: Tensor) -> Tensor:
+        calls.append(1)
+        loss: Tensor = right(real, fake)
+        return loss * (float("nan") if len(calls) == 2 else 1.0)
+
+    monkeypatch.setattr(adversarial, name, broken)
+    # Each side sees every other step: its second one is step 2 of G, 3 of D.
+    step = 2 if side == "generator" else 3
+    with pytest.raises(RunError, match=f"NaN or infinite at step {step}"):
+        start(tmp_path / "run", arc_run(flow_folder).replace("log_every = 1", "log_every = 50"))
+    state = torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)
+    assert state["step"] == 2
+    assert all(torch.isfinite(v).all() for v in state["optimising"]["network"].values())
+
+
+def test_a_collapse_is_said_while_training(
+    flow_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = "The discriminator has won"
+    start(tmp_path / "well", arc_run(flow_folder))
+    assert said not in capsys.readouterr().err
+    monkeypatch.setattr(arc, "WON", 100.0)
+    start(tmp_path / "run", arc_run(flow_folder))
+    assert said in capsys.readouterr().err

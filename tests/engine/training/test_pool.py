@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from own_sounds import put
+from tiny_runs import largest_file
 from torch import Tensor
 
 from engine.training.corpus.rendered import RenderedCorpus
 from engine.training.pool import Shelf, fill_pool, words_of_pool
+from engine.training.run_folder import RunError
 from engine.training.settings import Pool
 
 POOL = Pool(seed=4, families=("drum",), seconds=(0.4, 0.6), clips=(5, 3), render_batch=2)
@@ -69,3 +73,26 @@ def test_a_pool_has_one_source_and_only_own_sounds_can_be_counted() -> None:
         Pool(folder="a", shards="b")
     with pytest.raises(ValueError, match="must be above 0"):
         Pool(seconds=(1.0,), clips=(0,))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
+def test_a_full_disk_is_told_and_the_pool_made_again(tmp_path: Path) -> None:
+    with (
+        largest_file(150),
+        pytest.raises(RunError, match=r"could not be kept in .*make room there"),
+    ):
+        filled(tmp_path)
+    assert [len(shelf) for shelf in filled(tmp_path)] == [5, 3]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="there is no such call")
+def test_room_for_a_shelf_is_claimed_before_its_sounds_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, first: int, length: int) -> None:
+        assert length > 0
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(RunError, match="No space left on device"):
+        filled(tmp_path)

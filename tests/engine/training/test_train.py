@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 from own_sounds import put
-from tiny_runs import CODEC_RUN, curve, flow_run, start
+from tiny_runs import CODEC_RUN, curve, flow_run, largest_file, start
 
 from engine.api import Recipe
 from engine.generator import load_generator
+from engine.model_card import list_models
 from engine.sampling.config import SamplingConfig
 from engine.training import autoencoder, flow
 from engine.training.corpus.lexicon import vocabulary
@@ -327,6 +328,18 @@ def test_a_run_that_is_no_flow_or_has_no_checkpoint_is_not_exported(
     for folder, said in ((codec_run, "is no flow run"), (tmp_path, "holds no checkpoint")):
         with pytest.raises(RunError, match=said):
             export_model(folder, codec_run, tmp_path / "model", About("mine"), SamplingConfig())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
+def test_a_model_that_does_not_fit_on_the_disk_is_no_model(
+    flow_folder: Path, codec_run: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "models" / "mine"
+    with largest_file(5_000), pytest.raises(RunError, match="could not be written to"):
+        export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    assert list_models(model.parent) == []
+    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    assert list_models(model.parent) == [model]
 
 
 def test_a_codec_that_does_not_fit_is_not_exported(flow_folder: Path, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ class RunFolder:
     _board: Any = None
     _speed: dict[str, float] = field(default_factory=dict)
     _machine: str = field(default_factory=_machine)
-    _started: float = field(default_factory=time.monotonic)
+    _first_shown: float = 0.0
     _first_step: int | None = None
     _first_logged: int | None = None
 
@@ -86,8 +86,8 @@ class RunFolder:
         if self._metrics is None:
             return
         if self._first_step is None:
-            self._first_step = step
-        done, passed = step - self._first_step, time.monotonic() - self._started
+            self._first_step, self._first_shown = step, time.monotonic()
+        done, passed = step - self._first_step, time.monotonic() - self._first_shown
         left = (steps - step) * passed / done if done else 0.0
         shown = values | {k: v for k, v in self._speed.items() if not k.endswith("seconds")}
         text = " ".join(f"{name} {value:.4g}" for name, value in shown.items())

@@ -159,3 +159,16 @@ def test_another_process_holds_its_folder_until_it_is_killed(tmp_path: Path) -> 
     with opened_run(tmp_path) as run:
         assert run.load() is None
     assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_the_time_left_is_that_of_the_steps_not_of_the_rendering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("engine.training.run_folder.time.monotonic", lambda: now[0])
+    with opened_run(tmp_path) as run:
+        now[0] = 3600.0
+        run.show(10, 40, {"loss": 1.0})
+        now[0] = 3660.0
+        run.show(20, 40, {"loss": 1.0})
+    assert capsys.readouterr().err.splitlines()[-1].endswith("2.0 min left")

@@ -24,6 +24,9 @@ from app.actions.hits import Hits
 from app.actions.keep_takes import KeepTakes
 from app.actions.kit_file import KitFile
 from app.actions.load_pads import PadLoader
+from app.actions.midi import MidiRoom, build_midi
+from app.actions.midi_controls import Playing
+from app.actions.midi_setup import MidiChoices
 from app.actions.pad_settings import PadSettings
 from app.actions.record import Record
 from app.actions.remember import Remember
@@ -34,9 +37,8 @@ from app.audio.recorder import Recorder
 from app.audio.stream import AudioDevices
 from app.errors import PlayerError
 from app.logs import Logs
-from app.midi.pad_map import read_pad_map
+from app.midi.outputs import MidiOutputs, Sender
 from app.midi.ports import MidiPorts, MidiState
-from app.midi.router import PadRouter
 from app.model.clip_store import ClipStore, run_folder
 from app.model.file_writer import FileWriter, WriteNewest
 from app.model.session import Session
@@ -91,8 +93,25 @@ class MidiInputs(Protocol):
         ...
 
 
+class MidiSenders(Protocol):
+    """app.midi.outputs.MidiOutputs, or a fake."""
+
+    def start(self) -> None:
+        """Begin to send."""
+        ...
+
+    def look(self) -> None:
+        """Another choice was made: look who wants to send where."""
+        ...
+
+    def stop(self) -> None:
+        """Leave every controller as it was."""
+        ...
+
+
 OnAudio = Callable[[AudioState], None]
 OnMidi = Callable[[bytes, float, str], None]
+OnOutputs = Callable[[tuple[str, ...]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +121,7 @@ class Parts:
     engine: Callable[[Callable[[Answer], None], Path], RunningEngine] = EngineThread
     audio: Callable[[Mixer, Recorder, OnAudio], SoundDevices] = AudioDevices
     midi: Callable[[OnMidi, Callable[[MidiState], None]], MidiInputs] = MidiPorts
+    midi_out: Callable[[Sequence[Sender], OnOutputs], MidiSenders] = MidiOutputs
     model_folder: Path = EMBEDDED_FOLDER
     now: Callable[[], float] = time.time
 
@@ -120,6 +140,7 @@ class Instrument:
         self._parts = parts = parts or Parts()
         self._folders = folders
         self._remembers = remember
+        self._post = post
         self._read = read_settings(folders.settings_file)
         self._stopping = False
         self.session = Session()
@@ -144,9 +165,13 @@ class Instrument:
         self._remember = Remember(
             self.session, self.store, self.writer, folders.data / "session.json", parts.now
         )
-        router = PadRouter(self.mixer, read_pad_map(), self.actions.hits.note)
         self.midi = parts.midi(
-            router.receive, lambda state: post(lambda: self.session.set_midi(state))
+            self.actions.midi.router.receive,
+            lambda state: post(lambda: self.session.set_midi(state)),
+        )
+        setup = self.actions.midi.setup
+        self.midi_out = parts.midi_out(
+            self.actions.midi.senders, lambda names: post(lambda: setup.set_outputs(names))
         )
         self._connect()
 
@@ -157,16 +182,23 @@ class Instrument:
         generate = Generate(session, self.engine, keep, hits, now)
         kit_file = KitFile(session, self.writer, self.background, loader, generate)
         kit_file.adopt = self._adopt
+        record = Record(session, self.recorder, keep, generate, now)
+        takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
         return Actions(
             hits=hits,
             generate=generate,
-            record=Record(session, self.recorder, keep, generate, now),
+            record=record,
             transfer=Transfer(session, self.background, keep, generate, self.store, now),
             drag_out=DragOut(session, self.store),
             kit_file=kit_file,
-            takes=ChooseTake(session, loader),
-            pad_settings=PadSettings(session, loader),
+            takes=takes,
+            pad_settings=pad_settings,
             devices=ChooseDevice(session, self.devices),
+            midi=build_midi(
+                session,
+                Playing(generate, record, takes, pad_settings),
+                MidiRoom(self.mixer, hits, self._folders.config, self.writer, self._post),
+            ),
         )
 
     def _connect(self) -> None:
@@ -174,6 +206,7 @@ class Instrument:
             pad.takes.may_forget = self.store.is_kept
             self.loader.configure(pad)
         self.store.on_kept = self._on_kept
+        self.actions.midi.setup.changed.connect(self.midi_out.look)
 
     # --- start and stop ---
 
@@ -182,7 +215,10 @@ class Instrument:
         self.writer.start()
         self.background.start()
         self.engine.start()
+        self.actions.midi.setup.read_maps()
+        self.actions.midi.setup.choose(_midi_choices(self._read.settings))
         self.midi.start()
+        self.midi_out.start()
         if self._read.notice:
             self.session.say(self._read.notice, "warning")
         self._read_model_card()
@@ -206,6 +242,7 @@ class Instrument:
         self.background.stop()
         self.devices.close()
         self.midi.stop()
+        self.midi_out.stop()
         self.engine.stop()
         if not self.writer.stop():
             self._rescue()
@@ -246,7 +283,7 @@ class Instrument:
         return self._read.settings.window_geometry
 
     def _settings(self, window_geometry: str) -> Settings:
-        session = self.session
+        session, midi = self.session, self.actions.midi.setup.choices
         return replace(
             self._read.settings,
             window_geometry=window_geometry,
@@ -261,6 +298,11 @@ class Instrument:
             hear_recordings=session.hear_recordings,
             steps=session.steps,
             seed=session.seed,
+            midi_channel=midi.channel,
+            pad_map=midi.pad_map,
+            midi_lights=midi.lights,
+            clock_from=midi.clock_from,
+            clock_to=midi.clock_to,
         )
 
     def _on_kept(self) -> None:
@@ -288,6 +330,16 @@ class Instrument:
         text = "were written to" if saved else "could not all be written, not even to"
         log.error("%d takes %s %s", len(unsaved), text, folder)
         sys.stderr.write(f"Pingpad: {len(unsaved)} takes {text} {folder}\n")
+
+
+def _midi_choices(settings: Settings) -> MidiChoices:
+    return MidiChoices(
+        channel=settings.midi_channel,
+        pad_map=settings.pad_map,
+        lights=settings.midi_lights,
+        clock_from=settings.clock_from,
+        clock_to=settings.clock_to,
+    )
 
 
 def run(argv: Sequence[str]) -> int:

@@ -66,6 +66,16 @@ class Settings:
     hear_recordings: bool = True
     steps: int = 8
     seed: int | None = None
+    midi_channel: int = 0
+    """1..16; 0 listens to all."""
+    pad_map: str = "chromatic"
+    """Name of the note map that plays the pads."""
+    midi_lights: str = "automatic"
+    """"automatic", "off", or the name of a port whose pads show a velocity."""
+    clock_from: str = ""
+    """Name of the MIDI port whose clock is followed; "" = none."""
+    clock_to: str = ""
+    """Name of the MIDI port that is sent a clock; "" = none."""
 
 
 @dataclass(frozen=True, slots=True)

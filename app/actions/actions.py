@@ -10,6 +10,7 @@ from app.actions.drag_out import DragOut
 from app.actions.generate import Generate
 from app.actions.hits import Hits
 from app.actions.kit_file import KitFile
+from app.actions.midi import Midi
 from app.actions.pad_settings import PadSettings
 from app.actions.record import Record
 from app.actions.transfer import Transfer
@@ -28,3 +29,4 @@ class Actions:
     takes: ChooseTake
     pad_settings: PadSettings
     devices: ChooseDevice
+    midi: Midi

@@ -2,39 +2,105 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.toml_config import ConfigError, from_table, read_toml
+
 PADS = 16
-PAD_MAP_FILE = Path(__file__).resolve().parents[2] / "presets" / "pad_map.toml"
+FIRST_NOTE = 36
+PRESETS = Path(__file__).resolve().parents[2] / "presets" / "pad_maps"
+DEFAULT_MAP = "chromatic"
+"""Name of the preset, without .toml, that plays until the player chooses another."""
 
 
 @dataclass(frozen=True, slots=True)
 class PadMap:
-    """Sixteen notes in a row, from `first_note` up, on any channel."""
+    """Sixteen notes, pad 1 (bottom left) first, rows going up."""
 
-    first_note: int = 36
+    name: str
+    notes: tuple[int, ...]
+    _pads: dict[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse notes outside MIDI."""
-        if not 0 <= self.first_note <= 128 - PADS:
-            raise ValueError(f"first_note must be 0..{128 - PADS}, got {self.first_note}")
+        """Refuse what cannot play sixteen pads."""
+        check_notes(self.notes)
+        object.__setattr__(self, "_pads", {note: pad for pad, note in enumerate(self.notes)})
 
     def pad(self, note: int) -> int | None:
         """Return the pad 0..15 that a note 0..127 plays, or None."""
-        pad = note - self.first_note
-        return pad if 0 <= pad < PADS else None
+        return self._pads.get(note)
 
     def note(self, pad: int) -> int:
         """Return the note that plays a pad 0..15."""
-        return self.first_note + pad
+        return self.notes[pad]
 
 
-def read_pad_map(path: Path = PAD_MAP_FILE) -> PadMap:
-    """Read a map from a preset. Raises ValueError on anything but a whole map."""
-    with path.open("rb") as file:
-        data = tomllib.load(file)
-    if set(data) != {"first_note"} or not isinstance(data["first_note"], int):
-        raise ValueError(f"{path.name} must hold first_note, a number, and nothing else")
-    return PadMap(data["first_note"])
+@dataclass(frozen=True, slots=True)
+class PadMapFile:
+    """A pad map as its file says it."""
+
+    name: str
+    notes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PadMaps:
+    """The maps to choose from, by the name of their file, and a sentence for each bad file."""
+
+    maps: dict[str, PadMap]
+    troubles: tuple[str, ...] = ()
+
+
+def check_notes(notes: tuple[int, ...]) -> None:
+    """Raise ValueError unless there are sixteen different notes 0..127."""
+    if len(notes) != PADS:
+        raise ValueError(f"there must be {PADS} notes, got {len(notes)}")
+    outside = [note for note in notes if not 0 <= note <= 127]
+    if outside:
+        raise ValueError(f"notes must be 0..127, got {outside[0]}")
+    twice = sorted({note for note in notes if notes.count(note) > 1})
+    if twice:
+        raise ValueError(f"note {twice[0]} stands for two pads")
+
+
+def chromatic(first_note: int = FIRST_NOTE) -> PadMap:
+    """Return sixteen notes in a row. Raises ValueError where they leave 0..127."""
+    return PadMap(f"From note {first_note} up", tuple(range(first_note, first_note + PADS)))
+
+
+def read_pad_map(path: Path) -> PadMap:
+    """Read a map from a file. Raises ConfigError with a sentence on anything but a whole map."""
+    read = from_table(PadMapFile, read_toml(path), path.name)
+    try:
+        return PadMap(read.name, read.notes)
+    except ValueError as error:
+        raise ConfigError(f"{path.name}: {error}.") from error
+
+
+def read_pad_maps(*folders: Path) -> PadMaps:
+    """Read every map of these folders; a later folder's file replaces an earlier one's.
+
+    A file that is no map is left out and named; a folder that is not there is empty.
+    """
+    maps: dict[str, PadMap] = {DEFAULT_MAP: chromatic()}
+    troubles: list[str] = []
+    for folder in folders:
+        for path in sorted(folder.glob("*.toml")):
+            try:
+                maps[path.stem] = read_pad_map(path)
+            except ConfigError as error:
+                troubles.append(str(error))
+    return PadMaps(maps, tuple(troubles))
+
+
+def toml_string(text: str) -> str:
+    """Return a text as TOML writes it."""
+    # JSON's escapes are TOML's, but for this one character, which JSON leaves as it is.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def pad_map_text(pad_map: PadMap) -> str:
+    """Return the map as the text of its file."""
+    return f"name = {toml_string(pad_map.name)}\nnotes = {list(pad_map.notes)}\n"

@@ -1,4 +1,4 @@
-"""MidiPorts: opens, names, watches and polls MIDI inputs. The only module that imports rtmidi.
+"""MidiPorts: opens, names, watches and polls MIDI inputs.
 
 Everything here runs on one thread of its own. It polls: rtmidi's callbacks wait for the
 interpreter lock inside the driver's thread, which made JACK drop blocks.
@@ -7,20 +7,23 @@ interpreter lock inside the driver's thread, which made JACK drop blocks.
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
-
-import rtmidi
 
 from app.midi.echoes import Echoes
+from app.midi.messages import TICK
+from app.midi.system import (
+    CLIENT_NAME,
+    NO_SYSTEM,
+    MidiInput,
+    MidiSystem,
+    MidiUnavailableError,
+    RtMidiConnector,
+)
 
-CLIENT_NAME = "Pingpad"
+TICK_DATA = bytes([TICK])
 POLL_S = 0.0007
 """Shorter than a block of 64 frames at 48 kHz, and still under 1 % of a core."""
 RESCAN_S = 1.0
@@ -29,10 +32,6 @@ MOST_PER_POLL = 256
 NOT_OURS = ("Midi Through",)
 """ALSA's loop-through port would play everything twice."""
 
-NO_SYSTEM = (
-    "MIDI is not available on this computer: there is no ALSA sequencer and no JACK server. "
-    "Load the snd-seq module or start JACK; Pingpad finds it."
-)
 NO_PORTS = "No MIDI pads are plugged in. Plug one in; Pingpad finds it."
 
 log = logging.getLogger(__name__)
@@ -44,42 +43,6 @@ class MidiState:
 
     ports: tuple[str, ...]
     message: str
-
-
-class MidiUnavailableError(Exception):
-    """There is no MIDI system, or it refused a port; the text says why."""
-
-
-class MidiInput(Protocol):
-    """One open input."""
-
-    def read(self) -> bytes | None:
-        """Return the next message, or None when there is none; never waits."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it; safe when it is gone already."""
-        ...
-
-
-class MidiSystem(Protocol):
-    """ALSA, JACK, CoreMIDI or Windows, or a fake. Every method may raise MidiUnavailableError."""
-
-    def names(self) -> list[str]:
-        """Names of the inputs that can be opened, in the system's order; names may repeat."""
-        ...
-
-    def open(self, index: int, name: str) -> MidiInput:
-        """Open the input at that place of `names()`, if it still has that name."""
-        ...
-
-    def open_own(self) -> MidiInput | None:
-        """Open an input of our own that others can connect to; None where that is unknown."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the system."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +111,8 @@ class MidiPorts:
                 if data is None:
                     return
                 time_s = time.perf_counter()
-                if not self._echoes.is_echo(data, time_s, own=own):
+                # A clock is followed on one port alone; here its ticks would crowd out the notes.
+                if data == TICK_DATA or not self._echoes.is_echo(data, time_s, own=own):
                     self._on_message(data, time_s, name)
         except Exception:
             # A port pulled out, or a bug of ours, must not end the thread that plays.
@@ -206,125 +170,3 @@ class MidiPorts:
         if self._system is not None:
             self._system.close()
             self._system = None
-
-
-# --- rtmidi ---
-
-
-class RtMidiConnector:
-    """Opens the first of the system's MIDI interfaces that works."""
-
-    def __init__(self) -> None:
-        self._tried = False
-
-    def __call__(self) -> MidiSystem:
-        """Return it, or raise MidiUnavailableError with what to do."""
-        # A failing try prints three lines from inside the drivers: once is enough, so later
-        # tries wait until there is something to be found.
-        if self._tried and sys.platform == "linux" and not _linux_has_midi():
-            raise MidiUnavailableError(NO_SYSTEM)
-        self._tried = True
-        for api in _interfaces():
-            try:
-                return RtMidiSystem(api)
-            except MidiUnavailableError as error:
-                log.info("%s", error)
-        raise MidiUnavailableError(NO_SYSTEM)
-
-
-class RtMidiSystem:
-    """One of rtmidi's interfaces."""
-
-    def __init__(self, api: int) -> None:
-        self._api = api
-        self._list = self._client()
-        self._server = _jack_server() if api == rtmidi.API_UNIX_JACK else None
-
-    def names(self) -> list[str]:
-        """Names of the inputs that can be opened."""
-        # A client whose JACK server ended lists no ports and never hears of the next server.
-        if self._server is not None and _jack_server() != self._server:
-            raise MidiUnavailableError("the JACK server ended")
-        try:
-            return [str(name) for name in self._list.get_ports()]
-        except (rtmidi.SystemError, RuntimeError, ValueError) as error:
-            raise MidiUnavailableError(str(error)) from error
-
-    def open(self, index: int, name: str) -> MidiInput:
-        """Open the input at that place of `names()`, if it still has that name."""
-        client = self._client()
-        try:
-            if client.get_port_name(index) != name:
-                raise RuntimeError("it has just been pulled out")
-            client.open_port(index, "in")
-        except (rtmidi.SystemError, RuntimeError, ValueError, TypeError) as error:
-            client.delete()
-            raise MidiUnavailableError(str(error)) from error
-        return RtMidiInput(client)
-
-    def open_own(self) -> MidiInput | None:
-        """Open the port "Pingpad" for others to connect to; Windows knows no such thing."""
-        if self._api == rtmidi.API_WINDOWS_MM:
-            return None
-        client = self._client()
-        try:
-            client.open_virtual_port(CLIENT_NAME)
-        except (rtmidi.SystemError, RuntimeError, NotImplementedError) as error:
-            client.delete()
-            log.info("no port of our own: %s", error)
-            return None
-        return RtMidiInput(client)
-
-    def close(self) -> None:
-        """Let go of the client that lists ports."""
-        self._list.delete()
-
-    def _client(self) -> rtmidi.MidiIn:
-        try:
-            client = rtmidi.MidiIn(self._api, name=CLIENT_NAME)
-        except rtmidi.SystemError as error:
-            raise MidiUnavailableError(str(error)) from error
-        # Clock and active sensing would wake us for nothing; system exclusive is not for pads.
-        client.ignore_types(sysex=True, timing=True, active_sense=True)
-        return client
-
-
-class RtMidiInput:
-    """One open rtmidi port."""
-
-    def __init__(self, client: rtmidi.MidiIn) -> None:
-        self._client = client
-
-    def read(self) -> bytes | None:
-        """Return the next message, or None."""
-        event = self._client.get_message()
-        return None if event is None else bytes(event[0])
-
-    def close(self) -> None:
-        """Close and free it."""
-        self._client.close_port()
-        self._client.delete()
-
-
-def _interfaces() -> list[int]:
-    compiled = [int(api) for api in rtmidi.get_compiled_api()]
-    if sys.platform == "linux":
-        # ALSA is where hardware is; JACK where there is a server and no sequencer.
-        order = [rtmidi.API_LINUX_ALSA, rtmidi.API_UNIX_JACK]
-        return [api for api in order if api in compiled]
-    native = [rtmidi.API_MACOSX_CORE, rtmidi.API_WINDOWS_MM]
-    return [api for api in native if api in compiled]
-
-
-def _linux_has_midi() -> bool:
-    return Path("/dev/snd/seq").exists() or _jack_server() is not None
-
-
-def _jack_server() -> int | None:
-    """Return what tells one run of the JACK server from the next; None when none is seen."""
-    name = os.environ.get("JACK_DEFAULT_SERVER", "default")
-    sockets = sorted(Path("/dev/shm").glob(f"jack_{name}_*"))
-    try:
-        return sockets[0].stat().st_ctime_ns if sockets else None
-    except FileNotFoundError:
-        return None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from app.midi.ports import MidiInput, MidiState, MidiUnavailableError
+from app.midi.outputs import Sender
+from app.midi.ports import MidiState
+from app.midi.system import MidiInput, MidiOutput, MidiUnavailableError
 
 
 class FakePort:
@@ -33,9 +35,29 @@ class FakePort:
         self.open = False
 
 
+class FakeOutput:
+    """Remembers what it was sent, as a controller shows it."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.open = True
+        self.gone = False
+
+    def send(self, data: bytes) -> None:
+        assert self.open, "send after close"
+        if self.gone:
+            raise MidiUnavailableError("the device is gone")
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.open = False
+
+
 class FakeMidiSystem:
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, outputs: tuple[str, ...] = ()) -> None:
         self.present = list(names)
+        self.outputs = list(outputs)
+        self.opened_outputs: list[tuple[str, FakeOutput]] = []
         self.running = True
         self.refused: set[str] = set()
         self.opened: list[tuple[str, FakePort]] = []
@@ -61,6 +83,23 @@ class FakeMidiSystem:
 
     def open_own(self) -> MidiInput | None:
         return self.own
+
+    def output(self, name: str) -> FakeOutput:
+        """The newest open output of that name."""
+        return [port for opened, port in self.opened_outputs if opened == name][-1]
+
+    def output_names(self) -> list[str]:
+        if not self.running:
+            raise MidiUnavailableError("the server ended")
+        return list(self.outputs)
+
+    def open_output(self, index: int, name: str) -> MidiOutput:
+        assert self.outputs[index] == name
+        if name in self.refused:
+            raise MidiUnavailableError("another program uses it")
+        port = FakeOutput()
+        self.opened_outputs.append((name, port))
+        return port
 
     def close(self) -> None:
         self.closed.set()
@@ -97,3 +136,22 @@ class FakeMidiPorts:
 
     def pull_out(self) -> None:
         self._on_change(MidiState((), "No MIDI pads are plugged in."))
+
+
+class FakeMidiOutputs:
+    """MidiOutputs for the whole instrument: nothing is plugged in."""
+
+    def __init__(
+        self, senders: Sequence[Sender], on_change: Callable[[tuple[str, ...]], None]
+    ) -> None:
+        self.senders = senders
+        self._on_change = on_change
+
+    def start(self) -> None:
+        self._on_change(("Pads",))
+
+    def look(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass

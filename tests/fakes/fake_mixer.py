@@ -38,3 +38,6 @@ class FakeMixer:
 
     def frame_at(self, time_s: float) -> int | None:
         return None
+
+    def playing(self, pad: int) -> float | None:
+        return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from fake_engine import FakeEngine
-from fake_midi import FakeMidiPorts
+from fake_midi import FakeMidiOutputs, FakeMidiPorts
 from fake_sound import FakeDevices
 from fake_sound_system import CALLBACK
 from main_loop import MainLoop
@@ -27,7 +27,9 @@ class WholeInstrument:
     def __init__(self, *, remember: bool = True) -> None:
         self.loop = MainLoop()
         self.folders = find_folders()
-        parts = Parts(engine=FakeEngine, audio=FakeDevices, midi=FakeMidiPorts)
+        parts = Parts(
+            engine=FakeEngine, audio=FakeDevices, midi=FakeMidiPorts, midi_out=FakeMidiOutputs
+        )
         self.instrument = Instrument(self.folders, self.loop.post, parts, remember=remember)
         self.session: Session = self.instrument.session
         self.actions: Actions = self.instrument.actions

@@ -13,7 +13,6 @@ from fake_mixer import FakeMixer
 from jack_server import JackServer, why_not
 from main_loop import MainLoop
 
-from app.midi.pad_map import PadMap
 from app.midi.ports import NO_PORTS, MidiPorts, MidiState
 from app.midi.router import PadRouter
 
@@ -77,7 +76,7 @@ class Receiver:
         self.states: list[MidiState] = []
         self.hits: list[tuple[int, int]] = []
         self.senders: list[Sender] = []
-        router = PadRouter(FakeMixer(), PadMap(), self._hit)
+        router = PadRouter(FakeMixer(), self._hit)
         self.ports = MidiPorts(
             router.receive, lambda state: self.loop.post(lambda: self.states.append(state))
         )

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 sys.path.insert(0, str(Path(__file__).parents[1] / "fakes"))
 
 from fake_engine import FakeEngine
-from fake_midi import FakeMidiPorts
+from fake_midi import FakeMidiOutputs, FakeMidiPorts
 from fake_sound import FakeDevices
 
 from app.audio.device_keeper import AudioState
@@ -131,7 +131,7 @@ def main(engine: str) -> int:
     application = QApplication([])
     main_thread = MainThread()
     made = EngineThread if engine == "real" else QuickEngine
-    parts = Parts(engine=made, audio=PacedDevices, midi=FakeMidiPorts)
+    parts = Parts(engine=made, audio=PacedDevices, midi=FakeMidiPorts, midi_out=FakeMidiOutputs)
     instrument = Instrument(find_folders(), main_thread.post, parts)
     monitors = Monitors(instrument.mixer, instrument.recorder)
     window = MainWindow(instrument.session, instrument.actions, monitors, main_thread)

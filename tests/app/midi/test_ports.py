@@ -8,16 +8,9 @@ import pytest
 from fake_midi import FakeMidiSystem
 from main_loop import MainLoop
 
-from app.midi import ports
-from app.midi.ports import (
-    NO_PORTS,
-    NO_SYSTEM,
-    MidiPorts,
-    MidiState,
-    MidiSystem,
-    MidiUnavailableError,
-    RtMidiConnector,
-)
+from app.midi import ports, system
+from app.midi.ports import NO_PORTS, MidiPorts, MidiState
+from app.midi.system import NO_SYSTEM, MidiSystem, MidiUnavailableError, RtMidiConnector
 
 NOTE = (0x90, 36, 100)
 
@@ -186,8 +179,8 @@ def test_stop_before_start_is_allowed() -> None:
 def test_where_there_is_no_sequencer_and_no_server_the_sentence_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ports, "_linux_has_midi", lambda: False)
-    monkeypatch.setattr(ports, "_interfaces", list)
+    monkeypatch.setattr(system, "_linux_has_midi", lambda: False)
+    monkeypatch.setattr(system, "_interfaces", list)
     connect = RtMidiConnector()
     for _ in range(2):
         with pytest.raises(MidiUnavailableError, match=r"snd-seq module or start JACK"):

@@ -19,6 +19,8 @@ from app.actions.hits import Hits
 from app.actions.keep_takes import KeepTakes
 from app.actions.kit_file import KitFile
 from app.actions.load_pads import PadLoader
+from app.actions.midi import MidiRoom, build_midi
+from app.actions.midi_controls import Playing
 from app.actions.pad_settings import PadSettings
 from app.actions.record import Record
 from app.actions.transfer import Transfer
@@ -108,6 +110,9 @@ class SilentSound:
 
     def stop_all(self) -> None:
         self.silences += 1
+
+    def frame_at(self, time_s: float) -> int | None:
+        return None
 
     def meter(self) -> Level:
         return self.level
@@ -207,16 +212,23 @@ class Scene:
         self.keep = keep
         hits = Hits(self.sound)
         generate = Generate(session, self.engine, keep, hits)
+        record = Record(session, self.microphone, keep, generate)
+        takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
         self.actions = Actions(
             hits=hits,
             generate=generate,
-            record=Record(session, self.microphone, keep, generate),
+            record=record,
             transfer=Transfer(session, now, keep, generate, self.store),
             drag_out=DragOut(session, self.store),
             kit_file=KitFile(session, now, now, loader, generate),
-            takes=ChooseTake(session, loader),
-            pad_settings=PadSettings(session, loader),
+            takes=takes,
+            pad_settings=pad_settings,
             devices=ChooseDevice(session, self.devices),
+            midi=build_midi(
+                session,
+                Playing(generate, record, takes, pad_settings),
+                MidiRoom(self.sound, hits, folder / "config", now, lambda fn: fn()),
+            ),
         )
         session.set_engine(
             EngineState("Ready in 0.8 s", True, model="embedded", device="CPU, float32"), VOCABULARY

@@ -1,0 +1,66 @@
+"""Rules: what each port's messages mean, compiled from the maps. Any thread; never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from app.midi.controller_map import Binding, ControllerMap, known_name
+from app.midi.pad_map import PadMap, chromatic
+
+
+@dataclass(frozen=True, slots=True)
+class PortRules:
+    """What the messages of one port mean."""
+
+    pads: Mapping[int, int]
+    """Pad 0..15 by note."""
+    bindings: Mapping[tuple[int, int], tuple[Binding, ...]]
+    """By kind and number; those for one channel first."""
+
+    def find(self, kind: int, number: int, channel: int) -> Binding | None:
+        """Return what that message does, or None."""
+        for binding in self.bindings.get((kind, number), ()):
+            if binding.source.channel in (None, channel):
+                return binding
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The player's choice: a channel, a note map, controller maps of which the first wins."""
+
+    channel: int | None = None
+    """0..15; None listens to all."""
+    pad_map: PadMap = field(default_factory=chromatic)
+    learnt: tuple[Binding, ...] = ()
+    """They win against every map."""
+    maps: tuple[ControllerMap, ...] = ()
+
+    def for_port(self, port: str) -> PortRules:
+        """Compile what counts for a port of that name."""
+        fitting = [one for one in self.maps if one.fits(port)]
+        own = next((one.notes for one in fitting if one.notes), self.pad_map.notes)
+        return PortRules(
+            {note: pad for pad, note in enumerate(own)},
+            _by_source(
+                binding
+                for bindings in (self.learnt, *(one.bindings() for one in fitting))
+                for binding in bindings
+                if binding.port in known_name(port)
+            ),
+        )
+
+
+def _by_source(bindings: Iterable[Binding]) -> dict[tuple[int, int], tuple[Binding, ...]]:
+    table: dict[tuple[int, int], list[Binding]] = {}
+    for binding in bindings:
+        source = binding.source
+        row = table.setdefault((source.kind, source.number), [])
+        # A control does one thing: of two lines with the same source the first counts.
+        if all(other.source != source for other in row):
+            row.append(binding)
+    return {
+        key: tuple(sorted(row, key=lambda binding: binding.source.channel is None))
+        for key, row in table.items()
+    }

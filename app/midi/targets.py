@@ -1,0 +1,52 @@
+"""What a MIDI message can do: the names a controller map is written in. Any thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["pad", "press", "hold", "value"]
+"""pad: plays a pad while it is held. press: happens once. hold: lasts while held. value: a knob's
+or fader's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing that can be done."""
+
+    name: str
+    """As a map says it."""
+    title: str
+    """As the window says it."""
+    kind: Kind
+    for_pad: bool = False
+    """It is done to one pad: the one its line names, else the pad hit last, else the selected."""
+
+
+_ALL = (
+    Target("hit", "Play a pad", "pad", for_pad=True),
+    Target("generate", "Generate", "press", for_pad=True),
+    Target("again", "Again", "press", for_pad=True),
+    Target("vary", "Vary", "press", for_pad=True),
+    Target("cancel", "Stop making it", "press", for_pad=True),
+    Target("record", "Record while held", "hold", for_pad=True),
+    Target("record_toggle", "Start and stop recording", "press", for_pad=True),
+    Target("previous_take", "Take before", "press", for_pad=True),
+    Target("next_take", "Take after", "press", for_pad=True),
+    Target("lock", "Lock or unlock", "press", for_pad=True),
+    Target("select", "Select a pad", "press", for_pad=True),
+    Target("previous_pad", "Select the pad before", "press"),
+    Target("next_pad", "Select the pad after", "press"),
+    Target("stop", "Silence", "press"),
+    Target("tap", "Tap the tempo", "press"),
+    Target("keep_seed", "Keep the seed", "press"),
+    Target("strength", "Strength", "value"),
+    Target("steps", "Steps", "value"),
+    Target("length", "Length", "value"),
+    Target("tempo", "Tempo", "value"),
+    Target("pad_level", "Level of a pad", "value", for_pad=True),
+    Target("play_mode", "Play mode of a pad", "value", for_pad=True),
+    Target("choke_group", "Choke group of a pad", "value", for_pad=True),
+)
+
+TARGETS = {target.name: target for target in _ALL}

@@ -1,0 +1,44 @@
+"""A controller that plays and steers a scene on doubles; the player's folders are the test's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playing_scene import PlayingScene
+
+from app.actions.hits import Hits
+from app.actions.learn_midi import LearnMidi
+from app.actions.learn_pads import LearnPads
+from app.actions.midi import MidiRoom, build_midi
+from app.actions.midi_controls import Playing
+
+
+class MidiScene(PlayingScene):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.config = folder / "config"
+        self.hits = Hits(self.mixer)
+        playing = Playing(self.generate, self.record, self.takes, self.pad_settings)
+        room = MidiRoom(self.mixer, self.hits, self.config, self.writer, self.loop.post)
+        self.midi = build_midi(self.session, playing, room)
+        self.midi.setup.read_maps()
+        self.time_s = 0.0
+        for learn in (self.midi.learn, self.midi.learn_pads):
+            assert isinstance(learn, LearnMidi | LearnPads)
+            learn.now = lambda: self.time_s
+
+    def map(self, text: str, name: str = "mine") -> None:
+        """Write a controller map of the player's own and read it."""
+        folder = self.config / "controllers"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.toml").write_text(f'name = "{name}"\n{text}')
+        self.midi.setup.read_maps()
+
+    def play(self, *data: int, port: str = "Pads 20:0") -> None:
+        """Receive one message, and let the main thread do what it asks for."""
+        self.midi.router.receive(bytes(data), 1.0, port)
+        self.loop.run_posted()
+
+    def did(self) -> str:
+        """What the last message did."""
+        return self.midi.router.heard()[-1].did

@@ -206,6 +206,28 @@ def magnitude_from_scaled(scaled: Tensor) -> Tensor:
     return (torch.exp(scaled.clamp(-2, 3) * 3.0 - 1.0) - FLOOR).clamp_min(0)
 
 
+def mid_side_power(features: Tensor) -> Tensor:
+    """Power of mid and side (B, 2, hops, BINS) that frames (B, L, LAYOUT.size) stand for.
+
+    With the floor in it, and neither below a hundredth of the whole: so its logarithm is smooth in
+    the frames everywhere, also in the coherence of what is nearly mono.
+    """
+    scaled = features[..., LAYOUT.magnitude].unflatten(-1, (2, BINS)).flatten(1, 2)
+    power = torch.exp(2 * (scaled.clamp(-2, 3) * 3.0 - 1.0))
+    balance = features[..., LAYOUT.balance].clamp(-3, 3)
+    coherence = (1 - (features[..., LAYOUT.coherence] + 0.5) / 2).clamp(-1, 1)
+    # 2 sqrt(r) / (1 + r) of the ratio r = exp(2 * balance) is 1 / cosh(balance).
+    common = _interpolate_bands(coherence / torch.cosh(balance), STEREO_BANDS)
+    share = common.repeat_interleave(2, 1)[:, None] * torch.tensor([[[1.0]], [[-1.0]]]).to(power)
+    return power[:, None] * (0.01 + 0.98 * (1 + share) / 2) + FLOOR**2
+
+
+def noise_by_bin(features: Tensor) -> Tensor:
+    """The noise part (B, hops, BINS) of frames (B, L, LAYOUT.size), as it is scaled there."""
+    noise = features[..., LAYOUT.noise].unflatten(-1, (2, NOISE_BANDS)).flatten(1, 2)
+    return _interpolate_bands(noise, NOISE_BANDS)
+
+
 def _by_frame(values: Tensor) -> Tensor:
     """(B, K, 2 * frames) to (B, frames, 2 * K): the first hop's values, then the second's."""
     return values.unflatten(-1, (-1, 2)).permute(0, 2, 3, 1).flatten(2)
@@ -242,14 +264,14 @@ def synthesise(features: Tensor, seed: int = 0) -> Tensor:
 
 
 def _interpolate_bands(values: Tensor, bands: int) -> Tensor:
-    """(T, bands) to (T, BINS), each bin the weighted mean of the bands that cover it."""
-    weights = band_matrix(bands)
+    """(..., bands) to (..., BINS), each bin the weighted mean of the bands that cover it."""
+    weights = band_matrix(bands, values.device)
     weights = weights / weights.amax(1, keepdim=True)
     total = weights.sum(0)
     first = int((total > 1e-3).nonzero()[0])
     last = int((total > 1e-3).nonzero()[-1])
     out = values @ (weights / total.clamp_min(1e-3))
-    out[:, :first], out[:, last + 1 :] = values[:, :1], values[:, -1:]
+    out[..., :first], out[..., last + 1 :] = values[..., :1], values[..., -1:]
     return out
 
 

@@ -1,9 +1,14 @@
-"""Training of the spectral codec: regression of phase-free frames through a noisy bottleneck."""
+"""Training of the spectral codec: phase-free frames through a noisy bottleneck.
+
+By regression, and where the config wants it, against critics that are trained in turn with it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +20,20 @@ from engine.model_card import CARD_FILE, ModelCard
 from engine.model_folder import SoundModel, load_model
 from engine.models import spectral_features
 from engine.models.spectral_codec import SpectralCodec
-from engine.models.spectral_features import BINS, LAYOUT, RATE_HZ, TONAL_BINS, WINDOW
+from engine.models.spectral_critics import SpectralCritics
+from engine.models.spectral_features import BINS, LAYOUT, TONAL_BINS
 from engine.toml_config import ConfigError
 from engine.training import processes
+from engine.training.codec_losses import (
+    adversarial_loss,
+    critic_loss,
+    frequency_weights,
+    kl_divergence,
+    matching_loss,
+    pitch_loss,
+    reconstruction_losses,
+    resolution_loss,
+)
 from engine.training.optimising import Optimising
 from engine.training.pool import Shelf, fill_pool
 from engine.training.run_folder import RunError, RunFolder
@@ -26,49 +42,6 @@ from engine.training.settings import CodecRun, read_run
 from engine.training.throughput import Work
 
 STATISTICS_CLIPS = 512
-
-
-def frequency_weights(bins: int) -> Tensor:
-    """Weights (bins,) of mean 1 that fall with frequency about as the ear's resolution does."""
-    weights = 1 / (torch.arange(bins) * (RATE_HZ / WINDOW) + 400)
-    return weights / weights.mean()
-
-
-def reconstruction_losses(made: Tensor, real: Tensor) -> dict[str, Tensor]:
-    """Mean absolute errors of frames (B, L, LAYOUT.size), part by part.
-
-    Frequencies count where there is sound and it is no noise.
-    """
-    error = (made - real).abs()
-    magnitude = error[..., LAYOUT.magnitude].unflatten(-1, (2, BINS))
-    loudness = real[..., LAYOUT.magnitude].unflatten(-1, (2, BINS))
-    heard = torch.sigmoid((loudness - loudness.amax(-1, keepdim=True) + 1.6) * 6)
-    weights = frequency_weights(BINS).to(made)
-    deviation = error[..., LAYOUT.deviation].unflatten(-1, (2, TONAL_BINS))
-    tonal = (heard * (loudness > -0.6))[..., :TONAL_BINS] * weights[:TONAL_BINS]
-    return {
-        "magnitude": (magnitude * weights * (0.35 + heard)).mean(),
-        "deviation": (deviation * tonal).mean() / 3,
-        "noise": error[..., LAYOUT.noise].mean() * 0.3,
-        "envelope": error[..., LAYOUT.envelope].mean() * 0.5,
-        "stereo": (error[..., LAYOUT.balance].mean() + error[..., LAYOUT.coherence].mean()) * 0.15,
-    }
-
-
-def pitch_loss(made: Tensor, real: Tensor) -> Tensor:
-    """Mean error of frequencies relative to the frequency, in the loud bins that hold a note."""
-    first, last = 1, 64
-    error = (made - real).abs()[..., LAYOUT.deviation].unflatten(-1, (2, TONAL_BINS))
-    loudness = real[..., LAYOUT.magnitude].unflatten(-1, (2, BINS))
-    heard = torch.sigmoid((loudness - loudness.amax(-1, keepdim=True) + 0.8) * 8)
-    bins = torch.arange(first, last, device=made.device)
-    weights = heard[..., first:last] * (loudness[..., first:last] > 0)
-    return (error[..., first:last] * weights / bins).mean()
-
-
-def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Divergence from the unit normal in nats, summed over channels, mean over frames."""
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1).mean()
 
 
 def part_weights() -> Tensor:
@@ -160,47 +133,128 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
         picks = np.linspace(0, len(shelves[0]) - 1, min(STATISTICS_CLIPS, len(shelves[0])))
         frames = shelves[0].rows(picks.astype(np.int64)).flatten(0, 1)
         begin_with_principal_components(codec, frames)
-    codec.to(device)
-    optimising = Optimising(codec, run.optimiser)
+    training = CodecTraining(run, codec.to(device), device)
     step = 0
     if state is not None:
-        optimising.restore(state["optimising"])
+        training.restore(state)
         step = state["step"]
     while step < run.optimiser.steps:
         rng = np.random.default_rng((run.seed, step))
         torch.manual_seed(hash((run.seed, step)))
         crops = _crops(shelves, run, rng)
-        parts: list[dict[str, float]] = []
-        losses = _part_losses(codec, crops, run, parts)
-        norm = optimising.update_over(losses, run.scale.accumulate, step)
+        values = training.step(crops, step)
         folder.stopwatch.add(Work(len(crops)))
         step += 1
         if step % run.optimiser.log_every == 0:
-            means = {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
-            values = processes.averaged(means)
-            folder.log(step, {**values, "gradient": norm, "rate": optimising.rate(step)})
+            values = processes.averaged(values)
+            folder.log(step, {**values, "rate": training.optimising.rate(step)})
             folder.show(step, run.optimiser.steps, values)
         if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
-            folder.save({"optimising": optimising.state(), "step": step})
-    _finish(run, codec, optimising, shelves, folder)
+            folder.save({**training.state(), "step": step})
+    _finish(run, codec, training.optimising, shelves, folder)
 
 
-def _part_losses(
-    codec: SpectralCodec, crops: Tensor, run: CodecRun, values: list[dict[str, float]]
-) -> Iterator[Tensor]:
-    """This process's parts of a step's loss; adds to `values` what each part's terms are."""
-    device = codec.mean.device
-    noise = torch.randn((*crops.shape[:2], codec.config.latent_dim), device=device)
-    for share in processes.parts(len(crops), run.scale.accumulate):
-        losses = codec_losses(codec, crops[share].to(device), noise[share], run)
-        values.append({name: float(loss.detach()) for name, loss in losses.items()})
-        yield losses["loss"]
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Real frames and the decoder's, which carry no gradient."""
+
+    real: Tensor
+    made: Tensor
 
 
-def codec_losses(
-    codec: SpectralCodec, frames: Tensor, noise: Tensor, run: CodecRun
-) -> dict[str, Tensor]:
-    """The loss and its terms for frames (B, L, LAYOUT.size) and the code's noise."""
+@dataclass(frozen=True, slots=True)
+class CodecLosses:
+    """Terms of the codec's loss by name, "loss" their weighted sum, and the decoded frames."""
+
+    terms: dict[str, Tensor]
+    made: Tensor
+
+
+class CodecTraining:
+    """One step after the other: the codec's, then its critics' where there are any."""
+
+    def __init__(self, run: CodecRun, codec: SpectralCodec, device: str) -> None:
+        self.run, self.codec = run, codec
+        self.optimising = Optimising(codec, run.optimiser)
+        self.critics: SpectralCritics | None = None
+        self.judging: Optimising | None = None
+        if run.critics.weight:
+            # The same first weights whether the run begins or goes on, until they are restored.
+            torch.manual_seed(run.seed)
+            self.critics = SpectralCritics(run.critics.width).to(device)
+            self.judging = Optimising(self.critics, run.optimiser)
+
+    def state(self) -> dict[str, Any]:
+        """Both sides' state."""
+        state = {"optimising": self.optimising.state()}
+        return state if self.judging is None else {**state, "critics": self.judging.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Undo `state`."""
+        self.optimising.restore(state["optimising"])
+        if self.judging is not None:
+            self.judging.restore(state["critics"])
+
+    def step(self, crops: Tensor, step: int) -> dict[str, float]:
+        """Update codec and critics on crops (B, L, LAYOUT.size) of all processes; what to log."""
+        values: list[dict[str, float]] = []
+        pairs: list[Pair] = []
+        count = self.run.scale.accumulate
+        norm = self.optimising.update_over(self.codec_parts(crops, values, pairs), count, step)
+        found = {name: float(np.mean([part[name] for part in values])) for name in values[0]}
+        found["gradient"] = norm
+        if self.judging is not None:
+            judged: list[float] = []
+            norm = self.judging.update_over(self.critic_parts(pairs, judged), count, step)
+            found |= {"critic": float(np.mean(judged)), "critic_gradient": norm}
+        return found
+
+    def codec_parts(
+        self, crops: Tensor, values: list[dict[str, float]], pairs: list[Pair]
+    ) -> Iterator[Tensor]:
+        """This process's parts of the codec's loss; adds what each part's terms and frames are."""
+        device = self.codec.mean.device
+        noise = torch.randn((*crops.shape[:2], self.codec.config.latent_dim), device=device)
+        if self.critics is not None:
+            self.critics.requires_grad_(False)
+        for share in processes.parts(len(crops), self.run.scale.accumulate):
+            frames = crops[share].to(device)
+            found = codec_losses(self.codec, frames, noise[share], self.run)
+            terms = found.terms
+            if self.critics is not None:
+                pleasing = self.pleasing(frames, found.made)
+                total = terms["loss"] + torch.stack(list(pleasing.values())).sum()
+                terms = {**terms, **pleasing, "loss": total}
+                pairs.append(Pair(frames, found.made.detach()))
+            values.append({name: float(term.detach()) for name, term in terms.items()})
+            yield terms["loss"]
+
+    def pleasing(self, frames: Tensor, made: Tensor) -> dict[str, Tensor]:
+        """The weighted losses that the critics give the decoder."""
+        assert self.critics is not None
+        weights = self.run.critics
+        with precision(self.run.scale, frames.device):
+            with torch.no_grad():
+                real = self.critics(frames)
+            judged = self.critics(made)
+        return {
+            "adversarial": weights.weight * adversarial_loss(judged),
+            "matching": weights.weight * weights.matching * matching_loss(real, judged),
+        }
+
+    def critic_parts(self, pairs: list[Pair], values: list[float]) -> Iterator[Tensor]:
+        """The critics' loss on each part that the codec has just been trained on."""
+        assert self.critics is not None
+        self.critics.requires_grad_(True)
+        for pair in pairs:
+            with precision(self.run.scale, pair.real.device):
+                loss = critic_loss(self.critics(pair.real), self.critics(pair.made))
+            values.append(float(loss.detach()))
+            yield loss
+
+
+def codec_losses(codec: SpectralCodec, frames: Tensor, noise: Tensor, run: CodecRun) -> CodecLosses:
+    """The loss for frames (B, L, LAYOUT.size) and the code's noise, without the critics' part."""
     with precision(run.scale, frames.device):
         mean, log_variance = codec.posterior(frames)
         code = mean.float() + noise * (0.5 * log_variance.float()).exp()
@@ -209,8 +263,10 @@ def codec_losses(
     divergence = kl_divergence(mean.float(), log_variance.float())
     if run.pitch_weight:
         losses["pitch"] = run.pitch_weight * pitch_loss(made, frames)
+    if run.resolution_weight:
+        losses["resolution"] = run.resolution_weight * resolution_loss(made, frames)
     total = torch.stack(list(losses.values())).sum() + run.kl_weight * divergence
-    return {"loss": total, "kl": divergence, **losses}
+    return CodecLosses({"loss": total, "kl": divergence, **losses}, made)
 
 
 @torch.no_grad()

@@ -103,12 +103,32 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Critics:
+    """Critics that the codec's decoder learns to please; a `weight` of 0 is none.
+
+    `matching` weighs that they see the same in decoded frames as in real ones, `width` sizes them.
+    """
+
+    weight: float = 0.0
+    matching: float = 1.0
+    width: int = 16
+
+    def __post_init__(self) -> None:
+        """Refuse critics of no size, and weights that reward the wrong."""
+        _at_least_one(self, ("width",))
+        for name in ("weight", "matching"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, slots=True)
 class CodecRun:
     """Training of the autoencoder.
 
     `refine` names a finished codec run: its encoder is kept as it is, so that latents stay what
     they are, and only the decoder is trained further. `pitch_weight` adds to the loss the
-    frequency error of the low bins relative to their frequency, which is what a note's pitch is.
+    frequency error of the low bins relative to their frequency, which is what a note's pitch is;
+    `resolution_weight` adds errors of mid and side averaged over several resolutions.
     """
 
     optimiser: Optimiser
@@ -118,6 +138,8 @@ class CodecRun:
     crop_frames: int = 32
     kl_weight: float = 2e-4
     pitch_weight: float = 0.0
+    resolution_weight: float = 0.0
+    critics: Critics = field(default_factory=Critics)
     refine: str = ""
     seed: int = 0
 

@@ -1,0 +1,102 @@
+"""Critics of the codec's frames at several resolutions, for training only.
+
+The multi-resolution discriminators of EnCodec ("High Fidelity Neural Audio Compression", Défossez
+2022, section 3.4) hear short-time transforms of the sound. Here sound is made of frames by steps
+without a gradient, so the critics see the frames themselves: mid, side and noise share as images,
+sharp in frequency, blurred, and blurred further, and the sub-frame energies, sharp in time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm
+
+from engine.models.spectral_features import (
+    BINS,
+    LAYOUT,
+    SUBFRAMES,
+    mid_side_power,
+    noise_by_bin,
+)
+
+RESOLUTIONS = ((1, 1), (2, 4), (8, 16))
+"""Hops and bins that one pixel stands for: 12 ms and 22 Hz, 23 ms and 86 Hz, 93 ms and 345 Hz."""
+SLOPE = 0.2
+
+
+def scaled_log(power: Tensor) -> Tensor:
+    """Powers as the frames scale magnitudes: about -1..2."""
+    return (0.5 * power.log() + 1.0) / 3.0
+
+
+def spectral_view(features: Tensor, hops: int, bins: int) -> Tensor:
+    """Mid, side and noise share (B, 3, hops' pixels, bins' pixels) of frames.
+
+    Powers are averaged before the logarithm: what is right on average looks right, whatever each
+    bin of a noise does.
+    """
+    powers = functional.avg_pool2d(mid_side_power(features)[..., : BINS - 1], (hops, bins))
+    noise = functional.avg_pool2d(noise_by_bin(features)[:, None, :, : BINS - 1], (hops, bins))
+    return torch.cat([scaled_log(powers), noise], dim=1)
+
+
+def envelope_view(features: Tensor) -> Tensor:
+    """Sub-frame energies (B, 2, sub-frames, 1) of frames: the low band and the high one."""
+    bands = features[..., LAYOUT.envelope].unflatten(-1, (2, SUBFRAMES))
+    return bands.permute(0, 2, 1, 3).flatten(2)[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one critic says: scores, higher for what looks real, and what it saw on the way."""
+
+    scores: Tensor
+    hidden: tuple[Tensor, ...]
+
+
+class Critic(nn.Module):
+    """Convolutions over time and frequency, wider and wider in time, as in EnCodec's appendix A.2.
+
+    `kernel` and `stride` are (time, frequency).
+    """
+
+    def __init__(
+        self, channels: int, width: int, kernel: tuple[int, int], stride: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        padding = (kernel[0] // 2, kernel[1] // 2)
+        layers = [nn.Conv2d(channels, width, kernel, stride, padding)]
+        for dilation in (1, 2, 4):
+            spread = (padding[0] * dilation, padding[1])
+            layers.append(nn.Conv2d(width, width, kernel, stride, spread, (dilation, 1)))
+        self.layers = nn.ModuleList(weight_norm(layer) for layer in layers)
+        self.last = weight_norm(nn.Conv2d(width, 1, 3, padding=1))
+
+    def forward(self, image: Tensor) -> Judgement:
+        """Judge (B, channels, time, frequency)."""
+        hidden: list[Tensor] = []
+        for layer in self.layers:
+            image = functional.leaky_relu(layer(image), SLOPE)
+            hidden.append(image)
+        return Judgement(self.last(image), tuple(hidden))
+
+
+class SpectralCritics(nn.Module):
+    """One critic for each resolution of RESOLUTIONS and one for the sub-frame energies."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.spectral = nn.ModuleList(Critic(3, width, (3, 9), (1, 2)) for _ in RESOLUTIONS)
+        self.envelope = Critic(2, width, (9, 1), (2, 1))
+
+    def forward(self, features: Tensor) -> list[Judgement]:
+        """Judge frames (B, L, LAYOUT.size); L is 4 or more."""
+        judged: list[Judgement] = [
+            critic(spectral_view(features, *resolution))
+            for critic, resolution in zip(self.spectral, RESOLUTIONS, strict=True)
+        ]
+        return [*judged, self.envelope(envelope_view(features))]

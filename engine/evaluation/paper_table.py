@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import shutil
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -99,6 +100,11 @@ class PaperRun:
 
     def table(self) -> PaperTable:
         """Do all that is left to do."""
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise RunError(
+                "A table is made by one process: let torchrun do the long trainings beforehand, "
+                f"by main.py train {self.run}/NAME.toml --run {self.run}/NAME."
+            )
         stages = self.plan.stages(self.run)
         for stage in stages:
             self._write_config(stage)

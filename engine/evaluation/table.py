@@ -31,6 +31,8 @@ COLUMNS = (
     Column("right", "right ↑", ".0%"),
 )
 NOTHING = "–"
+FEW = 100
+"""Fewer sounds than this are no measure of a distribution."""
 
 CHECKS_LEGEND = (
     "Pitch within 50 cents, tempo within 2 BPM (clips of 2 s and more), key by the triad that has "
@@ -92,11 +94,12 @@ def _aligned(lines: list[list[str]]) -> str:
 
 def scores_legend(embedder: str, size: EvaluationSize) -> str:
     """What the columns of the first table mean."""
+    few = "" if size.prompts >= FEW else " With so few sounds FD, recall and coverage say little."
     return (
         f"Embedder: {embedder}. FD, recall and coverage (k = {neighbours_of(size)}) against "
         f"{size.prompts} real sounds of the same prompts; the row of real sounds compares as many "
-        "of other prompts with these. KL in nats of softmax similarities to one text for each kind "
-        "of sound. Score: mean cosine of sound and prompt. CCDS: mean cosine distance of sounds of "
-        "one prompt. RTF: seconds of sound made in a second, one at a time. MB: peak memory while "
-        "making, of the GPU or of the whole process. Right: share of all checks below."
+        f"of other prompts with these.{few} KL in nats of softmax similarities to one text for "
+        "each kind of sound. Score: mean cosine of sound and prompt. CCDS: mean cosine distance of "
+        "sounds of one prompt. RTF: seconds of sound made in a second, one at a time. MB: peak "
+        "memory while making, of the GPU or of the whole process. Right: share of all checks below."
     )

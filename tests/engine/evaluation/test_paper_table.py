@@ -184,6 +184,14 @@ def test_what_cannot_be_asked_for_is_refused_at_once(
     assert said in capsys.readouterr().err
 
 
+def test_several_processes_are_told_what_they_may_do(
+    made: Made, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert made.again() == 1
+    assert "let torchrun do the long trainings beforehand" in capsys.readouterr().err
+
+
 def test_a_row_is_pooled_over_its_trainings(made: Made) -> None:
     plan = read_plan(made.config)
     settings = replace(plan.settings, seeds=(3, 5))

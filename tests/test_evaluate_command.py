@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fake_generator import CARD, load_generator
+from tiny_model import write_tiny_model
 
 import main as command_line
 from engine.model_card import write_card
@@ -45,6 +46,21 @@ def test_figures_are_printed_and_both_files_written(
         "report.html",
         "results.json",
     ]
+
+
+def test_codecs_are_measured_beside_opus(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiny_model(here / "tiny")
+    monkeypatch.setenv("PATH", str(here))
+    assert evaluate("tiny", "--codec", "--prompts", "4", "--out", "found", "--json") == 0
+    said = capsys.readouterr()
+    results = json.loads(said.out)
+    assert [row["name"] for row in results["rows"]] == ["frames alone", "tiny"]
+    assert "Opus is left out" in said.err
+    assert json.loads((here / "found" / "codecs.json").read_text()) == results
+    assert evaluate("fake", "--codec") == 1
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

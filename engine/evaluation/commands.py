@@ -48,10 +48,17 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         help="auto, none, clap (LAION-CLAP, if it is on this computer), or an embedder's folder",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--codec",
+        action="store_true",
+        help="measure the models' autoencoders instead, beside Opus; codec runs' folders will do",
+    )
 
 
 def evaluate(given: argparse.Namespace, around: Surroundings) -> str:
     """Measure models, write the report, and return what to print."""
+    if given.codec:
+        return _evaluate_codecs(given, around)
     from engine.device import choose_device
     from engine.evaluation.embedders import load_embedder
     from engine.evaluation.evaluate import evaluate as measure_models
@@ -68,6 +75,25 @@ def evaluate(given: argparse.Namespace, around: Surroundings) -> str:
     paths = write_results(found, given.out or Path("runs") / "evaluation")
     around.show("written: " + ", ".join(map(str, paths)))
     return as_json(found) if given.json else text_tables(found.rows)
+
+
+def _evaluate_codecs(given: argparse.Namespace, around: Surroundings) -> str:
+    """Measure autoencoders, write codecs.json, and return what to print."""
+    from engine.evaluation.codec_comparison import (
+        codec_json,
+        codec_table,
+        compare_codecs,
+        write_codecs,
+    )
+    from engine.evaluation.evaluate import size_of
+    from engine.evaluation.opus import find_opus
+
+    folders = [around.find(text) for text in given.models]
+    sounds = size_of(given.quick, given.prompts).prompts
+    rows = compare_codecs(folders, sounds, around.show, find_opus())
+    path = write_codecs(rows, given.out or Path("runs") / "evaluation")
+    around.show(f"written: {path}")
+    return codec_json(rows) if given.json else codec_table(rows)
 
 
 def add_table(parser: argparse.ArgumentParser) -> None:

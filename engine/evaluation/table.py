@@ -78,10 +78,11 @@ def text_tables(rows: Sequence[Row]) -> str:
     scores += [[row.name, *score_cells(row)] for row in rows]
     checks = [["right by", *PROPERTIES, "all"]]
     checks += [[row.name, *share_cells(row)] for row in rows]
-    return f"{_aligned(scores)}\n\n{_aligned(checks)}"
+    return f"{aligned(scores)}\n\n{aligned(checks)}"
 
 
-def _aligned(lines: list[list[str]]) -> str:
+def aligned(lines: list[list[str]]) -> str:
+    """Cells as columns: the first to the left, the others to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(

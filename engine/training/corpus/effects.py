@@ -22,7 +22,7 @@ def _ascent(patch: Patch, place: Tensor) -> Tensor:
     """Noise and a pulse wave that climb as `place` goes from 0 to 1: (B, 2, T)."""
     top = between(2500.0, 16000.0, patch.brightness)
     moving = 180.0 * (top / 180.0) ** place
-    tonal = patch.lookup({"noise": 0.0, "synth": 1.0, "cymbal": 0.0})
+    tonal = patch.lookup({"noise": 0.0, "synth": 1.0})
     noise = patch.noise(2)
     sides = [swept(noise[:, side], patch.rate, moving, 1.6, "band", steps=12) for side in range(2)]
     hiss = torch.stack(sides, dim=1)
@@ -204,7 +204,7 @@ def siren(patch: Patch) -> Tensor:
 EFFECTS: dict[str, Instrument] = {
     "riser": riser,
     "downer": downer,
-    "riser cymbal": reverse_cymbal,
+    "reverse cymbal": reverse_cymbal,
     "impact": impact,
     "explosion": explosion,
     "sweep": sweep,

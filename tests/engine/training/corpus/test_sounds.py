@@ -146,13 +146,32 @@ def test_a_hall_is_heard_after_the_sound() -> None:
 
 
 def test_every_sound_starts_within_two_milliseconds() -> None:
-    slow = {"riser", "sweep", "car", "water", "birds", "shaker", "pad"}  # they swell, or wait
+    slow = {
+        "riser",
+        "reverse cymbal",
+        "sweep",
+        "car",
+        "water",
+        "birds",
+        "shaker",
+        "pad",
+    }  # they swell, or wait
     corpus = RenderedCorpus(11)
     batch = corpus.batch(0, 40, 1.2)
     for sound, audio in zip(batch.sounds, batch.audio, strict=True):
         assert sound.kind in slow or onset(audio) < (0.002 if sound.family == "drum" else 0.02), (
             sound
         )
+
+
+@pytest.mark.parametrize("variant", [each.key for each in lexicon().kinds["riser"].variants])
+@pytest.mark.parametrize("brightness", [0.1, 0.9])
+def test_every_riser_gets_louder_and_brighter(variant: str, brightness: float) -> None:
+    [sound] = played(plan("riser", variant, seconds=2.0, values=(brightness, 0.5, 0.0, 0.0)))
+    third = sound.shape[-1] // 3
+    first, last = sound[:, :third], sound[:, -third:]
+    assert last.square().mean() > 4 * first.square().mean()
+    assert centroid(last) > 1.3 * centroid(first)
 
 
 def test_rendering_makes_every_tensor_on_the_asked_device() -> None:

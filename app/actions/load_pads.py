@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.actions.background import Background
-from app.audio.commands import PadMode
 from app.audio.prepare import prepare
+from app.audio.voicing import Voicing
 from app.model.kit import Pad
 from app.model.session import Session
 
@@ -27,7 +27,7 @@ class PadMemory(Protocol):
         """Let the next hit play these samples."""
         ...
 
-    def configure(self, pad: int, *, mode: PadMode, gain_db: float, choke_group: int) -> None:
+    def configure(self, pad: int, voicing: Voicing) -> None:
         """Set how a pad plays."""
         ...
 
@@ -79,10 +79,8 @@ class PadLoader:
         self._background.run(lambda: prepare(take.clip, rate), loaded, failed)
 
     def configure(self, pad: Pad) -> None:
-        """Tell the mixer the pad's mode, gain and choke group."""
-        self._mixer.configure(
-            pad.index, mode=pad.mode, gain_db=pad.gain_db, choke_group=pad.choke_group
-        )
+        """Tell the mixer how the pad plays."""
+        self._mixer.configure(pad.index, pad.voicing)
 
     def load_kit(self) -> None:
         """Load and configure all sixteen pads (a kit was opened)."""

@@ -12,11 +12,11 @@ from app.actions.learn_midi import LearnMidi
 from app.actions.learn_pads import LearnPads
 from app.actions.pad_settings import PadSettings
 from app.actions.record import Record
-from app.audio.commands import PAD_MODES
+from app.audio.voicing import LEAST_GAIN_DB, MOST_CHOKE_GROUP, MOST_GAIN_DB, PAD_MODES
 from app.midi.controller_map import Binding
 from app.midi.router import Asked, Caught, Reset, Wish
 from app.midi.takeover import Takeover
-from app.model.kit import LEAST_GAIN_DB, MOST_CHOKE_GROUP, MOST_GAIN_DB, PADS
+from app.model.kit import PADS
 from app.model.session import Session
 from engine.api import LEAST_STRENGTH, LONGEST_S, MOST_STRENGTH, SHORTEST_S
 
@@ -158,7 +158,7 @@ class MidiControls:
     # --- values ---
 
     def _make_knobs(self) -> dict[str, Knob]:
-        session, settings = self._session, self._playing.pad_settings
+        session, change = self._session, self._playing.pad_settings.change
         pads = session.kit.pads
         modes = len(PAD_MODES) - 1
 
@@ -187,22 +187,22 @@ class MidiControls:
             "pad_level": Knob(
                 LEAST_GAIN_DB,
                 MOST_GAIN_DB,
-                lambda pad: pads[pad].gain_db,
-                settings.set_gain_db,
+                lambda pad: pads[pad].voicing.gain_db,
+                lambda pad, value: change(pad, gain_db=value),
                 lambda value: f"level {value:+.1f} dB",
             ),
             "play_mode": Knob(
                 0,
                 modes,
-                lambda pad: PAD_MODES.index(pads[pad].mode),
-                lambda pad, value: settings.set_mode(pad, PAD_MODES[round(value)]),
+                lambda pad: PAD_MODES.index(pads[pad].voicing.mode),
+                lambda pad, value: change(pad, mode=PAD_MODES[round(value)]),
                 lambda value: PAD_MODES[round(value)].replace("_", " "),
             ),
             "choke_group": Knob(
                 0,
                 MOST_CHOKE_GROUP,
-                lambda pad: pads[pad].choke_group,
-                lambda pad, value: settings.set_choke_group(pad, round(value)),
+                lambda pad: pads[pad].voicing.choke_group,
+                lambda pad, value: change(pad, choke_group=round(value)),
                 lambda value: f"choke group {round(value)}",
             ),
         }

@@ -14,18 +14,26 @@ PADS = 64
 VOICES = 64
 SLOTS = 2 * VOICES
 """Every voice has a second slot, so that a cut voice can fade while its successor starts."""
-SOUNDS = 1024
-"""Sounds the kernel can know at once: those on pads and replaced ones that still sound."""
+STACKS = 1024
+"""Stacks the kernel can know at once: those on pads and replaced ones that still sound."""
+LAYERS = 16
+"""Sounds of one stack: what a pad plays, in turn or by velocity."""
+CHUNK = 256
+"""Frames the kernel works on at a time, whatever the block."""
 LONGEST_WINDOW = 1024
 """Frames of look-ahead that fit, enough for 1.5 ms at 400 kHz."""
+SINCS = 25
+"""Interpolation filters: one for each semitone a sound is played faster, 0 to 24."""
+LONGEST_SINC = 128
 
 UNIT = 1 << 30
 """The limiter averages its gain in whole steps of this: the sum never drifts, unity is exact."""
 
-NO_SOUND = -1
+NO_STACK = -1
 NOW = -1
 
-ONE_SHOT, GATE, LOOP = 0, 1, 2
+ONE_SHOT, GATE, LOOP, TOGGLE = 0, 1, 2, 3
+SINGLE, ROUND_ROBIN, BY_VELOCITY = 0, 1, 2
 HIT, RELEASE, STOP, STOP_ALL = 1, 2, 3, 4
 
 CONTROL = np.dtype(
@@ -42,16 +50,24 @@ CONTROL = np.dtype(
         ("limiter_release", "f8"),
         ("retrigger_frames", "i8"),
         ("choke_frames", "i8"),
-        ("release_frames", "i8"),
+        ("stop_frames", "i8"),
         ("steal_frames", "i8"),
+        ("swap_frames", "i8"),
+        ("residue_fall", "f8"),
+        ("open_filter", "f8"),
+        ("closed_filter", "f8"),
+        ("sinc", "i8"),
+        ("sinc_taps", "i8", (SINCS,)),
+        ("sinc_start", "i8", (SINCS,)),
         ("meter_asked", "i8"),
         ("clock", "i8"),
         ("ticks_per_s", "i8"),
     ],
     align=True,
 )
-"""Written by the app. `gain*`, `high_pass` and `limiter_release` are per-frame factors; `clock` is
-the address of the system's steady clock, 0 where there is none."""
+"""Written by the app. `gain*`, `high_pass`, `limiter_release` and `residue_fall` are per-frame
+factors; `clock` is the address of the system's steady clock, 0 where there is none; `sinc` the
+address of the interpolation filters (`app.audio.interpolation`)."""
 
 STATUS = np.dtype(
     [
@@ -83,7 +99,6 @@ its own block lasts; `ticks` is where the clock writes."""
 TAIL = np.dtype(
     [
         ("gain", "f8"),
-        ("gain_reached", "f8"),
         ("before", "f8", (2,)),
         ("passed", "f8", (2,)),
         ("index", "i8"),
@@ -99,43 +114,112 @@ TAIL = np.dtype(
 )
 """What the end of the chain remembers from frame to frame: master gain, high-pass, limiter."""
 
-COMMAND = np.dtype([("kind", "i8"), ("frame", "i8"), ("pad", "i8"), ("velocity", "f8")], align=True)
-PAD = np.dtype([("sound", "i8"), ("mode", "i8"), ("gain", "f8"), ("choke_group", "i8")], align=True)
-SOUND = np.dtype([("address", "i8"), ("frames", "i8")], align=True)
+RESIDUE = np.dtype(
+    [("value", "f8", (2,)), ("steps", "f8", (CHUNK + 1, 2)), ("any", "i8")],
+    align=True,
+)
+"""Steps taken out of the sound: `steps` of the chunk by frame, and what is left of earlier ones."""
+
+COMMAND = np.dtype(
+    [
+        ("kind", "i8"),
+        ("frame", "i8"),
+        ("pad", "i8"),
+        ("velocity", "f8"),
+        ("note", "i8"),
+        ("transpose", "f8"),
+    ],
+    align=True,
+)
+"""`note` is a key of a chromatic pad in semitones, `transpose` the speed it asks for."""
+PAD = np.dtype(
+    [
+        ("stack", "i8"),
+        ("swap_frame", "i8"),
+        ("mode", "i8"),
+        ("choke_group", "i8"),
+        ("selection", "i8"),
+        ("gain", "f8", (2,)),
+        ("velocity_curve", "f8"),
+        ("start", "f8"),
+        ("end", "f8"),
+        ("reverse", "i8"),
+        ("speed", "f8"),
+        ("attack_frames", "i8"),
+        ("decay", "f8"),
+        ("release_frames", "i8"),
+        ("low_pass", "f8"),
+        ("high_pass", "f8"),
+    ],
+    align=True,
+)
+"""Written by the app. `stack` is played from `swap_frame` on; `start` and `end` are shares of the
+sound; `speed` is source frames a frame; `decay` a factor a frame; `low_pass` and `high_pass` are
+tan(pi f / rate), 0 for none."""
+HEARD = np.dtype(
+    [("stack", "i8"), ("turn", "i8"), ("newest", "i8"), ("position", "i8")], align=True
+)
+"""Written by the callback for each pad: the stack hits play, how many played it, and where its
+newest voice is in frames of its sound, -1 for none."""
+STACK = np.dtype(
+    [("layers", "i8"), ("address", "i8", (LAYERS,)), ("frames", "i8", (LAYERS,))], align=True
+)
 VOICE = np.dtype(
     [
         ("active", "i8"),
         ("pad", "i8"),
-        ("sound", "i8"),
+        ("note", "i8"),
+        ("stack", "i8"),
+        ("layer", "i8"),
         ("mode", "i8"),
-        ("position", "i8"),
         ("order", "i8"),
+        ("age", "i8"),
+        ("start", "i8"),
+        ("end", "i8"),
+        ("reverse", "i8"),
+        ("smooth_seam", "i8"),
+        ("position", "f8"),
+        ("transpose", "f8"),
         ("velocity_gain", "f8"),
-        ("gain", "f8"),
+        ("gain", "f8", (2,)),
+        ("attack_frames", "i8"),
+        ("decay", "f8"),
+        ("envelope", "f8"),
         ("level", "f8"),
         ("fall", "f8"),
+        ("opening", "i8"),
+        ("last", "f8", (2,)),
+        ("low_pass", "f8"),
+        ("low_state", "f8", (4,)),
+        ("high_pass", "f8"),
+        ("high_state", "f8", (4,)),
     ],
     align=True,
 )
-"""`level` is the fade, 1 until `fall` (per frame) is set; `gain` follows velocity and pad gain."""
+"""`position` counts source frames from the region's first played one; `level` is the fade, 1 until
+`fall` (per frame) is set; `gain` follows velocity, pad gain and pan; `last` is what the voice added
+last; `opening` says that the step to what it adds next is to be taken out."""
 
 MIX = np.dtype(
     [
         ("control", CONTROL),
         ("status", STATUS),
         ("tail", TAIL),
+        ("residue", RESIDUE),
         ("commands", COMMAND, (COMMANDS,)),
         ("pending", COMMAND, (COMMANDS,)),
         ("pads", PAD, (PADS,)),
-        ("sounds", SOUND, (SOUNDS,)),
-        ("users", "i8", (SOUNDS,)),
+        ("heard", HEARD, (PADS,)),
+        ("stacks", STACK, (STACKS,)),
+        ("users", "i8", (STACKS,)),
         ("voices", VOICE, (SLOTS,)),
-        ("positions", "i8", (PADS,)),
+        ("room", "f4", (CHUNK, 2)),
+        ("window", "f4", (LONGEST_SINC, 2)),
     ],
     align=True,
 )
-"""All the output callback reads and writes. `users` counts the voices that play a sound;
-`positions` is where a pad's newest voice is, -1 for none."""
+"""All the output callback reads and writes. `users` counts the voices that play a stack; `room`
+is where one voice is worked on, `window` where frames are gathered for interpolation."""
 
 CAPTURE = np.dtype(
     [

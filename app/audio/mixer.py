@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import math
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,8 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio import memory
-from app.audio.commands import PAD_MODES, Command, Hit, PadMode, Release, Stop, StopAll
+from app.audio.commands import Command, Hit, Release, Stop, StopAll
+from app.audio.interpolation import make_sincs
 from app.audio.steady_clock import find_steady_clock
+from app.audio.voicing import (
+    HIGHEST_HZ,
+    LAYER_SELECTIONS,
+    LOWEST_HZ,
+    PAD_MODES,
+    Voicing,
+)
 
 LOOK_AHEAD_S = 0.0015
 """How long the limiter looks ahead; part of the latency."""
@@ -25,8 +34,17 @@ HIGH_PASS_HZ = 5.0
 GAIN_SMOOTHING_S = 0.01
 RETRIGGER_S = 0.003
 CHOKE_S = 0.003
-RELEASE_S = 0.005
+STOP_S = 0.005
 STEAL_S = 0.010
+SWAP_S = 0.020
+"""How long a running loop takes to cross over to its pad's new sound."""
+RESIDUE_S = 0.0015
+"""How fast what is left of a step dies away."""
+HIGHEST_OF_RATE = 0.45
+"""Filters work up to this share of the rate."""
+DECAYED = 1e-3
+"""-60 dB."""
+LOWEST_NOTE, HIGHEST_NOTE = -48, 24
 RATES_HZ = range(8_000, 400_001)
 LOUDEST_DB, QUIETEST_DB = 24.0, -120.0
 
@@ -70,7 +88,7 @@ class Counts:
 class Mixer:
     """Sixteen pads (at most 64), played by up to `voices` voices (at most 64)."""
 
-    def __init__(self, rate: int = 48_000, pads: int = 16, voices: int = 32) -> None:
+    def __init__(self, rate: int = 48_000, pads: int = 16, voices: int = 64) -> None:
         """Set the memory aside; nothing is compiled or opened yet."""
         if not 1 <= pads <= memory.PADS:
             raise ValueError(f"pads must be 1..{memory.PADS}, got {pads}")
@@ -83,17 +101,18 @@ class Mixer:
         self._control: Any = self._mix["control"][0]
         self._status: Any = self._mix["status"][0]
         self._pads = self._mix["pads"][0]
-        self._sounds = self._mix["sounds"][0]
+        self._heard = self._mix["heard"][0]
+        self._stacks = self._mix["stacks"][0]
         self._users = self._mix["users"][0]
         self._commands = self._mix["commands"][0]
-        self._positions = self._mix["positions"][0]
-        self._alive: dict[int, NDArray[np.float32]] = {}
+        self._alive: dict[int, tuple[NDArray[np.float32], ...]] = {}
         self._retired: dict[int, int] = {}
         self._dropped = 0
-        self._free = list(range(memory.SOUNDS - 1, -1, -1))
-        self._pads["sound"] = memory.NO_SOUND
-        self._pads["gain"] = 1.0
-        self._positions[:] = -1
+        self._free = list(range(memory.STACKS - 1, -1, -1))
+        self._pads["stack"] = self._heard["stack"] = memory.NO_STACK
+        self._heard["position"] = -1
+        self._voicings = [Voicing()] * pads
+        self._sincs = make_sincs()
         clock = find_steady_clock()
         self._control["clock"] = clock.address
         self._control["ticks_per_s"] = clock.ticks_per_s
@@ -101,6 +120,9 @@ class Mixer:
         self._control["voices"] = voices
         self._control["slots"] = 2 * voices
         self._control["gain"] = 1.0
+        self._control["sinc"] = self._sincs.weights.ctypes.data
+        self._control["sinc_taps"] = self._sincs.taps
+        self._control["sinc_start"] = self._sincs.starts
         self._mix["tail"][0]["gain"] = 1.0
         self.set_rate(rate)
 
@@ -132,11 +154,17 @@ class Mixer:
         for name, seconds in (
             ("retrigger_frames", RETRIGGER_S),
             ("choke_frames", CHOKE_S),
-            ("release_frames", RELEASE_S),
+            ("stop_frames", STOP_S),
             ("steal_frames", STEAL_S),
+            ("swap_frames", SWAP_S),
         ):
             control[name] = round(seconds * rate)
+        control["residue_fall"] = math.exp(-1.0 / (RESIDUE_S * rate))
+        control["open_filter"] = self._filter_place(HIGHEST_HZ)
+        control["closed_filter"] = self._filter_place(LOWEST_HZ)
         self._reset_tail()
+        for pad, voicing in enumerate(self._voicings):
+            self.configure(pad, voicing)
 
     def _reset_tail(self) -> None:
         """Empty the filter and the limiter: what they hold belongs to another rate."""
@@ -152,62 +180,99 @@ class Mixer:
 
     # --- pads ---
 
-    def load(self, pad: int, samples: NDArray[np.float32] | None) -> None:
+    def load(
+        self, pad: int, samples: NDArray[np.float32] | None, at_frame: int | None = None
+    ) -> None:
         """Set what the pad's next hit plays: `(frames, 2)` at the mixer's rate; None empties it.
 
-        Voices that play the old sound go on with it; it is let go when the last of them ended.
-        The array must not be changed any more.
+        Voices that play the old sound to its end go on with it, those that go round cross over to
+        the new one; the old one is let go when the last of them ended. `at_frame` on the mixer's
+        clock is when; None: with the next block. The array must not be changed any more.
         """
+        self.load_layers(pad, () if samples is None else (samples,), at_frame)
+
+    def load_layers(
+        self, pad: int, layers: Sequence[NDArray[np.float32]], at_frame: int | None = None
+    ) -> None:
+        """Set up to 16 sounds of a pad, of which `Voicing.layers` says which one a hit plays."""
         self._check_pad(pad)
-        if samples is not None:
-            samples = _playable(samples)
+        if len(layers) > memory.LAYERS:
+            raise ValueError(f"a pad can have {memory.LAYERS} layers, got {len(layers)}")
+        playable = tuple(_playable(samples) for samples in layers)
         with self._lock:
             self._let_go()
-            old = int(self._pads[pad]["sound"])
-            self._pads[pad]["sound"] = memory.NO_SOUND if samples is None else self._keep(samples)
-            if old != memory.NO_SOUND:
+            old = int(self._pads[pad]["stack"])
+            self._pads[pad]["swap_frame"] = 0 if at_frame is None else at_frame
+            self._order_writes()
+            self._pads[pad]["stack"] = self._keep(playable) if playable else memory.NO_STACK
+            if old != memory.NO_STACK:
                 self._retire(old)
 
-    def _keep(self, samples: NDArray[np.float32]) -> int:
-        """Write a sound into a free place of the kernel's table and return the place."""
+    def _keep(self, layers: tuple[NDArray[np.float32], ...]) -> int:
+        """Write sounds into a free place of the kernel's table and return the place."""
         if not self._free:
-            raise RuntimeError(f"more than {memory.SOUNDS} sounds wait for the audio callback")
+            raise RuntimeError(f"more than {memory.STACKS} sounds wait for the audio callback")
         place = self._free.pop()
-        self._alive[place] = samples
-        self._sounds[place] = (samples.ctypes.data, len(samples))
+        self._alive[place] = layers
+        stack = self._stacks[place]
+        stack["layers"] = len(layers)
+        for number, samples in enumerate(layers):
+            stack["address"][number] = samples.ctypes.data
+            stack["frames"][number] = len(samples)
         self._order_writes()
         return place
 
     def _retire(self, place: int) -> None:
-        """Note after which block no voice can start with this sound any more."""
+        """Note after which block no pad can take this stack up any more."""
         self._order_writes()
         self._retired[place] = int(self._status["blocks_begun"])
 
     def _let_go(self) -> None:
-        """Free replaced sounds: the block that could still start them is over, and no voice has it.
+        """Free replaced stacks: the block that could still take them up is over, and then no pad
+        plays them and no voice has them.
 
-        The number of users only falls once that block is over.
+        A stack once put down is never taken up again, and the number of its users only falls then.
         """
         done = int(self._status["blocks_done"])
         self._order_writes()
+        heard = {int(stack) for stack in self._heard["stack"]}
+        self._order_writes()
         for place, begun in list(self._retired.items()):
-            if done >= begun and self._users[place] == 0:
+            if done >= begun and place not in heard and self._users[place] == 0:
                 del self._retired[place]
                 del self._alive[place]
                 self._free.append(place)
 
-    def configure(self, pad: int, *, mode: PadMode, gain_db: float, choke_group: int) -> None:
-        """Set how a pad answers. Gain -120..24 dB, heard at once; choke group 0 is none."""
+    def configure(self, pad: int, voicing: Voicing) -> None:
+        """Set how a pad plays. Gain, pan, tune and filters are heard at once, without a step; the
+        rest belongs to the next hit.
+        """
         self._check_pad(pad)
-        if mode not in PAD_MODES:
-            raise ValueError(f"mode must be one of {', '.join(PAD_MODES)}, got {mode!r}")
-        if choke_group < 0:
-            raise ValueError(f"choke_group must be 0 or more, got {choke_group}")
-        gain = _linear(gain_db)
+        rate, row = self.rate, self._pads[pad]
+        gain = _linear(voicing.gain_db)
+        left = gain * math.cos(max(voicing.pan, 0.0) * math.pi / 2.0)
+        right = gain * math.cos(min(voicing.pan, 0.0) * math.pi / 2.0)
         with self._lock:
-            self._pads[pad]["mode"] = PAD_MODES.index(mode)
-            self._pads[pad]["gain"] = gain
-            self._pads[pad]["choke_group"] = choke_group
+            self._voicings[pad] = voicing
+            row["mode"] = PAD_MODES.index(voicing.mode)
+            row["selection"] = LAYER_SELECTIONS.index(voicing.layers)
+            row["choke_group"] = voicing.choke_group
+            row["gain"] = (left, right)
+            row["velocity_curve"] = voicing.velocity_curve
+            row["start"], row["end"] = voicing.start, voicing.end
+            row["reverse"] = voicing.reverse
+            row["speed"] = 2.0 ** (voicing.tune / 12.0)
+            row["attack_frames"] = round(voicing.attack_s * rate)
+            decay_frames = voicing.decay_s * rate
+            row["decay"] = DECAYED ** (1.0 / decay_frames) if decay_frames else 1.0
+            row["release_frames"] = round(voicing.release_s * rate)
+            low, high = voicing.low_pass_hz, voicing.high_pass_hz
+            row["low_pass"] = self._filter_place(low) if low < HIGHEST_HZ else 0.0
+            row["high_pass"] = self._filter_place(high) if high > LOWEST_HZ else 0.0
+
+    def _filter_place(self, frequency_hz: float) -> float:
+        """Return tan(pi f / rate), by which the kernel's filters know a frequency."""
+        return math.tan(math.pi * min(frequency_hz / self.rate, HIGHEST_OF_RATE))
 
     def set_master_gain(self, gain_db: float) -> None:
         """Set the gain of everything, -120..24 dB; reached within some 40 ms without a step."""
@@ -217,19 +282,22 @@ class Mixer:
 
     # --- playing ---
 
-    def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
-        """Start a pad. Velocity 0..1 becomes a level of velocity², 0 plays nothing.
+    def hit(
+        self, pad: int, velocity: float = 1.0, at_frame: int | None = None, note: int = 0
+    ) -> None:
+        """Start a pad. Velocity 0..1 becomes a level by the pad's curve, 0 plays nothing.
 
         `at_frame` counts on the mixer's clock (`counts().frame`, `frame_at`); None, and a frame
-        that has passed, mean the first frame of the next block.
+        that has passed, mean the first frame of the next block. `note` -48..24 is in semitones;
+        with the pad's tune it reaches 24 at most.
         """
         velocity = min(max(velocity, 0.0), 1.0)
         if velocity > 0.0:
-            self.send(Hit(pad, velocity, at_frame))
+            self.send(Hit(pad, velocity, at_frame, note))
 
-    def release(self, pad: int, at_frame: int | None = None) -> None:
-        """Let go of a pad: its gate voices fade out in 5 ms."""
-        self.send(Release(pad, at_frame))
+    def release(self, pad: int, at_frame: int | None = None, note: int = 0) -> None:
+        """Let go of a pad's note: its gate voices fade out."""
+        self.send(Release(pad, at_frame, note))
 
     def stop(self, pad: int, at_frame: int | None = None) -> None:
         """Fade a pad out in 5 ms, whatever its mode: this is how a loop ends."""
@@ -243,6 +311,8 @@ class Mixer:
         """Write a command into the ring; when it is full the command is dropped and counted."""
         if not isinstance(command, StopAll):
             self._check_pad(command.pad)
+        if isinstance(command, Hit | Release) and not LOWEST_NOTE <= command.note <= HIGHEST_NOTE:
+            raise ValueError(f"note must be {LOWEST_NOTE}..{HIGHEST_NOTE}, got {command.note}")
         row = _row(command)
         with self._lock:
             written = int(self._control["commands_written"])
@@ -288,7 +358,7 @@ class Mixer:
         A voice that fades out (released, choked, hit again) no longer counts.
         """
         self._check_pad(pad)
-        position = int(self._positions[pad])
+        position = int(self._heard[pad]["position"])
         return None if position < 0 else position / self.rate
 
     def counts(self) -> Counts:
@@ -327,9 +397,9 @@ class Mixer:
     @property
     def callback_address(self) -> int:
         """The output callback as a C function; the first use loads (or compiles) the kernel."""
-        from app.audio import kernel
+        from app.audio.kernel.callbacks import output_callback
 
-        return cast("int", kernel.output_callback.address)
+        return cast("int", output_callback.address)
 
     def render(self, frames: int, block: int = 128) -> NDArray[np.float32]:
         """Play `frames` frames in blocks of `block` without a sound card, by the same callback.
@@ -355,15 +425,17 @@ class Mixer:
             pass
 
 
-def _row(command: Command) -> tuple[int, int, int, float]:
+def _row(command: Command) -> tuple[int, int, int, float, int, float]:
     """Return the command as the ring's record."""
     if isinstance(command, StopAll):
-        return (memory.STOP_ALL, memory.NOW, 0, 0.0)
+        return (memory.STOP_ALL, memory.NOW, 0, 0.0, 0, 1.0)
     frame = memory.NOW if command.frame is None else max(command.frame, 0)
     if isinstance(command, Hit):
-        return (memory.HIT, frame, command.pad, command.velocity)
-    kind = memory.RELEASE if isinstance(command, Release) else memory.STOP
-    return (kind, frame, command.pad, 0.0)
+        transpose = 2.0 ** (command.note / 12.0)
+        return (memory.HIT, frame, command.pad, command.velocity, command.note, transpose)
+    if isinstance(command, Release):
+        return (memory.RELEASE, frame, command.pad, 0.0, command.note, 1.0)
+    return (memory.STOP, frame, command.pad, 0.0, 0, 1.0)
 
 
 def _playable(samples: NDArray[np.float32]) -> NDArray[np.float32]:

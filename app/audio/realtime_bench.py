@@ -26,6 +26,7 @@ import numpy as np
 from app.audio.mixer import Counts, Mixer
 from app.audio.recorder import Recorder
 from app.audio.stream import AudioDevices
+from app.audio.voicing import Voicing
 from app.errors import PlayerError
 
 RATE = 48_000
@@ -151,7 +152,7 @@ def _playing(mixer: Mixer) -> Iterator[None]:
     rng = np.random.default_rng(0)
     for pad in range(1, mixer.pads):
         mixer.load(pad, rng.uniform(-1e-3, 1e-3, (RATE + 100 * pad, 2)).astype(np.float32))
-        mixer.configure(pad, mode="loop", gain_db=0.0, choke_group=0)
+        mixer.configure(pad, Voicing("loop"))
         mixer.hit(pad)
     mixer.load(0, _click())
     os.environ["JACK_DEFAULT_SERVER"] = f"pingpad-played-{os.getpid()}"

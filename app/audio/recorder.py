@@ -134,9 +134,9 @@ class Recorder:
     @property
     def callback_address(self) -> int:
         """The input callback as a C function; the first use loads (or compiles) the kernel."""
-        from app.audio import kernel
+        from app.audio.kernel.callbacks import input_callback
 
-        return cast("int", kernel.input_callback.address)
+        return cast("int", input_callback.address)
 
 
 def trim(clip: Clip) -> Clip:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
-from app.audio.commands import PAD_MODES, PadMode
+from app.audio.voicing import USUAL, Voicing
 from app.model.event import Event
 from app.model.takes import Take, Takes
 
 PADS = 16
-LEAST_GAIN_DB, MOST_GAIN_DB = -60.0, 12.0
-MOST_CHOKE_GROUP = 8
 
 PadState = Literal["empty", "ready", "pending", "generating", "failed"]
 """empty: a hit is silent. pending: wished, waiting for the engine. generating: being made.
@@ -25,23 +22,13 @@ class PadRecord:
     """A pad as it is saved: no states, no events. Any thread."""
 
     name: str = ""
-    mode: PadMode = "one_shot"
-    gain_db: float = 0.0
-    choke_group: int = 0
+    voicing: Voicing = USUAL
     locked: bool = False
     takes: tuple[Take, ...] = ()
     current: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no pad can be."""
-        if self.mode not in PAD_MODES:
-            raise ValueError(f"mode must be one of {', '.join(PAD_MODES)}, got {self.mode}")
-        if not (math.isfinite(self.gain_db) and LEAST_GAIN_DB <= self.gain_db <= MOST_GAIN_DB):
-            raise ValueError(
-                f"gain_db must be {LEAST_GAIN_DB:g}..{MOST_GAIN_DB:g}, got {self.gain_db}"
-            )
-        if not 0 <= self.choke_group <= MOST_CHOKE_GROUP:
-            raise ValueError(f"choke_group must be 0..{MOST_CHOKE_GROUP}, got {self.choke_group}")
         if self.current is not None and not 0 <= self.current < len(self.takes):
             raise ValueError(f"current must be 0..{len(self.takes) - 1}, got {self.current}")
 
@@ -72,11 +59,8 @@ class Pad:
         """The take the next hit plays: what the mixer was given, not what is hoped for."""
         self.name = ""
         """What the player typed; "" = show `title`."""
-        self.mode: PadMode = "one_shot"
-        self.gain_db = 0.0
-        """-60..12."""
-        self.choke_group = 0
-        """1..8: a hit ends the others of its group; 0 = none."""
+        self.voicing = USUAL
+        """How it plays."""
         self.locked = False
         """A locked pad keeps its sound: nothing replaces it."""
         self.state: PadState = "empty"
@@ -104,9 +88,7 @@ class Pad:
         """Return this pad as it is saved."""
         return PadRecord(
             self.name,
-            self.mode,
-            self.gain_db,
-            self.choke_group,
+            self.voicing,
             self.locked,
             self.takes.items,
             self.takes.index,
@@ -114,8 +96,7 @@ class Pad:
 
     def restore(self, record: PadRecord) -> None:
         """Become that pad; the sound still has to be loaded into the mixer."""
-        self.name, self.mode, self.gain_db = record.name, record.mode, record.gain_db
-        self.choke_group, self.locked = record.choke_group, record.locked
+        self.name, self.voicing, self.locked = record.name, record.voicing, record.locked
         self.takes.replace_all(record.takes, record.current)
         self.settle()
 

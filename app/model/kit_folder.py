@@ -23,7 +23,8 @@ from engine.clip import Clip, ClipError, read_clip, write_clip
 KIT_SUFFIX = ".pingpad"
 KIT_FILE = "kit.json"
 KIT_FORMAT = "pingpad kit"
-KIT_VERSION = 1
+KIT_VERSION = 2
+"""2: a pad says more of how it plays. A kit of version 1 plays as it did."""
 
 
 class KitError(PlayerError):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import cast
+from dataclasses import asdict, fields
 
-from app.audio.commands import PadMode
+from app.audio.voicing import USUAL, Voicing
 from app.model.json_table import Table, TableError
 from app.model.kit import PadRecord
 from app.model.takes import TAKE_KINDS, Take
@@ -53,13 +52,7 @@ def take_from_json(table: Table, read: Callable[[str], Clip]) -> Take:
 
 def settings_to_json(pad: PadRecord) -> JsonObject:
     """Return a pad's settings, without its takes."""
-    return {
-        "name": pad.name,
-        "mode": pad.mode,
-        "gain_db": pad.gain_db,
-        "choke_group": pad.choke_group,
-        "locked": pad.locked,
-    }
+    return {"name": pad.name, "locked": pad.locked} | asdict(pad.voicing)
 
 
 def settings_from_json(table: Table, takes: tuple[Take, ...], current: int | None) -> PadRecord:
@@ -69,9 +62,7 @@ def settings_from_json(table: Table, takes: tuple[Take, ...], current: int | Non
     try:
         return PadRecord(
             name=table.text("name"),
-            mode=cast("PadMode", table.text("mode")),
-            gain_db=table.number("gain_db"),
-            choke_group=table.whole("choke_group"),
+            voicing=_voicing(table),
             locked=table.truth("locked"),
             takes=takes,
             current=current,
@@ -80,6 +71,22 @@ def settings_from_json(table: Table, takes: tuple[Take, ...], current: int | Non
         raise
     except ValueError as error:
         raise TableError(str(error)) from error
+
+
+def _voicing(table: Table) -> Voicing:
+    """Return how the pad plays; what an older kit does not say is as it was then."""
+    readers: dict[type, Callable[[str], object]] = {
+        str: table.text,
+        bool: table.truth,
+        int: table.whole,
+        float: table.number,
+    }
+    found = {
+        field.name: readers[type(getattr(USUAL, field.name))](field.name)
+        for field in fields(Voicing)
+        if table.has(field.name)
+    }
+    return Voicing(**found)  # type: ignore[arg-type]
 
 
 def _recipe(table: Table) -> Recipe:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLineEdit, QSlider, QVBoxLayout
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QSlider,
+    QStackedWidget,
+    QVBoxLayout,
+)
 
 from app.actions.actions import Actions
-from app.audio.commands import PadMode
-from app.model.kit import LEAST_GAIN_DB, MOST_CHOKE_GROUP, MOST_GAIN_DB
+from app.audio.voicing import LEAST_GAIN_DB, MOST_CHOKE_GROUP, MOST_GAIN_DB, PadMode
 from app.model.session import Session
 from app.ui.controls import Choice, Segments, above, caption, make_button
 from app.ui.icons import icon
 from app.ui.take_strip import TakeStrip
 from app.ui.theme import Theme
+from app.ui.voicing_panel import ShapePage, TonePage
 
 GAIN_STEPS = 2
 """The gain moves in half decibels."""
@@ -61,6 +71,8 @@ class PadPanel(QFrame):
         self._actions = actions
         self._theme = theme
         self.takes = TakeStrip(session, actions, theme)
+        self.shape = ShapePage(session, actions, theme)
+        self.tone = TonePage(session, actions, theme)
         self._make_controls()
         self._lay_out()
         session.selection_changed.connect(self.show_pad)
@@ -88,11 +100,10 @@ class PadPanel(QFrame):
             Choice("one_shot", "One-shot", "Plays to its end"),
             Choice("gate", "Gate", "Plays while held"),
             Choice("loop", "Loop", "Plays round and round; Esc ends it"),
+            Choice("toggle", "Toggle", "Plays round and round; the next hit ends it"),
         ]
         self.mode = Segments("Play mode", modes, theme)
-        self.mode.chosen.connect(
-            lambda mode: self._actions.pad_settings.set_mode(self._session.selected, mode)
-        )
+        self.mode.chosen.connect(lambda mode: self._change(mode=mode))
         self.gain = GainSlider()
         self.gain.setAccessibleName("Level")
         self.gain.valueChanged.connect(self._set_gain)
@@ -101,9 +112,27 @@ class PadPanel(QFrame):
         self.choke.addItems(["None", *(str(group) for group in range(1, MOST_CHOKE_GROUP + 1))])
         self.choke.setAccessibleName("Choke group")
         self.choke.setToolTip("A hit ends the other pads of its group, as a closed hat an open one")
-        self.choke.activated.connect(
-            lambda group: self._actions.pad_settings.set_choke_group(self._session.selected, group)
-        )
+        self.choke.activated.connect(lambda group: self._change(choke_group=group))
+
+        pages = [
+            Choice(0, "Takes", "What the pad sounded like"),
+            Choice(1, "Shape", "Which part of the sound, how high, how it comes and goes"),
+            Choice(2, "Tone", "Left and right, brightness, velocity"),
+        ]
+        self.page = Segments("Show", pages, theme)
+        self._pages = QStackedWidget()
+        for page in (self.takes, self.shape, self.tone):
+            self._pages.addWidget(page)
+        self.page.chosen.connect(self.show_page)
+        self.show_page(0)
+
+    def show_page(self, number: int) -> None:
+        """Show the takes (0), the sound's shape (1) or its tone (2)."""
+        self._pages.setCurrentIndex(number)
+        self.page.show_value(number)
+
+    def _change(self, **values: Any) -> None:  # noqa: ANN401 - fields of Voicing
+        self._actions.pad_settings.change(self._session.selected, **values)
 
     def _lay_out(self) -> None:
         theme = self._theme
@@ -122,7 +151,8 @@ class PadPanel(QFrame):
         second.addLayout(above("Choke group", self.choke, theme))
         column.addLayout(second)
         theme.fix(self.choke, width=92)
-        column.addWidget(self.takes, 1)
+        column.addWidget(self.page)
+        column.addWidget(self._pages, 1)
 
     def _gain_column(self) -> QVBoxLayout:
         column = QVBoxLayout()
@@ -146,7 +176,7 @@ class PadPanel(QFrame):
             self.show_pad()
 
     def _set_gain(self, halves: int) -> None:
-        self._actions.pad_settings.set_gain_db(self._session.selected, halves / GAIN_STEPS)
+        self._change(gain_db=halves / GAIN_STEPS)
 
     def show_pad(self) -> None:
         """Show what the selected pad is."""
@@ -157,9 +187,10 @@ class PadPanel(QFrame):
             self.name.setCursorPosition(0)
         self.name.setPlaceholderText("empty")
         self.lock.setChecked(pad.locked)
-        self.mode.show_value(pad.mode)
+        self.mode.show_value(pad.voicing.mode)
         blocked = self.gain.blockSignals(True)
-        self.gain.setValue(round(pad.gain_db * GAIN_STEPS))
+        self.gain.setValue(round(pad.voicing.gain_db * GAIN_STEPS))
         self.gain.blockSignals(blocked)
-        self._gain_text.setText(f"{pad.gain_db:+.1f} dB" if pad.gain_db else "0.0 dB")
-        self.choke.setCurrentIndex(pad.choke_group)
+        gain_db = pad.voicing.gain_db
+        self._gain_text.setText(f"{gain_db:+.1f} dB" if gain_db else "0.0 dB")
+        self.choke.setCurrentIndex(pad.voicing.choke_group)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.commands import PAD_MODES, PadMode
+from app.audio.voicing import Voicing
 
 
 class FakeMixer:
     def __init__(self, rate: int = 48_000) -> None:
         self.rate = rate
         self.sounds: dict[int, NDArray[np.float32] | None] = {}
-        self.settings: dict[int, tuple[PadMode, float, int]] = {}
+        self.settings: dict[int, Voicing] = {}
         self.calls: list[tuple[object, ...]] = []
 
     def load(self, pad: int, samples: NDArray[np.float32] | None) -> None:
@@ -22,9 +22,8 @@ class FakeMixer:
             assert samples.flags.c_contiguous
         self.sounds[pad] = samples
 
-    def configure(self, pad: int, *, mode: PadMode, gain_db: float, choke_group: int) -> None:
-        assert mode in PAD_MODES
-        self.settings[pad] = (mode, gain_db, choke_group)
+    def configure(self, pad: int, voicing: Voicing) -> None:
+        self.settings[pad] = voicing
 
     def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
         assert 0 <= pad < 16 and 0.0 <= velocity <= 1.0

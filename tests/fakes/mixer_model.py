@@ -2,35 +2,111 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.audio.voicing import HIGHEST_HZ, LOWEST_HZ, Voicing
+
 CEILING = 10 ** (-0.3 / 20)
+Sound = NDArray[np.float32]
+Stereo = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ModelEvent:
+    """kind: hit, release, stop, stop_all, or swap, which puts `sounds` on the pad."""
+
+    frame: int
+    kind: str
+    pad: int = 0
+    velocity: float = 1.0
+    note: int = 0
+    sounds: tuple[Sound, ...] = ()
 
 
 @dataclass
 class ModelPad:
-    sound: NDArray[np.float32] | None = None
-    mode: str = "one_shot"
-    gain: float = 1.0
-    choke_group: int = 0
+    sounds: tuple[Sound, ...] = ()
+    voicing: Voicing = field(default_factory=Voicing)
+    turn: int = 0
 
 
-@dataclass
+class Filter:
+    """A state-variable filter with trapezoidal integrators, two channels."""
+
+    def __init__(self, frequency_hz: float, rate: int, kind: str) -> None:
+        self.g = math.tan(math.pi * min(frequency_hz / rate, 0.45))
+        self.kind = kind
+        self.band_memory, self.low_memory = np.zeros(2), np.zeros(2)
+
+    def run(self, sample: Stereo) -> Stereo:
+        g, k = self.g, math.sqrt(2)
+        high = (sample - self.low_memory - (g + k) * self.band_memory) / (1 + g * (g + k))
+        band = self.band_memory + g * high
+        low = self.low_memory + g * band
+        self.band_memory = band + g * high
+        self.low_memory = low + g * band
+        return low if self.kind == "low" else high
+
+
 class ModelVoice:
-    pad: int
-    sound: NDArray[np.float32]
-    mode: str
-    gain: float
-    choke_group: int
-    position: int = 0
-    level: float = 1.0
-    fall: float = 0.0
+    def __init__(self, pad: ModelPad, index: int, sound: Sound, event: ModelEvent) -> None:
+        voicing = pad.voicing
+        self.pad, self.note, self.voicing, self.sound = index, event.note, voicing, sound
+        self.mode = voicing.mode
+        self.speed = 2.0 ** (voicing.tune / 12) * 2.0 ** (event.note / 12)
+        self.start = min(math.floor(voicing.start * len(sound)), len(sound) - 1)
+        self.end = max(math.ceil(voicing.end * len(sound)), self.start + 1)
+        self.velocity_gain = event.velocity**voicing.velocity_curve
+        pans = np.cos(np.clip([voicing.pan, -voicing.pan], 0, 1) * np.pi / 2)
+        self.gain = self.velocity_gain * 10 ** (voicing.gain_db / 20) * pans
+        self.position = 0.0
+        self.age = 0
+        self.attack_frames = 0
+        self.level, self.fall, self.envelope = 1.0, 0.0, 1.0
+        self.opening = self.start > 0 or voicing.reverse
+        self.last = np.zeros(2)
+        self.filters: list[Filter] = []
+        self.layer = 0
+
+    @property
+    def around(self) -> bool:
+        return self.mode in ("loop", "toggle")
 
     def fade(self, frames: int) -> None:
         self.fall = max(self.fall, 1.0 / frames)
+
+    def source(self) -> Stereo:
+        """The sound at the position: itself, or the sum of a windowed sinc around it."""
+        where = self.start + self.position
+        if self.voicing.reverse:
+            where = self.end - 1 - self.position
+        if self.speed == 1.0 and where == math.floor(where):
+            return self.sound[int(where)].astype(np.float64)
+        semitones = min(max(math.ceil(12 * math.log2(self.speed) - 1e-6), 0), 24)
+        stretch = 2 ** (semitones / 12)
+        taps = 8 * math.ceil(32 * stretch / 8)
+        frames = math.floor(where) + np.arange(taps) - (taps // 2 - 1)
+        distance = frames - where
+        window = np.i0(7 * np.sqrt(np.clip(1 - (distance / (taps / 2)) ** 2, 0, None)))
+        weights = np.sinc(2 * 0.44 / stretch * distance) * window
+        weights /= weights.sum()
+        if self.around:
+            frames = self.start + (frames - self.start) % (self.end - self.start)
+        frames = np.clip(frames, 0, len(self.sound) - 1)
+        return np.asarray(weights @ self.sound[frames].astype(np.float64))
+
+    def has_smooth_seam(self) -> bool:
+        region = self.sound[self.start : self.end]
+        near = np.concatenate([region[:17], region[-17:]])
+        edge = min(len(region), 17) - 1
+        steps = np.abs(np.diff(near, axis=0)).max(axis=1)
+        beside = np.delete(steps, edge)
+        seam = np.abs(region[0] - region[-1]).max()
+        return len(region) > 1 and bool(seam <= np.float32(1.5) * beside.max())
 
 
 @dataclass
@@ -38,62 +114,164 @@ class MixerModel:
     """Pads and events in, the voices' sum out; `finish` is the end of the chain."""
 
     rate: int = 48_000
-    voices: int = 32
+    voices: int = 64
     pads: list[ModelPad] = field(default_factory=lambda: [ModelPad() for _ in range(16)])
-    sounding: list[ModelVoice] = field(default_factory=list)
+    slots: list[ModelVoice | None] = field(default_factory=list)
+    started: list[ModelVoice] = field(default_factory=list)
+    residue: Stereo = field(default_factory=lambda: np.zeros(2))
 
-    def play(self, events: list[tuple[int, str, int, float]], frames: int) -> NDArray[np.float64]:
-        """Events are (frame, kind, pad, velocity) in the order they were sent."""
+    def play(self, events: list[ModelEvent], frames: int) -> Stereo:
+        """Events in the order they were sent; swaps of a frame come first."""
+        self.slots = [None] * (2 * self.voices)
         out = np.zeros((frames, 2))
-        ordered = sorted(events, key=lambda event: event[0])
+        waiting = sorted(events, key=lambda event: (event.frame, event.kind != "swap"))
         for frame in range(frames):
-            while ordered and ordered[0][0] <= frame:
-                _, kind, pad, velocity = ordered.pop(0)
-                self.obey(kind, pad, velocity)
-            for voice in list(self.sounding):
-                out[frame] += self.advance(voice)
+            while waiting and waiting[0].frame <= frame:
+                self.obey(waiting.pop(0))
+            for slot, voice in enumerate(self.slots):
+                if voice is not None:
+                    out[frame] += self.advance(slot, voice)
+            # What the voices of this frame took out by their ends belongs to the next frame.
+            self.residue_now *= math.exp(-1 / (0.0015 * self.rate))
+            out[frame] += self.residue_now
+            self.residue_now = self.residue_now + self.residue
+            self.residue = np.zeros(2)
         return out
+
+    residue_now: Stereo = field(default_factory=lambda: np.zeros(2))
 
     def frames(self, seconds: float) -> int:
         return round(seconds * self.rate)
 
-    def obey(self, kind: str, pad: int, velocity: float) -> None:
-        if kind == "hit":
-            self.hit(pad, velocity)
-        for voice in self.sounding:
-            if kind == "release" and voice.pad == pad and voice.mode == "gate":
-                voice.fade(self.frames(0.005))
-            if (kind == "stop" and voice.pad == pad) or kind == "stop_all":
+    def sounding(self) -> list[ModelVoice]:
+        return [voice for voice in self.slots if voice is not None]
+
+    def obey(self, event: ModelEvent) -> None:
+        pad = self.pads[event.pad]
+        if event.kind == "hit":
+            self.hit(event)
+        elif event.kind == "swap":
+            self.swap(event)
+        for voice in self.sounding():
+            own = voice.pad == event.pad
+            if event.kind == "release" and own and voice.note == event.note:
+                if voice.mode == "gate":
+                    voice.fade(self.frames(pad.voicing.release_s))
+            elif (event.kind == "stop" and own) or event.kind == "stop_all":
                 voice.fade(self.frames(0.005))
 
-    def hit(self, index: int, velocity: float) -> None:
-        pad = self.pads[index]
-        if pad.sound is None:
+    def hit(self, event: ModelEvent) -> None:
+        pad = self.pads[event.pad]
+        if pad.voicing.mode == "toggle" and self.toggle_off(event):
             return
-        for voice in self.sounding:
-            same_group = pad.choke_group != 0 and voice.choke_group == pad.choke_group
-            if voice.pad == index or same_group:
+        if not pad.sounds:
+            return
+        group = pad.voicing.choke_group
+        for voice in self.sounding():
+            same_group = group != 0 and voice.voicing.choke_group == group
+            if (voice.pad == event.pad and voice.note == event.note) or same_group:
                 voice.fade(self.frames(0.003))
-        held = [voice for voice in self.sounding if voice.fall == 0.0]
-        if len(held) >= self.voices:
-            others = [voice for voice in held if voice.mode != "loop"]
-            (others or held)[0].fade(self.frames(0.010))
-        gain = velocity**2 * pad.gain
-        self.sounding.append(ModelVoice(index, pad.sound, pad.mode, gain, pad.choke_group))
+        layer = 0
+        if pad.voicing.layers == "round_robin":
+            layer = pad.turn % len(pad.sounds)
+        elif pad.voicing.layers == "velocity":
+            layer = min(int(event.velocity * len(pad.sounds)), len(pad.sounds) - 1)
+        pad.turn += 1
+        voice = ModelVoice(pad, event.pad, pad.sounds[layer], event)
+        voice.layer = layer
+        voice.attack_frames = self.frames(pad.voicing.attack_s)
+        self.start(voice)
 
-    def advance(self, voice: ModelVoice) -> NDArray[np.float64]:
-        value = voice.sound[voice.position].astype(np.float64) * voice.gain * voice.level
+    def toggle_off(self, event: ModelEvent) -> bool:
+        held = [
+            voice
+            for voice in self.sounding()
+            if voice.pad == event.pad and voice.note == event.note and voice.mode == "toggle"
+        ]
+        was_on = any(voice.fall == 0.0 for voice in held)
+        for voice in held:
+            voice.fade(self.frames(self.pads[event.pad].voicing.release_s))
+        return was_on
+
+    def start(self, voice: ModelVoice) -> None:
+        voicing = voice.voicing
+        if voicing.low_pass_hz < HIGHEST_HZ:
+            voice.filters.append(Filter(voicing.low_pass_hz, self.rate, "low"))
+        if voicing.high_pass_hz > LOWEST_HZ:
+            voice.filters.append(Filter(voicing.high_pass_hz, self.rate, "high"))
+        held = [other for other in self.started if other in self.slots and other.fall == 0.0]
+        if len(held) >= self.voices:
+            others = [other for other in held if not other.around]
+            (others or held)[0].fade(self.frames(0.010))
+        if None not in self.slots:
+            fading = [other for other in self.sounding() if other.fall > 0.0]
+            self.end(self.slots.index(min(fading, key=lambda other: other.level)), now=True)
+        self.slots[self.slots.index(None)] = voice
+        self.started.append(voice)
+
+    def swap(self, event: ModelEvent) -> None:
+        pad = self.pads[event.pad]
+        pad.sounds, pad.turn = event.sounds, 0
+        for old in self.sounding():
+            if old.pad == event.pad and old.around and old.fall == 0.0:
+                old.fade(self.frames(0.020))
+                if pad.sounds:
+                    self.start(self.continued(old, pad))
+
+    def continued(self, old: ModelVoice, pad: ModelPad) -> ModelVoice:
+        layer = min(old.layer, len(pad.sounds) - 1)
+        event = ModelEvent(0, "hit", old.pad, note=old.note)
+        voice = ModelVoice(pad, old.pad, pad.sounds[layer], event)
+        voice.gain = voice.gain * old.velocity_gain
+        voice.velocity_gain, voice.layer, voice.mode = old.velocity_gain, layer, old.mode
+        voice.attack_frames = self.frames(0.020)
+        voice.position = old.position % (voice.end - voice.start)
+        return voice
+
+    def end(self, slot: int, *, now: bool = False) -> None:
+        """End a voice; what it added last dies away from this frame on, or from the next."""
+        voice = self.slots[slot]
+        assert voice is not None
+        self.slots[slot] = None
+        if now:
+            self.residue_now = self.residue_now + voice.last
+        else:
+            self.residue = self.residue + voice.last
+
+    def advance(self, slot: int, voice: ModelVoice) -> Stereo:
+        """One frame of a voice."""
+        value = voice.source()
+        for each in voice.filters:
+            value = each.run(value)
+        if voice.age < voice.attack_frames:
+            shape = (voice.age + 1) / voice.attack_frames
+        else:
+            shape = voice.envelope
+            decay_s = voice.voicing.decay_s
+            decay = 1e-3 ** (1 / (decay_s * self.rate)) if decay_s else 1.0
+            voice.envelope = voice.envelope * decay if voice.envelope > 1e-5 else 0.0
+        value = value * voice.gain * shape * voice.level**2
+        if voice.opening:
+            self.residue_now = self.residue_now - value
+            voice.opening = False
+        voice.last = value
+        voice.age += 1
         voice.level -= voice.fall
-        voice.position += 1
-        over = voice.position == len(voice.sound)
-        if voice.level <= 1e-9 or (over and voice.mode != "loop"):
-            self.sounding.remove(voice)
+        voice.position += voice.speed
+        over = voice.position >= voice.end - voice.start
+        if voice.level < 1e-9 or voice.envelope == 0.0:
+            self.slots[slot] = None
+        elif over and not voice.around:
+            self.end(slot)
         elif over:
-            voice.position = 0
+            voice.position %= voice.end - voice.start
+            if not voice.has_smooth_seam():
+                self.residue = self.residue + voice.last
+                voice.opening = True
         return value
 
 
-def high_passed(samples: NDArray[np.float64], rate: int) -> NDArray[np.float32]:
+def high_passed(samples: Stereo, rate: int) -> NDArray[np.float32]:
     """One-pole high-pass at 5 Hz."""
     pole = np.exp(-2 * np.pi * 5.0 / rate)
     out = np.zeros_like(samples)

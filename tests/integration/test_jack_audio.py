@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.audio.stream import AudioDevices, AudioState
+from app.audio.voicing import Voicing
 
 RATE, BLOCK = 48_000, 128
 WITHIN_S = 20.0
@@ -145,7 +146,7 @@ def test_what_leaves_jack_is_bit_for_bit_what_the_kernel_renders(rig: Rig) -> No
     for mixer in (rig.mixer, offline):
         mixer.load(0, noise(3000))
         mixer.load(1, noise(2000)[::-1])
-        mixer.configure(1, mode="one_shot", gain_db=-6.0, choke_group=0)
+        mixer.configure(1, Voicing(gain_db=-6.0))
     song(offline, 500)
     wanted = offline.render(500 + 72 + 30_000)[572:]
     listener = Listener(30_000)

@@ -9,6 +9,7 @@ import pytest
 from takes_made import same_pad
 from whole_instrument import WholeInstrument
 
+from app.audio.voicing import Voicing
 from app.model import clip_store
 
 
@@ -22,7 +23,7 @@ def test_pads_panel_and_sounds_are_back_at_the_next_start() -> None:
     first = begun()
     first.make("kick", 0)
     first.make("snare", 4)
-    first.actions.pad_settings.set_choke_group(4, 2)
+    first.actions.pad_settings.set_voicing(4, Voicing(choke_group=2))
     first.session.prompt, first.session.bpm, first.session.seed = "hat", 97.5, 12
     before = first.session.kit.record()
     first.stop()

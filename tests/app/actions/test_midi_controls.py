@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from midi_scene import MidiScene
 
-from app.audio.commands import PAD_MODES
+from app.audio.voicing import PAD_MODES
 from engine.api import LONGEST_S, SHORTEST_S
 
 BUTTONS = """
@@ -182,8 +182,8 @@ def knob(does: str, more: str = "") -> str:
         ("steps", lambda scene: scene.session.steps, 1, 8),
         ("length", lambda scene: scene.session.seconds, SHORTEST_S, LONGEST_S),
         ("tempo", lambda scene: scene.session.bpm, 60.0, 200.0),
-        ("pad_level", lambda scene: scene.pads[0].gain_db, -60.0, 12.0),
-        ("choke_group", lambda scene: scene.pads[0].choke_group, 0, 8),
+        ("pad_level", lambda scene: scene.pads[0].voicing.gain_db, -60.0, 12.0),
+        ("choke_group", lambda scene: scene.pads[0].voicing.choke_group, 0, 8),
     ],
 )
 def test_a_knob_moves_its_value_from_end_to_end(
@@ -207,7 +207,7 @@ def test_play_modes_are_turned_through(scene: MidiScene) -> None:
     seen = []
     for place in range(128):
         scene.play(0xB0, 1, place)
-        seen.append(scene.pads[0].mode)
+        seen.append(scene.pads[0].voicing.mode)
     assert list(dict.fromkeys(seen)) == list(PAD_MODES)
 
 

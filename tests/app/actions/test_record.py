@@ -8,6 +8,7 @@ from fake_engine import tone
 from fake_sound import NO_CARD
 from playing_scene import PlayingScene
 
+from app.audio.voicing import Voicing
 from engine.clip import Clip
 
 
@@ -181,7 +182,7 @@ def test_a_hum_does_not_come_back_when_it_would_disturb(scene: PlayingScene, why
     scene.session.prompt = "brass stab"
     scene.session.hear_recordings = why != "switched off"
     if why == "a loop":
-        scene.pads[0].mode = "loop"
+        scene.pads[0].voicing = Voicing("loop")
     hums(scene)
     if why == "a new recording":
         scene.record.press()

@@ -19,6 +19,7 @@ from app.audio.device_keeper import (
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.audio.sound_system import Device
+from app.audio.voicing import Voicing
 
 JACK = Device(0, "system", "JACK Audio Connection Kit", 2, 2, 48_000, True, True)
 INTERFACE = Device(0, "Interface", "ALSA", 4, 2, 96_000)
@@ -176,7 +177,7 @@ def test_microphone_plugged_in_later_is_found_when_nothing_plays() -> None:
     rig = Rig(SPEAKERS)
     rig.choose()
     rig.mixer.load(0, np.full((48_000, 2), 0.1, np.float32))
-    rig.mixer.configure(0, mode="loop", gain_db=0.0, choke_group=0)
+    rig.mixer.configure(0, Voicing("loop"))
     rig.mixer.hit(0)
     rig.wait(1.0)
     output = rig.system.stream("output")

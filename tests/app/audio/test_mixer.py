@@ -235,10 +235,10 @@ def test_values_out_of_range_are_refused() -> None:
     mixer = Mixer(RATE)
     with pytest.raises(ValueError, match="gain_db"):
         mixer.set_master_gain(float("nan"))
-    with pytest.raises(ValueError, match="mode"):
-        mixer.configure(0, mode="twice", gain_db=0.0, choke_group=0)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="choke_group"):
-        mixer.configure(0, mode="loop", gain_db=0.0, choke_group=-1)
+    with pytest.raises(ValueError, match=r"note must be -48..24, got 25"):
+        mixer.hit(0, note=25)
+    with pytest.raises(ValueError, match="layers"):
+        mixer.load_layers(0, [constant(0.1, 10)] * 17)
     with pytest.raises(ValueError, match="rate"):
         mixer.set_rate(1000)
     with pytest.raises(ValueError, match="voices"):

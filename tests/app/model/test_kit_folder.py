@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from takes_made import make_kit, make_take, same_pad
 
+from app.audio.voicing import Voicing
 from app.model import kit_folder
 from app.model.kit import PADS, KitRecord, PadRecord
 from app.model.kit_folder import KitError, open_kit, save_kit, slug
@@ -125,9 +126,20 @@ def test_a_kit_cut_off_at_any_byte_is_refused_with_a_sentence(folder: Path) -> N
 
 
 def test_a_kit_of_a_newer_pingpad_says_so(folder: Path) -> None:
-    change(folder, lambda data: data.update(version=2))
-    with pytest.raises(KitError, match=r"newer Pingpad \(kit version 2; this one reads 1\)"):
+    change(folder, lambda data: data.update(version=3))
+    with pytest.raises(KitError, match=r"newer Pingpad \(kit version 3; this one reads 2\)"):
         open_kit(folder)
+
+
+def test_a_kit_of_version_1_plays_as_it_did(folder: Path) -> None:
+    old_keys = {"name", "mode", "gain_db", "choke_group", "locked", "current", "takes"}
+
+    def as_of_old(data: Any) -> None:  # noqa: ANN401 JSON
+        data.update(version=1, pads=[{key: pad[key] for key in old_keys} for pad in data["pads"]])
+
+    change(folder, as_of_old)
+    first = open_kit(folder).pads[0]
+    assert (first.name, first.voicing) == ("Boom", Voicing("gate", -3.5, 2))
 
 
 def test_a_missing_wav_is_named(folder: Path) -> None:

@@ -24,7 +24,7 @@ from app.actions.midi_controls import Playing
 from app.actions.pad_settings import PadSettings
 from app.actions.record import Record
 from app.actions.transfer import Transfer
-from app.audio.commands import PadMode
+from app.audio.voicing import Voicing
 from app.errors import PlayerError
 from app.model.clip_store import ClipStore
 from app.model.kit import PADS
@@ -99,7 +99,7 @@ class SilentSound:
         else:
             self.loaded[pad] = samples
 
-    def configure(self, pad: int, *, mode: PadMode, gain_db: float, choke_group: int) -> None:
+    def configure(self, pad: int, voicing: Voicing) -> None:
         pass
 
     def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:

@@ -1,0 +1,124 @@
+"""What PortAudio calls: the output and the input callback. The sound card's threads."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from app.audio.kernel.capture import keep_input, meter_input
+from app.audio.kernel.events import next_command, obey_due_commands, take_commands
+from app.audio.kernel.machine import (
+    Number,
+    Record,
+    Samples,
+    callback,
+    carray,
+    compiled,
+    fence,
+    signed,
+    ticks_now,
+)
+from app.audio.kernel.residue import add_residue
+from app.audio.kernel.sounding import mix_voices
+from app.audio.kernel.tail import finish
+from app.audio.kernel.voices import next_swap, swap_due_stacks
+from app.audio.memory import CAPTURE, CHUNK, MIX
+
+UNDERFLOW = 4
+OVERFLOW = 2
+
+
+@compiled
+def run_block(mix: Record, out: Samples) -> None:
+    """Fill one block, a chunk at a time."""
+    status = mix.status
+    frames = out.shape[0]
+    status.blocks_begun += 1
+    fence()
+    take_commands(mix)
+    out[:] = np.float32(0.0)
+    start = signed(0)
+    while start < frames:
+        end = min(start + CHUNK, frames)
+        run_chunk(mix, out[start:end])
+        start = end
+    publish_positions(mix)
+    status.block_frames = frames
+    fence()
+    status.blocks_done += 1
+
+
+@compiled
+def run_chunk(mix: Record, out: Samples) -> None:
+    """Fill one chunk, cut at every frame on which something is due."""
+    frames = out.shape[0]
+    start = signed(0)
+    while start < frames:
+        swap_due_stacks(mix, start)
+        obey_due_commands(mix, start)
+        due = min(next_command(mix), next_swap(mix))
+        end = min(frames, due - mix.status.frame)
+        mix_voices(mix, out, start, end)
+        start = end
+    add_residue(mix, out)
+    finish(mix, out)
+    mix.status.frame += frames
+
+
+@compiled
+def publish_positions(mix: Record) -> None:
+    """Write where the newest voice of each pad is."""
+    for pad in range(mix.control.pads):
+        mix.heard[pad].newest = 0
+        mix.heard[pad].position = -1
+    for slot in range(mix.control.slots):
+        voice = mix.voices[slot]
+        heard = mix.heard[voice.pad]
+        if voice.active == 1 and voice.fall == 0.0 and voice.order > heard.newest:
+            heard.newest = voice.order
+            place = np.int64(voice.position)
+            heard.position = voice.end - 1 - place if voice.reverse == 1 else voice.start + place
+
+
+@compiled
+def count_block(mix: Record, frames: int, flags: int, began: int) -> None:
+    """Count the block, its underflow, and whether it took longer than it lasts."""
+    status = mix.status
+    status.callbacks += 1
+    if flags & UNDERFLOW:
+        status.underflows += 1
+    if began == 0:
+        return
+    took = ticks_now(mix.control.clock, status.ticks) - began
+    status.busy_ticks += took
+    status.longest_ticks = max(status.longest_ticks, took)
+    if took * mix.control.rate > frames * mix.control.ticks_per_s:
+        status.late += 1
+
+
+@callback(MIX)
+def output_callback(
+    source: int, sink: int, frames: int, times: int, flags: int, memory: Record
+) -> Number:
+    """PaStreamCallback of the output: interleaved float32 stereo."""
+    mix = carray(memory, (1,))[0]
+    began = ticks_now(mix.control.clock, mix.status.ticks)
+    mix.status.block_ticks = began
+    run_block(mix, carray(sink, (signed(frames), 2), np.float32))
+    count_block(mix, signed(frames), signed(flags), began)
+    return types.int32(0)
+
+
+@callback(CAPTURE)
+def input_callback(
+    source: int, sink: int, frames: int, times: int, flags: int, memory: Record
+) -> Number:
+    """PaStreamCallback of the input: meters, and copies frames while a take is wanted."""
+    capture = carray(memory, (1,))[0]
+    incoming = carray(source, (signed(frames), capture.channels), np.float32)
+    capture.callbacks += 1
+    if signed(flags) & OVERFLOW:
+        capture.overflows += 1
+    meter_input(capture, incoming)
+    keep_input(capture, incoming)
+    return types.int32(0)

@@ -1,0 +1,105 @@
+"""Voicing: how a pad's sound is played. Plain values, any thread."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+PadMode = Literal["one_shot", "gate", "loop", "toggle"]
+"""How a pad answers a hit.
+
+one_shot: plays to the end of the sound; letting go means nothing.
+gate:     plays to the end of the sound or until let go, whichever comes first.
+loop:     goes round without a gap until it is stopped (`stop`, `stop_all`, its choke group) or
+          hit again, which starts it anew on that hit's frame; letting go means nothing.
+toggle:   goes round as a loop; the next hit ends it.
+
+In every mode but toggle a new hit of a pad fades out what that pad still plays.
+"""
+LayerSelection = Literal["single", "round_robin", "velocity"]
+"""Which of its sounds a pad plays: the first; each in turn; by velocity, the first is softest."""
+
+PAD_MODES: tuple[PadMode, ...] = get_args(PadMode)
+LAYER_SELECTIONS: tuple[LayerSelection, ...] = get_args(LayerSelection)
+
+LEAST_GAIN_DB, MOST_GAIN_DB = -60.0, 12.0
+MOST_CHOKE_GROUP = 8
+MOST_TUNE = 24.0
+SHORTEST_REGION = 0.001
+LONGEST_ATTACK_S, LONGEST_DECAY_S = 5.0, 10.0
+SHORTEST_RELEASE_S, LONGEST_RELEASE_S = 0.005, 10.0
+LOWEST_HZ, HIGHEST_HZ = 20.0, 20_000.0
+MOST_VELOCITY_CURVE = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Voicing:
+    """How a pad plays. What can be a number is refused outside its range."""
+
+    mode: PadMode = "one_shot"
+    gain_db: float = 0.0
+    """-60..12."""
+    choke_group: int = 0
+    """1..8: a hit ends the others of its group; 0 = none."""
+    pan: float = 0.0
+    """-1 left..1 right; the centre leaves both channels as they are."""
+    tune: float = 0.0
+    """-24..24 semitones: up is faster and shorter."""
+    start: float = 0.0
+    """0..1: where the sound begins, as a share of it, so that it fits every take."""
+    end: float = 1.0
+    """0..1, after `start`."""
+    reverse: bool = False
+    attack_s: float = 0.0
+    """0..5: how long it takes to come in."""
+    decay_s: float = 0.0
+    """0..10: how long it takes to die away by 60 dB, from the attack on; 0 = it does not."""
+    release_s: float = SHORTEST_RELEASE_S
+    """0.005..10: how long it fades when let go (gate) or ended by a hit (toggle)."""
+    low_pass_hz: float = HIGHEST_HZ
+    """20..20000, 12 dB an octave; 20000 = none."""
+    high_pass_hz: float = LOWEST_HZ
+    """20..20000, 12 dB an octave; 20 = none."""
+    velocity_curve: float = 2.0
+    """0..4: the level is velocity to this power. 0 = always full; 2, as SFZ players do, makes
+    half the velocity 12 dB softer."""
+    layers: LayerSelection = "single"
+
+    @property
+    def goes_round(self) -> bool:
+        """It does not end by itself."""
+        return self.mode in ("loop", "toggle")
+
+    def __post_init__(self) -> None:
+        """Refuse what no pad can do."""
+        _check_choice("mode", self.mode, PAD_MODES)
+        _check_choice("layers", self.layers, LAYER_SELECTIONS)
+        _check("gain_db", self.gain_db, LEAST_GAIN_DB, MOST_GAIN_DB)
+        _check("choke_group", self.choke_group, 0, MOST_CHOKE_GROUP)
+        _check("pan", self.pan, -1.0, 1.0)
+        _check("tune", self.tune, -MOST_TUNE, MOST_TUNE)
+        _check("start", self.start, 0.0, 1.0 - SHORTEST_REGION)
+        _check("end", self.end, SHORTEST_REGION, 1.0)
+        if self.end - self.start < SHORTEST_REGION * 0.999:
+            raise ValueError(f"end must be after start {self.start:g}, got {self.end:g}")
+        _check("attack_s", self.attack_s, 0.0, LONGEST_ATTACK_S)
+        _check("decay_s", self.decay_s, 0.0, LONGEST_DECAY_S)
+        _check("release_s", self.release_s, SHORTEST_RELEASE_S, LONGEST_RELEASE_S)
+        _check("low_pass_hz", self.low_pass_hz, LOWEST_HZ, HIGHEST_HZ)
+        _check("high_pass_hz", self.high_pass_hz, LOWEST_HZ, HIGHEST_HZ)
+        _check("velocity_curve", self.velocity_curve, 0.0, MOST_VELOCITY_CURVE)
+
+
+def _check(name: str, value: float, least: float, most: float) -> None:
+    if not (math.isfinite(value) and least <= value <= most):
+        raise ValueError(f"{name} must be {least:g}..{most:g}, got {value}")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+
+
+USUAL = Voicing()
+"""How a new pad plays."""

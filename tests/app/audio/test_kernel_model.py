@@ -1,0 +1,106 @@
+"""The compiled kernel against a slow, obvious model of it, over any stream of events."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mixer_model import MixerModel, ModelEvent, ModelPad, high_passed, limited
+from numpy.typing import NDArray
+
+from app.audio.mixer import Mixer
+from app.audio.voicing import LAYER_SELECTIONS, PAD_MODES, Voicing
+
+RATE = 8_000
+"""A low rate makes fades short, so that a short stream holds many of them."""
+QUIET = 16
+"""Frames before the first event: a swap needs a sound that was there before."""
+FRAMES = 700
+PADS = 4
+
+VOICINGS = st.builds(
+    Voicing,
+    mode=st.sampled_from(PAD_MODES),
+    gain_db=st.sampled_from([0.0, -6.0, 3.0]),
+    choke_group=st.sampled_from([0, 0, 1, 2]),
+    pan=st.sampled_from([0.0, -0.5, 1.0]),
+    tune=st.sampled_from([0.0, 0.0, 0.0, 7.0, -12.0, 19.5]),
+    start=st.sampled_from([0.0, 0.0, 0.3]),
+    end=st.sampled_from([1.0, 1.0, 0.7]),
+    reverse=st.booleans(),
+    attack_s=st.sampled_from([0.0, 0.0, 0.01]),
+    decay_s=st.sampled_from([0.0, 0.0, 0.03]),
+    release_s=st.sampled_from([0.005, 0.02]),
+    low_pass_hz=st.sampled_from([20_000.0, 20_000.0, 800.0]),
+    high_pass_hz=st.sampled_from([20.0, 20.0, 500.0]),
+    velocity_curve=st.sampled_from([0.0, 1.0, 2.0]),
+    layers=st.sampled_from(LAYER_SELECTIONS),
+)
+SIZES = st.lists(st.integers(1, 400), min_size=1, max_size=3)
+EVENTS = st.lists(
+    st.builds(
+        ModelEvent,
+        frame=st.integers(QUIET, FRAMES - 100),
+        kind=st.sampled_from(["hit", "hit", "hit", "release", "stop"]),
+        pad=st.integers(0, PADS - 1),
+        velocity=st.floats(0.1, 1.0),
+        note=st.sampled_from([0, 0, 0, 5]),
+    ),
+    max_size=30,
+)
+SWAPS = st.dictionaries(st.integers(0, PADS - 1), st.tuples(st.integers(QUIET, FRAMES), SIZES))
+
+
+def make_sounds(sizes: list[int], seed: int) -> tuple[NDArray[np.float32], ...]:
+    """Sums of a few sines: their ends are steps, some loops' seams are smooth."""
+    rng = np.random.default_rng(seed)
+    sounds = []
+    for frames in sizes:
+        time = np.arange(frames)[:, None]
+        turns = rng.integers(1, 9, 2) if frames % 2 else rng.uniform(0.0, frames / 2, 2)
+        waves = np.sin(2 * np.pi * turns * time / frames + rng.uniform(0, 6, 2))
+        sounds.append((0.2 * waves).astype(np.float32))
+    return tuple(sounds)
+
+
+def send(mixer: Mixer, event: ModelEvent) -> None:
+    if event.kind == "hit":
+        mixer.hit(event.pad, event.velocity, event.frame, event.note)
+    elif event.kind == "release":
+        mixer.release(event.pad, event.frame, event.note)
+    else:
+        mixer.stop(event.pad, event.frame)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(VOICINGS, SIZES), min_size=PADS, max_size=PADS),
+    EVENTS,
+    SWAPS,
+    st.sampled_from([1, 3, 64]),
+    st.sampled_from([13, 64, 300]),
+)
+def test_any_events_sound_as_the_model_says(
+    pads: list[tuple[Voicing, list[int]]],
+    events: list[ModelEvent],
+    swaps: dict[int, tuple[int, list[int]]],
+    voices: int,
+    block: int,
+) -> None:
+    mixer, model = Mixer(RATE, pads=PADS, voices=voices), MixerModel(RATE, voices)
+    for index, (voicing, sizes) in enumerate(pads):
+        sounds = make_sounds(sizes, index)
+        mixer.configure(index, voicing)
+        mixer.load_layers(index, sounds)
+        model.pads[index] = ModelPad(sounds, voicing)
+    quiet = mixer.render(QUIET, QUIET)
+    changes = []
+    for index, (frame, sizes) in swaps.items():
+        sounds = make_sounds(sizes, 10 + index)
+        mixer.load_layers(index, sounds, frame)
+        changes.append(ModelEvent(frame, "swap", index, sounds=sounds))
+    for event in events:
+        send(mixer, event)
+    out = np.concatenate([quiet, mixer.render(FRAMES - QUIET, block)])
+    wanted = limited(high_passed(model.play([*changes, *events], FRAMES), RATE), RATE)
+    assert np.abs(out - wanted).max() < 2e-4

@@ -33,7 +33,8 @@ class LearnPads:
         self._router = router
         self.now = now
         self._until_s = 0.0
-        self._all = False
+        self.every_pad = False
+        """All sixteen are asked for, whatever they seem to be."""
         self.changed: Event[()] = Event()
         self.notes: tuple[int, ...] | None = None
         """What was pressed so far; None while nobody asks."""
@@ -49,7 +50,7 @@ class LearnPads:
 
     def start(self, *, every_pad: bool = False) -> None:
         """Ask for the lowest pad; with `every_pad` for all sixteen, whatever they seem to be."""
-        self._all = every_pad
+        self.every_pad = every_pad
         self.notes = ()
         self._wait()
         self._router.learn("pad")
@@ -75,7 +76,7 @@ class LearnPads:
             return
         self.notes = (*self.notes, note)
         self._wait()
-        fitting = {} if self._all else self._fitting()
+        fitting = {} if self.every_pad else self._fitting()
         if len(fitting) == 1 or (fitting and len(self.notes) == PADS):
             name, found = next(iter(fitting.items()))
             self._take(found, name or None)

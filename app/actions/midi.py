@@ -45,6 +45,21 @@ class Midi:
     senders: tuple[Sender, ...]
     """What MIDI outputs are sent: lights, a clock."""
 
+    def start_learning(self, name: str) -> None:
+        """Wait for a touch that is to do the target of this name."""
+        self.learn_pads.cancel()
+        self.learn.start(name)
+
+    def find_pads(self, *, every_pad: bool = False) -> None:
+        """Ask for the lowest pad, or for all sixteen."""
+        self.learn.cancel()
+        self.learn_pads.start(every_pad=every_pad)
+
+    def stop_learning(self) -> None:
+        """Wait for nothing more."""
+        self.learn.cancel()
+        self.learn_pads.cancel()
+
     def look(self) -> None:
         """Follow a clock, end what was to be learnt and was not; a few times a second."""
         self.learn.look()

@@ -24,7 +24,7 @@ class MidiClock:
     ) -> None:
         self._session = session
         self._clock_in = clock_in
-        self._now = now
+        self.now = now
         self._own = BeatLine(now(), 0.0, session.bpm, running=False)
         session.settings_changed.connect(self._follow_session)
 
@@ -33,21 +33,21 @@ class MidiClock:
         """What is heard of the clock that is followed; "" while none is."""
         if not self._clock_in.port:
             return ""
-        line = self._clock_in.line(self._now())
+        line = self._clock_in.line(self.now())
         if line is None:
             return "no ticks yet"
         return f"{line.bpm:.1f} bpm, {'running' if line.running else 'stopped'}"
 
     def look(self) -> None:
         """Take over the tempo that is followed; to be called a few times a second."""
-        line = self._clock_in.line(self._now())
+        line = self._clock_in.line(self.now())
         if line is not None and abs(line.bpm - self._session.bpm) >= LEAST_CHANGE_BPM:
             self._session.bpm = min(max(round(line.bpm, 1), 20.0), 999.0)
 
     def beats(self) -> BeatLine | None:
         """Return the beats that others are sent: those that are followed, else our own tempo."""
-        return self._clock_in.line(self._now()) or self._own
+        return self._clock_in.line(self.now()) or self._own
 
     def _follow_session(self) -> None:
         if self._session.bpm != self._own.bpm:
-            self._own = self._own.at_tempo(self._session.bpm, self._now())
+            self._own = self._own.at_tempo(self._session.bpm, self.now())

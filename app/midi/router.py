@@ -195,7 +195,10 @@ class PadRouter:
             self._ignored += 1
             heard.did = "not understood"
         elif not self._catch(message, heard):
-            heard.did = self._do(message, heard) or heard.did
+            # What is asked for writes its own word: the main thread may be done before we are.
+            did = self._do(message, heard)
+            if did:
+                heard.did = did
         self._heard.append(heard)
         self._events += 1
 
@@ -300,8 +303,9 @@ class PadRouter:
         pad = None
         if binding.target.for_pad:
             pad = self.last_pad if binding.pad is None else binding.pad
+        heard.did = binding.target.title
         self._ask(Asked(binding, value, pad, heard))
-        return binding.target.title
+        return ""
 
     def _ask(self, wish: Wish) -> None:
         if not self._overtakes(wish):

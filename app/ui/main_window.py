@@ -16,6 +16,7 @@ from app.model.session import Session
 from app.ui.key_repeats import KeyRepeats, platform_splits_repeats
 from app.ui.kit_bar import APP_ICON, KitBar
 from app.ui.main_thread import MainThread
+from app.ui.midi_learn_menu import MidiLearnMenu
 from app.ui.notices import NoticeStack
 from app.ui.pad_keys import VARY, PadKeys, keyboard_letters
 from app.ui.pad_menu import PadMenu
@@ -30,6 +31,7 @@ FRAME_MS = 16
 """About 60 frames a second, and only what changed is painted."""
 
 FRAMES_PER_COUNT = 30
+FRAMES_PER_LOG = 10
 SMALLEST_SIZE = QSize(1024, 640)
 SIDE_WIDTH = 316.0
 STATUS_UNITS = 46
@@ -133,11 +135,13 @@ class MainWindow(QMainWindow):
         self.record_panel = RecordPanel(session, actions, self.theme)
         self.pad_panel = PadPanel(session, actions, self.theme)
         self.status_line = StatusLine(session, actions, self.theme)
+        self.midi_learn_menu = MidiLearnMenu(session, actions.midi)
         self._centre = QWidget()
         self._lay_out()
         self.notices = NoticeStack(session, self.theme, self._centre)
         self.theme.keep(lambda: self.notices.keep_above(self.theme.px(STATUS_UNITS)))
         self._connect()
+        self._teach_midi()
         self._take_keys()
         self._dress()
         self._timer = QTimer(self)
@@ -197,6 +201,30 @@ class MainWindow(QMainWindow):
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(do)
 
+    def _teach_midi(self) -> None:
+        self._actions.midi.controls.on_tap = self.prompt_panel.tap_once
+        menu, prompt, pad = self.midi_learn_menu, self.prompt_panel, self.pad_panel
+        controls: tuple[tuple[QWidget, str], ...] = (
+            (prompt.generate, "generate"),
+            (prompt.again, "again"),
+            (prompt.vary, "vary"),
+            (prompt.length, "length"),
+            (prompt.tempo, "tempo"),
+            (prompt.tap, "tap"),
+            (prompt.strength, "strength"),
+            (prompt.steps, "steps"),
+            (prompt.keep_seed, "keep_seed"),
+            (pad.lock, "lock"),
+            (pad.mode, "play_mode"),
+            (pad.gain, "pad_level"),
+            (pad.choke, "choke_group"),
+            (self.record_panel.button, "record"),
+            (self.record_panel.latch, "record_toggle"),
+            (self.kit_bar.silence, "stop"),
+        )
+        for widget, name in controls:
+            menu.add(widget, name)
+
     def _take_keys(self) -> None:
         record = self._actions.record
         self._repeats = KeyRepeats(self)
@@ -225,9 +253,13 @@ class MainWindow(QMainWindow):
         )
         self.pads.show_playing(sound.playing, now)
         self.record_panel.show_input(recorder.level, recorder.seconds, elapsed)
+        self.status_line.show_midi(now)
         self._frames += 1
         if self._frames % FRAMES_PER_COUNT == 0:
             self.status_line.show_faults(sound.counts())
+            self._actions.midi.look()
+        if self._frames % FRAMES_PER_LOG == 0 and self.status_line.midi_window is not None:
+            self.status_line.midi_window.show_events()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Begin to move, and let the player type at once."""

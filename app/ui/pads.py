@@ -21,7 +21,6 @@ from app.ui.pad_menu import PadMenu, file_data
 from app.ui.theme import Theme
 
 COLUMNS = 4
-LOWEST_NOTE = 36
 PEAK_COLUMNS = 1024
 """Columns of a stored waveform: as many as the widest pad on a 4K screen needs."""
 
@@ -51,11 +50,12 @@ class PadGrid(QWidget):
         self.buttons = tuple(self._make_button(pad) for pad in session.kit.pads)
         self._lay_out()
         session.selection_changed.connect(self._show_selection)
+        actions.midi.setup.changed.connect(self._show_notes)
         self._show_selection()
 
     def _make_button(self, pad: Pad) -> PadButton:
         letter = self._letters[pad.index]
-        face = PadFace(pad.index + 1, LOWEST_NOTE + pad.index, letter)
+        face = PadFace(pad.index + 1, self._actions.midi.setup.pad_map.note(pad.index), letter)
         button = PadButton(face, self._theme, self)
         hits, index = self._actions.hits, pad.index
         button.pressed.connect(partial(hits.hit, index))
@@ -79,13 +79,17 @@ class PadGrid(QWidget):
         for pad in self._session.kit.pads:
             self._show_pad(pad)
 
+    def _show_notes(self) -> None:
+        for pad in self._session.kit.pads:
+            self._show_pad(pad)
+
     def _show_pad(self, pad: Pad) -> None:
         button, take = self.buttons[pad.index], pad.loaded or pad.takes.current
         face = button.face
         button.show_face(
             PadFace(
                 number=face.number,
-                note=face.note,
+                note=self._actions.midi.setup.pad_map.note(pad.index),
                 key=face.key,
                 name=pad.title,
                 light=pad.state,

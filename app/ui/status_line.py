@@ -20,9 +20,12 @@ from app.actions.actions import Actions
 from app.model.session import Session
 from app.ui.device_menu import DeviceMenu
 from app.ui.icons import draw_icon
+from app.ui.midi_window import MidiWindow
 from app.ui.pad_button import HIT_KEYS
 from app.ui.theme import COLOURS, Theme
 
+LIT_S = 0.12
+"""A message lights the MIDI field this long: as long as a pad that was hit."""
 WARNING_WIDTH = 620.0
 """Units a warning may claim before it is shortened: half of the line."""
 
@@ -51,6 +54,7 @@ class StatusField(QWidget):
         self._theme = theme
         self._text = ""
         self._warning = False
+        self._lit = False
         self._icons: dict[str, QPixmap] = {}
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         theme.keep(self.updateGeometry)
@@ -64,6 +68,17 @@ class StatusField(QWidget):
     def warning(self) -> bool:
         """Return whether the text is a warning."""
         return self._warning
+
+    @property
+    def lit(self) -> bool:
+        """Return whether the icon is lit."""
+        return self._lit
+
+    def show_lit(self, lit: bool) -> None:
+        """Light the icon up: something has just come in."""
+        if lit != self._lit:
+            self._lit = lit
+            self.update()
 
     def show_text(self, text: str, *, warning: bool = False) -> None:
         """Show a text; a warning is amber and has another icon."""
@@ -93,11 +108,14 @@ class StatusField(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         tint = COLOURS.accent if self._warning else COLOURS.faint
         name = "warning" if self._warning else self._icon_name
+        if self._lit:
+            tint = COLOURS.generated
         size = theme.px(15)
         spot = QRectF(0, (self.height() - size) / 2, size, size)
-        if name not in self._icons:
-            self._icons[name] = draw_icon(name, tint)
-        painter.drawPixmap(spot, self._icons[name], QRectF(self._icons[name].rect()))
+        key = f"{name} {tint}"
+        if key not in self._icons:
+            self._icons[key] = draw_icon(name, tint)
+        painter.drawPixmap(spot, self._icons[key], QRectF(self._icons[key].rect()))
         font = theme.font(12)
         painter.setFont(font)
         painter.setPen(QColor(self._ink()))
@@ -153,12 +171,19 @@ class StatusLine(QWidget):
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
         self._session = session
+        self._actions = actions
+        self._theme = theme
+        self._midi_events = 0
+        self._midi_lit_until_s = 0.0
+        self.midi_window: MidiWindow | None = None
         self.device_menu = DeviceMenu(session, actions.devices, self)
         self._underflows = 0
         self._late = 0
         self.output = StatusButton("Output", "sound", "Click to choose output and input", theme)
         self.output.wanted.connect(lambda: self.device_menu.show_above(self.output))
-        self.midi = StatusField("MIDI", "midi", theme)
+        tip = "Click for the last events, note map, learning, lights and clocks"
+        self.midi = StatusButton("MIDI", "midi", tip, theme)
+        self.midi.wanted.connect(self.open_midi)
         self.engine = StatusField("Model", "model", theme)
         row = QHBoxLayout(self)
         theme.fit(row, 26)
@@ -176,6 +201,22 @@ class StatusLine(QWidget):
         if (faults.underflows, faults.late) != (self._underflows, self._late):
             self._underflows, self._late = faults.underflows, faults.late
             self.show_devices()
+
+    def open_midi(self) -> None:
+        """Open the MIDI window, or bring it to the front."""
+        if self.midi_window is None:
+            window = self.window()
+            self.midi_window = MidiWindow(self._session, self._actions, self._theme, window)
+        self.midi_window.show()
+        self.midi_window.raise_()
+        self.midi_window.show_events()
+
+    def show_midi(self, now_s: float) -> None:
+        """Light up while MIDI comes in; at every frame."""
+        events = self._actions.midi.router.events
+        if events != self._midi_events:
+            self._midi_events, self._midi_lit_until_s = events, now_s + LIT_S
+        self.midi.show_lit(now_s < self._midi_lit_until_s)
 
     def show_devices(self) -> None:
         """Show the sound card and the MIDI inputs."""

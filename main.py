@@ -72,6 +72,7 @@ def _do(given: argparse.Namespace, load: Loader | None) -> int:
         "bench": lambda: _bench(given, load),
         "evaluate": lambda: _evaluate(given, load),
         "table": lambda: _table(given, load),
+        "latency": lambda: _latency(given),
         "train": lambda: _train(given),
         "export": lambda: _export(given),
     }
@@ -106,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the models on this computer")
     models.add_argument("--json", action="store_true", help="one JSON object a line")
     _add_bench(commands.add_parser("bench", help="measure generation; prints one JSON object"))
+    _add_latency(commands.add_parser("latency", help="measure from MIDI note to sound (Linux)"))
     measuring.add_evaluate(
         commands.add_parser("evaluate", help="measure models against real sounds")
     )
@@ -147,6 +149,14 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--minutes", type=float, default=5.0, help="with --realtime, default 5")
     _add_model(parser)
+
+
+def _add_latency(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, default=20.0, help="a row, default 20")
+    parser.add_argument(
+        "--blocks", type=int, nargs="+", metavar="FRAMES", help="default: 64 128 256 512"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON list instead")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -237,6 +247,19 @@ def _bench_realtime(given: argparse.Namespace) -> int:
     except PlayerError as error:
         raise CommandError(error) from error
     print(json.dumps(asdict(report)))
+    return DONE
+
+
+def _latency(given: argparse.Namespace) -> int:
+    from app.errors import PlayerError
+    from app.latency import BLOCKS, LatencyRow, as_json, measure_latency, table
+
+    rows: list[LatencyRow] = []
+    try:
+        measure_latency(given.seconds, given.blocks or BLOCKS, rows.append)
+    except PlayerError as error:
+        raise CommandError(error) from error
+    print(as_json(rows) if given.json else table(rows))
     return DONE
 
 

@@ -89,14 +89,14 @@ def measure_realtime(minutes: float = 5.0, load: Load = nullcontext) -> Realtime
         raise PlayerError(f"Minutes must be above 0 and at most 1440, got {minutes}.")
     if shutil.which("jackd") is None:
         raise PlayerError("The real-time bench needs jackd: sudo apt install jackd2.")
-    with _jack_server("played"), _jack_server("control") as control:
+    with jack_server("played"), jack_server("control") as control:
         mixer = Mixer(RATE)
         with _playing(mixer), load():
             hit_times = _time_hits(mixer, min(LISTEN_S, minutes * 60.0))
-            with _process("control", {"JACK_DEFAULT_SERVER": control}) as silent:
+            with running("control", {"JACK_DEFAULT_SERVER": control}) as silent:
                 before = mixer.counts()
                 hits = _play(mixer, minutes * 60.0)
-                counted = json.loads(_answer(silent))
+                counted = json.loads(answer(silent))
             return _report(minutes, before, mixer.counts(), counted, len(hits), hit_times)
 
 
@@ -130,11 +130,11 @@ def _report(
 
 
 @contextmanager
-def _jack_server(name: str) -> Iterator[str]:
-    """Run jackd with the dummy driver; the server's name becomes this process's default."""
+def jack_server(name: str, block_frames: int = BLOCK_FRAMES) -> Iterator[str]:
+    """Run jackd with the dummy driver under a name of its own, which it yields."""
     server = f"pingpad-{name}-{os.getpid()}"
     command = ["jackd", "-R", "-P", "70", "-n", server, "-d", "dummy"]
-    command += ["-r", str(RATE), "-p", str(BLOCK_FRAMES), "-C", "2", "-P", "2"]
+    command += ["-r", str(RATE), "-p", str(block_frames), "-C", "2", "-P", "2"]
     environment = {**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"}
     jackd = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -154,22 +154,22 @@ def _playing(mixer: Mixer) -> Iterator[None]:
         mixer.load(pad, rng.uniform(-1e-3, 1e-3, (RATE + 100 * pad, 2)).astype(np.float32))
         mixer.configure(pad, Voicing("loop"))
         mixer.hit(pad)
-    mixer.load(0, _click())
+    mixer.load(0, click())
     os.environ["JACK_DEFAULT_SERVER"] = f"pingpad-played-{os.getpid()}"
-    devices = _open_devices(mixer)
+    devices = open_devices(mixer)
     try:
         yield
     finally:
         devices.close()
 
 
-def _click() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def click() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
     """5 ms that start at their loudest."""
     wave = 0.5 * np.cos(np.arange(240) * 0.5) * np.linspace(1.0, 0.0, 240)
     return np.stack([wave, wave], axis=1).astype(np.float32)
 
 
-def _open_devices(mixer: Mixer) -> AudioDevices:
+def open_devices(mixer: Mixer) -> AudioDevices:
     """Open JACK's output, which takes a moment to come up."""
     opened = threading.Event()
     devices = AudioDevices(
@@ -184,10 +184,12 @@ def _open_devices(mixer: Mixer) -> AudioDevices:
 
 
 @contextmanager
-def _process(role: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Run this module as another process; it is ready when it says so."""
+def running(
+    role: str, environment: dict[str, str], module: str = "app.audio.realtime_bench"
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a module as another process in a role of its own; it is ready when it says so."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.audio.realtime_bench", role],
+        [sys.executable, "-m", module, role],
         env={**os.environ, **environment},
         cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
@@ -204,7 +206,7 @@ def _process(role: str, environment: dict[str, str]) -> Iterator[subprocess.Pope
         process.communicate()
 
 
-def _answer(process: subprocess.Popen[str]) -> str:
+def answer(process: subprocess.Popen[str]) -> str:
     """End a process's work and return the line it found."""
     return process.communicate("end\n", timeout=ANSWER_WITHIN_S)[0]
 
@@ -223,7 +225,7 @@ def _play(mixer: Mixer, seconds: float) -> list[float]:
         hits.append(time.perf_counter())
         mixer.hit(0)
         if len(hits) % 16 == 0:
-            mixer.load(0, _click())
+            mixer.load(0, click())
     return hits
 
 
@@ -231,10 +233,10 @@ def _time_hits(mixer: Mixer, seconds: float) -> HitTimes | None:
     """Let another JACK client listen to the output and match what it hears with the hits."""
     if find_spec("jack") is None:
         return None
-    with _process("listen", {}) as listener:
+    with running("listen", {}) as listener:
         hits = _play(mixer, seconds)
         threading.Event().wait(LATEST_S)
-        return match_hits(hits, json.loads(_answer(listener)))
+        return match_hits(hits, json.loads(answer(listener)))
 
 
 def match_hits(hits: Sequence[float], onsets: Sequence[float]) -> HitTimes:
@@ -256,7 +258,7 @@ def match_hits(hits: Sequence[float], onsets: Sequence[float]) -> HitTimes:
 def _control() -> None:
     """Play silence until told to end; say how often that failed."""
     mixer = Mixer(RATE)
-    devices = _open_devices(mixer)
+    devices = open_devices(mixer)
     before = mixer.counts()
     _say("ready")
     sys.stdin.readline()

@@ -1,0 +1,255 @@
+"""`main.py latency`: from a MIDI note in one process to its sound in JACK, on this computer.
+
+Three processes on one JACK server: a player that sends notes and listens, the instrument's mixer
+with its MIDI and audio, and this one, which starts the others. Times are counted in the server's
+own frames. Linux only. Run as `python -m app.latency player|instrument`, it is those processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+
+import numpy as np
+
+from app.audio.mixer import Counts, Mixer
+from app.audio.realtime_bench import (
+    LATEST_S,
+    LOUD,
+    RATE,
+    HitTimes,
+    answer,
+    click,
+    jack_server,
+    match_hits,
+    open_devices,
+    running,
+)
+from app.errors import PlayerError
+from app.midi.ports import MidiPorts, MidiState
+from app.midi.router import PadRouter
+
+BLOCKS = (64, 128, 256, 512)
+NOTES_PER_S = 8.0
+CLIENT = "latency-player"
+FOUND_WITHIN_S = 20.0
+WARM_UP_NOTES = 4
+"""The first sounds pay for memory that nobody touched yet; a player's first notes do not count."""
+
+DUMMY = "JACK, dummy driver"
+RUNNING = "JACK, as it runs here"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyRow:
+    """What was measured with one block size. `missed` of `callbacks` came too late for JACK."""
+
+    block_frames: int
+    driver: str
+    rate: int
+    callbacks: int
+    missed: int
+    times: HitTimes
+
+
+def measure_latency(
+    seconds: float, blocks: Sequence[int], on_row: Callable[[LatencyRow], object]
+) -> None:
+    """Measure for `seconds` with each block size, one after the other, and tell of each.
+
+    A JACK server that runs already is measured as it is, whatever `blocks` says; else servers with
+    the dummy driver are started: real deadlines, but no sound card. Raises PlayerError.
+    """
+    if not 1.0 <= seconds <= 3600.0:
+        raise PlayerError(f"Seconds must be 1..3600, got {seconds:g}.")
+    wrong = [block for block in blocks if not 16 <= block <= 4096 or block & (block - 1)]
+    if wrong or not blocks:
+        named = wrong[0] if wrong else "none"
+        raise PlayerError(f"A block is a power of two, 16..4096 frames, got {named}.")
+    if find_spec("jack") is None:
+        raise PlayerError("Measuring latency needs JACK-Client: pip install JACK-Client.")
+    if _server_runs():
+        on_row(_measure(seconds, RUNNING, {}))
+        return
+    if shutil.which("jackd") is None:
+        raise PlayerError("Measuring latency needs JACK: sudo apt install jackd2.")
+    for block in blocks:
+        with jack_server(f"latency{block}", block) as server:
+            on_row(_measure(seconds, DUMMY, {"JACK_DEFAULT_SERVER": server}))
+
+
+def table(rows: Sequence[LatencyRow]) -> str:
+    """Return the rows as a player reads them."""
+    head = ("block", "driver", "note to sound", "99 %", "worst", "missed", "notes heard")
+    lines = [head, *(_cells(row) for row in rows)]
+    wide = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 1 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, wide, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cells(row: LatencyRow) -> tuple[str, ...]:
+    times = row.times
+    block_ms = row.block_frames * 1000 / row.rate
+    return (
+        f"{row.block_frames} ({block_ms:.1f} ms)",
+        row.driver,
+        _ms(times.median_ms),
+        _ms(times.p99_ms),
+        _ms(times.longest_ms),
+        f"{row.missed} of {row.callbacks}",
+        f"{times.heard} of {times.hits}",
+    )
+
+
+def _ms(milliseconds: float) -> str:
+    return "-" if np.isnan(milliseconds) else f"{milliseconds:.2f} ms"
+
+
+def _measure(seconds: float, driver: str, environment: dict[str, str]) -> LatencyRow:
+    """Let both processes work on one server, and put together what they counted."""
+    with (
+        running("instrument", environment, "app.latency") as instrument,
+        running("player", environment | {SECONDS: str(seconds)}, "app.latency") as player,
+    ):
+        assert player.stdout is not None
+        heard = json.loads(player.stdout.readline())
+        counted = json.loads(answer(instrument))
+    rate = heard["rate"]
+    hits, onsets = (np.array(heard[name]) / rate for name in ("hits", "onsets"))
+    times = match_hits(hits[WARM_UP_NOTES:].tolist(), onsets.tolist())
+    return LatencyRow(
+        heard["block_frames"], driver, rate, counted["callbacks"], counted["missed"], times
+    )
+
+
+def _server_runs() -> bool:
+    import jack
+
+    jack.set_error_function(lambda message: None)
+    try:
+        jack.Client("pingpad-latency-look", no_start_server=True).close()
+    except jack.JackOpenError:
+        return False
+    return True
+
+
+# --- the other processes ---
+
+SECONDS = "PINGPAD_LATENCY_SECONDS"
+
+
+def _play_instrument() -> None:
+    """Be the part of Pingpad between a MIDI port and the sound card, until told to end."""
+    # ALSA and JACK write to it whatever they do not find; the table says what counts.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    mixer = Mixer(RATE)
+    devices = open_devices(mixer)
+    for pad in range(mixer.pads):
+        mixer.load(pad, click())
+    found = threading.Event()
+
+    def on_change(state: MidiState) -> None:
+        if any(CLIENT in port for port in state.ports):
+            found.set()
+
+    ports = MidiPorts(PadRouter(mixer, lambda pad, velocity: None).receive, on_change)
+    ports.start()
+    _say("ready")
+    found.wait(FOUND_WITHIN_S)
+    before = mixer.counts()
+    sys.stdin.readline()
+    after = mixer.counts()
+    ports.stop()
+    devices.close()
+    _say(json.dumps(_missed(before, after)))
+
+
+def _missed(before: Counts, after: Counts) -> dict[str, int]:
+    return {
+        "callbacks": after.callbacks - before.callbacks,
+        "missed": after.underflows - before.underflows,
+    }
+
+
+def _play_notes() -> None:
+    """Send notes at uneven times and note when the output answers, in the server's frames."""
+    import jack
+
+    client = jack.Client(CLIENT)
+    notes, ear = client.midi_outports.register("out"), client.inports.register("in")
+    hits: list[int] = []
+    onsets: list[int] = []
+    state = _PlayerState(np.random.default_rng(0))
+
+    @client.set_process_callback  # type: ignore[untyped-decorator]
+    def process(frames: int) -> None:
+        now = client.last_frame_time
+        notes.clear_buffer()
+        if state.playing and now >= state.next_frame:
+            notes.write_midi_event(0, (0x90, 36, 127))
+            hits.append(now)
+            state.wait(now, client.samplerate)
+        loud = np.flatnonzero(np.abs(ear.get_array()) > LOUD)
+        if loud.size and state.quiet_frames > client.samplerate // 50:
+            onsets.append(now + int(loud[0]))
+        state.quiet_frames = 0 if loud.size else state.quiet_frames + frames
+
+    with client:
+        sound = next(
+            port for port in client.get_ports(is_audio=True, is_output=True) if _is_ours(port.name)
+        )
+        client.connect(sound, ear)
+        _say("ready")
+        pause = threading.Event()
+        for _ in range(int(FOUND_WITHIN_S * 20)):
+            if client.get_all_connections(notes):
+                break
+            pause.wait(0.05)
+        state.playing = True
+        pause.wait(float(os.environ[SECONDS]))
+        state.playing = False
+        pause.wait(LATEST_S)
+        found = {"hits": hits, "onsets": onsets}
+        _say(json.dumps({"rate": client.samplerate, "block_frames": client.blocksize} | found))
+
+
+class _PlayerState:
+    """When the next note is due, and how long the output has been quiet."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self.playing = False
+        self.next_frame = 0
+        self.quiet_frames = 0
+
+    def wait(self, now: int, rate: int) -> None:
+        self.next_frame = now + int(rate * (0.5 + self._rng.random()) / NOTES_PER_S)
+
+
+def _is_ours(port: str) -> bool:
+    return "PortAudio" in port
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def as_json(rows: Sequence[LatencyRow]) -> str:
+    """Return the rows as one line of JSON."""
+    return json.dumps([asdict(row) for row in rows])
+
+
+if __name__ == "__main__":
+    {"instrument": _play_instrument, "player": _play_notes}[sys.argv[1]]()

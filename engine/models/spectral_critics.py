@@ -50,6 +50,12 @@ def envelope_view(features: Tensor) -> Tensor:
     return bands.permute(0, 2, 1, 3).flatten(2)[..., None]
 
 
+def views_of(features: Tensor) -> list[Tensor]:
+    """All that the critics look at, of frames (B, L, LAYOUT.size); L is 4 or more."""
+    spectral = [spectral_view(features, *resolution) for resolution in RESOLUTIONS]
+    return [*spectral, envelope_view(features)]
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What one critic says: scores, higher for what looks real, and what it saw on the way."""
@@ -82,7 +88,7 @@ class Critic(nn.Module):
         for layer in self.layers:
             image = functional.leaky_relu(layer(image), SLOPE)
             hidden.append(image)
-        return Judgement(self.last(image), tuple(hidden))
+        return Judgement(self.last(image).float(), tuple(hidden))
 
 
 class SpectralCritics(nn.Module):
@@ -93,10 +99,7 @@ class SpectralCritics(nn.Module):
         self.spectral = nn.ModuleList(Critic(3, width, (3, 9), (1, 2)) for _ in RESOLUTIONS)
         self.envelope = Critic(2, width, (9, 1), (2, 1))
 
-    def forward(self, features: Tensor) -> list[Judgement]:
-        """Judge frames (B, L, LAYOUT.size); L is 4 or more."""
-        judged: list[Judgement] = [
-            critic(spectral_view(features, *resolution))
-            for critic, resolution in zip(self.spectral, RESOLUTIONS, strict=True)
-        ]
-        return [*judged, self.envelope(envelope_view(features))]
+    def forward(self, views: list[Tensor]) -> list[Judgement]:
+        """Judge what `views_of` made of frames."""
+        critics = [*self.spectral, self.envelope]
+        return [critic(view) for critic, view in zip(critics, views, strict=True)]

@@ -20,7 +20,7 @@ from engine.model_card import CARD_FILE, ModelCard
 from engine.model_folder import SoundModel, load_model
 from engine.models import spectral_features
 from engine.models.spectral_codec import SpectralCodec
-from engine.models.spectral_critics import SpectralCritics
+from engine.models.spectral_critics import SpectralCritics, views_of
 from engine.models.spectral_features import BINS, LAYOUT, TONAL_BINS
 from engine.toml_config import ConfigError
 from engine.training import processes
@@ -233,10 +233,12 @@ class CodecTraining:
         """The weighted losses that the critics give the decoder."""
         assert self.critics is not None
         weights = self.run.critics
+        # Rounded to bfloat16 a view would lose what lies between two decibels.
+        views, looked_at = views_of(frames), views_of(made)
         with precision(self.run.scale, frames.device):
             with torch.no_grad():
-                real = self.critics(frames)
-            judged = self.critics(made)
+                real = self.critics(views)
+            judged = self.critics(looked_at)
         return {
             "adversarial": weights.weight * adversarial_loss(judged),
             "matching": weights.weight * weights.matching * matching_loss(real, judged),
@@ -247,8 +249,10 @@ class CodecTraining:
         assert self.critics is not None
         self.critics.requires_grad_(True)
         for pair in pairs:
+            views, looked_at = views_of(pair.real), views_of(pair.made)
             with precision(self.run.scale, pair.real.device):
-                loss = critic_loss(self.critics(pair.real), self.critics(pair.made))
+                judged = self.critics(views), self.critics(looked_at)
+            loss = critic_loss(*judged)
             values.append(float(loss.detach()))
             yield loss
 

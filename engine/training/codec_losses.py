@@ -104,8 +104,14 @@ def matching_loss(real: Sequence[Judgement], made: Sequence[Judgement]) -> Tenso
     """
     return torch.stack(
         [
-            (first.detach() - second).abs().mean() / first.detach().abs().mean().clamp_min(1e-6)
+            (first - second).abs().mean() / first.abs().mean().clamp_min(1e-6)
             for r, m in zip(real, made, strict=True)
-            for first, second in zip(r.hidden, m.hidden, strict=True)
+            for first, second in _hidden(r, m)
         ]
     ).mean()
+
+
+def _hidden(real: Judgement, made: Judgement) -> list[tuple[Tensor, Tensor]]:
+    """What a critic saw of both, in full precision; the real one carries no gradient."""
+    pairs = zip(real.hidden, made.hidden, strict=True)
+    return [(first.detach().float(), second.float()) for first, second in pairs]

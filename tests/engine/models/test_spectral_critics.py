@@ -11,6 +11,7 @@ from engine.models.spectral_critics import (
     SpectralCritics,
     envelope_view,
     spectral_view,
+    views_of,
 )
 from engine.models.spectral_features import (
     BINS,
@@ -67,7 +68,7 @@ def test_every_part_that_is_heard_is_seen() -> None:
     torch.manual_seed(0)
     critics = SpectralCritics(4)
     frames = analyse(torch.cat([sine(220, 0.3, 0.5, 0.3), noise(0.3)])).requires_grad_()
-    scores = [judgement.scores.mean() for judgement in critics(frames)]
+    scores = [judgement.scores.mean() for judgement in critics(views_of(frames))]
     torch.stack(scores).sum().backward()
     assert frames.grad is not None
     for part in ("magnitude", "noise", "envelope", "balance", "coherence"):
@@ -76,6 +77,6 @@ def test_every_part_that_is_heard_is_seen() -> None:
 
 
 def test_each_critic_says_what_it_saw() -> None:
-    judged = SpectralCritics(4)(analyse(noise(0.2)))
+    judged = SpectralCritics(4)(views_of(analyse(noise(0.2))))
     assert len(judged) == len(RESOLUTIONS) + 1
     assert all(len(judgement.hidden) == 4 for judgement in judged)

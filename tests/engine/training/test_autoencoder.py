@@ -31,7 +31,7 @@ def training_with(weight: float, **changes: float) -> CodecTraining:
     """A training of a tiny codec, the same each time."""
     torch.manual_seed(0)
     run = CodecRun(
-        Optimiser(10, 3, 1e-3, warmup=1),
+        Optimiser(10, 3, 3e-3, warmup=1),
         Pool(),
         SpectralCodecConfig(8, 16, 1, 1, 1, 3),
         critics=Critics(weight, width=4),
@@ -88,7 +88,5 @@ def test_critics_reach_the_decoder_and_what_feeds_it() -> None:
 
 def test_critics_learn_to_tell_decoded_frames_from_real_ones() -> None:
     training = training_with(1)
-    first = training.step(FRAMES, 0)
-    for step in range(1, 10):
-        last = training.step(FRAMES, step)
-    assert last["critic"] < first["critic"]
+    losses = [training.step(FRAMES, step)["critic"] for step in range(10)]
+    assert losses[-1] < losses[0] - 0.01

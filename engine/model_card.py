@@ -111,7 +111,9 @@ def list_models(root: Path) -> list[Path]:
     """Return the model folders directly inside `root`, by name; none where there is no `root`."""
     if not root.is_dir():
         return []
-    return sorted(folder for folder in root.iterdir() if _is_model(folder))
+    # A hidden folder may be a model that is still being fetched.
+    shown = (folder for folder in root.iterdir() if not folder.name.startswith("."))
+    return sorted(folder for folder in shown if _is_model(folder))
 
 
 def _is_model(folder: Path) -> bool:

@@ -1,0 +1,238 @@
+"""Models from Hugging Face: what is offered, under which licence, and fetching it. No torch.
+
+Any thread but the main one: everything here waits for the network. Addresses, tokens and resuming
+are those of huggingface_hub; what goes wrong is told apart in words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from huggingface_hub import HfApi, get_token, hf_hub_download, login
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from tqdm import tqdm
+
+from engine.api import EngineError
+
+OnBytes = Callable[[int, int], bool]
+"""Called with bytes fetched so far and of all; returns False to stop."""
+
+# The error of the HTTP library that huggingface_hub uses, whichever that is, is its own's parent.
+_NO_ANSWER = cast(
+    tuple[type[Exception], ...], (HfHubHTTPError.__bases__[0], ConnectionError, TimeoutError)
+)
+_BLOCK = 1 << 20
+
+
+class TokenNeededError(EngineError):
+    """The model is only for accounts: a token is missing, or is not accepted."""
+
+
+class LicenceNotAcceptedError(EngineError):
+    """The account has not agreed to the model's conditions on its page."""
+
+
+class NoNetworkError(EngineError):
+    """Hugging Face cannot be reached; what is there already is kept, the next try goes on."""
+
+
+class FetchStopped(Exception):  # noqa: N818 -- the wish of a player, not an error
+    """Raised when `on_bytes` said to stop; what is there already is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file on offer: its size in bytes, and the checksum of large ones."""
+
+    name: str
+    size: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a repository holds in one revision, and under which conditions."""
+
+    repository: str
+    revision: str
+    licence: str
+    page: str
+    files: tuple[HubFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    def only(self, names: Callable[[str], bool]) -> tuple[HubFile, ...]:
+        """The files whose names are wanted."""
+        return tuple(file for file in self.files if names(file.name))
+
+
+class Hub:
+    """Hugging Face, or a mirror of it at `endpoint`; the token is the one that was kept."""
+
+    def __init__(self, endpoint: str | None = None) -> None:
+        self._endpoint = endpoint
+
+    def offer(self, repository: str, revision: str | None = None) -> Offer:
+        """Ask what a repository holds. Raises EngineError, see the classes above."""
+        with self._in_words(repository):
+            api = HfApi(endpoint=self._endpoint)
+            info = api.model_info(repository, revision=revision, files_metadata=True, timeout=20)
+        card: Any = info.card_data or {}
+        licence = card.get("license_name") or card.get("license") or "not named on its page"
+        files = [
+            HubFile(entry.rfilename, entry.size or 0, entry.lfs.sha256 if entry.lfs else None)
+            for entry in info.siblings or []
+        ]
+        return Offer(
+            repository, info.sha or "main", str(licence), self.page(repository), tuple(files)
+        )
+
+    def page(self, repository: str) -> str:
+        """The address of a model's page, for the player's browser."""
+        return f"{self._endpoint or 'https://huggingface.co'}/{repository}"
+
+    def fetch(
+        self, offer: Offer, files: tuple[HubFile, ...], folder: Path, on_bytes: OnBytes
+    ) -> None:
+        """Fetch files into a folder, going on where an earlier try ended, and check them.
+
+        Raises EngineError, or FetchStopped.
+        """
+        total, done = sum(file.size for file in files), 0
+        for file in files:
+            with self._in_words(offer.repository):
+                hf_hub_download(
+                    offer.repository,
+                    file.name,
+                    revision=offer.revision,
+                    local_dir=folder,
+                    endpoint=self._endpoint,
+                    tqdm_class=_reporting(on_bytes, done, total),
+                )
+            _check(folder / file.name, file)
+            done += file.size
+            if not on_bytes(done, total):
+                raise FetchStopped
+
+    @contextmanager
+    def _in_words(self, repository: str) -> Iterator[None]:
+        try:
+            yield
+        except GatedRepoError as error:
+            if get_token() is None:
+                raise TokenNeededError(
+                    f"{repository} is only for accounts of Hugging Face: give a token, "
+                    "which https://huggingface.co/settings/tokens makes."
+                ) from error
+            raise LicenceNotAcceptedError(
+                f"This account has not agreed to the conditions of {repository}: "
+                f"agree on {self.page(repository)}, then try again."
+            ) from error
+        except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
+            if _status(error) == 401 and get_token() is not None:
+                raise TokenNeededError(
+                    "Hugging Face does not accept the token: give another one."
+                ) from error
+            raise EngineError(
+                f"There is no model {repository} on Hugging Face, or it is only for accounts: "
+                "check its name, or give a token."
+            ) from error
+        except LocalEntryNotFoundError as error:
+            raise _no_network(error) from error
+        except EntryNotFoundError as error:
+            raise EngineError(
+                f"{repository} has lost a file that it offered: try again."
+            ) from error
+        except HfHubHTTPError as error:
+            if _status(error) == 401:
+                raise TokenNeededError(
+                    "Hugging Face does not accept the token: give another one."
+                ) from error
+            raise EngineError(
+                f"Hugging Face answered with an error ({_status(error)}): try again later."
+            ) from error
+        except _NO_ANSWER as error:
+            raise _no_network(error) from error
+        except OSError as error:  # a full disk, or a file of another length than was promised
+            reason = " ".join(str(error).split())[:200]
+            raise EngineError(
+                f"{repository} could not be fetched ({reason}): try again."
+            ) from error
+
+
+def keep_token(token: str) -> None:
+    """Keep a token where huggingface_hub keeps it; raises TokenNeededError for a wrong one."""
+    try:
+        login(token=token, add_to_git_credential=False)
+    except (ValueError, HfHubHTTPError) as error:
+        raise TokenNeededError(
+            "Hugging Face does not accept the token: give another one."
+        ) from error
+    except _NO_ANSWER as error:
+        raise _no_network(error) from error
+
+
+def _no_network(error: Exception) -> NoNetworkError:
+    return NoNetworkError(
+        f"Hugging Face cannot be reached ({type(error).__name__}): check the network and try "
+        "again, what was fetched is kept."
+    )
+
+
+def _status(error: Exception) -> int | None:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def _check(path: Path, file: HubFile) -> None:
+    """Raise EngineError, and remove the file, unless it is the one on offer."""
+    problem = None
+    if path.stat().st_size != file.size:
+        problem = f"has {path.stat().st_size} bytes, not {file.size}"
+    elif file.sha256 is not None and _sha256(path) != file.sha256:
+        problem = "has another checksum than it should have"
+    if problem is not None:
+        path.unlink()
+        raise EngineError(f"{file.name} {problem}, and was removed: fetch the model again.")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as held:
+        while block := held.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _reporting(on_bytes: OnBytes, before: int, total: int) -> type[Any]:
+    """A progress bar that shows nothing and tells `on_bytes`."""
+
+    class Reporting(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as tqdm has it
+            self._here = int(options.get("initial") or 0)
+            options["disable"] = True
+            super().__init__(*args, **options)
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self._here += int(n or 0)
+            if not on_bytes(before + self._here, total):
+                raise FetchStopped
+            return None
+
+    return Reporting

@@ -31,6 +31,8 @@ from engine.training.throughput import TRAINED, Work, matrix_rate, transformer_f
 
 WON = 0.02
 """A discriminator's loss below this leaves the generator nothing to learn from."""
+SETTLED = 100
+"""By this step a new discriminator should tell prompts apart; before, chance decides."""
 ALIKE = 0.1
 """Generated sounds that spread this little beside real ones have become one sound."""
 
@@ -100,7 +102,7 @@ def train_arc(run: ArcRun, folder: RunFolder) -> None:
             sums.clear()
             folder.log(step, values)
             folder.show(step, run.optimiser.steps, values)
-            for warning in collapse(values):
+            for warning in collapse(values, step):
                 folder.note(warning)
         if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
             folder.save(
@@ -283,12 +285,12 @@ class AdversarialTraining:
         return 0.5 * (first + adversarial.finite_difference_penalty(fake, moved[1]))
 
 
-def collapse(values: Values) -> list[str]:
-    """Sentences about what has gone wrong, by the means that are logged."""
+def collapse(values: Values, step: int) -> list[str]:
+    """Sentences about what has gone wrong, by the means that are logged at a step."""
     said = []
     if values.get("discriminator", 1.0) < WON:
         said.append("The discriminator has won: the generator learns nothing from it any more.")
-    if values.get("contrastive_accuracy", 1.0) < 0.5:
+    if step > SETTLED and values.get("contrastive_accuracy", 1.0) < 0.5:
         said.append("The discriminator does not tell prompts apart.")
     if values.get("diversity", 1.0) < ALIKE:
         said.append("The generated sounds have become alike: the generator has collapsed.")

@@ -130,5 +130,9 @@ def test_diversity_is_the_share_of_the_real_spread() -> None:
 )
 def test_a_collapse_is_said(values: dict[str, float], said: str) -> None:
     fine = {"discriminator": 0.6, "contrastive_accuracy": 0.9, "diversity": 0.8}
-    assert arc.collapse(fine) == [] == arc.collapse({})
-    assert said in " ".join(arc.collapse(fine | values))
+    assert arc.collapse(fine, 1000) == [] == arc.collapse({}, 1000)
+    assert said in " ".join(arc.collapse(fine | values, 1000))
+
+
+def test_a_new_discriminator_has_time_to_tell_prompts_apart() -> None:
+    assert arc.collapse({"contrastive_accuracy": 0.49}, 20) == []

@@ -100,11 +100,13 @@ def assert_learnt_the_same(run: Path, other: Path) -> None:
     assert len(first) == len(second) == 6
     for one, two in zip(first, second, strict=True):
         assert one == pytest.approx(two, rel=1e-3, abs=1e-4), run
-    for key, value in read(run)["optimising"]["network"].items():
-        wanted = read(other)["optimising"]["network"][key]
-        # The sums of gradients differ in their last bits, which Adam may blow up near zero.
-        assert torch.allclose(value, wanted, atol=2e-3), f"{run} {key}"
-        assert (value - wanted).abs().mean() < 1e-4, f"{run} {key}"
+    states = [read(folder)["optimising"] for folder in (run, other)]
+    for part in ("network", "average"):
+        for key, value in states[0][part].items():
+            wanted = states[1][part][key]
+            # The sums of gradients differ in their last bits, which Adam may blow up near zero.
+            assert torch.allclose(value, wanted, atol=2e-3), f"{run} {part} {key}"
+            assert (value - wanted).abs().mean() < 1e-4, f"{run} {part} {key}"
 
 
 def test_two_processes_equal_one_with_the_doubled_batch(

@@ -41,6 +41,8 @@ FLOOR = 0.02
 """Magnitude floor; a full-scale sine has magnitude 512, so this is -88 dB."""
 ENERGY_FLOOR = 1e-8
 LARGEST_DEVIATION = 2.0
+MOST_GAIN = 1.5
+"""What sub-frame energies may add to the spectra, which a network decodes better than them."""
 IN_STEP_BINS = 46
 """Bins (up to 1 kHz) that start in step at an onset."""
 ANTI_PHASE = 100.0
@@ -391,6 +393,6 @@ def _with_envelope(audio: Tensor, features: Tensor) -> Tensor:
     wanted = (torch.exp(wanted * 5.0 - 9.0) - ENERGY_FLOOR).clamp_min(0)
     bands = split_bands(audio)
     have = subframe_energy(bands[None])[0]
-    gain = ((wanted + ENERGY_FLOOR) / (have + ENERGY_FLOOR)).sqrt().clamp(0.01, 2.5)
+    gain = ((wanted + ENERGY_FLOOR) / (have + ENERGY_FLOOR)).sqrt().clamp(0.01, MOST_GAIN)
     gain = functional.interpolate(gain[None], scale_factor=SUBFRAME, mode="linear")[0]
     return (bands * gain).sum(1)

@@ -68,7 +68,7 @@ def _do(given: argparse.Namespace, load: Loader | None) -> int:
     commands: dict[str | None, Callable[[], int]] = {
         None: _open_window,
         "generate": lambda: _generate(given, load),
-        "models": lambda: _list_models(given),
+        "models": lambda: _models(given),
         "bench": lambda: _bench(given, load),
         "evaluate": lambda: _evaluate(given, load),
         "table": lambda: _table(given, load),
@@ -95,6 +95,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     from engine.evaluation import commands as measuring
+    from engine.model_commands import add_models
     from engine.training import commands as training
 
     parser = _Parser(
@@ -104,8 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_generate(commands.add_parser("generate", help="make sounds and write them as WAV"))
-    models = commands.add_parser("models", help="list the models on this computer")
-    models.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_models(commands.add_parser("models", help="list the models on this computer, or add one"))
     _add_bench(commands.add_parser("bench", help="measure generation; prints one JSON object"))
     _add_latency(commands.add_parser("latency", help="measure from MIDI note to sound (Linux)"))
     measuring.add_evaluate(
@@ -192,6 +192,22 @@ def _generate(given: argparse.Namespace, load: Loader | None) -> int:
             made = generator.generate(sound.recipe, source, _show_progress)
             write_clip(sound.path, made.clip)
             print(_report(sound.path, made, generator, as_json=given.json), flush=True)
+    return DONE
+
+
+def _models(given: argparse.Namespace) -> int:
+    if given.doing is None:
+        return _list_models(given)
+    from app.settings import find_folders
+    from engine.model_commands import add
+    from engine.model_store import ModelStore
+
+    store = ModelStore(find_folders().models)
+    with _sentences():
+        if given.doing == "remove":
+            store.remove(given.name)
+        else:
+            _show_line(f"added: {add(given, store)}")
     return DONE
 
 
@@ -328,7 +344,7 @@ def _model_roots() -> list[Path]:
     from app.settings import find_folders
     from engine.model_card import EMBEDDED_FOLDER
 
-    return [EMBEDDED_FOLDER.parent, find_folders().data / "models"]
+    return [EMBEDDED_FOLDER.parent, find_folders().models]
 
 
 def _model_folder(name: str) -> Path:

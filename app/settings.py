@@ -36,6 +36,11 @@ class Folders:
         """Every take ever made: WAV and JSON."""
         return self.data / "takes"
 
+    @property
+    def models(self) -> Path:
+        """The models that were added."""
+        return self.data / "models"
+
 
 def find_folders(environment: Mapping[str, str] | None = None) -> Folders:
     """Return this user's folders; PINGPAD_HOME replaces them all."""
@@ -64,6 +69,8 @@ class Settings:
     bpm: float = 120.0
     strength: float = 0.7
     hear_recordings: bool = True
+    swap_at: Literal["now", "beat", "bar", "four_bars"] = "now"
+    play_at_once: bool = False
     steps: int = 8
     seed: int | None = None
     midi_channel: int = 0

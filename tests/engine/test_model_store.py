@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from fake_hub import FakeHub, running
 from published_folder import CONFIG, PARITY, WEIGHTS, write_published, write_text_encoder
 from safetensors.torch import save_file
 
+import main as command_line
 from engine.api import EngineError
 from engine.hub import (
     FetchStopped,
@@ -22,6 +25,7 @@ from engine.hub import (
     TokenNeededError,
 )
 from engine.model_card import list_models, read_card
+from engine.model_commands import showing_progress
 from engine.model_folder import load_model
 from engine.model_store import SPARE_BYTES, UNFINISHED, ModelStore
 
@@ -251,3 +255,74 @@ def test_a_repository_without_a_model_is_refused(store: ModelStore, hub: FakeHub
     ours = Hub(hub.endpoint)
     assert "holds no model" in refused(lambda: store.fetch(ours, ours.offer(T5), yes))
     assert held(store) == []
+
+
+# --- the command line ---
+
+
+def models(*arguments: str) -> int:
+    return command_line.main(["models", *arguments])
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
+    monkeypatch.setenv("PINGPAD_HOME", str(tmp_path / "home"))
+    return ModelStore(tmp_path / "home" / "data" / "models")
+
+
+def test_models_are_added_listed_and_removed_by_command(
+    home: ModelStore, source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert models("add", str(source)) == 0
+    assert "added: " in capsys.readouterr().err
+    assert models() == 0
+    assert "small ä: A published model" in capsys.readouterr().out
+    assert models("remove", "small ä") == 0
+    assert held(home) == []
+    assert models("remove", "small ä") == 1
+    assert models("add", str(source / "nothing")) == 1
+    assert "There is no file" in capsys.readouterr().err
+
+
+def test_a_licence_is_shown_and_nothing_is_fetched_before_it_is_accepted(
+    home: ModelStore, hub: FakeHub, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr("engine.hub.Hub", partial(Hub, hub.endpoint))
+    assert models("add", SMALL) == 1
+    said = capsys.readouterr().err
+    assert "stable-audio-community" in said and "--accept-licence" in said
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: "no")
+    assert models("add", SMALL) == 1
+    assert "was not accepted" in capsys.readouterr().err
+    assert held(home) == [] and not [path for _, path, _ in hub.asked if "/resolve/" in path]
+    monkeypatch.setattr("builtins.input", lambda question: "Yes")
+    assert models("add", SMALL) == 0
+    assert held(home) == ["small"]
+
+
+def test_a_missing_token_is_asked_for_and_kept(
+    home: ModelStore, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.gated.add(SMALL)
+    monkeypatch.setattr("engine.hub.Hub", partial(Hub, hub.endpoint))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda question: TOKEN)
+    monkeypatch.setattr(
+        "engine.hub.keep_token", lambda token: monkeypatch.setenv("HF_TOKEN", token)
+    )
+    assert models("add", SMALL, "--accept-licence", "--name", "gated") == 0
+    assert held(home) == ["gated"]
+
+
+def test_progress_tells_share_size_and_time_left() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    times = iter([0.0, 0.0, 10.0])
+    out = Terminal()
+    show = showing_progress(out, lambda: next(times))
+    assert show(0, 100 << 20) and show(20 << 20, 100 << 20)
+    assert out.getvalue().endswith(" 20% of 100 MB, 40 s left   ")

@@ -70,6 +70,10 @@ class _Shared:
     outbox: queue.SimpleQueue[Request | None] = field(default_factory=queue.SimpleQueue)
     process: subprocess.Popen[bytes] | None = None
     stopping: bool = False
+    switched: bool = False
+    """Another model was chosen since the process was started."""
+    left: dict[int, Lane | None] = field(default_factory=dict)
+    """Jobs of the model before."""
 
 
 class EngineThread:
@@ -91,6 +95,7 @@ class EngineThread:
         restart_waits_s: Sequence[float] = RESTART_WAITS_S,
     ) -> None:
         self._on_answer = on_answer
+        self._factory = factory
         self._command = _command(model_folder.resolve(), factory)
         self._environment = _environment(threads)
         self._restart_waits_s = tuple(restart_waits_s)
@@ -122,6 +127,18 @@ class EngineThread:
         """Ask for the end of a job: before it starts, or between two of its steps; any thread."""
         with self._shared.changed:
             self._shared.outbox.put(Cancel(job))
+
+    def use(self, model_folder: Path) -> None:
+        """Go on with another model: jobs that are not done fail, later ones are its; any thread."""
+        shared = self._shared
+        with shared.changed:
+            self._command = _command(model_folder.resolve(), self._factory)
+            shared.outbox.put(Stop())
+            shared.outbox = queue.SimpleQueue()
+            shared.left.update(shared.lanes)
+            shared.lanes = {}
+            shared.switched = True
+            shared.changed.notify_all()
 
     def stop(self) -> None:
         """End the process and the thread within a few seconds; any thread but the engine's."""
@@ -157,6 +174,9 @@ class EngineThread:
             reason = self._serve(worker) if worker is not None else "it could not be started"
             if self._shared.stopping:
                 break
+            if self._shared.switched:
+                deaths, news = 0, None
+                continue
             deaths = 1 if worker is not None and worker.made_a_sound else deaths + 1
             if worker is not None and worker.last_words is not None:
                 self._fail_jobs(worker.last_words)
@@ -178,17 +198,22 @@ class EngineThread:
         """Wait for a new wish, which is worth one more start; returns the deaths to count from."""
         shared = self._shared
         with shared.changed:
-            shared.changed.wait_for(lambda: shared.stopping or shared.lanes)
+            shared.changed.wait_for(lambda: shared.stopping or shared.lanes or shared.switched)
         return len(self._restart_waits_s)
 
     def _wait(self, seconds: float) -> None:
         with self._shared.changed:
-            self._shared.changed.wait_for(lambda: self._shared.stopping, seconds)
+            shared = self._shared
+            shared.changed.wait_for(lambda: shared.stopping or shared.switched, seconds)
 
     def _spawn(self) -> _Worker | None:
+        with self._shared.changed:
+            command, self._shared.switched = self._command, False
+            left, self._shared.left = self._shared.left, {}
+        self._fail(left, "Another model was chosen before this sound was made. Generate it again.")
         try:
             process = subprocess.Popen(
-                self._command,
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=self._environment,
@@ -199,7 +224,11 @@ class EngineThread:
         wire = Wire(cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin))
         with self._shared.changed:
             self._shared.process = process
-            return _Worker(process, wire, self._shared.outbox)
+            outbox = self._shared.outbox
+            if self._shared.switched:  # while it was started
+                outbox = queue.SimpleQueue()
+                outbox.put(Stop())
+            return _Worker(process, wire, outbox)
 
     def _serve(self, worker: _Worker) -> str:
         """Follow one process until it ends; returns how it ended, for the player."""
@@ -237,7 +266,7 @@ class EngineThread:
 
     def _take_clip(self, place: ClipPlace) -> Clip:
         with self._shared.changed:
-            lanes = list(self._shared.lanes.values())
+            lanes = [*self._shared.lanes.values(), *self._shared.left.values()]
         for lane in lanes:
             if lane is not None and lane.name == place.lane:
                 return lane.take(place)
@@ -245,16 +274,22 @@ class EngineThread:
 
     def _settle(self, job: int) -> None:
         with self._shared.changed:
-            lane = self._shared.lanes.pop(job, None)
+            shared = self._shared
+            held = shared.lanes if job in shared.lanes else shared.left
+            lane = held.pop(job, None)
         if lane is not None:
             lane.close()
 
     def _fail_jobs(self, message: str) -> None:
         """Fail every job of a process that has ended; later jobs go to the next one."""
         with self._shared.changed:
-            lanes, self._shared.lanes = self._shared.lanes, {}
+            jobs = self._shared.left | self._shared.lanes
+            self._shared.lanes, self._shared.left = {}, {}
             self._shared.outbox = queue.SimpleQueue()
-        for job, lane in lanes.items():
+        self._fail(jobs, message)
+
+    def _fail(self, jobs: dict[int, Lane | None], message: str) -> None:
+        for job, lane in jobs.items():
             if lane is not None:
                 lane.close()
             self._tell(Failed(job, message))

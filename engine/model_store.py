@@ -11,13 +11,15 @@ import shutil
 import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.adapter_files import ADAPTER_WEIGHTS, write_adapter_file
 from engine.api import EngineError
-from engine.hub import Hub, HubFile, Offer, OnBytes
 from engine.model_card import CARD_FILE, read_card
 from engine.published_files import STEMS, WEIGHTS_SUFFIXES, find_published, read_config
+
+if TYPE_CHECKING:  # copying need not wait for huggingface_hub
+    from engine.hub import Hub, HubFile, Offer, OnBytes
 
 SPARE_BYTES = 200 << 20
 """Room that stays free beside a model."""

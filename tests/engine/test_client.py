@@ -323,3 +323,57 @@ def test_every_thread_of_a_loaded_engine_lets_the_app_go_first(player: Player) -
     priorities = [os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks.iterdir()]
     assert priorities
     assert min(priorities) >= min(mine + 1, 10)
+
+
+def test_another_model_is_used_without_a_new_engine_thread(player: Player, tmp_path: Path) -> None:
+    first = player.wait(Ready)
+    pid = player.engine.pid
+    other = tmp_path / "other"
+    other.mkdir()
+    player.engine.use(other)
+    job = player.engine.generate(Recipe("kick"))
+    assert player.wait(Ready).model == first.model
+    assert isinstance(player.ends({job})[0], Finished)
+    assert player.engine.pid != pid
+
+
+def test_jobs_of_the_model_before_fail_once_and_say_why(player: Player, tmp_path: Path) -> None:
+    player.wait(Ready)
+    slow = Recipe(f"until {tmp_path / 'never'}")
+    old = {player.engine.generate(slow), player.engine.generate(slow)}
+    player.engine.use(tmp_path)
+    new = player.engine.generate(Recipe("kick"))
+    ends = {end.job: end for end in player.ends(old | {new})}
+    assert isinstance(ends[new], Finished)
+    for job in old:
+        end = ends[job]
+        assert isinstance(end, Failed) and "Another model was chosen" in end.message
+    again = player.engine.generate(Recipe("kick"))
+    assert isinstance(player.ends({again})[0], Finished)
+
+
+def test_the_newest_of_many_choices_is_used(player: Player, tmp_path: Path) -> None:
+    for number in range(5):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        player.engine.use(folder)
+    job = player.engine.generate(Recipe("kick"))
+    assert isinstance(player.ends({job})[0], Finished)
+    command = Path(f"/proc/{player.engine.pid}/cmdline")
+    if command.exists():
+        assert str(tmp_path / "4") in command.read_text()
+
+
+def test_a_model_that_cannot_be_loaded_gives_way_to_another(tmp_path: Path) -> None:
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "broken").touch()
+    player = Player(bad)
+    try:
+        assert player.wait(Failed).job is None
+        good = tmp_path / "good"
+        good.mkdir()
+        player.engine.use(good)
+        player.wait(Ready)
+    finally:
+        player.engine.stop()

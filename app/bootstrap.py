@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from app.actions.actions import Actions
 from app.actions.background import BackgroundThread, Post
+from app.actions.beat import BeatControl
 from app.actions.choose_device import ChooseDevice
+from app.actions.choose_model import ChooseModel
 from app.actions.choose_take import ChooseTake
 from app.actions.drag_out import DragOut
 from app.actions.generate import Engine, Generate
@@ -47,6 +49,7 @@ from app.settings import Folders, Settings, find_folders, read_settings, write_s
 from engine.api import Answer, EngineError
 from engine.client import EngineThread
 from engine.model_card import EMBEDDED_FOLDER, read_card
+from engine.model_store import ModelStore
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QLockFile
@@ -62,6 +65,10 @@ class RunningEngine(Engine, Protocol):
 
     def start(self) -> None:
         """Start; returns at once."""
+        ...
+
+    def use(self, model_folder: Path) -> None:
+        """Go on with another model; returns at once."""
         ...
 
     def stop(self) -> None:
@@ -150,6 +157,7 @@ class Instrument:
         self.writer = FileWriter(post)
         self._settings_writing = WriteNewest(self.writer, partial(log.warning, "%s"))
         self.background = BackgroundThread(post)
+        self.fetching = BackgroundThread(post)  # so that nothing else waits for the network
         self.store = ClipStore(
             run_folder(folders.takes, parts.now()), self.writer, self.session.say
         )
@@ -184,6 +192,14 @@ class Instrument:
         kit_file.adopt = self._adopt
         record = Record(session, self.recorder, keep, generate, now)
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
+        midi = build_midi(
+            session,
+            Playing(generate, record, takes, pad_settings),
+            MidiRoom(self.mixer, hits, self._folders.config, self.writer, self._post),
+        )
+        beat = BeatControl(session, self.mixer)
+        beat.followed = midi.clock.beats
+        loader.swap_frame = beat.swap_frame
         return Actions(
             hits=hits,
             generate=generate,
@@ -194,11 +210,11 @@ class Instrument:
             takes=takes,
             pad_settings=pad_settings,
             devices=ChooseDevice(session, self.devices),
-            midi=build_midi(
-                session,
-                Playing(generate, record, takes, pad_settings),
-                MidiRoom(self.mixer, hits, self._folders.config, self.writer, self._post),
+            models=ChooseModel(
+                session, self.engine, self.fetching, ModelStore(self._folders.models)
             ),
+            midi=midi,
+            beat=beat,
         )
 
     def _connect(self) -> None:
@@ -214,6 +230,7 @@ class Instrument:
         """Start the threads and open the devices; nothing here waits for any of them."""
         self.writer.start()
         self.background.start()
+        self.fetching.start()
         self.engine.start()
         self.actions.midi.setup.read_maps()
         self.actions.midi.setup.choose(_midi_choices(self._read.settings))
@@ -239,6 +256,8 @@ class Instrument:
             settings = self._settings(window_geometry)
             file = self._folders.settings_file
             self.writer.write(lambda: write_settings(file, settings), lambda sentence: None)
+        self.actions.models.stop_fetching()
+        self.fetching.stop()
         self.background.stop()
         self.devices.close()
         self.midi.stop()
@@ -274,6 +293,7 @@ class Instrument:
         session.length_unit, session.bars = settings.length_unit, settings.bars
         session.bpm, session.strength = settings.bpm, settings.strength
         session.hear_recordings = settings.hear_recordings
+        session.swap_at, session.play_at_once = settings.swap_at, settings.play_at_once
         session.steps, session.seed = settings.steps, settings.seed
         session.output, session.input = settings.output, settings.input
 
@@ -296,6 +316,8 @@ class Instrument:
             bpm=session.bpm,
             strength=session.strength,
             hear_recordings=session.hear_recordings,
+            swap_at=session.swap_at,
+            play_at_once=session.play_at_once,
             steps=session.steps,
             seed=session.seed,
             midi_channel=midi.channel,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.actions.beat import BeatControl
 from app.actions.choose_device import ChooseDevice
+from app.actions.choose_model import ChooseModel
 from app.actions.choose_take import ChooseTake
 from app.actions.drag_out import DragOut
 from app.actions.generate import Generate
@@ -29,4 +31,6 @@ class Actions:
     takes: ChooseTake
     pad_settings: PadSettings
     devices: ChooseDevice
+    models: ChooseModel
     midi: Midi
+    beat: BeatControl

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +20,10 @@ class HitNote:
 
 class PadPlayer(Protocol):
     """What a hit needs of the mixer."""
+
+    def frame_at(self, time_s: float) -> int | None:
+        """Return the frame on which to play what happened at `time_s` (time.perf_counter)."""
+        ...
 
     def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
         """Play a pad now; any thread."""
@@ -35,19 +41,20 @@ class PadPlayer(Protocol):
 class Hits:
     """Hits from the window. MIDI plays the same mixer by app.midi.router and leaves notes here."""
 
-    def __init__(self, mixer: PadPlayer) -> None:
+    def __init__(self, mixer: PadPlayer, now: Callable[[], float] = time.perf_counter) -> None:
         self._mixer = mixer
+        self._now = now
         # A deque's append and popleft need no lock; a full one drops the oldest light, no sound.
         self._notes: deque[HitNote] = deque(maxlen=256)
 
     def hit(self, pad: int, velocity: float = 1.0) -> None:
         """Play a pad now, velocity 0..1."""
-        self._mixer.hit(pad, velocity)
+        self._mixer.hit(pad, velocity, self._mixer.frame_at(self._now()))
         self.note(pad, velocity)
 
     def release(self, pad: int) -> None:
         """Let go of a pad: ends it in gate mode."""
-        self._mixer.release(pad)
+        self._mixer.release(pad, self._mixer.frame_at(self._now()))
 
     def stop_all(self) -> None:
         """Silence at once."""

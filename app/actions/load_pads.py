@@ -23,8 +23,10 @@ class PadMemory(Protocol):
         """The rate in Hz that sounds must have."""
         ...
 
-    def load(self, pad: int, samples: NDArray[np.float32] | None) -> None:
-        """Let the next hit play these samples."""
+    def load(
+        self, pad: int, samples: NDArray[np.float32] | None, at_frame: int | None = None
+    ) -> None:
+        """Let hits from `at_frame` on, or the next one, play these samples."""
         ...
 
     def configure(self, pad: int, voicing: Voicing) -> None:
@@ -41,6 +43,8 @@ class PadLoader:
         self._background = background
         self._newest: dict[int, object] = {}
         self._rate = mixer.rate
+        self.swap_frame: Callable[[Pad], int | None] = lambda pad: None
+        """Says when a pad's new sound is to be heard; None: at once."""
 
     def load(self, pad: Pad, then: Callable[[], None] = lambda: None) -> None:
         """Make the pad's current take what the next hit plays.
@@ -63,7 +67,7 @@ class PadLoader:
             if rate != self._mixer.rate:
                 self.load(pad, then)
                 return
-            self._mixer.load(pad.index, samples)
+            self._mixer.load(pad.index, samples, self.swap_frame(pad))
             pad.loaded = take
             if pad.state in ("empty", "ready"):
                 pad.settle()

@@ -29,6 +29,10 @@ LONGEST_SINC = 128
 UNIT = 1 << 30
 """The limiter averages its gain in whole steps of this: the sum never drifts, unity is exact."""
 
+BEATS_PER_BAR = 4
+LINES = 64
+"""Tempo lines: a new one is written beside the one in use, and then pointed at."""
+
 NO_STACK = -1
 NOW = -1
 
@@ -59,6 +63,10 @@ CONTROL = np.dtype(
         ("sinc", "i8"),
         ("sinc_taps", "i8", (SINCS,)),
         ("sinc_start", "i8", (SINCS,)),
+        ("line", "i8"),
+        ("metronome", "f8"),
+        ("tick_address", "i8", (2,)),
+        ("tick_frames", "i8", (2,)),
         ("meter_asked", "i8"),
         ("clock", "i8"),
         ("ticks_per_s", "i8"),
@@ -67,7 +75,8 @@ CONTROL = np.dtype(
 )
 """Written by the app. `gain*`, `high_pass`, `limiter_release` and `residue_fall` are per-frame
 factors; `clock` is the address of the system's steady clock, 0 where there is none; `sinc` the
-address of the interpolation filters (`app.audio.interpolation`)."""
+address of the interpolation filters (`app.audio.interpolation`); `line` the tempo line in use;
+`metronome` the gain of its clicks, of which the first one is a bar's."""
 
 STATUS = np.dtype(
     [
@@ -150,12 +159,17 @@ PAD = np.dtype(
         ("release_frames", "i8"),
         ("low_pass", "f8"),
         ("high_pass", "f8"),
+        ("loop_beats", "f8"),
     ],
     align=True,
 )
 """Written by the app. `stack` is played from `swap_frame` on; `start` and `end` are shares of the
 sound; `speed` is source frames a frame; `decay` a factor a frame; `low_pass` and `high_pass` are
-tan(pi f / rate), 0 for none."""
+tan(pi f / rate), 0 for none; `loop_beats` is a locked loop's length, 0 for the sound's own."""
+LINE = np.dtype([("anchor", "f8"), ("frames_per_beat", "f8")], align=True)
+"""Written by the app: the frame of beat 0, with its fraction, and the length of a beat."""
+TICK = np.dtype([("beat", "f8"), ("sound", "i8"), ("left", "i8"), ("gain", "f8")], align=True)
+"""The metronome's click: of which beat, which of two, frames left of it."""
 HEARD = np.dtype(
     [("stack", "i8"), ("turn", "i8"), ("newest", "i8"), ("position", "i8")], align=True
 )
@@ -193,12 +207,16 @@ VOICE = np.dtype(
         ("low_state", "f8", (4,)),
         ("high_pass", "f8"),
         ("high_state", "f8", (4,)),
+        ("loop_beats", "f8"),
+        ("next_beat", "f8"),
+        ("waiting", "i8"),
     ],
     align=True,
 )
 """`position` counts source frames from the region's first played one; `level` is the fade, 1 until
 `fall` (per frame) is set; `gain` follows velocity, pad gain and pan; `last` is what the voice added
-last; `opening` says that the step to what it adds next is to be taken out."""
+last; `opening` says that the step to what it adds next is to be taken out; a voice with
+`loop_beats` begins anew on `next_beat`, and is silent before it while `waiting`."""
 
 MIX = np.dtype(
     [
@@ -210,6 +228,8 @@ MIX = np.dtype(
         ("pending", COMMAND, (COMMANDS,)),
         ("pads", PAD, (PADS,)),
         ("heard", HEARD, (PADS,)),
+        ("lines", LINE, (LINES,)),
+        ("tick", TICK),
         ("stacks", STACK, (STACKS,)),
         ("users", "i8", (STACKS,)),
         ("voices", VOICE, (SLOTS,)),

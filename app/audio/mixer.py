@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio import memory
+from app.audio.clock import Clock
 from app.audio.commands import Command, Hit, Release, Stop, StopAll
 from app.audio.interpolation import make_sincs
 from app.audio.steady_clock import find_steady_clock
@@ -44,6 +45,8 @@ HIGHEST_OF_RATE = 0.45
 """Filters work up to this share of the rate."""
 DECAYED = 1e-3
 """-60 dB."""
+TICK_S = 0.03
+TICKS_HZ = (1760.0, 1320.0)
 LOWEST_NOTE, HIGHEST_NOTE = -48, 24
 RATES_HZ = range(8_000, 400_001)
 LOUDEST_DB, QUIETEST_DB = 24.0, -120.0
@@ -113,6 +116,10 @@ class Mixer:
         self._heard["position"] = -1
         self._voicings = [Voicing()] * pads
         self._sincs = make_sincs()
+        self.at_once = False
+        """Hits sound with the next block: up to a block sooner, and less evenly."""
+        self._lines = 0
+        self._ticks: tuple[NDArray[np.float32], ...] = ()
         clock = find_steady_clock()
         self._control["clock"] = clock.address
         self._control["ticks_per_s"] = clock.ticks_per_s
@@ -124,6 +131,10 @@ class Mixer:
         self._control["sinc_taps"] = self._sincs.taps
         self._control["sinc_start"] = self._sincs.starts
         self._mix["tail"][0]["gain"] = 1.0
+        self._mix["tick"][0]["beat"] = -1.0
+        self._control["rate"] = rate
+        self.clock = Clock(self, self._write_line)
+        """Tempo, beats and bars on this mixer's frames."""
         self.set_rate(rate)
 
     @property
@@ -163,6 +174,8 @@ class Mixer:
         control["open_filter"] = self._filter_place(HIGHEST_HZ)
         control["closed_filter"] = self._filter_place(LOWEST_HZ)
         self._reset_tail()
+        self.clock.follow_rate()
+        self._make_ticks()
         for pad, voicing in enumerate(self._voicings):
             self.configure(pad, voicing)
 
@@ -267,12 +280,42 @@ class Mixer:
             row["decay"] = DECAYED ** (1.0 / decay_frames) if decay_frames else 1.0
             row["release_frames"] = round(voicing.release_s * rate)
             low, high = voicing.low_pass_hz, voicing.high_pass_hz
+            row["loop_beats"] = voicing.loop_bars * memory.BEATS_PER_BAR
             row["low_pass"] = self._filter_place(low) if low < HIGHEST_HZ else 0.0
             row["high_pass"] = self._filter_place(high) if high > LOWEST_HZ else 0.0
 
     def _filter_place(self, frequency_hz: float) -> float:
         """Return tan(pi f / rate), by which the kernel's filters know a frequency."""
         return math.tan(math.pi * min(frequency_hz / self.rate, HIGHEST_OF_RATE))
+
+    # --- beats ---
+
+    @property
+    def frame(self) -> int:
+        """The next block's first frame on the mixer's clock."""
+        return int(self._status["frame"])
+
+    def set_metronome(self, gain_db: float | None) -> None:
+        """Click on every beat, brighter on a bar's first; None ends it. Recordings lack it."""
+        self._control["metronome"] = 0.0 if gain_db is None else _linear(gain_db)
+
+    def _write_line(self, anchor: float, frames_per_beat: float) -> None:
+        """Hand the callback a tempo line: whole, because it is not the one in use."""
+        self._lines = (self._lines + 1) % memory.LINES
+        self._mix["lines"][0][self._lines] = (anchor, frames_per_beat)
+        self._order_writes()
+        self._control["line"] = self._lines
+
+    def _make_ticks(self) -> None:
+        """Make the metronome's two clicks for the rate."""
+        time = np.arange(round(TICK_S * self.rate)) / self.rate
+        fall = np.exp(-time / (TICK_S / 6.0))
+        self._ticks = tuple(
+            (np.sin(2.0 * np.pi * hertz * time) * fall).astype(np.float32) for hertz in TICKS_HZ
+        )
+        self._control["tick_address"] = [tick.ctypes.data for tick in self._ticks]
+        self._control["tick_frames"] = [len(tick) for tick in self._ticks]
+        self._mix["tick"][0]["left"] = 0
 
     def set_master_gain(self, gain_db: float) -> None:
         """Set the gain of everything, -120..24 dB; reached within some 40 ms without a step."""
@@ -327,8 +370,13 @@ class Mixer:
         """Return the frame on which to play what happened at `time_s` (time.perf_counter).
 
         One block later than it happened, always: hits keep their distances, whatever part of a
-        block they fall into. None while no callback has been timed, or when it was long ago.
+        block they fall into. None, which is the next block, when hits are played at once, while
+        no callback has been timed, or when it was long ago.
         """
+        return None if self.at_once else self.frame_of_moment(time_s)
+
+    def frame_of_moment(self, time_s: float) -> int | None:
+        """Return the frame played one block after `time_s`; None where that is not known."""
         status = self._status
         for _ in range(3):
             done = int(status["blocks_done"])

@@ -23,6 +23,7 @@ LayerSelection = Literal["single", "round_robin", "velocity"]
 PAD_MODES: tuple[PadMode, ...] = get_args(PadMode)
 LAYER_SELECTIONS: tuple[LayerSelection, ...] = get_args(LayerSelection)
 
+LOOP_BARS = (0, 1, 2, 4, 8)
 LEAST_GAIN_DB, MOST_GAIN_DB = -60.0, 12.0
 MOST_CHOKE_GROUP = 8
 MOST_TUNE = 24.0
@@ -65,6 +66,9 @@ class Voicing:
     """0..4: the level is velocity to this power. 0 = always full; 2, as SFZ players do, makes
     half the velocity 12 dB softer."""
     layers: LayerSelection = "single"
+    loop_bars: int = 0
+    """1, 2, 4 or 8: a loop or toggle waits for the next bar and begins anew every so many, however
+    long its sound is; 0 = it goes round by itself."""
 
     @property
     def goes_round(self) -> bool:
@@ -75,6 +79,8 @@ class Voicing:
         """Refuse what no pad can do."""
         _check_choice("mode", self.mode, PAD_MODES)
         _check_choice("layers", self.layers, LAYER_SELECTIONS)
+        if self.loop_bars not in LOOP_BARS:
+            raise ValueError(f"loop_bars must be one of {LOOP_BARS}, got {self.loop_bars}")
         _check("gain_db", self.gain_db, LEAST_GAIN_DB, MOST_GAIN_DB)
         _check("choke_group", self.choke_group, 0, MOST_CHOKE_GROUP)
         _check("pan", self.pan, -1.0, 1.0)

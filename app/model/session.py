@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar, overload
 
+from app.audio.clock import Quantum
 from app.audio.device_keeper import AudioState
 from app.errors import PlayerError
 from app.model.event import Event
@@ -96,6 +97,12 @@ class Session:
     """0.01..1: how much noise a source recording gets; 1 ignores it."""
     hear_recordings = Setting(default=True)
     """Whether what was made of a recording plays as soon as it is there."""
+    metronome = Setting(default=False)
+    swap_at: Setting[Quantum] = Setting("now")
+    """When a running loop crosses over to its pad's new sound."""
+    play_at_once = Setting(default=False)
+    """Hits sound as soon as they can; else each as long after it happened, so that they keep
+    their distances."""
     steps = Setting(8)
     seed: Setting[int | None] = Setting(None)
     """None: the engine draws one, and the take keeps it."""

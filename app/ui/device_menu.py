@@ -32,6 +32,7 @@ class DeviceMenu:
         menu.addSeparator()
         self._add(menu, "Input", inputs, session.input, self._devices.choose_input)
         menu.addSeparator()
+        self._add_timing(menu)
         menu.addAction("Look for devices again", self._devices.look_again)
         return menu
 
@@ -55,6 +56,13 @@ class DeviceMenu:
             action.setChecked(name == chosen)
             action.triggered.connect(lambda _checked, name=name: choose(name))
             group.addAction(action)
+
+    def _add_timing(self, menu: QMenu) -> None:
+        """Offer less delay for less evenness."""
+        action = menu.addAction("Play hits at once (less delay, less even)")
+        action.setCheckable(True)
+        action.setChecked(self._session.play_at_once)
+        action.triggered.connect(lambda on: setattr(self._session, "play_at_once", on))
 
     def show_above(self, widget: QWidget) -> None:
         """Show the menu over a widget at the window's lower edge."""

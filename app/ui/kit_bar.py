@@ -9,13 +9,14 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QWidget
 
 from app.actions.actions import Actions
 from app.model.session import Session
+from app.ui.beat_bar import BeatBar
 from app.ui.controls import LevelMeter, caption, make_button, on_click
 from app.ui.icons import draw_icon
 from app.ui.theme import ASSETS, Theme
 
 
 class KitBar(QWidget):
-    """Kit name, open, save; full level, silence, the output meter."""
+    """Kit name, open, save; the beat; full level, silence, the output meter."""
 
     full_level_changed = Signal(bool)
 
@@ -42,6 +43,7 @@ class KitBar(QWidget):
         self.silence = make("Silence", "End all sounds (Esc)", theme, "stop")
         self.silence.setProperty("quiet", "true")
         on_click(self.silence, actions.hits.stop_all)
+        self.beat = BeatBar(session, actions, theme)
         self.meter = LevelMeter("Output level", 2, theme)
         self._lay_out(theme)
         session.kit.changed.connect(self._show_name)
@@ -58,6 +60,7 @@ class KitBar(QWidget):
         row.addWidget(self.open_button)
         row.addWidget(self.save_button)
         row.addStretch(1)
+        row.addWidget(self.beat)
         row.addWidget(self.full_level)
         row.addWidget(self.silence)
         row.addWidget(self.meter)

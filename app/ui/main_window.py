@@ -258,6 +258,7 @@ class MainWindow(QMainWindow):
         if self._frames % FRAMES_PER_COUNT == 0:
             self.status_line.show_faults(sound.counts())
             self._actions.midi.look()
+            self._actions.beat.look()
         if self._frames % FRAMES_PER_LOG == 0 and self.status_line.midi_window is not None:
             self.status_line.midi_window.show_events()
 

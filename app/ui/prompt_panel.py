@@ -244,8 +244,6 @@ class PromptPanel(QFrame):
         self.unit.show_value(session.length_unit)
         self._show_length(in_bars)
         self.tempo.show_value(session.bpm)
-        for widget in (self.tempo, self.tap):
-            widget.setEnabled(in_bars)
         percent = round(session.strength * 100)
         if percent != self.strength.value():
             self.strength.setValue(percent)

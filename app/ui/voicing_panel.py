@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from app.actions.actions import Actions
 from app.audio.voicing import (
@@ -17,6 +17,7 @@ from app.audio.voicing import (
     LONGEST_ATTACK_S,
     LONGEST_DECAY_S,
     LONGEST_RELEASE_S,
+    LOOP_BARS,
     LOWEST_HZ,
     MOST_TUNE,
     MOST_VELOCITY_CURVE,
@@ -167,6 +168,9 @@ TONE = (
 )
 
 
+LOOP_TEXTS = ("Loops freely", "1 bar", "2 bars", "4 bars", "8 bars")
+
+
 class ShareSlider(QSlider):
     """A horizontal slider; a double click asks for the usual value."""
 
@@ -261,14 +265,26 @@ class ShapePage(VoicingPage):
         self.reverse = make_button("Reverse", "Play the sound backwards", theme)
         self.reverse.setCheckable(True)
         self.reverse.clicked.connect(lambda on: self.change(reverse=on))
+        self.loop = QComboBox()
+        self.loop.addItems(LOOP_TEXTS)
+        self.loop.setAccessibleName("Length of a loop")
+        self.loop.setToolTip(
+            "Loop and toggle: go round by the sound's own length, or wait for the bar and begin "
+            "anew every so many bars of the tempo"
+        )
+        self.loop.activated.connect(lambda number: self.change(loop_bars=LOOP_BARS[number]))
         self.last_row.addWidget(self.reverse)
         self.last_row.addStretch(1)
+        self.last_row.addWidget(self.loop)
         self.show_voicing()
 
     def show_voicing(self) -> None:
         """Show how the selected pad plays."""
         super().show_voicing()
-        self.reverse.setChecked(self._session.selected_pad.voicing.reverse)
+        voicing = self._session.selected_pad.voicing
+        self.reverse.setChecked(voicing.reverse)
+        self.loop.setCurrentIndex(LOOP_BARS.index(voicing.loop_bars))
+        self.loop.setEnabled(voicing.goes_round)
 
 
 class TonePage(VoicingPage):

@@ -15,7 +15,9 @@ class FakeMixer:
         self.settings: dict[int, Voicing] = {}
         self.calls: list[tuple[object, ...]] = []
 
-    def load(self, pad: int, samples: NDArray[np.float32] | None) -> None:
+    def load(
+        self, pad: int, samples: NDArray[np.float32] | None, at_frame: int | None = None
+    ) -> None:
         assert 0 <= pad < 16
         if samples is not None:
             assert samples.dtype == np.float32 and samples.ndim == 2 and samples.shape[1] == 2

@@ -34,6 +34,8 @@ class WholeInstrument:
         self.session: Session = self.instrument.session
         self.actions: Actions = self.instrument.actions
         self.mixer = self.instrument.mixer
+        # Rendered, not played: no time passes between blocks, so hits are due with the next one.
+        self.session.play_at_once = True
         assert isinstance(self.instrument.engine, FakeEngine)
         assert isinstance(self.instrument.midi, FakeMidiPorts)
         assert isinstance(self.instrument.devices, FakeDevices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
+from app.audio.kernel.beats import add_metronome
 from app.audio.kernel.capture import keep_input, meter_input
 from app.audio.kernel.events import next_command, obey_due_commands, take_commands
 from app.audio.kernel.machine import (
@@ -62,6 +63,7 @@ def run_chunk(mix: Record, out: Samples) -> None:
         start = end
     add_residue(mix, out)
     finish(mix, out)
+    add_metronome(mix, out)
     mix.status.frame += frames
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from app.audio.kernel.beats import beat_at, frame_of_beat, next_multiple
 from app.audio.kernel.filters import filter_room
 from app.audio.kernel.machine import Number, Record, Samples, approach, compiled
 from app.audio.kernel.reading import read_sound
 from app.audio.kernel.residue import take_out
 from app.audio.kernel.voices import end_voice, goes_round, let_go, samples_of
+from app.audio.memory import BEATS_PER_BAR
 
 INAUDIBLE = 1e-5
 """-100 dB: a sound that decayed to this is over."""
@@ -26,14 +28,21 @@ def mix_voices(mix: Record, out: Samples, start: int, end: int) -> None:
 
 @compiled
 def mix_voice(mix: Record, voice: Record, out: Samples, start: int, end: int) -> None:
-    """Add one voice, run by run: a run ends with the chunk or with the region."""
+    """Add one voice, run by run: a run ends with the chunk, the region, or a locked loop's bar."""
     samples = samples_of(mix, voice)
     speed = mix.pads[voice.pad].speed * voice.transpose
     while start < end:
+        until = min(end, begin_due_bar(mix, voice, start)) if voice.loop_beats > 0.0 else end
+        if voice.waiting == 1:
+            if voice.fall > 0.0:
+                let_go(mix, voice)
+                return
+            start = until
+            continue
         if is_plain(mix, voice, speed):
-            count = add_plain(voice, samples, out, start, end - start)
+            count = add_plain(voice, samples, out, start, until - start)
         else:
-            count = read_sound(mix, voice, samples, speed, end - start)
+            count = read_sound(mix, voice, samples, speed, until - start)
             filter_room(mix, voice, count)
             add_shaped(mix, voice, out, start, count)
         voice.age += count
@@ -45,7 +54,35 @@ def mix_voice(mix: Record, voice: Record, out: Samples, start: int, end: int) ->
             if not goes_round(voice):
                 end_voice(mix, voice, start)
                 return
-            turn_round(mix, voice, start)
+            if voice.loop_beats == 0.0:
+                turn_round(mix, voice, start)
+            elif frame_of_beat(mix, voice.next_beat) - mix.status.frame != start:
+                take_out(mix, start, voice.last[0], voice.last[1])
+                voice.waiting = 1
+
+
+@compiled
+def begin_due_bar(mix: Record, voice: Record, at: int) -> Number:
+    """Begin a locked loop anew if it is due on frame `at` of the chunk; return when it is next."""
+    frame = mix.status.frame + at
+    if voice.next_beat - beat_at(mix, frame) > voice.loop_beats:
+        # The beats were moved back: the loop finds its bar again.
+        voice.next_beat = next_multiple(mix, frame, BEATS_PER_BAR)
+    if frame_of_beat(mix, voice.next_beat) <= frame:
+        if voice.waiting == 1:
+            voice.waiting = 0
+            voice.position = 0.0
+            voice.opening = voice.reverse == 1 or voice.start > 0
+        elif voice.position > 0.0:
+            whole = voice.position >= voice.end - voice.start
+            if not (whole and voice.smooth_seam == 1):
+                take_out(mix, at, voice.last[0], voice.last[1])
+                voice.opening = 1
+            voice.position = 0.0
+        voice.next_beat += voice.loop_beats
+        if frame_of_beat(mix, voice.next_beat) <= frame:
+            voice.next_beat = next_multiple(mix, frame + 1, BEATS_PER_BAR)
+    return frame_of_beat(mix, voice.next_beat) - mix.status.frame
 
 
 @compiled

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
+from app.audio.kernel.beats import next_multiple
 from app.audio.kernel.machine import Number, Record, Samples, as_pointer, carray, compiled
 from app.audio.kernel.residue import take_out
-from app.audio.memory import BY_VELOCITY, LOOP, NO_STACK, ROUND_ROBIN, TOGGLE
+from app.audio.memory import BEATS_PER_BAR, BY_VELOCITY, LOOP, NO_STACK, ROUND_ROBIN, TOGGLE
 
 NEVER = 1 << 62
 SEAM_FRAMES = 16
@@ -70,6 +71,17 @@ def hit_pad(mix: Record, command: Record, at: int) -> None:
     voice.velocity_gain = command.velocity ** mix.pads[pad].velocity_curve
     open_region(mix, voice)
     settle_gain(mix, voice)
+    lock_to_bars(mix, voice, at)
+
+
+@compiled
+def lock_to_bars(mix: Record, voice: Record, at: int) -> None:
+    """Let a loop with a length in bars wait for the next bar."""
+    voice.waiting = 0
+    voice.loop_beats = mix.pads[voice.pad].loop_beats if goes_round(voice) else 0.0
+    if voice.loop_beats > 0.0:
+        voice.next_beat = next_multiple(mix, mix.status.frame + at, BEATS_PER_BAR)
+        voice.waiting = 1
 
 
 @compiled
@@ -256,4 +268,7 @@ def continue_as_new(mix: Record, old: Record, at: int) -> None:
     voice.attack_frames = mix.control.swap_frames
     open_region(mix, voice)
     voice.position = old.position % (voice.end - voice.start)
+    voice.loop_beats = old.loop_beats
+    voice.next_beat = old.next_beat
+    voice.waiting = old.waiting
     settle_gain(mix, voice)

@@ -132,6 +132,16 @@ def test_filters_cut_12_db_an_octave(voicing: Voicing, hertz: float, change_db: 
     assert level_db(out) - level_db(sine(hertz)[:, 0]) == pytest.approx(change_db, abs=0.4)
 
 
+def test_a_voice_that_fades_fast_is_not_slowed_by_a_slow_release() -> None:
+    mixer = Mixer(RATE)
+    mixer.load(0, sine(1000.0, RATE))
+    mixer.configure(0, Voicing("gate", release_s=1.0))
+    mixer.hit(0, at_frame=0)
+    mixer.stop(0, at_frame=4800)
+    mixer.release(0, at_frame=4810)
+    assert np.abs(mixer.render(RATE)[4800 + 240 + DELAY :, 0]).max() < 1e-3
+
+
 # --- regions, toggles, layers ---
 
 

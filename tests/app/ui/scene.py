@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from app.actions.actions import Actions
 from app.actions.background import Result, attempt
+from app.actions.beat import BeatControl
 from app.actions.choose_device import ChooseDevice
+from app.actions.choose_model import ChooseModel
 from app.actions.choose_take import ChooseTake
 from app.actions.drag_out import DragOut
 from app.actions.generate import Generate
@@ -24,6 +26,7 @@ from app.actions.midi_controls import Playing
 from app.actions.pad_settings import PadSettings
 from app.actions.record import Record
 from app.actions.transfer import Transfer
+from app.audio.clock import Clock
 from app.audio.voicing import Voicing
 from app.errors import PlayerError
 from app.model.clip_store import ClipStore
@@ -33,6 +36,7 @@ from app.ui.main_thread import MainThread
 from app.ui.main_window import MainWindow, Monitors
 from engine.api import Failed, Finished, Progress, Recipe, Timing
 from engine.clip import Clip
+from engine.model_store import ModelStore
 
 RATE = 44_100
 WORDS = """
@@ -85,6 +89,9 @@ class SilentSound:
     """The mixer's double: remembers what it was told."""
 
     rate: int = 48_000
+    frame: int = 0
+    at_once: bool = False
+    metronome: float | None = None
     hits: list[tuple[int, float]] = field(default_factory=list)
     releases: list[int] = field(default_factory=list)
     silences: int = 0
@@ -93,7 +100,18 @@ class SilentSound:
     level: Level = field(default_factory=Level)
     faults: Counted = field(default_factory=Counted)
 
-    def load(self, pad: int, samples: NDArray[np.float32] | None) -> None:
+    def __post_init__(self) -> None:
+        self.clock = Clock(self, lambda anchor, frames_per_beat: None)
+
+    def frame_of_moment(self, time_s: float) -> int | None:
+        return self.frame
+
+    def set_metronome(self, gain_db: float | None) -> None:
+        self.metronome = gain_db
+
+    def load(
+        self, pad: int, samples: NDArray[np.float32] | None, at_frame: int | None = None
+    ) -> None:
         if samples is None:
             self.loaded.pop(pad, None)
         else:
@@ -165,6 +183,10 @@ class PatientEngine:
 
     wishes: list[Wished] = field(default_factory=list)
     cancelled: list[int] = field(default_factory=list)
+    used: list[Path] = field(default_factory=list)
+
+    def use(self, model_folder: Path) -> None:
+        self.used.append(model_folder)
 
     def generate(
         self, recipe: Recipe, source: Clip | None = None, *, wish: str | None = None
@@ -214,6 +236,11 @@ class Scene:
         generate = Generate(session, self.engine, keep, hits)
         record = Record(session, self.microphone, keep, generate)
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
+        midi = build_midi(
+            session,
+            Playing(generate, record, takes, pad_settings),
+            MidiRoom(self.sound, hits, folder / "config", now, lambda fn: fn()),
+        )
         self.actions = Actions(
             hits=hits,
             generate=generate,
@@ -224,11 +251,9 @@ class Scene:
             takes=takes,
             pad_settings=pad_settings,
             devices=ChooseDevice(session, self.devices),
-            midi=build_midi(
-                session,
-                Playing(generate, record, takes, pad_settings),
-                MidiRoom(self.sound, hits, folder / "config", now, lambda fn: fn()),
-            ),
+            models=ChooseModel(session, self.engine, now, ModelStore(folder / "models")),
+            midi=midi,
+            beat=BeatControl(session, self.sound),
         )
         session.set_engine(
             EngineState("Ready in 0.8 s", True, model="embedded", device="CPU, float32"), VOCABULARY

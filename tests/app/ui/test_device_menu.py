@@ -29,6 +29,7 @@ def test_every_device_is_named_once_with_the_chosen_ones_marked(scene: Scene) ->
         "Scarlett 2i2",
         "Webcam && co",
         "",
+        "Play hits at once (less delay, less even)",
         "Look for devices again",
     ]
     assert marked(menu) == ["Automatic", "Automatic"]
@@ -47,6 +48,13 @@ def test_choosing_opens_the_device_and_keeps_the_other(scene: Scene) -> None:
 def test_a_chosen_device_that_is_gone_stays_in_the_menu(scene: Scene) -> None:
     scene.session.output = "Tape deck"
     assert marked(scene.window.status_line.device_menu) == ["Tape deck (not there)", "Automatic"]
+
+
+def test_hits_are_played_at_once_when_the_player_says_so(scene: Scene) -> None:
+    menu = scene.window.status_line.device_menu
+    choose(menu, "Play hits at once (less delay, less even)")
+    assert scene.session.play_at_once and scene.sound.at_once
+    assert "Play hits at once (less delay, less even)" in marked(menu)
 
 
 def test_looking_again_opens_what_is_chosen(scene: Scene) -> None:

@@ -1,0 +1,82 @@
+"""Beat: the mixer's clock and metronome do what the session and a followed clock say. Main thread.
+
+A session's tempo is the clock's; a running MIDI clock moves its beats too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from app.audio.clock import Clock
+from app.midi.beats import BeatLine
+from app.model.kit import Pad
+from app.model.session import Session
+
+METRONOME_DB = -12.0
+
+
+class Timing(Protocol):
+    """What the beat needs of the mixer."""
+
+    at_once: bool
+    """Whether hits sound as soon as they can, with less delay and less evenly."""
+
+    @property
+    def clock(self) -> Clock:
+        """Tempo, beats and bars."""
+        ...
+
+    def set_metronome(self, gain_db: float | None) -> None:
+        """Click on every beat; None ends it."""
+        ...
+
+
+class BeatControl:
+    """Keeps the mixer as the session says."""
+
+    def __init__(
+        self, session: Session, mixer: Timing, now: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._session = session
+        self._mixer = mixer
+        self._now = now
+        self.followed: Callable[[], BeatLine | None] = lambda: None
+        """The beats of the clock that leads; None, or standing, where none does."""
+        session.settings_changed.connect(self.use_settings)
+        self.use_settings()
+
+    def use_settings(self) -> None:
+        """Take tempo, metronome and timing from the session."""
+        session, mixer = self._session, self._mixer
+        if session.bpm != mixer.clock.bpm and not self._is_led():
+            mixer.clock.set_tempo(session.bpm)
+        mixer.set_metronome(METRONOME_DB if session.metronome else None)
+        mixer.at_once = session.play_at_once
+
+    def start(self) -> None:
+        """Let a bar begin now."""
+        if self._is_led():
+            self._session.say("The beats follow a MIDI clock; start them there.")
+        else:
+            self._mixer.clock.start()
+
+    def look(self) -> None:
+        """Be where the clock that leads is; to be called a few times a second."""
+        line = self.followed()
+        if line is not None and line.running:
+            now_s = self._now()
+            self._mixer.clock.follow(line.beat_at(now_s), now_s, line.bpm)
+
+    def swap_frame(self, pad: Pad) -> int | None:
+        """Return when a pad's new sound is to be heard; None is as soon as it is ready.
+
+        Only a running loop waits for the beat: what hits play is the newest there is.
+        """
+        waits = pad.voicing.goes_round
+        return self._mixer.clock.next_frame(self._session.swap_at) if waits else None
+
+    def _is_led(self) -> bool:
+        line = self.followed()
+        return line is not None and line.running

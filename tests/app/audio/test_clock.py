@@ -1,0 +1,175 @@
+"""Beats on the mixer's frames: exact over ten minutes, whatever moves them."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.audio.mixer import Mixer
+from app.audio.voicing import Voicing
+
+RATE = 48_000
+DELAY = 72
+
+
+def click(frames: int = 40) -> NDArray[np.float32]:
+    """Starts at its loudest and leaves no doubt about its frame."""
+    wave = np.linspace(0.5, 0.0, frames, dtype=np.float32)
+    return np.stack([wave, wave], axis=1)
+
+
+def onsets(out: NDArray[np.float32]) -> list[int]:
+    """Frames on which sound begins after silence."""
+    loud = np.flatnonzero(np.abs(out[:, 0]) > 0.05)
+    return [int(frame) for frame in loud[np.diff(loud, prepend=-10_000) > 1000]]
+
+
+def locked(bpm: float, bars: int, sound: NDArray[np.float32]) -> Mixer:
+    mixer = Mixer(RATE)
+    mixer.clock.set_tempo(bpm)
+    mixer.load(0, sound)
+    mixer.configure(0, Voicing("loop", loop_bars=bars))
+    return mixer
+
+
+@pytest.mark.parametrize("bpm", [120.0, 133.7, 61.3])
+def test_a_locked_loop_is_on_its_bar_after_ten_minutes(bpm: float) -> None:
+    mixer = locked(bpm, 1, click())
+    mixer.hit(0)
+    bar = 4 * 60 * RATE / bpm
+    number = int(600 * RATE / bar)
+    found: list[int] = []
+    for start in range(0, 601 * RATE, 60 * RATE):
+        found += [start - DELAY + frame for frame in onsets(mixer.render(60 * RATE))]
+    assert len(found) >= number
+    wanted = np.ceil(np.arange(len(found)) * bar - 1e-6)
+    assert np.array_equal(found, wanted)
+
+
+def test_a_loop_that_fills_its_bars_goes_round_without_a_seam() -> None:
+    frames = 96_000
+    wave = 0.3 * np.sin(2 * np.pi * 100.0 * np.arange(frames) / RATE)
+    sound = np.stack([wave, wave], axis=1).astype(np.float32)
+    mixer = locked(120.0, 1, sound)
+    mixer.hit(0)
+    out = mixer.render(300_000)[DELAY:]
+    assert np.abs(np.diff(out[100:], axis=0)).max() < 0.005
+    assert np.abs(out[200_000:200_480]).max() > 0.29
+
+
+@pytest.mark.parametrize("frames", [80_000, 120_000])
+def test_a_loop_shorter_or_longer_than_its_bars_begins_on_the_bar_without_a_click(
+    frames: int,
+) -> None:
+    wave = 0.3 * np.sin(2 * np.pi * 50.0 * np.arange(frames) / RATE)
+    mixer = locked(120.0, 1, np.stack([wave, wave], axis=1).astype(np.float32))
+    mixer.hit(0)
+    out = mixer.render(300_000)[DELAY:]
+    assert np.abs(np.diff(out[1:], axis=0)).max() < 0.02
+    silent = np.abs(out[90_000:95_000]).max() < 0.02
+    assert silent == (frames == 80_000)
+
+
+def test_a_locked_loop_waits_for_the_next_bar_and_is_stopped_while_it_waits() -> None:
+    mixer = locked(120.0, 2, click())
+    mixer.render(10_000)
+    mixer.hit(0)
+    assert onsets(mixer.render(400_000)) == [96_000 - 10_000 + DELAY, 288_000 - 10_000 + DELAY]
+    mixer.stop(0)
+    assert onsets(mixer.render(400_000)) == []
+    assert mixer.playing(0) is None
+
+
+def test_another_tempo_goes_on_from_where_the_beat_is() -> None:
+    mixer = locked(120.0, 1, click())
+    mixer.hit(0)
+    mixer.render(48_000)
+    mixer.clock.set_tempo(60.0)
+    assert mixer.clock.position(48_000) == pytest.approx(2.0)
+    assert onsets(mixer.render(200_000)) == [96_000 + DELAY]
+
+
+def test_beats_moved_back_let_a_loop_find_its_bar_again() -> None:
+    mixer = locked(120.0, 1, click())
+    mixer.render(1_000_000)
+    mixer.hit(0)
+    mixer.render(100_000)
+    mixer.clock.start()
+    assert onsets(mixer.render(100_000)) == [DELAY, 96_000 + DELAY]
+
+
+def test_another_rate_keeps_tempo_and_beat() -> None:
+    mixer = Mixer(RATE)
+    mixer.clock.set_tempo(90.0)
+    mixer.render(RATE)
+    assert mixer.clock.position(mixer.frame) == pytest.approx(1.5)
+    mixer.set_rate(96_000)
+    assert mixer.clock.position(mixer.frame) == pytest.approx(1.5)
+    assert mixer.clock.position(mixer.frame + 96_000) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    ("quantum", "frame"),
+    [("now", None), ("beat", 120_000), ("bar", 192_000), ("four_bars", 384_000)],
+)
+def test_the_next_beat_bar_or_fourth_bar(quantum: str, frame: int | None) -> None:
+    mixer = Mixer(RATE)
+    mixer.render(100_000, 1000)
+    assert mixer.clock.next_frame(quantum) == frame  # type: ignore[arg-type]
+
+
+def test_a_beat_that_is_now_is_the_next_one() -> None:
+    mixer = Mixer(RATE)
+    mixer.render(96_000, 1000)
+    assert mixer.clock.next_frame("bar") == 96_000
+
+
+def test_a_followed_clock_moves_beats_but_its_jitter_does_not() -> None:
+    mixer = Mixer(RATE)
+    mixer.render(1280)
+    now = time.perf_counter()
+    frame = mixer.frame_at(now)
+    assert frame is not None
+    mixer.clock.follow(7.5, now, 140.0)
+    assert mixer.clock.bpm == 140.0
+    assert mixer.clock.position(frame) == pytest.approx(7.5)
+    mixer.clock.follow(7.5 + 0.001 * 140 / 60, now, 140.01)
+    assert mixer.clock.position(frame) == pytest.approx(7.5)
+    mixer.clock.follow(3.0, now, 5000.0)
+    assert mixer.clock.bpm == 140.0
+
+
+def test_impossible_tempi_are_refused() -> None:
+    with pytest.raises(ValueError, match="got 10"):
+        Mixer(RATE).clock.set_tempo(10.0)
+
+
+@pytest.mark.parametrize("block", [128, 777, 4096])
+def test_the_metronome_clicks_on_every_beat_brighter_on_the_bar(block: int) -> None:
+    mixer = Mixer(RATE)
+    mixer.clock.set_tempo(133.0)
+    mixer.set_metronome(-12.0)
+    out = mixer.render(10 * RATE, block)
+    beat = 60 * RATE / 133.0
+    found = [frame - DELAY for frame in onsets(out)]
+    wanted = np.ceil(np.arange(len(found)) * beat)
+    assert len(found) == 23
+    assert np.abs(np.array(found) - wanted).max() <= 3  # a sine begins at 0
+    first, second = out[found[0] + DELAY :][:1400, 0], out[found[1] + DELAY :][:1400, 0]
+    assert np.abs(np.fft.rfft(first)).argmax() > np.abs(np.fft.rfft(second)).argmax()
+    mixer.set_metronome(None)
+    mixer.render(2000)
+    assert not mixer.render(2 * RATE).any()
+
+
+def test_the_metronome_over_full_level_stays_below_the_ceiling() -> None:
+    mixer = Mixer(RATE)
+    loud = np.sign(np.sin(np.arange(RATE) * 0.05))[:, None].repeat(2, axis=1).astype(np.float32)
+    mixer.load(0, loud)
+    mixer.configure(0, Voicing("loop"))
+    mixer.hit(0)
+    mixer.set_metronome(0.0)
+    assert np.abs(mixer.render(3 * RATE)).max() <= 10 ** (-0.3 / 20)

@@ -19,6 +19,7 @@ from app.actions.background import BackgroundThread, Post
 from app.actions.beat import BeatControl
 from app.actions.choose_device import ChooseDevice
 from app.actions.choose_model import ChooseModel
+from app.actions.choose_model import ChooseModel
 from app.actions.choose_take import ChooseTake
 from app.actions.drag_out import DragOut
 from app.actions.generate import Engine, Generate
@@ -50,6 +51,7 @@ from engine.api import Answer, EngineError
 from engine.client import EngineThread
 from engine.model_card import EMBEDDED_FOLDER, read_card
 from engine.model_store import ModelStore
+from engine.model_store import ModelStore
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QLockFile
@@ -65,6 +67,10 @@ class RunningEngine(Engine, Protocol):
 
     def start(self) -> None:
         """Start; returns at once."""
+        ...
+
+    def use(self, model_folder: Path) -> None:
+        """Go on with another model; returns at once."""
         ...
 
     def use(self, model_folder: Path) -> None:
@@ -158,6 +164,7 @@ class Instrument:
         self._settings_writing = WriteNewest(self.writer, partial(log.warning, "%s"))
         self.background = BackgroundThread(post)
         self.fetching = BackgroundThread(post)  # so that nothing else waits for the network
+        self.fetching = BackgroundThread(post)  # so that nothing else waits for the network
         self.store = ClipStore(
             run_folder(folders.takes, parts.now()), self.writer, self.session.say
         )
@@ -213,6 +220,9 @@ class Instrument:
             models=ChooseModel(
                 session, self.engine, self.fetching, ModelStore(self._folders.models)
             ),
+            models=ChooseModel(
+                session, self.engine, self.fetching, ModelStore(self._folders.models)
+            ),
             midi=midi,
             beat=beat,
         )
@@ -230,6 +240,7 @@ class Instrument:
         """Start the threads and open the devices; nothing here waits for any of them."""
         self.writer.start()
         self.background.start()
+        self.fetching.start()
         self.fetching.start()
         self.engine.start()
         self.actions.midi.setup.read_maps()
@@ -256,6 +267,8 @@ class Instrument:
             settings = self._settings(window_geometry)
             file = self._folders.settings_file
             self.writer.write(lambda: write_settings(file, settings), lambda sentence: None)
+        self.actions.models.stop_fetching()
+        self.fetching.stop()
         self.actions.models.stop_fetching()
         self.fetching.stop()
         self.background.stop()

@@ -21,6 +21,7 @@ from app.model.session import Session
 from app.ui.device_menu import DeviceMenu
 from app.ui.icons import draw_icon
 from app.ui.midi_window import MidiWindow
+from app.ui.models_dialog import ModelsDialog
 from app.ui.pad_button import HIT_KEYS
 from app.ui.theme import COLOURS, Theme
 
@@ -176,6 +177,7 @@ class StatusLine(QWidget):
         self._midi_events = 0
         self._midi_lit_until_s = 0.0
         self.midi_window: MidiWindow | None = None
+        self.models_dialog: ModelsDialog | None = None
         self.device_menu = DeviceMenu(session, actions.devices, self)
         self._underflows = 0
         self._late = 0
@@ -184,7 +186,9 @@ class StatusLine(QWidget):
         tip = "Click for the last events, note map, learning, lights and clocks"
         self.midi = StatusButton("MIDI", "midi", tip, theme)
         self.midi.wanted.connect(self.open_midi)
-        self.engine = StatusField("Model", "model", theme)
+        tip = "Click to choose the model, or to add one"
+        self.engine = StatusButton("Model", "model", tip, theme)
+        self.engine.wanted.connect(self.open_models)
         row = QHBoxLayout(self)
         theme.fit(row, 26)
         row.addWidget(self.output)
@@ -210,6 +214,14 @@ class StatusLine(QWidget):
         self.midi_window.show()
         self.midi_window.raise_()
         self.midi_window.show_events()
+
+    def open_models(self) -> None:
+        """Open the models window, or bring it to the front."""
+        if self.models_dialog is None:
+            models = self._actions.models
+            self.models_dialog = ModelsDialog(models, self._theme, self.window())
+        self.models_dialog.show()
+        self.models_dialog.raise_()
 
     def show_midi(self, now_s: float) -> None:
         """Light up while MIDI comes in; at every frame."""

@@ -45,6 +45,8 @@ class FakeEngine:
         self.asked: dict[int, Asked] = {}
         self.open: list[int] = []
         """Jobs without an end, oldest first."""
+        self.used: list[Path] = []
+        """Models that were chosen, oldest first."""
 
     # --- what the app calls ---
 
@@ -69,6 +71,12 @@ class FakeEngine:
     def cancel(self, job: int) -> None:
         if job in self.open:
             self._end(job, Cancelled(job))
+
+    def use(self, model_folder: Path) -> None:
+        assert self._started, "another model before start"
+        self.used.append(model_folder)
+        for number in tuple(self.open):
+            self._end(number, Failed(number, "Another model was chosen. Generate it again."))
 
     def stop(self) -> None:
         assert self._started

@@ -1,0 +1,169 @@
+"""The models window: which model makes the sounds, and adding more of them. Main thread.
+
+It stays open beside the instrument: pads play while models are read, copied and fetched.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QMessageBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.actions.choose_model import Choice, ChooseModel
+from app.ui.controls import caption, make_button, on_click
+from app.ui.theme import Theme
+
+if TYPE_CHECKING:
+    from engine.hub import Offer
+
+SIZE = (620, 460)
+PROGRESS_MS = 250
+_FILES = "Models (model.safetensors model.ckpt base_model.safetensors base_model.ckpt)"
+
+
+class ModelsDialog(QDialog):
+    """A list of models with their limits, and three ways to add one."""
+
+    def __init__(self, models: ChooseModel, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._models = models
+        self.setWindowTitle("Models")
+        self.setModal(False)
+        self.list = QListWidget()
+        self.list.setAccessibleName("Models on this computer")
+        self.list.itemActivated.connect(lambda _item: self.use_chosen())
+        self.use = make_button("Use", "Make the next sounds with this model (Enter)", theme)
+        self.add_folder = make_button("Add folder", "Copy a model's folder", theme, "open")
+        self.add_file = make_button("Add file", "Copy a model's file and its config", theme, "open")
+        self.repository = QLineEdit()
+        self.repository.setPlaceholderText("stabilityai/stable-audio-open-small")
+        self.repository.setAccessibleName("Owner and name on Hugging Face")
+        self.token = QLineEdit()
+        self.token.setEchoMode(QLineEdit.EchoMode.Password)
+        self.token.setPlaceholderText("Token, if the model is only for accounts")
+        self.token.setAccessibleName("Token for Hugging Face")
+        self.get = make_button("Get", "Show the licence and the size, then fetch it", theme)
+        self.stop = make_button("Stop", "End fetching; the next try goes on", theme)
+        self.progress = caption("", "soft")
+        for button, do in (
+            (self.use, self.use_chosen),
+            (self.add_folder, self._ask_folder),
+            (self.add_file, self._ask_file),
+            (self.get, self._ask_hub),
+            (self.stop, models.stop_fetching),
+        ):
+            button.setAutoDefault(False)
+            on_click(button, do)
+        self._lay_out(theme)
+        self._timer = QTimer(self)
+        self._timer.setInterval(PROGRESS_MS)
+        self._timer.timeout.connect(self.show_progress)
+        self._timer.start()
+        models.changed.connect(self.show_models)
+        self.show_progress()
+        models.look()
+
+    def _lay_out(self, theme: Theme) -> None:
+        column = QVBoxLayout(self)
+        theme.fit(column, 10, (14, 14, 14, 14))
+        column.addWidget(self.list, 1)
+        for row in (
+            (self.use, self.add_folder, self.add_file),
+            (caption("Hugging Face", "soft"), self.repository, self.get),
+            (self.token, self.stop),
+        ):
+            line = QHBoxLayout()
+            theme.fit(line, 8)
+            for widget in row:
+                line.addWidget(widget)
+            column.addLayout(line)
+        column.addWidget(self.progress)
+        self.resize(*(theme.px(side) for side in SIZE))
+
+    # --- showing ---
+
+    def show_models(self) -> None:
+        """Show the list as it is now; the model in use is marked."""
+        chosen = self.chosen
+        self.list.clear()
+        for choice in self._models.choices:
+            item = QListWidgetItem(_described(choice, in_use=choice.folder == self._models.folder))
+            item.setData(Qt.ItemDataRole.UserRole, choice)
+            item.setToolTip(choice.problem or str(choice.folder))
+            self.list.addItem(item)
+            wanted = self._models.folder if chosen is None else chosen.folder
+            if choice.folder == wanted:
+                self.list.setCurrentItem(item)
+
+    def show_progress(self) -> None:
+        """Show how much of a model is there; a few times a second."""
+        done, total = self._models.fetched
+        self.stop.setEnabled(total > 0)
+        self.get.setEnabled(total == 0)
+        self.progress.setText(f"{done >> 20} of {total >> 20} MB" if total else "")
+
+    # --- doing ---
+
+    @property
+    def chosen(self) -> Choice | None:
+        """The model that is chosen in the list."""
+        item = self.list.currentItem()
+        choice = None if item is None else item.data(Qt.ItemDataRole.UserRole)
+        return choice if isinstance(choice, Choice) else None
+
+    def use_chosen(self) -> None:
+        """Make the next sounds with the chosen model."""
+        if self.chosen is not None:
+            self._models.use(self.chosen)
+
+    def _ask_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Add a model's folder", str(Path.home()))
+        if folder:
+            self._models.add(Path(folder))
+
+    def _ask_file(self) -> None:
+        file, _ = QFileDialog.getOpenFileName(self, "Add a model", str(Path.home()), _FILES)
+        if file:
+            self._models.add(Path(file))
+
+    def _ask_hub(self) -> None:
+        repository, token = self.repository.text().strip(), self.token.text().strip()
+        if not repository:
+            self.repository.setFocus()
+        elif token:
+            self.token.clear()
+            self._models.give_token(token, lambda: self._models.ask(repository, self.agree))
+        else:
+            self._models.ask(repository, self.agree)
+
+    def agree(self, offer: Offer) -> None:
+        """Show licence and size, and fetch what the player agrees to."""
+        yes = QMessageBox.StandardButton.Yes
+        answer = QMessageBox.question(
+            self,
+            "Licence",
+            f"{offer.repository} is under the licence {offer.licence}, which you find on "
+            f"{offer.page}.\n\nDo you agree to it?",
+        )
+        if answer == yes:
+            self._models.fetch(offer)
+
+
+def _described(choice: Choice, *, in_use: bool) -> str:
+    if choice.card is None:
+        return f"{choice.folder.name} (cannot be used)"
+    card = choice.card
+    mark = " (in use)" if in_use else ""
+    return f"{card.name}{mark}: up to {card.longest_s:.0f} s, {card.default_steps} steps"

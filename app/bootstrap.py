@@ -19,7 +19,6 @@ from app.actions.background import BackgroundThread, Post
 from app.actions.beat import BeatControl
 from app.actions.choose_device import ChooseDevice
 from app.actions.choose_model import ChooseModel
-from app.actions.choose_model import ChooseModel
 from app.actions.choose_take import ChooseTake
 from app.actions.drag_out import DragOut
 from app.actions.generate import Engine, Generate
@@ -51,7 +50,6 @@ from engine.api import Answer, EngineError
 from engine.client import EngineThread
 from engine.model_card import EMBEDDED_FOLDER, read_card
 from engine.model_store import ModelStore
-from engine.model_store import ModelStore
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QLockFile
@@ -67,10 +65,6 @@ class RunningEngine(Engine, Protocol):
 
     def start(self) -> None:
         """Start; returns at once."""
-        ...
-
-    def use(self, model_folder: Path) -> None:
-        """Go on with another model; returns at once."""
         ...
 
     def use(self, model_folder: Path) -> None:
@@ -164,7 +158,6 @@ class Instrument:
         self._settings_writing = WriteNewest(self.writer, partial(log.warning, "%s"))
         self.background = BackgroundThread(post)
         self.fetching = BackgroundThread(post)  # so that nothing else waits for the network
-        self.fetching = BackgroundThread(post)  # so that nothing else waits for the network
         self.store = ClipStore(
             run_folder(folders.takes, parts.now()), self.writer, self.session.say
         )
@@ -220,9 +213,6 @@ class Instrument:
             models=ChooseModel(
                 session, self.engine, self.fetching, ModelStore(self._folders.models)
             ),
-            models=ChooseModel(
-                session, self.engine, self.fetching, ModelStore(self._folders.models)
-            ),
             midi=midi,
             beat=beat,
         )
@@ -240,7 +230,6 @@ class Instrument:
         """Start the threads and open the devices; nothing here waits for any of them."""
         self.writer.start()
         self.background.start()
-        self.fetching.start()
         self.fetching.start()
         self.engine.start()
         self.actions.midi.setup.read_maps()
@@ -267,8 +256,6 @@ class Instrument:
             settings = self._settings(window_geometry)
             file = self._folders.settings_file
             self.writer.write(lambda: write_settings(file, settings), lambda sentence: None)
-        self.actions.models.stop_fetching()
-        self.fetching.stop()
         self.actions.models.stop_fetching()
         self.fetching.stop()
         self.background.stop()

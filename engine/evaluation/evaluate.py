@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from engine.device import choose_device, machine_name
 from engine.evaluation.embedders import Embedder
 from engine.evaluation.examples import Example, held_out_examples
 from engine.evaluation.kind_references import SOUNDS_OF_A_KIND, measure_kinds
-from engine.evaluation.making import Amount, Contestant, make_all
+from engine.evaluation.making import Amount, Contestant, Weighed, load_weighed, make_all
 from engine.evaluation.metrics import NEIGHBOURS
 from engine.evaluation.prompt_checks import Check
 from engine.evaluation.scoring import Judge, Row, Scores, row_of
@@ -126,17 +125,16 @@ def evaluate(
     ][: size.shown]
     precision = ""
     for contestant in contestants:
-        generator = load(contestant.folder, device)
-        steps = contestant.steps or generator.card.default_steps
+        weighed = load_for(judge, load, contestant.folder, device, contestant.steps)
+        steps = contestant.steps or weighed.generator.card.default_steps
         name = f"{contestant.name.partition('@')[0]}, {steps} step{'s' if steps > 1 else ''}"
         show(name)
-        measured = measure(generator, steps, judge, size, show)
-        precision = generator.precision
+        measured = measure(weighed, steps, judge, size, show)
+        precision = weighed.generator.precision
         rows.append(row_of(name, steps, measured.runs, measured.checks))
         for cards, clip, checks in zip(shown, measured.clips, measured.checks, strict=False):
             cards.append(Shown(name, clip, checks))
-        del generator
-        gc.collect()  # the next model's peak of memory must not hold this one
+        del weighed
     minutes = round((time.monotonic() - started) / 60, 2)
     about = About(
         conditions_of(device, precision), name_of(embedder), size, neighbours_of(size), minutes
@@ -164,8 +162,16 @@ class Measured:
     clips: tuple[Clip, ...] = ()
 
 
+def load_for(
+    judge: Judge, load: Load, folder: Path, device: str, steps: int | None = None
+) -> Weighed:
+    """Load a model and see how much memory the longest of the prompts takes."""
+    longest = max(judge.examples, key=lambda example: example.seconds)
+    return load_weighed(lambda: load(folder, device), steps, longest)
+
+
 def measure(
-    generator: Generator, steps: int, judge: Judge, size: EvaluationSize, show: Show
+    weighed: Weighed, steps: int, judge: Judge, size: EvaluationSize, show: Show
 ) -> Measured:
     """Let a model make all prompts in so many steps, `size.repeats` times with other seeds."""
     amount = Amount(size.prompts, size.varied, size.seeds)
@@ -175,9 +181,9 @@ def measure(
     for repeat in range(size.repeats):
         if size.repeats > 1:
             show(f"run {repeat + 1} of {size.repeats}")
-        made = make_all(generator, steps, judge.examples, amount, repeat, show)
+        made = make_all(weighed.generator, steps, judge.examples, amount, repeat, show)
         scores, checked = judge.score_made(made)
-        runs.append(scores)
+        runs.append(replace(scores, memory_mb=weighed.memory_mb))
         checks.extend(checked)
         clips = clips or tuple(made.clips)
     return Measured(tuple(runs), tuple(checks), clips)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from engine.generator_protocol import Generator
 SEEDS_APART = 1_000_003
 """Between two sounds of one prompt, so that no two prompts share a seed."""
 SHOWN_EVERY = 25
+_LINUX = sys.platform == "linux"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,7 @@ class Amount:
 class Made:
     """Sounds of a model: one of each prompt, and (varied, seeds) of the first ones.
 
-    `rtf` is seconds of sound made in a second. `memory_mb` is the peak while making: of the GPU's
-    memory, or of the whole process on a CPU; None where the system does not tell.
+    `rtf` is seconds of sound made in a second.
     """
 
     clips: list[Clip]
@@ -56,6 +59,16 @@ class Made:
     device: str
     precision: str
     rtf: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A loaded model, and the memory in MB that loading it and making a sound took at its peak.
+
+    None where the system does not tell.
+    """
+
+    generator: Generator
     memory_mb: float | None
 
 
@@ -80,7 +93,6 @@ def make_all(
     """Make every sound; `repeat` numbers runs with other seeds."""
     first_seed = repeat * amount.seeds * SEEDS_APART
     _warm_up(generator, examples[0], steps)
-    memory = _Memory(generator.device)
     seconds = milliseconds = 0.0
     clips: list[Clip] = []
     varied: list[list[Clip]] = []
@@ -99,8 +111,25 @@ def make_all(
         if (place + 1) % SHOWN_EVERY == 0:
             show(f"made {place + 1} of {len(examples)} sounds")
     rtf = 1e3 * seconds / max(milliseconds, 1e-9)
-    peak = memory.peak_mb()
-    return Made(clips, varied, steps, generator.device, generator.precision, rtf, peak)
+    return Made(clips, varied, steps, generator.device, generator.precision, rtf)
+
+
+def load_weighed(load: Callable[[], Generator], steps: int | None, example: Example) -> Weighed:
+    """Load a model and make a sound, to see how much memory that takes.
+
+    Twice, since the first time also pays for compiled code that stays.
+    """
+    device = _ready(load, steps, example).device
+    gc.collect()
+    memory = _Memory(device)
+    generator = _ready(load, steps, example)
+    return Weighed(generator, memory.peak_mb())
+
+
+def _ready(load: Callable[[], Generator], steps: int | None, example: Example) -> Generator:
+    generator = load()
+    _warm_up(generator, example, steps or generator.card.default_steps)
+    return generator
 
 
 def _warm_up(generator: Generator, example: Example, steps: int) -> None:
@@ -114,25 +143,33 @@ def _go_on(step: int, steps: int) -> bool:
 
 
 class _Memory:
-    """Watches the peak from when it is made."""
+    """Watches how far memory grows from when it is made: the GPU's, or the process's on a CPU."""
 
     def __init__(self, device: str) -> None:
         self._cuda = device.startswith("cuda")
         if self._cuda:
             torch.cuda.reset_peak_memory_stats()
-        elif sys.platform == "linux":
+            self._before = torch.cuda.memory_allocated() / 1e6
+            return
+        # What was freed but not given back would hide what is taken now.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if _LINUX else None
+        if trim is not None:
+            trim(0)
+        self._before = _process_mb("VmRSS:") or 0.0
+        if _LINUX:
             # Sets the peak that /proc tells back to what is held now.
-            try:
+            with contextlib.suppress(OSError):
                 Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-            except OSError:
-                return
 
     def peak_mb(self) -> float | None:
-        """Peak in MB (1e6 bytes)."""
-        if self._cuda:
-            return torch.cuda.max_memory_allocated() / 1e6
-        if sys.platform != "linux":
-            return None
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        lines = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-        return int(lines[0].split()[1]) * 1024 / 1e6 if lines else None
+        """Peak in MB (1e6 bytes), less what was held before."""
+        peak = torch.cuda.max_memory_allocated() / 1e6 if self._cuda else _process_mb("VmHWM:")
+        return None if peak is None else max(0.0, peak - self._before)
+
+
+def _process_mb(name: str) -> float | None:
+    if not _LINUX:
+        return None
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    lines = [line for line in status.splitlines() if line.startswith(name)]
+    return int(lines[0].split()[1]) * 1024 / 1e6 if lines else None

@@ -19,7 +19,15 @@ from statistics import fmean
 
 from engine.device import choose_device
 from engine.evaluation.embedders import Embedder, load_embedder
-from engine.evaluation.evaluate import Load, Show, conditions_of, measure, name_of, open_judge
+from engine.evaluation.evaluate import (
+    Load,
+    Show,
+    conditions_of,
+    load_for,
+    measure,
+    name_of,
+    open_judge,
+)
 from engine.evaluation.paper_plan import (
     ARC,
     FLOW,
@@ -215,13 +223,12 @@ class PaperRun:
         if kept is None:
             judge = self._judge
             self._show(f"measuring {name}, {row.steps} steps")
-            generator = self._load(self.run / MODELS / name, self._device)
-            measured = measure(generator, row.steps, judge, size, self._show)
-            conditions = conditions_of(self._device, generator.precision)
+            folder = self.run / MODELS / name
+            weighed = load_for(judge, self._load, folder, self._device, row.steps)
+            measured = measure(weighed, row.steps, judge, size, self._show)
+            conditions = conditions_of(self._device, weighed.generator.precision)
             kept = Kept(size, embedder, conditions, measured)
             write_kept(path, kept)
-            del generator
-            gc.collect()
         return kept
 
     def _row(self, row: RowPlan, kept: list[Kept], trainings: dict[str, Training]) -> PaperRow:

@@ -92,7 +92,7 @@ class Judge:
         checks = self.check(made.clips)
         right = _all_right(checks)
         if self.embedder is None:
-            return Scores(rtf=made.rtf, memory_mb=made.memory_mb, right=right), checks
+            return Scores(rtf=made.rtf, right=right), checks
         vectors = embed_clips(self.embedder, made.clips)
         groups = np.stack([embed_clips(self.embedder, clips) for clips in made.varied])
         manifold = recall_and_coverage(self._real, vectors)
@@ -104,7 +104,6 @@ class Judge:
             coverage=manifold.coverage,
             ccds=conditional_diversity(groups),
             rtf=made.rtf,
-            memory_mb=made.memory_mb,
             right=right,
         )
         return scores, checks

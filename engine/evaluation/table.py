@@ -101,6 +101,7 @@ def scores_legend(embedder: str, size: EvaluationSize) -> str:
         f"{size.prompts} real sounds of the same prompts; the row of real sounds compares as many "
         f"of other prompts with these.{few} KL in nats of softmax similarities to one text for "
         "each kind of sound. Score: mean cosine of sound and prompt. CCDS: mean cosine distance of "
-        "sounds of one prompt. RTF: seconds of sound made in a second, one at a time. MB: peak "
-        "memory while making, of the GPU or of the whole process. Right: share of all checks below."
+        "sounds of one prompt. RTF: seconds of sound made in a second, one at a time. MB: what "
+        "loading the model and making the longest sound take at their peak. Right: share of all "
+        "checks below."
     )

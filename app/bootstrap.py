@@ -194,11 +194,13 @@ class Instrument:
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
         midi = build_midi(
             session,
-            Playing(generate, record, takes, pad_settings),
-            MidiRoom(self.mixer, hits, self._folders.config, self.writer, self._post),
+            Playing(generate, record, takes, pad_settings, kit_file.open),
+            MidiRoom(
+                self.mixer, hits, self._folders.config, self.writer, self._post, self.mixer.clock
+            ),
         )
         beat = BeatControl(session, self.mixer)
-        beat.followed = midi.clock.beats
+        beat.followed = midi.clock.followed
         loader.swap_frame = beat.swap_frame
         return Actions(
             hits=hits,
@@ -222,6 +224,8 @@ class Instrument:
             pad.takes.may_forget = self.store.is_kept
             self.loader.configure(pad)
         self.store.on_kept = self._on_kept
+        self.session.settings_changed.connect(self._use_master_gain)
+        self._use_master_gain()
         self.actions.midi.setup.changed.connect(self.midi_out.look)
 
     # --- start and stop ---
@@ -266,6 +270,9 @@ class Instrument:
         if not self.writer.stop():
             self._rescue()
 
+    def _use_master_gain(self) -> None:
+        self.mixer.set_master_gain(self.session.master_gain_db)
+
     def _on_audio(self, state: AudioState) -> None:
         self.session.set_audio(state)
         self.loader.follow_rate()
@@ -296,6 +303,7 @@ class Instrument:
         session.swap_at, session.play_at_once = settings.swap_at, settings.play_at_once
         session.steps, session.seed = settings.steps, settings.seed
         session.output, session.input = settings.output, settings.input
+        session.master_gain_db = min(max(settings.master_gain_db, -60.0), 6.0)
 
     @property
     def window_geometry(self) -> str:
@@ -320,6 +328,7 @@ class Instrument:
             play_at_once=session.play_at_once,
             steps=session.steps,
             seed=session.seed,
+            master_gain_db=session.master_gain_db,
             midi_channel=midi.channel,
             pad_map=midi.pad_map,
             midi_lights=midi.lights,

@@ -10,7 +10,7 @@ from typing import Protocol
 from app.actions.hits import Hits
 from app.actions.learn_midi import LearnMidi
 from app.actions.learn_pads import LearnPads
-from app.actions.midi_clock import MidiClock
+from app.actions.midi_clock import BeatClock, MidiClock
 from app.actions.midi_controls import MidiControls, Playing
 from app.actions.midi_setup import MidiSetup
 from app.midi.clock_in import ClockIn
@@ -76,6 +76,8 @@ class MidiRoom:
     config: Path
     writer: WritesFiles
     post: Callable[[Callable[[], None]], None]
+    clock: BeatClock | None = None
+    """Our beats, where the mixer keeps any."""
 
 
 def build_midi(session: Session, playing: Playing, room: MidiRoom) -> Midi:
@@ -90,7 +92,7 @@ def build_midi(session: Session, playing: Playing, room: MidiRoom) -> Midi:
     learn = LearnMidi(session, setup, router)
     learn_pads = LearnPads(session, setup, router)
     controls = MidiControls(session, router, playing, learn, learn_pads)
-    clock = MidiClock(session, clock_in)
+    clock = MidiClock(session, clock_in, room.clock, room.mixer.frame_at)
     lights = Lights(room.mixer.playing, CrashGuard())
     clock_out = ClockOut(clock.beats)
 

@@ -1,12 +1,14 @@
-"""MidiClock: the tempo follows another box's clock, and others may follow ours. Main thread.
+"""MidiClock: our tempo follows another box's clock, and others may follow ours. Main thread.
 
-`beats` is read by the outputs' thread; it only reads one value.
+Our beats follow it by app.actions.beat. `beats` is asked by the outputs' thread; it only reads
+single values.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from app.midi.beats import BeatLine
 from app.midi.clock_in import ClockIn
@@ -16,14 +18,35 @@ LEAST_CHANGE_BPM = 0.1
 """As exact as the tempo is shown: smoothing leaves some hundredths that nobody is to see dance."""
 
 
+class BeatClock(Protocol):
+    """What sending a clock needs of app.audio.clock.Clock."""
+
+    @property
+    def bpm(self) -> float:
+        """The tempo."""
+        ...
+
+    def position(self, frame: int) -> float:
+        """Return the beat at a frame."""
+        ...
+
+
 class MidiClock:
-    """Keeps the session's tempo on the clock that is followed."""
+    """Keeps our tempo on the clock that is followed, and says what others are sent."""
 
     def __init__(
-        self, session: Session, clock_in: ClockIn, now: Callable[[], float] = time.perf_counter
+        self,
+        session: Session,
+        clock_in: ClockIn,
+        clock: BeatClock | None = None,
+        frame_at: Callable[[float], int | None] = lambda time_s: None,
+        now: Callable[[], float] = time.perf_counter,
     ) -> None:
+        """Without a `clock` the session's tempo is all that is sent."""
         self._session = session
         self._clock_in = clock_in
+        self._clock = clock
+        self._frame_at = frame_at
         self.now = now
         self._own = BeatLine(now(), 0.0, session.bpm, running=False)
         session.settings_changed.connect(self._follow_session)
@@ -40,13 +63,24 @@ class MidiClock:
 
     def look(self) -> None:
         """Take over the tempo that is followed; to be called a few times a second."""
-        line = self._clock_in.line(self.now())
+        line = self.followed()
         if line is not None and abs(line.bpm - self._session.bpm) >= LEAST_CHANGE_BPM:
             self._session.bpm = min(max(round(line.bpm, 1), 20.0), 999.0)
 
+    def followed(self) -> BeatLine | None:
+        """Return the beats of the clock that is followed; None while none ticks. Any thread."""
+        return self._clock_in.line(self.now())
+
     def beats(self) -> BeatLine | None:
-        """Return the beats that others are sent: those that are followed, else our own tempo."""
-        return self._clock_in.line(self.now()) or self._own
+        """Return the beats that others are sent: those that are followed, else our own."""
+        line = self.followed()
+        if line is not None:
+            return line
+        now = self.now()
+        frame = self._frame_at(now)
+        if self._clock is None or frame is None:
+            return self._own
+        return BeatLine(now, self._clock.position(frame), self._clock.bpm)
 
     def _follow_session(self) -> None:
         if self._session.bpm != self._own.bpm:

@@ -57,6 +57,8 @@ class Binding:
     """Where a value begins and ends, in the target's own unit; None: its whole range."""
     takeover: bool = True
     """A value waits until the knob passes it, so that it never jumps."""
+    kit: str = ""
+    """The folder of the kit that is opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class ControlLine:
     least: float | None = None
     most: float | None = None
     takeover: bool | None = None
+    kit: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
@@ -94,6 +97,8 @@ class ControlLine:
             check_notes(self.notes)
         if self.pad is not None and not target.for_pad:
             raise ValueError(f"{self.does} is not for one pad")
+        if (self.does == "kit") != bool(self.kit):
+            raise ValueError('does = "kit" and kit, a kit\'s folder, go together')
         self._check_kind(target)
 
     def _others(self) -> tuple[bool, ...]:
@@ -122,6 +127,7 @@ class ControlLine:
             self.least,
             self.most,
             takeover,
+            self.kit,
         )
         if not self.notes:
             return (binding,)

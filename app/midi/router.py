@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.midi.controller_map import Binding, Source, known_name
@@ -99,6 +99,8 @@ class Asked:
     pad: int | None
     """0..15; None is the selected one."""
     heard: Heard
+    way: tuple[float, ...] = ()
+    """The lowest and the highest place of a knob on its way here, when others were overtaken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +326,9 @@ class PadRouter:
             if wish.binding is not last.binding or wish.binding.target.kind != "value":
                 return False
             last.heard.did = "overtaken by the next one"
-            self._wishes[-1] = wish
+            # A knob that passed its value on the way has taken over, however busy we are.
+            places = (wish.value, last.value, *last.way)
+            self._wishes[-1] = replace(wish, way=(min(places), max(places)))
         except IndexError:  # the main thread has just taken it
             return False
         return True

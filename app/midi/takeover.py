@@ -13,12 +13,16 @@ class Takeover:
         self._last: float | None = None
         self._set: float | None = None
 
-    def follow(self, knob: float, value: float) -> bool:
-        """Say whether the knob, now at `knob`, may move what is now at `value`."""
+    def follow(self, knob: float, value: float, way: tuple[float, ...] = ()) -> bool:
+        """Say whether the knob, now at `knob`, may move what is now at `value`.
+
+        `way` are places it went over since the last call and that were not told one by one.
+        """
         last, self._last = self._last, knob
+        places = (knob, *way) if last is None else (knob, last, *way)
         # What stands where the knob has put it was moved by nobody else.
         held = self._set is not None and abs(value - self._set) < CLOSE
-        passed = last is not None and (last - value) * (knob - value) <= 0
+        passed = min(places) <= value <= max(places)
         self._set = None
         return held or passed or abs(knob - value) <= CLOSE
 

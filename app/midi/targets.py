@@ -21,10 +21,12 @@ class Target:
     kind: Kind
     for_pad: bool = False
     """It is done to one pad: the one its line names, else the pad hit last, else the selected."""
+    learnt: bool = True
+    """A touch is all it takes to teach it."""
 
 
 _ALL = (
-    Target("hit", "Play a pad", "pad", for_pad=True),
+    Target("hit", "Play a pad", "pad", for_pad=True, learnt=False),
     Target("generate", "Generate", "press", for_pad=True),
     Target("again", "Again", "press", for_pad=True),
     Target("vary", "Vary", "press", for_pad=True),
@@ -40,11 +42,21 @@ _ALL = (
     Target("stop", "Silence", "press"),
     Target("tap", "Tap the tempo", "press"),
     Target("keep_seed", "Keep the seed", "press"),
+    Target("kit", "Open a kit", "press", learnt=False),
     Target("strength", "Strength", "value"),
     Target("steps", "Steps", "value"),
     Target("length", "Length", "value"),
     Target("tempo", "Tempo", "value"),
+    Target("master_gain", "Master level", "value"),
     Target("pad_level", "Level of a pad", "value", for_pad=True),
+    Target("low_pass", "Low-pass of a pad", "value", for_pad=True),
+    Target("high_pass", "High-pass of a pad", "value", for_pad=True),
+    Target("pan", "Pan of a pad", "value", for_pad=True),
+    Target("tune", "Tune of a pad", "value", for_pad=True),
+    Target("attack", "Attack of a pad", "value", for_pad=True),
+    Target("decay", "Decay of a pad", "value", for_pad=True),
+    Target("release", "Release of a pad", "value", for_pad=True),
+    Target("velocity_curve", "Velocity curve of a pad", "value", for_pad=True),
     Target("play_mode", "Play mode of a pad", "value", for_pad=True),
     Target("choke_group", "Choke group of a pad", "value", for_pad=True),
 )

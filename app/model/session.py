@@ -106,6 +106,8 @@ class Session:
     steps = Setting(8)
     seed: Setting[int | None] = Setting(None)
     """None: the engine draws one, and the take keeps it."""
+    master_gain_db = Setting(0.0)
+    """-60..6: the level of everything."""
     output: Setting[str | None] = Setting(None)
     """Name of the sound output the player chose; None: the best there is."""
     input: Setting[str | None] = Setting(None)

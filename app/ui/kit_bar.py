@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Signal
-from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QSlider, QWidget
 
 from app.actions.actions import Actions
 from app.model.session import Session
@@ -13,6 +13,10 @@ from app.ui.beat_bar import BeatBar
 from app.ui.controls import LevelMeter, caption, make_button, on_click
 from app.ui.icons import draw_icon
 from app.ui.theme import ASSETS, Theme
+
+QUIETEST_DB, LOUDEST_DB = -60.0, 6.0
+MASTER_STEPS = 2
+"""The master level moves in half decibels."""
 
 
 class KitBar(QWidget):
@@ -44,10 +48,17 @@ class KitBar(QWidget):
         self.silence.setProperty("quiet", "true")
         on_click(self.silence, actions.hits.stop_all)
         self.beat = BeatBar(session, actions, theme)
+        self.master = QSlider(Qt.Orientation.Horizontal)
+        self.master.setRange(round(QUIETEST_DB * MASTER_STEPS), round(LOUDEST_DB * MASTER_STEPS))
+        self.master.setPageStep(3 * MASTER_STEPS)
+        self.master.setAccessibleName("Master level")
+        self.master.valueChanged.connect(self._set_master)
         self.meter = LevelMeter("Output level", 2, theme)
         self._lay_out(theme)
         session.kit.changed.connect(self._show_name)
+        session.settings_changed.connect(self._show_master)
         self._show_name()
+        self._show_master()
 
     def _lay_out(self, theme: Theme) -> None:
         row = QHBoxLayout(self)
@@ -63,7 +74,9 @@ class KitBar(QWidget):
         row.addWidget(self.beat)
         row.addWidget(self.full_level)
         row.addWidget(self.silence)
+        row.addWidget(self.master)
         row.addWidget(self.meter)
+        theme.fix(self.master, width=96)
         theme.fix(self.meter, width=150)
         theme.fix(self._divider, width=1, height=18)
 
@@ -75,6 +88,16 @@ class KitBar(QWidget):
             self._mark.setFixedSize(QSize(theme.px(24), theme.px(24)))
 
         theme.keep(draw_mark)
+
+    def _set_master(self, step: int) -> None:
+        self._session.master_gain_db = step / MASTER_STEPS
+
+    def _show_master(self) -> None:
+        gain_db = self._session.master_gain_db
+        blocked = self.master.blockSignals(True)
+        self.master.setValue(round(gain_db * MASTER_STEPS))
+        self.master.blockSignals(blocked)
+        self.master.setToolTip(f"Master level: {gain_db:+.1f} dB")
 
     def _show_name(self) -> None:
         self._name.setText(self._session.kit.name)

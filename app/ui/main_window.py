@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from PySide6.QtGui import QCloseEvent, QIcon, QKeySequence, QResizeEvent, QShort
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from app.actions.actions import Actions
+from app.midi.targets import TARGETS
 from app.model.session import Session
 from app.ui.key_repeats import KeyRepeats, platform_splits_repeats
 from app.ui.kit_bar import APP_ICON, KitBar
@@ -221,9 +222,19 @@ class MainWindow(QMainWindow):
             (self.record_panel.button, "record"),
             (self.record_panel.latch, "record_toggle"),
             (self.kit_bar.silence, "stop"),
+            (self.kit_bar.master, "master_gain"),
+            *((slider, name) for name, slider in self._voicing_sliders()),
         )
         for widget, name in controls:
             menu.add(widget, name)
+
+    def _voicing_sliders(self) -> Iterator[tuple[str, QWidget]]:
+        """Return the sliders of the pad's sound that MIDI reaches, by the names of targets."""
+        for page in (self.pad_panel.shape, self.pad_panel.tone):
+            for field, slider in page.sliders.items():
+                name = field.removesuffix("_hz").removesuffix("_s")
+                if name in TARGETS:
+                    yield name, slider
 
     def _take_keys(self) -> None:
         record = self._actions.record

@@ -36,7 +36,7 @@ class MidiLearnPanel(QFrame):
         grid = QGridLayout(rows)
         theme.fit(grid, 6, (0, 0, 8, 0))
         grid.setColumnStretch(1, 1)
-        targets = [target for target in TARGETS.values() if target.kind != "pad"]
+        targets = [target for target in TARGETS.values() if target.learnt]
         for row, target in enumerate(targets):
             self._add_row(grid, row, target)
         scroll = QScrollArea()

@@ -18,7 +18,9 @@ class MidiScene(PlayingScene):
         super().__init__(folder)
         self.config = folder / "config"
         self.hits = Hits(self.mixer)
-        playing = Playing(self.generate, self.record, self.takes, self.pad_settings)
+        playing = Playing(
+            self.generate, self.record, self.takes, self.pad_settings, self.kit_file.open
+        )
         room = MidiRoom(self.mixer, self.hits, self.config, self.writer, self.loop.post)
         self.midi = build_midi(self.session, playing, room)
         self.midi.setup.read_maps()

@@ -183,6 +183,15 @@ def knob(does: str, more: str = "") -> str:
         ("length", lambda scene: scene.session.seconds, SHORTEST_S, LONGEST_S),
         ("tempo", lambda scene: scene.session.bpm, 60.0, 200.0),
         ("pad_level", lambda scene: scene.pads[0].voicing.gain_db, -60.0, 12.0),
+        ("low_pass", lambda scene: scene.pads[0].voicing.low_pass_hz, 20.0, 20_000.0),
+        ("high_pass", lambda scene: scene.pads[0].voicing.high_pass_hz, 20.0, 20_000.0),
+        ("pan", lambda scene: scene.pads[0].voicing.pan, -1.0, 1.0),
+        ("tune", lambda scene: scene.pads[0].voicing.tune, -24.0, 24.0),
+        ("attack", lambda scene: scene.pads[0].voicing.attack_s, 0.0, 5.0),
+        ("decay", lambda scene: scene.pads[0].voicing.decay_s, 0.0, 10.0),
+        ("release", lambda scene: scene.pads[0].voicing.release_s, 0.005, 10.0),
+        ("velocity_curve", lambda scene: scene.pads[0].voicing.velocity_curve, 0.0, 4.0),
+        ("master_gain", lambda scene: scene.session.master_gain_db, -60.0, 6.0),
         ("choke_group", lambda scene: scene.pads[0].voicing.choke_group, 0, 8),
     ],
 )
@@ -259,3 +268,37 @@ def test_reset_lets_no_knob_hold_on_to_a_value(scene: MidiScene) -> None:
     scene.play(0xB0, 121, 0)
     scene.play(0xB0, 1, 100)
     assert scene.session.strength == moved
+
+
+def test_pressing_harder_opens_the_filter_of_the_pad_hit_last(scene: MidiScene) -> None:
+    scene.map('[[control]]\ndoes = "low_pass"\naftertouch = true\nleast = 200\nmost = 12800')
+    scene.play(0x90, 38, 100)
+    scene.play(0xD0, 0)
+    assert scene.pads[2].voicing.low_pass_hz == pytest.approx(200)
+    scene.play(0xD0, 127)
+    assert scene.pads[2].voicing.low_pass_hz == pytest.approx(12_800)
+    assert scene.pads[0].voicing.low_pass_hz == 20_000
+
+
+def test_a_program_change_opens_a_kit(scene: MidiScene, tmp_path: Path) -> None:
+    scene.make("kick")
+    scene.kit_file.save(tmp_path / "Night.pingpad")
+    scene.make("snare", 5)
+    scene.map(f'[[control]]\ndoes = "kit"\nprogram = 2\nkit = "{tmp_path}/Night.pingpad"')
+    scene.play(0xC9, 2)
+    scene.loop.run_posted()
+    assert scene.session.kit.name == "Night" and scene.pads[5].takes.items == ()
+    scene.map('[[control]]\ndoes = "kit"\nprogram = 2\nkit = "/nowhere"')
+    scene.said()
+    scene.play(0xC9, 2)
+    assert scene.said() and scene.session.kit.name == "Night"
+
+
+def test_a_knob_swept_while_the_main_thread_is_busy_has_passed_its_value(
+    scene: MidiScene,
+) -> None:
+    scene.map(knob("strength"))
+    for place in range(128):
+        scene.midi.router.receive(bytes([0xB0, 1, place]), 1.0, "Pads")
+    scene.loop.run_posted()
+    assert scene.session.strength == 1.0

@@ -81,6 +81,8 @@ def test_a_pressed_hand_springs_back_so_aftertouch_does_not_wait_for_takeover(
         (line('does = "again"\ncc = 1\nmost = 1'), "again is no value"),
         (line('does = "again"\ncc = 123'), "panic"),
         (line('does = "hit"\nnote = 1'), "hit needs a pad"),
+        (line('does = "kit"\nprogram = 1'), "go together"),
+        (line('does = "again"\nprogram = 1\nkit = "/a"'), "go together"),
         (line('does = "again"\nnotes = [1, 2]'), "16 notes, got 2"),
         (line('does = "again"\nnote = "C3"'), "must be int"),
         (line('does = "again"\nnote = 1\ncolour = 3'), "unknown keys: colour"),

@@ -58,3 +58,9 @@ def test_no_value_ever_jumps_when_a_knob_begins_to_move_it(value: float, way: li
             value = knob
             takeover.put(value)
         held, last = moves, knob
+
+
+def test_a_value_passed_on_a_way_nobody_told_of_is_taken_over() -> None:
+    assert not Takeover().follow(1.0, 0.7, (0.9, 1.0))
+    assert Takeover().follow(1.0, 0.7, (0.0, 1.0))
+    assert Takeover().follow(0.1, 0.7, (0.1, 0.9))

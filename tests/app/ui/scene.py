@@ -235,10 +235,11 @@ class Scene:
         hits = Hits(self.sound)
         generate = Generate(session, self.engine, keep, hits)
         record = Record(session, self.microphone, keep, generate)
+        kit_file = KitFile(session, now, now, loader, generate)
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
         midi = build_midi(
             session,
-            Playing(generate, record, takes, pad_settings),
+            Playing(generate, record, takes, pad_settings, kit_file.open),
             MidiRoom(self.sound, hits, folder / "config", now, lambda fn: fn()),
         )
         self.actions = Actions(
@@ -247,7 +248,7 @@ class Scene:
             record=record,
             transfer=Transfer(session, now, keep, generate, self.store),
             drag_out=DragOut(session, self.store),
-            kit_file=KitFile(session, now, now, loader, generate),
+            kit_file=kit_file,
             takes=takes,
             pad_settings=pad_settings,
             devices=ChooseDevice(session, self.devices),

@@ -200,3 +200,11 @@ def test_a_right_click_on_a_control_teaches_it(scene: Scene, qtbot: QtBot) -> No
     assert menu.actions()[-1].text() == "Now: CC 30"
     menu.actions()[1].trigger()
     assert scene.actions.midi.setup.learnt == ()
+
+
+def test_the_master_level_stands_beside_the_meter_and_follows_midi(scene: Scene) -> None:
+    slider = scene.window.kit_bar.master
+    slider.setValue(-12)
+    assert scene.session.master_gain_db == -6.0
+    scene.session.master_gain_db = 3.0
+    assert slider.value() == 6 and "+3.0 dB" in slider.toolTip()

@@ -32,8 +32,10 @@ from app.actions.midi_setup import MidiChoices
 from app.actions.pad_settings import PadSettings
 from app.actions.record import Record
 from app.actions.remember import Remember
+from app.actions.sixteen_notes import SixteenNotes
 from app.actions.transfer import Transfer
 from app.audio.device_keeper import AudioState
+from app.audio.keyboard import Keyboard
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.audio.stream import AudioDevices
@@ -186,7 +188,8 @@ class Instrument:
     def _build_actions(self) -> Actions:
         session, loader, now = self.session, self.loader, self._parts.now
         keep = KeepTakes(session, loader, self.store)
-        hits = Hits(self.mixer)
+        keyboard = Keyboard(self.mixer)
+        hits = Hits(keyboard)
         generate = Generate(session, self.engine, keep, hits, now)
         kit_file = KitFile(session, self.writer, self.background, loader, generate)
         kit_file.adopt = self._adopt
@@ -196,12 +199,13 @@ class Instrument:
             session,
             Playing(generate, record, takes, pad_settings, kit_file.open),
             MidiRoom(
-                self.mixer, hits, self._folders.config, self.writer, self._post, self.mixer.clock
+                keyboard, hits, self._folders.config, self.writer, self._post, self.mixer.clock
             ),
         )
         beat = BeatControl(session, self.mixer)
         beat.followed = midi.clock.followed
         loader.swap_frame = beat.swap_frame
+        self._sixteen_notes = SixteenNotes(session, keyboard)
         return Actions(
             hits=hits,
             generate=generate,

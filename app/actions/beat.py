@@ -32,6 +32,10 @@ class Timing(Protocol):
         """Click on every beat; None ends it."""
         ...
 
+    def set_note_repeat(self, beats: float) -> None:
+        """Hit held pads again on every multiple of so many beats; 0 ends it."""
+        ...
+
 
 class BeatControl:
     """Keeps the mixer as the session says."""
@@ -54,6 +58,7 @@ class BeatControl:
             mixer.clock.set_tempo(session.bpm)
         mixer.set_metronome(METRONOME_DB if session.metronome else None)
         mixer.at_once = session.play_at_once
+        mixer.set_note_repeat(session.note_repeat)
 
     def start(self) -> None:
         """Let a bar begin now."""

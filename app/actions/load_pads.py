@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +14,9 @@ from app.audio.voicing import Voicing
 from app.model.kit import Pad
 from app.model.session import Session
 
+MOST_LAYERS = 16
+"""The newest takes of a pad whose hits play them in turn or by velocity."""
+
 
 class PadMemory(Protocol):
     """What loading needs of the mixer."""
@@ -23,10 +26,10 @@ class PadMemory(Protocol):
         """The rate in Hz that sounds must have."""
         ...
 
-    def load(
-        self, pad: int, samples: NDArray[np.float32] | None, at_frame: int | None = None
+    def load_layers(
+        self, pad: int, layers: Sequence[NDArray[np.float32]], at_frame: int | None = None
     ) -> None:
-        """Let hits from `at_frame` on, or the next one, play these samples."""
+        """Let hits from `at_frame` on, or the next one, play these sounds; none empties it."""
         ...
 
     def configure(self, pad: int, voicing: Voicing) -> None:
@@ -56,18 +59,20 @@ class PadLoader:
         self._newest[pad.index] = ticket
         take, rate = pad.takes.current, self._mixer.rate
         if take is None:
-            self._mixer.load(pad.index, None)
+            self._mixer.load_layers(pad.index, ())
             pad.loaded = None
             pad.settle()
             return
 
-        def loaded(samples: NDArray[np.float32]) -> None:
+        takes = pad.takes.items[-MOST_LAYERS:] if pad.voicing.layers != "single" else (take,)
+
+        def loaded(layers: tuple[NDArray[np.float32], ...]) -> None:
             if self._newest.get(pad.index) is not ticket:
                 return
             if rate != self._mixer.rate:
                 self.load(pad, then)
                 return
-            self._mixer.load(pad.index, samples, self.swap_frame(pad))
+            self._mixer.load_layers(pad.index, layers, self.swap_frame(pad))
             pad.loaded = take
             if pad.state in ("empty", "ready"):
                 pad.settle()
@@ -80,7 +85,9 @@ class PadLoader:
                 pad.show("failed", message=sentence)
                 self._session.say(sentence, "error")
 
-        self._background.run(lambda: prepare(take.clip, rate), loaded, failed)
+        self._background.run(
+            lambda: tuple(prepare(each.clip, rate) for each in takes), loaded, failed
+        )
 
     def configure(self, pad: Pad) -> None:
         """Tell the mixer how the pad plays."""

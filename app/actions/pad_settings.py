@@ -24,8 +24,11 @@ class PadSettings:
         """Let a pad play in another way; see Voicing for what it may hold."""
         pad = self._pad(pad_index)
         if voicing != pad.voicing:
+            other_layers = voicing.layers != pad.voicing.layers
             pad.voicing = voicing
             self._loader.configure(pad)
+            if other_layers:
+                self._loader.load(pad)
             pad.changed.emit()
 
     def change(self, pad_index: int, **values: Any) -> None:  # noqa: ANN401

@@ -64,6 +64,7 @@ CONTROL = np.dtype(
         ("sinc_taps", "i8", (SINCS,)),
         ("sinc_start", "i8", (SINCS,)),
         ("line", "i8"),
+        ("repeat_beats", "f8"),
         ("metronome", "f8"),
         ("tick_address", "i8", (2,)),
         ("tick_frames", "i8", (2,)),
@@ -76,6 +77,7 @@ CONTROL = np.dtype(
 """Written by the app. `gain*`, `high_pass`, `limiter_release` and `residue_fall` are per-frame
 factors; `clock` is the address of the system's steady clock, 0 where there is none; `sinc` the
 address of the interpolation filters (`app.audio.interpolation`); `line` the tempo line in use;
+`repeat_beats` how far held pads repeat their hit, 0 for not at all;
 `metronome` the gain of its clicks, of which the first one is a bar's."""
 
 STATUS = np.dtype(
@@ -226,6 +228,7 @@ MIX = np.dtype(
         ("residue", RESIDUE),
         ("commands", COMMAND, (COMMANDS,)),
         ("pending", COMMAND, (COMMANDS,)),
+        ("held", COMMAND, (PADS,)),
         ("pads", PAD, (PADS,)),
         ("heard", HEARD, (PADS,)),
         ("lines", LINE, (LINES,)),
@@ -238,8 +241,9 @@ MIX = np.dtype(
     ],
     align=True,
 )
-"""All the output callback reads and writes. `users` counts the voices that play a stack; `room`
-is where one voice is worked on, `window` where frames are gathered for interpolation."""
+"""All the output callback reads and writes. `held` is the hit of each pad that was not let go (its
+kind is HIT); `users` counts the voices that play a stack; `room` is where one voice is worked on,
+`window` where frames are gathered for interpolation."""
 
 CAPTURE = np.dtype(
     [

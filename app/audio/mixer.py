@@ -299,6 +299,10 @@ class Mixer:
         """Click on every beat, brighter on a bar's first; None ends it. Recordings lack it."""
         self._control["metronome"] = 0.0 if gain_db is None else _linear(gain_db)
 
+    def set_note_repeat(self, beats: float) -> None:
+        """Hit held pads again on every multiple of so many beats; 0 ends it."""
+        self._control["repeat_beats"] = beats
+
     def _write_line(self, anchor: float, frames_per_beat: float) -> None:
         """Hand the callback a tempo line: whole, because it is not the one in use."""
         self._lines = (self._lines + 1) % memory.LINES

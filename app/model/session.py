@@ -98,6 +98,10 @@ class Session:
     hear_recordings = Setting(default=True)
     """Whether what was made of a recording plays as soon as it is there."""
     metronome = Setting(default=False)
+    note_repeat = Setting(0.0)
+    """Beats between the hits of a held pad; 0 = one hit only."""
+    sixteen_notes = Setting(default=False)
+    """The pads play sixteen notes of the selected one."""
     swap_at: Setting[Quantum] = Setting("now")
     """When a running loop crosses over to its pad's new sound."""
     play_at_once = Setting(default=False)

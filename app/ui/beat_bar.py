@@ -13,7 +13,16 @@ from app.ui.controls import make_button, on_click
 from app.ui.theme import Theme
 
 QUANTA: tuple[Quantum, ...] = get_args(Quantum)
-TEXTS = ("Swap loops now", "Swap on the beat", "Swap on the bar", "Swap every 4 bars")
+TEXTS = ("Swap now", "Swap on beat", "Swap on bar", "Swap on 4 bars")
+REPEATS = (
+    ("No repeat", 0.0),
+    ("1/4", 1.0),
+    ("1/8", 0.5),
+    ("1/8 T", 1.0 / 3.0),
+    ("1/16", 0.25),
+    ("1/16 T", 1.0 / 6.0),
+    ("1/32", 0.125),
+)
 
 
 class BeatBar(QWidget):
@@ -34,9 +43,18 @@ class BeatBar(QWidget):
         self.swap.setAccessibleName("When a running loop takes its new sound")
         self.swap.setToolTip("When a running loop crosses over to its pad's new sound")
         self.swap.activated.connect(lambda number: setattr(session, "swap_at", QUANTA[number]))
+        self.repeat = QComboBox()
+        self.repeat.addItems([text for text, _ in REPEATS])
+        self.repeat.setAccessibleName("Note repeat")
+        self.repeat.setToolTip("Hit a held pad again and again, on the beat")
+        self.repeat.activated.connect(lambda n: setattr(session, "note_repeat", REPEATS[n][1]))
+        self.notes = make_button("16 notes", "The pads play notes of the selected pad", theme)
+        self.notes.setProperty("quiet", "true")
+        self.notes.setCheckable(True)
+        self.notes.toggled.connect(lambda on: setattr(session, "sixteen_notes", on))
         row = QHBoxLayout(self)
         theme.fit(row, 6)
-        for widget in (self.metronome, self.start, self.swap):
+        for widget in (self.notes, self.repeat, self.metronome, self.start, self.swap):
             row.addWidget(widget)
         session.settings_changed.connect(self.show_settings)
         self.show_settings()
@@ -44,4 +62,7 @@ class BeatBar(QWidget):
     def show_settings(self) -> None:
         """Show what the session holds."""
         self.metronome.setChecked(self._session.metronome)
+        self.notes.setChecked(self._session.sixteen_notes)
+        beats = [beats for _, beats in REPEATS]
+        self.repeat.setCurrentIndex(beats.index(self._session.note_repeat))
         self.swap.setCurrentIndex(QUANTA.index(self._session.swap_at))

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QSlider, QVBo
 from app.actions.actions import Actions
 from app.audio.voicing import (
     HIGHEST_HZ,
+    LAYER_SELECTIONS,
     LONGEST_ATTACK_S,
     LONGEST_DECAY_S,
     LONGEST_RELEASE_S,
@@ -168,6 +169,7 @@ TONE = (
 )
 
 
+LAYER_TEXTS = ("the chosen take", "its takes in turn", "its takes by velocity")
 LOOP_TEXTS = ("Loops freely", "1 bar", "2 bars", "4 bars", "8 bars")
 
 
@@ -292,4 +294,20 @@ class TonePage(VoicingPage):
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__(session, actions, theme, TONE)
+        self.layers = QComboBox()
+        self.layers.addItems(LAYER_TEXTS)
+        self.layers.setAccessibleName("A hit plays")
+        self.layers.setToolTip(
+            "What a hit plays: the chosen take, the pad's takes one after the other, or by "
+            "velocity, the oldest softest; the newest sixteen take part"
+        )
+        self.layers.activated.connect(lambda number: self.change(layers=LAYER_SELECTIONS[number]))
+        self.last_row.addWidget(caption("A hit plays"))
+        self.last_row.addWidget(self.layers, 1)
         self.show_voicing()
+
+    def show_voicing(self) -> None:
+        """Show how the selected pad plays."""
+        super().show_voicing()
+        layers = self._session.selected_pad.voicing.layers
+        self.layers.setCurrentIndex(LAYER_SELECTIONS.index(layers))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,17 +14,21 @@ class FakeMixer:
     def __init__(self, rate: int = 48_000) -> None:
         self.rate = rate
         self.sounds: dict[int, NDArray[np.float32] | None] = {}
+        self.layers: dict[int, tuple[NDArray[np.float32], ...]] = {}
+        self.swap_frames: dict[int, int | None] = {}
         self.settings: dict[int, Voicing] = {}
         self.calls: list[tuple[object, ...]] = []
 
-    def load(
-        self, pad: int, samples: NDArray[np.float32] | None, at_frame: int | None = None
+    def load_layers(
+        self, pad: int, layers: Sequence[NDArray[np.float32]], at_frame: int | None = None
     ) -> None:
         assert 0 <= pad < 16
-        if samples is not None:
+        self.layers[pad] = tuple(layers)
+        self.swap_frames[pad] = at_frame
+        for samples in layers:
             assert samples.dtype == np.float32 and samples.ndim == 2 and samples.shape[1] == 2
             assert samples.flags.c_contiguous
-        self.sounds[pad] = samples
+        self.sounds[pad] = layers[0] if layers else None
 
     def configure(self, pad: int, voicing: Voicing) -> None:
         self.settings[pad] = voicing

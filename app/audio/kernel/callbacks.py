@@ -7,7 +7,13 @@ from numba import types
 
 from app.audio.kernel.beats import add_metronome
 from app.audio.kernel.capture import keep_input, meter_input
-from app.audio.kernel.events import next_command, obey_due_commands, take_commands
+from app.audio.kernel.events import (
+    next_command,
+    next_repeat,
+    obey_due_commands,
+    repeat_held_pads,
+    take_commands,
+)
 from app.audio.kernel.machine import (
     Number,
     Record,
@@ -56,8 +62,9 @@ def run_chunk(mix: Record, out: Samples) -> None:
     start = signed(0)
     while start < frames:
         swap_due_stacks(mix, start)
+        repeat_held_pads(mix, start)
         obey_due_commands(mix, start)
-        due = min(next_command(mix), next_swap(mix))
+        due = min(next_command(mix), next_swap(mix), next_repeat(mix, start + 1))
         end = min(frames, due - mix.status.frame)
         mix_voices(mix, out, start, end)
         start = end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.audio.kernel.beats import beat_at, frame_of_beat, next_multiple
 from app.audio.kernel.machine import Number, Record, compiled, fence
 from app.audio.kernel.voices import fade, fade_pad, hit_pad
 from app.audio.memory import (
@@ -82,12 +83,17 @@ def obey_due_commands(mix: Record, at: int) -> None:
         mix.status.pending_first += 1
         if command.kind == HIT:
             hit_pad(mix, command, at)
+            copy_command(mix.held[command.pad], command)
         elif command.kind == RELEASE:
+            if mix.held[command.pad].note == command.note:
+                mix.held[command.pad].kind = RELEASE
             frames = mix.pads[command.pad].release_frames
             fade_pad(mix, command.pad, command.note, GATE, frames)
         elif command.kind == STOP:
             stop_pad(mix, command.pad)
         elif command.kind == STOP_ALL:
+            for pad in range(mix.control.pads):
+                mix.held[pad].kind = STOP
             for slot in range(mix.control.slots):
                 fade(mix.voices[slot], mix.control.stop_frames)
 
@@ -98,3 +104,29 @@ def stop_pad(mix: Record, pad: int) -> None:
     for slot in range(mix.control.slots):
         if mix.voices[slot].active == 1 and mix.voices[slot].pad == pad:
             fade(mix.voices[slot], mix.control.stop_frames)
+
+
+# --- note repeat ---
+
+
+@compiled
+def next_repeat(mix: Record, at: int) -> Number:
+    """The frame, from frame `at` of the chunk on, on which held pads are hit again."""
+    if mix.control.repeat_beats == 0.0:
+        return FAREST
+    frame = mix.status.frame + at
+    return frame_of_beat(mix, next_multiple(mix, frame, mix.control.repeat_beats))
+
+
+@compiled
+def repeat_held_pads(mix: Record, at: int) -> None:
+    """Hit the held pads again if that is due on frame `at` of the chunk."""
+    frame = mix.status.frame + at
+    if next_repeat(mix, at) != frame:
+        return
+    for pad in range(mix.control.pads):
+        held = mix.held[pad]
+        # A hand a little before the beat meant the beat: its hit is not followed by another one.
+        passed = beat_at(mix, frame) - beat_at(mix, held.frame)
+        if held.kind == HIT and passed > mix.control.repeat_beats / 2.0:
+            hit_pad(mix, held, at)

@@ -24,6 +24,9 @@ class Timing:
     def frame_of_moment(self, time_s: float) -> int | None:
         return self.frame
 
+    def set_note_repeat(self, beats: float) -> None:
+        self.repeat_beats = beats
+
     def set_metronome(self, gain_db: float | None) -> None:
         self.metronome = gain_db
 
@@ -34,6 +37,8 @@ def test_the_session_sets_tempo_metronome_and_timing() -> None:
     BeatControl(session, mixer)
     assert mixer.clock.bpm == 90.0 and mixer.metronome is None
     session.bpm, session.metronome, session.play_at_once = 133.0, True, True
+    session.note_repeat = 0.5
+    assert mixer.repeat_beats == 0.5
     assert (mixer.clock.bpm, mixer.metronome, mixer.at_once) == (133.0, METRONOME_DB, True)
 
 

@@ -87,3 +87,26 @@ def test_what_is_loaded_is_the_take_that_is_shown(scene: PlayingScene) -> None:
     loaded, samples = scene.pads[0].loaded, scene.mixer.sounds[0]
     assert loaded is not None and samples is not None
     assert np.allclose(samples[500:-500], loaded.clip.samples[500:-500], atol=1e-6)
+
+
+def test_a_pad_of_layers_brings_its_takes_oldest_first(scene: PlayingScene) -> None:
+    for prompt in ("a", "b", "c"):
+        scene.make(prompt)
+    assert len(scene.mixer.layers[0]) == 1
+    scene.pad_settings.change(0, layers="round_robin")
+    assert len(scene.mixer.layers[0]) == 3
+    scene.make("d")
+    assert len(scene.mixer.layers[0]) == 4
+    scene.takes.undo(0)
+    scene.pad_settings.change(0, layers="single")
+    assert len(scene.mixer.layers[0]) == 1
+    assert scene.pads[0].loaded is scene.pads[0].takes.items[2]
+
+
+def test_a_loop_waits_for_its_frame(scene: PlayingScene) -> None:
+    scene.loader.swap_frame = lambda pad: 4800 if pad.voicing.goes_round else None
+    scene.make("a")
+    assert scene.mixer.swap_frames[0] is None
+    scene.pad_settings.change(0, mode="loop")
+    scene.make("b")
+    assert scene.mixer.swap_frames[0] == 4800

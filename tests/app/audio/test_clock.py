@@ -173,3 +173,42 @@ def test_the_metronome_over_full_level_stays_below_the_ceiling() -> None:
     mixer.hit(0)
     mixer.set_metronome(0.0)
     assert np.abs(mixer.render(3 * RATE)).max() <= 10 ** (-0.3 / 20)
+
+
+# --- note repeat ---
+
+
+def test_a_held_pad_is_hit_on_every_step_until_it_is_let_go() -> None:
+    mixer = Mixer(RATE)
+    mixer.load(0, click())
+    mixer.set_note_repeat(0.25)
+    mixer.render(1000)
+    mixer.hit(0, 0.9, at_frame=1000)
+    mixer.release(0, at_frame=20_000)
+    found = [frame + 1000 - DELAY for frame in onsets(mixer.render(60_000))]
+    assert found == [1000, 6000, 12_000, 18_000]
+
+
+def test_a_hand_just_before_the_step_plays_it_once() -> None:
+    mixer = Mixer(RATE)
+    mixer.load(0, click())
+    mixer.set_note_repeat(1.0 / 3.0)
+    mixer.hit(0, at_frame=7000)
+    assert onsets(mixer.render(30_000)) == [7000 + DELAY, 16_000 + DELAY, 24_000 + DELAY]
+
+
+def test_silence_ends_every_repeat() -> None:
+    mixer = Mixer(RATE)
+    mixer.load(0, click())
+    mixer.set_note_repeat(0.5)
+    mixer.hit(0)
+    mixer.render(20_000)
+    mixer.stop_all()
+    assert onsets(mixer.render(100_000)) == []
+
+
+def test_without_repeat_a_held_pad_is_hit_once() -> None:
+    mixer = Mixer(RATE)
+    mixer.load(0, click())
+    mixer.hit(0, at_frame=0)
+    assert onsets(mixer.render(100_000)) == [DELAY]

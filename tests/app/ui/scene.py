@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,6 +91,8 @@ class SilentSound:
     rate: int = 48_000
     frame: int = 0
     at_once: bool = False
+    repeat_beats: float = 0.0
+    pad: int | None = None
     metronome: float | None = None
     hits: list[tuple[int, float]] = field(default_factory=list)
     releases: list[int] = field(default_factory=list)
@@ -109,13 +111,15 @@ class SilentSound:
     def set_metronome(self, gain_db: float | None) -> None:
         self.metronome = gain_db
 
-    def load(
-        self, pad: int, samples: NDArray[np.float32] | None, at_frame: int | None = None
+    def set_note_repeat(self, beats: float) -> None:
+        self.repeat_beats = beats
+
+    def load_layers(
+        self, pad: int, layers: Sequence[NDArray[np.float32]], at_frame: int | None = None
     ) -> None:
-        if samples is None:
-            self.loaded.pop(pad, None)
-        else:
-            self.loaded[pad] = samples
+        self.loaded.pop(pad, None)
+        if layers:
+            self.loaded[pad] = layers[0]
 
     def configure(self, pad: int, voicing: Voicing) -> None:
         pass

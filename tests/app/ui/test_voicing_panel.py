@@ -43,3 +43,15 @@ def test_reverse_reaches_the_selected_pad_alone(scene: Scene) -> None:
     assert scene.session.kit.pads[5].voicing == Voicing(reverse=True)
     scene.session.select(0)
     assert not reverse.isChecked()
+
+
+def test_layers_and_loop_lengths_reach_the_selected_pad(scene: Scene) -> None:
+    panel, pad = scene.window.pad_panel, scene.session.selected_pad
+    assert not panel.shape.loop.isEnabled()
+    scene.actions.pad_settings.change(0, mode="loop")
+    assert panel.shape.loop.isEnabled()
+    panel.shape.loop.activated.emit(2)
+    panel.tone.layers.activated.emit(1)
+    assert pad.voicing == Voicing("loop", loop_bars=2, layers="round_robin")
+    scene.session.select(3)
+    assert (panel.shape.loop.currentIndex(), panel.tone.layers.currentIndex()) == (0, 0)

@@ -61,6 +61,8 @@ class MidiControls:
         self._takeovers: dict[Binding, Takeover] = {}
         self.on_tap: Callable[[], object] = lambda: None
         """Counts a tap of the tempo; the window's tap button is one too."""
+        self.on_beat_1: Callable[[], object] = lambda: None
+        """Lets a bar begin now."""
         self._presses = self._make_presses()
         self._knobs = make_knobs(session, playing.pad_settings)
         session.selection_changed.connect(self._forget_last_pad)
@@ -114,6 +116,8 @@ class MidiControls:
             "previous_pad": lambda: self._step(-1),
             "next_pad": lambda: self._step(1),
             "tap": self._tap,
+            "metronome": self._switch_metronome,
+            "beat_1": self._begin_bar,
             "keep_seed": self._keep_seed,
         }
 
@@ -126,6 +130,12 @@ class MidiControls:
 
     def _tap(self) -> None:
         self.on_tap()
+
+    def _switch_metronome(self) -> None:
+        self._session.metronome = not self._session.metronome
+
+    def _begin_bar(self) -> None:
+        self.on_beat_1()
 
     def _lock(self) -> None:
         pad = self._session.selected_pad

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.actions.pad_settings import PadSettings
+from app.audio.clock import QUANTUM_BEATS
 from app.audio.voicing import (
     HIGHEST_HZ,
     LEAST_GAIN_DB,
@@ -22,12 +23,14 @@ from app.audio.voicing import (
     MOST_TUNE,
     MOST_VELOCITY_CURVE,
     PAD_MODES,
+    SHORTEST_REGION,
     SHORTEST_RELEASE_S,
 )
 from app.model.session import Session
 from engine.api import LEAST_STRENGTH, LONGEST_S, MOST_STRENGTH, SHORTEST_S
 
 STEPS = (1, 2, 4, 8)
+QUANTA = tuple(QUANTUM_BEATS)
 KNOB_TEMPO = (60.0, 200.0)
 """A knob has 127 steps: over the whole 20..999 bpm each would be a jump of 8 bpm."""
 MOST_BARS = 8
@@ -99,6 +102,8 @@ Text = Callable[[float], str]
 
 _VOICING: tuple[tuple[str, str, Ends, Text], ...] = (
     ("pad_level", "gain_db", (LEAST_GAIN_DB, MOST_GAIN_DB), lambda db: f"level {db:+.1f} dB"),
+    ("start", "start", (0.0, 1.0 - SHORTEST_REGION), lambda share: f"start {share:.1%}"),
+    ("end", "end", (SHORTEST_REGION, 1.0), lambda share: f"end {share:.1%}"),
     ("pan", "pan", (-1.0, 1.0), lambda pan: f"pan {pan:+.2f}"),
     ("tune", "tune", (-MOST_TUNE, MOST_TUNE), lambda tune: f"tune {tune:+.1f}"),
     (
@@ -136,7 +141,13 @@ def _voicing_knob(
     none_at_least = ends[0] == FIRST_S
 
     def put(pad: int, value: float) -> None:
-        settings.change(pad, **{field: 0.0 if none_at_least and value <= FIRST_S else value})
+        if none_at_least and value <= FIRST_S:
+            value = 0.0
+        elif field == "start":
+            value = min(value, pads[pad].voicing.end - SHORTEST_REGION)
+        elif field == "end":
+            value = max(value, pads[pad].voicing.start + SHORTEST_REGION)
+        settings.change(pad, **{field: value})
 
     def get(pad: int) -> float:
         return float(getattr(pads[pad].voicing, field))
@@ -165,6 +176,13 @@ def _session_knobs(session: Session) -> dict[str, Knob]:
             lambda _pad: session.bpm,
             lambda _pad, value: setattr(session, "bpm", float(round(value))),
             lambda value: f"{value:.0f} bpm",
+        ),
+        "swap_at": Knob(
+            0,
+            len(QUANTA) - 1,
+            lambda _pad: QUANTA.index(session.swap_at),
+            lambda _pad, value: setattr(session, "swap_at", QUANTA[round(value)]),
+            lambda value: f"loops swap: {QUANTA[round(value)].replace('_', ' ')}",
         ),
         "master_gain": Knob(
             *MASTER_DB,

@@ -203,7 +203,9 @@ class MainWindow(QMainWindow):
             shortcut.activated.connect(do)
 
     def _teach_midi(self) -> None:
-        self._actions.midi.controls.on_tap = self.prompt_panel.tap_once
+        controls_by_midi = self._actions.midi.controls
+        controls_by_midi.on_tap = self.prompt_panel.tap_once
+        controls_by_midi.on_beat_1 = self._actions.beat.start
         menu, prompt, pad = self.midi_learn_menu, self.prompt_panel, self.pad_panel
         controls: tuple[tuple[QWidget, str], ...] = (
             (prompt.generate, "generate"),
@@ -223,6 +225,9 @@ class MainWindow(QMainWindow):
             (self.record_panel.latch, "record_toggle"),
             (self.kit_bar.silence, "stop"),
             (self.kit_bar.master, "master_gain"),
+            (self.kit_bar.beat.metronome, "metronome"),
+            (self.kit_bar.beat.start, "beat_1"),
+            (self.kit_bar.beat.swap, "swap_at"),
             *((slider, name) for name, slider in self._voicing_sliders()),
         )
         for widget, name in controls:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from midi_scene import MidiScene
 
+from app.actions.midi_knobs import QUANTA
 from app.audio.voicing import PAD_MODES
 from engine.api import LONGEST_S, SHORTEST_S
 
@@ -183,6 +184,8 @@ def knob(does: str, more: str = "") -> str:
         ("length", lambda scene: scene.session.seconds, SHORTEST_S, LONGEST_S),
         ("tempo", lambda scene: scene.session.bpm, 60.0, 200.0),
         ("pad_level", lambda scene: scene.pads[0].voicing.gain_db, -60.0, 12.0),
+        ("start", lambda scene: scene.pads[0].voicing.start, 0.0, 0.999),
+        ("swap_at", lambda scene: QUANTA.index(scene.session.swap_at), 0, 3),
         ("low_pass", lambda scene: scene.pads[0].voicing.low_pass_hz, 20.0, 20_000.0),
         ("high_pass", lambda scene: scene.pads[0].voicing.high_pass_hz, 20.0, 20_000.0),
         ("pan", lambda scene: scene.pads[0].voicing.pan, -1.0, 1.0),
@@ -302,3 +305,25 @@ def test_a_knob_swept_while_the_main_thread_is_busy_has_passed_its_value(
         scene.midi.router.receive(bytes([0xB0, 1, place]), 1.0, "Pads")
     scene.loop.run_posted()
     assert scene.session.strength == 1.0
+
+
+def test_the_ends_of_a_sound_never_cross(scene: MidiScene) -> None:
+    scene.map(
+        '[[control]]\ndoes = "start"\ncc = 1\ntakeover = false\n'
+        '[[control]]\ndoes = "end"\ncc = 2\ntakeover = false'
+    )
+    scene.play(0xB0, 2, 64)
+    scene.play(0xB0, 1, 127)
+    voicing = scene.pads[0].voicing
+    assert voicing.start == pytest.approx(64 / 127, abs=0.01) and voicing.start < voicing.end
+    scene.play(0xB0, 2, 0)
+    assert scene.pads[0].voicing.end > scene.pads[0].voicing.start
+
+
+def test_the_metronome_is_switched_and_a_bar_begun(scene: MidiScene) -> None:
+    scene.map('[[control]]\ndoes = "metronome"\nnote = 80\n[[control]]\ndoes = "beat_1"\nnote = 81')
+    begun: list[int] = []
+    scene.midi.controls.on_beat_1 = lambda: begun.append(1)
+    for note in (80, 81):
+        scene.play(0x90, note, 1)
+    assert scene.session.metronome and begun == [1]

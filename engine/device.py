@@ -13,6 +13,9 @@ import torch
 from engine.api import EngineError
 
 SEED_BITS = 31
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
+PRECISION_VARIABLE = "PINGPAD_PRECISION"
+"""An environment variable: one of PRECISIONS, for the transformer; without it, auto."""
 
 
 def choose_device(wanted: str = "auto") -> str:
@@ -41,6 +44,21 @@ def machine_name(device: str) -> str:
         models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
         name = models[0] if models else name
     return f"{name}, {os.cpu_count()} cores"
+
+
+def choose_precision(device: str, wanted: str | None = None) -> str:
+    """Return the transformer's precision: the wanted one, the environment's, or the faster float.
+
+    Raises EngineError for one that is not there. int8 is never chosen unasked: it is heard.
+    """
+    wanted = wanted or os.environ.get(PRECISION_VARIABLE) or "auto"
+    if wanted not in PRECISIONS:
+        raise EngineError(f"The precision must be one of {', '.join(PRECISIONS)}, got {wanted}.")
+    if wanted == "int8" and device != "cpu":
+        raise EngineError(f"int8 is for the CPU, not for {device}: use auto.")
+    if wanted == "auto":
+        return "bfloat16" if has_fast_bfloat16(device) else "float32"
+    return wanted
 
 
 def has_fast_bfloat16(device: str) -> bool:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from engine.api import GenerationCancelled, Recipe, Timing
 from engine.clip import Clip
-from engine.device import choose_device, draw_seed, has_fast_bfloat16
+from engine.compiled import quantise_blocks
+from engine.device import choose_device, choose_precision, draw_seed
 from engine.model_card import ModelCard
 from engine.model_folder import load_model
 from engine.models.dit import DiffusionTransformer
@@ -45,17 +46,17 @@ class Generator:
     """A loaded model that makes clips, one at a time."""
 
     def __init__(
-        self, model: PlayableModel, card: ModelCard, device: str, precision: str = "auto"
+        self, model: PlayableModel, card: ModelCard, device: str, precision: str | None = None
     ) -> None:
-        """`precision` is the transformer's: float32, bfloat16, or auto, the faster of them."""
+        """`precision` is the transformer's, one of engine.device.PRECISIONS."""
         self.card = card
         self.device = device
-        if precision == "auto":
-            precision = "bfloat16" if has_fast_bfloat16(device) else "float32"
-        self.precision = precision
-        self._dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self.precision = choose_precision(device, precision)
+        self._dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         self._model = model.to(device)
         _lower_precision(self._model.transformer, self._dtype)
+        if self.precision == "int8":
+            quantise_blocks(self._model.transformer)
 
     @torch.inference_mode()
     def generate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from engine.training.settings import Scale
 
 SPEED = ("seconds", "cpu_seconds", "samples_per_s", "matrix_share")
 """The names of what differs from run to run of the same config."""
-MEASURED_S = 0.1
+MEASURED_S, LEAST_PRODUCTS = 0.1, 30
 TRAINED = 3
 """Products of a trained pass for each one forward: for the output, the weight and the input."""
 
@@ -64,20 +65,21 @@ class Stopwatch:
 def matrix_rate(device: str, scale: Scale) -> float:
     """Measure products of large square matrices in a run's precision: operations a second.
 
-    The best of as many as fit into a tenth of a second, which is what the machine can do; times the
-    number of processes, which are taken to be alike.
+    The best of thirty or more, which is what the machine can do; times the number of processes,
+    which are taken to be alike.
     """
-    size = 4096 if device.startswith("cuda") else 1024
+    # Small on a CPU: other work interrupts a product of more than some milliseconds every time.
+    size = 4096 if device.startswith("cuda") else 512 * math.isqrt(torch.get_num_threads())
     kind = torch.bfloat16 if scale.bf16 and has_fast_bfloat16(device) else torch.float32
     one, other = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
     _ = one @ other
-    best, begun = float("inf"), time.perf_counter()
-    while time.perf_counter() - begun < MEASURED_S:
+    best, done, begun = math.inf, 0, time.perf_counter()
+    while done < LEAST_PRODUCTS or time.perf_counter() - begun < MEASURED_S:
         _wait_for(device)
         started = time.perf_counter()
         _ = one @ other
         _wait_for(device)
-        best = min(best, time.perf_counter() - started)
+        best, done = min(best, time.perf_counter() - started), done + 1
     return 2 * size**3 / best * processes.count()
 
 

@@ -80,9 +80,10 @@ def as_markdown(table: PaperTable) -> str:
                 ["", "steps", "hours", "processor hours", "samples/s", "of the matrix rate", "on"],
                 map(_training, table.trainings),
             ),
-            "Hours are of the steps alone, without the rendering of the sounds; where processor "
-            "hours are fewer than hours, other work shared the machine. The matrix rate is that of "
-            "large products, measured when the training began.",
+            "Hours are of the steps alone, without the rendering of the sounds. Where processor "
+            "hours are far fewer than hours, other work shared the machine, and RTF is below what "
+            "it can do. The matrix rate is that of large products, measured when the training "
+            "began.",
         ]
     return "\n\n".join(parts) + "\n"
 

@@ -165,7 +165,7 @@ class Instrument:
         )
         self.engine = parts.engine(
             lambda answer: post(lambda: self.actions.generate.on_answer(answer)),
-            parts.model_folder,
+            self._model_folder(),
         )
         self.devices = parts.audio(
             self.mixer, self.recorder, lambda state: post(lambda: self._on_audio(state))
@@ -217,7 +217,11 @@ class Instrument:
             pad_settings=pad_settings,
             devices=ChooseDevice(session, self.devices),
             models=ChooseModel(
-                session, self.engine, self.fetching, ModelStore(self._folders.models)
+                session,
+                self.engine,
+                self.fetching,
+                ModelStore(self._folders.models),
+                self._model_folder(),
             ),
             midi=midi,
             beat=beat,
@@ -282,7 +286,7 @@ class Instrument:
         self.loader.follow_rate()
 
     def _read_model_card(self) -> None:
-        session, folder = self.session, self._parts.model_folder
+        session, folder = self.session, self._model_folder()
 
         def read() -> frozenset[str]:
             try:
@@ -297,6 +301,12 @@ class Instrument:
         self.background.run(read, lambda words: session.set_engine(session.engine, words), failed)
 
     # --- what is remembered ---
+
+    def _model_folder(self) -> Path:
+        """The model that was in use the last time, if it is still there."""
+        name = self._read.settings.model
+        folder = self._folders.models / name
+        return folder if name and folder.is_dir() else self._parts.model_folder
 
     def _use_settings(self, settings: Settings) -> None:
         session = self.session
@@ -332,6 +342,7 @@ class Instrument:
             play_at_once=session.play_at_once,
             steps=session.steps,
             seed=session.seed,
+            model=self.actions.models.remembered,
             master_gain_db=session.master_gain_db,
             midi_channel=midi.channel,
             pad_map=midi.pad_map,

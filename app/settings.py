@@ -73,6 +73,8 @@ class Settings:
     play_at_once: bool = False
     steps: int = 8
     seed: int | None = None
+    model: str = ""
+    """Folder of the model in use, among those that were added; "" = the embedded one."""
     master_gain_db: float = 0.0
     midi_channel: int = 0
     """1..16; 0 listens to all."""

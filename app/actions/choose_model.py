@@ -48,17 +48,17 @@ class ChooseModel:
         engine: SwitchesModels,
         background: Background,
         store: ModelStore,
-        make_hub: Callable[[], Hub] | None = None,
+        folder: Path = EMBEDDED_FOLDER,
     ) -> None:
         self._session = session
         self._engine = engine
         self._background = background
         self._store = store
-        self._make_hub = make_hub or _hugging_face
+        self.folder = folder
+        """The model in use."""
         self._stop = threading.Event()
         self.choices: tuple[Choice, ...] = ()
-        self.folder = EMBEDDED_FOLDER
-        """The model in use."""
+        self.make_hub: Callable[[], Hub] = _hugging_face
         self.fetched: tuple[int, int] = (0, 0)
         """Bytes that are there and all bytes, of what is being fetched."""
         self.changed: Event[()] = Event()
@@ -68,6 +68,11 @@ class ChooseModel:
     def home(self) -> Path:
         """The folder of the models that were added."""
         return self._store.root
+
+    @property
+    def remembered(self) -> str:
+        """What to remember of the model in use: its folder's name, "" for the embedded one."""
+        return self.folder.name if self.folder.parent == self.home else ""
 
     # --- using ---
 
@@ -112,7 +117,7 @@ class ChooseModel:
 
     def ask(self, repository: str, offered: Callable[[Offer], object]) -> None:
         """Ask Hugging Face for a model; `offered` gets its licence and size, to agree to."""
-        self._run(lambda: self._make_hub().offer(repository.strip()), offered)
+        self._run(lambda: self.make_hub().offer(repository.strip()), offered)
 
     def fetch(self, offer: Offer) -> None:
         """Fetch a model whose licence the player has agreed to."""
@@ -126,7 +131,7 @@ class ChooseModel:
             from engine.hub import FetchStopped
 
             try:
-                return self._store.fetch(self._make_hub(), offer, heard)
+                return self._store.fetch(self.make_hub(), offer, heard)
             except FetchStopped:
                 return None
             finally:

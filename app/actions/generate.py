@@ -117,7 +117,9 @@ class Generate:
                 )
                 return False
             source = Source(_at_most(origin.clip, LONGEST_S), origin.id)
-        return self._wish(pad, replace(take.recipe, seed=None), source)
+        # The model in use makes it, whichever made it before.
+        recipe = replace(take.recipe, seed=None, model=self._session.engine.model)
+        return self._wish(pad, recipe, source)
 
     def vary(self, pad_index: int | None = None) -> bool:
         """Make the pad's own sound anew, starting from it at the panel's strength.

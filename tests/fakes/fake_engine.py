@@ -40,6 +40,7 @@ class Asked:
 class FakeEngine:
     def __init__(self, on_answer: Callable[[Answer], None], model_folder: Path = Path()) -> None:
         self._on_answer = on_answer
+        self.model_folder = model_folder
         self._numbers = itertools.count(1)
         self._started = self._stopped = False
         self.asked: dict[int, Asked] = {}

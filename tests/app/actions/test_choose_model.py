@@ -28,8 +28,9 @@ class Room:
         self.engine = FakeEngine(lambda answer: None)
         self.engine.start()
         self.store = ModelStore(folder / "models")
-        make = None if hub is None else partial(Hub, hub.endpoint)
-        self.models = ChooseModel(self.session, self.engine, BackgroundAtOnce(), self.store, make)
+        self.models = ChooseModel(self.session, self.engine, BackgroundAtOnce(), self.store)
+        if hub is not None:
+            self.models.make_hub = partial(Hub, hub.endpoint)
 
     def named(self, name: str) -> Choice:
         self.models.look()
@@ -57,11 +58,13 @@ def test_an_added_model_is_used_with_its_own_steps_and_words(room: Room, tmp_pat
     assert not room.session.engine.ready
     assert room.session.engine.text == "small is loading."
     assert room.session.vocabulary == frozenset()
+    assert room.models.remembered == "small"
     room.models.use(room.named("small"))
     assert len(room.engine.used) == 1
     room.models.use(room.models.choices[0])
     assert room.engine.used[-1] == EMBEDDED_FOLDER
     assert room.session.vocabulary
+    assert room.models.remembered == ""
 
 
 def test_a_broken_model_is_listed_but_not_used(room: Room, tmp_path: Path) -> None:

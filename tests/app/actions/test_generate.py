@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from fake_engine import tone
@@ -249,9 +250,11 @@ def test_again_is_the_same_recipe_with_another_seed(scene: PlayingScene) -> None
     scene.session.seed = 7
     scene.make("kick")
     scene.session.prompt, scene.session.steps = "something else", 1
+    scene.session.set_engine(replace(scene.session.engine, model="another"))
     assert scene.generate.again()
     recipe = scene.engine.asked[scene.engine.newest].recipe
     assert (recipe.prompt, recipe.steps, recipe.seed) == ("kick", 8, None)
+    assert recipe.model == "another"
     scene.finish()
     first, second = scene.pads[0].takes.items
     assert first.recipe is not None and second.recipe is not None

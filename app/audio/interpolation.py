@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.memory import SINCS
+from app.audio.memory import PEAK_TAPS, SINCS
 
 PHASES = 128
 """Filters between two frames; the kernel mixes neighbours, which leaves errors below -80 dB."""
@@ -50,3 +50,14 @@ def _filters(speed: float) -> NDArray[np.float64]:
     window = np.i0(BETA * np.sqrt(inside)) / np.i0(BETA)
     rows = np.sinc(2.0 * cutoff * distance) * window
     return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+
+
+def between_frames() -> NDArray[np.float32]:
+    """Return `(3, PEAK_TAPS)` weights: of a quarter, a half and three quarters after the frame
+    that has `PEAK_TAPS / 2` frames behind it.
+    """
+    middle = PEAK_TAPS // 2 - 1
+    distance = np.arange(PEAK_TAPS) - middle - np.array([[0.25], [0.5], [0.75]])
+    inside = np.clip(1.0 - (distance / (PEAK_TAPS / 2)) ** 2, 0.0, None)
+    rows = np.sinc(distance) * np.i0(4.0 * np.sqrt(inside)) / np.i0(4.0)
+    return np.asarray(rows / rows.sum(axis=1, keepdims=True), np.float32)

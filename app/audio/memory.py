@@ -25,6 +25,10 @@ LONGEST_WINDOW = 1024
 SINCS = 25
 """Interpolation filters: one for each semitone a sound is played faster, 0 to 24."""
 LONGEST_SINC = 128
+PEAK_TAPS = 12
+"""Frames the limiter looks at to find a peak between two of them."""
+PEAK_REACH = PEAK_TAPS // 2
+"""Frames it therefore knows a peak later."""
 
 UNIT = 1 << 30
 """The limiter averages its gain in whole steps of this: the sum never drifts, unity is exact."""
@@ -100,12 +104,15 @@ STATUS = np.dtype(
         ("meter_seen", "i8"),
         ("limited", "i8"),
         ("peak", "f8", (2,)),
+        ("power", "f8", (2,)),
+        ("metered", "i8"),
         ("ticks", "i8", (2,)),
     ],
     align=True,
 )
 """Written by the callback. `frame` counts all frames played; a `late` callback took longer than
-its own block lasts; `ticks` is where the clock writes."""
+its own block lasts; `power` sums the squares of `metered` frames; `ticks` is where the clock
+writes."""
 
 TAIL = np.dtype(
     [
@@ -119,11 +126,17 @@ TAIL = np.dtype(
         ("needed", "f8", (LONGEST_WINDOW,)),
         ("steps", "i8", (LONGEST_WINDOW,)),
         ("steps_sum", "i8"),
-        ("delayed", "f4", (LONGEST_WINDOW, 2)),
+        ("delayed", "f4", (LONGEST_WINDOW + PEAK_REACH, 2)),
+        ("delay_index", "i8"),
+        ("recent", "f4", (2 * PEAK_TAPS, 2)),
+        ("recent_index", "i8"),
+        ("quiet", "i8"),
     ],
     align=True,
 )
-"""What the end of the chain remembers from frame to frame: master gain, high-pass, limiter."""
+"""What the end of the chain remembers from frame to frame: master gain, high-pass, limiter.
+`recent` holds the last frames twice over, so that they lie in a row wherever they begin; `quiet`
+counts the frames since the last loud one."""
 
 RESIDUE = np.dtype(
     [("value", "f8", (2,)), ("steps", "f8", (CHUNK + 1, 2)), ("any", "i8")],

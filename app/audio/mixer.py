@@ -64,11 +64,15 @@ _CALLBACK = ctypes.CFUNCTYPE(
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Highest output since the last call (linear, 1 is full scale); whether the limiter worked."""
+    """Output since the last call (linear, 1 is full scale): its highest, its root mean square, and
+    whether the limiter worked.
+    """
 
     peak_left: float
     peak_right: float
     limiting: bool
+    rms_left: float = 0.0
+    rms_right: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ class Mixer:
     @property
     def latency_frames(self) -> int:
         """Frames from a hit's own frame to its sound in the output: the limiter's look-ahead."""
-        return int(self._control["window"]) - 1
+        return int(self._control["window"]) - 1 + memory.PEAK_REACH
 
     def set_rate(self, rate: int) -> None:
         """Work at another rate in Hz; only while no stream runs. Load every pad again after it."""
@@ -188,6 +192,7 @@ class Mixer:
         tail["gain"] = gain
         tail["least"] = tail["held"] = 1.0
         tail["needed"][:] = 1.0
+        tail["quiet"] = memory.PEAK_TAPS
         tail["steps"][:window] = memory.UNIT
         tail["steps_sum"] = window * memory.UNIT
 
@@ -400,7 +405,9 @@ class Mixer:
         if int(status["meter_seen"]) != int(self._control["meter_asked"]):
             return Meter(0.0, 0.0, False)
         left, right = (float(peak) for peak in status["peak"])
-        meter = Meter(left, right, int(status["limited"]) > 0)
+        frames = max(int(status["metered"]), 1)
+        rms_left, rms_right = (math.sqrt(float(power) / frames) for power in status["power"])
+        meter = Meter(left, right, int(status["limited"]) > 0, rms_left, rms_right)
         self._control["meter_asked"] += 1
         return meter
 

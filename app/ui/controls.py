@@ -23,12 +23,15 @@ from PySide6.QtWidgets import (
 )
 
 from app.ui.icons import icon
-from app.ui.theme import COLOURS, Theme
+from app.ui.theme import COLOURS, Theme, colour
 
 Value = TypeVar("Value")
 
 FLOOR_DB = -48.0
 """The lower end of a level meter."""
+
+PEAK_STRENGTH = 0.5
+"""How much of its colour the part of a meter has that only peaks reach."""
 
 HOT_DB = -1.0
 """Above this a meter warns."""
@@ -175,7 +178,9 @@ class NumberField(QDoubleSpinBox):
 
 
 class LevelMeter(QWidget):
-    """A horizontal peak meter for one or two channels, falling 24 dB a second."""
+    """A horizontal meter for one or two channels: peaks, falling 24 dB a second, and within them
+    brighter how loud it is (root mean square), where that is known.
+    """
 
     FALL_DB = 24.0
 
@@ -184,6 +189,7 @@ class LevelMeter(QWidget):
         self.setAccessibleName(name)
         self._theme = theme
         self._levels_db = [FLOOR_DB] * channels
+        self._rms_db = [FLOOR_DB] * channels
         self._limiting = False
         theme.fix(self, height=6 * channels + 2 * (channels - 1))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -193,18 +199,34 @@ class LevelMeter(QWidget):
         """Return what is shown, in dB of full scale."""
         return tuple(self._levels_db)
 
+    @property
+    def rms_db(self) -> tuple[float, ...]:
+        """Return how loud it is shown to be, in dB of full scale."""
+        return tuple(self._rms_db)
+
     def show_levels(
-        self, peaks: Sequence[float], elapsed_s: float, *, limiting: bool = False
+        self,
+        peaks: Sequence[float],
+        elapsed_s: float,
+        *,
+        rms: Sequence[float] = (),
+        limiting: bool = False,
     ) -> None:
-        """Show linear peaks measured since the last call, `elapsed_s` ago."""
-        falling = elapsed_s * self.FALL_DB
-        levels = [
-            max(to_db(peak), before - falling, FLOOR_DB)
-            for peak, before in zip(peaks, self._levels_db, strict=True)
-        ]
-        if levels != self._levels_db or limiting != self._limiting:
-            self._levels_db, self._limiting = levels, limiting
+        """Show linear peaks and root mean squares since the last call, `elapsed_s` ago."""
+        levels = self._fallen(peaks, self._levels_db, elapsed_s)
+        means = self._fallen(rms or peaks, self._rms_db, elapsed_s)
+        if (levels, means, limiting) != (self._levels_db, self._rms_db, self._limiting):
+            self._levels_db, self._rms_db, self._limiting = levels, means, limiting
             self.update()
+
+    def _fallen(
+        self, values: Sequence[float], shown_db: Sequence[float], elapsed_s: float
+    ) -> list[float]:
+        falling = elapsed_s * self.FALL_DB
+        return [
+            max(to_db(value), before - falling, FLOOR_DB)
+            for value, before in zip(values, shown_db, strict=True)
+        ]
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw a bar for each channel, and its end in amber where the limiter works."""
@@ -218,12 +240,15 @@ class LevelMeter(QWidget):
             bar = QRectF(0, number * (high + gap), self.width(), high)
             painter.setBrush(QColor(COLOURS.line))
             painter.drawRoundedRect(bar, high / 2, high / 2)
-            share = (level - FLOOR_DB) / -FLOOR_DB
-            if share > 0:
-                bar.setWidth(max(high, min(1.0, share) * bar.width()))
-                hot = self._limiting or level > HOT_DB
-                painter.setBrush(QColor(COLOURS.accent if hot else COLOURS.generated))
-                painter.drawRoundedRect(bar, high / 2, high / 2)
+            hot = self._limiting or level > HOT_DB
+            tint = COLOURS.accent if hot else COLOURS.generated
+            for value, strength in ((level, PEAK_STRENGTH), (self._rms_db[number], 1.0)):
+                share = (value - FLOOR_DB) / -FLOOR_DB
+                if share > 0:
+                    filled = QRectF(bar)
+                    filled.setWidth(max(high, min(1.0, share) * bar.width()))
+                    painter.setBrush(colour(tint, strength))
+                    painter.drawRoundedRect(filled, high / 2, high / 2)
         painter.end()
 
 

@@ -67,6 +67,16 @@ class OutputLevel(Protocol):
         ...
 
     @property
+    def rms_left(self) -> float:
+        """How loud the left is: root mean square since the last call."""
+        ...
+
+    @property
+    def rms_right(self) -> float:
+        """Right."""
+        ...
+
+    @property
     def limiting(self) -> bool:
         """The limiter worked since the last call."""
         ...
@@ -265,7 +275,10 @@ class MainWindow(QMainWindow):
         sound, recorder = self._monitors.sound, self._monitors.input
         level = sound.meter()
         self.kit_bar.meter.show_levels(
-            (level.peak_left, level.peak_right), elapsed, limiting=level.limiting
+            (level.peak_left, level.peak_right),
+            elapsed,
+            rms=(level.rms_left, level.rms_right),
+            limiting=level.limiting,
         )
         self.pads.show_playing(sound.playing, now)
         self.record_panel.show_input(recorder.level, recorder.seconds, elapsed)

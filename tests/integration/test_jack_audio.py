@@ -148,7 +148,7 @@ def test_what_leaves_jack_is_bit_for_bit_what_the_kernel_renders(rig: Rig) -> No
         mixer.load(1, noise(2000)[::-1])
         mixer.configure(1, Voicing(gain_db=-6.0))
     song(offline, 500)
-    wanted = offline.render(500 + 72 + 30_000)[572:]
+    wanted = offline.render(500 + 78 + 30_000)[578:]
     listener = Listener(30_000)
     with listener.client:
         listener.connect()

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from app.audio.kernel.machine import Number, Record, Samples, as_pointer, carray, compiled, signed
-from app.audio.memory import BEATS_PER_BAR
+from app.audio.memory import BEATS_PER_BAR, PEAK_REACH
 
 TINY = 1e-6
 CEILING = np.float32(10.0 ** (-0.3 / 20.0))
@@ -41,7 +41,7 @@ def add_metronome(mix: Record, out: Samples) -> None:
     if mix.control.metronome == 0.0 and mix.tick.left == 0:
         return
     start = signed(0)
-    first = mix.status.frame - (mix.control.window - 1)
+    first = mix.status.frame - (mix.control.window - 1 + PEAK_REACH)
     while start < out.shape[0]:
         beat = next_multiple(mix, first + start, 1.0)
         due = frame_of_beat(mix, beat) - first

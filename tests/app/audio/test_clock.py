@@ -12,7 +12,7 @@ from app.audio.mixer import Mixer
 from app.audio.voicing import Voicing
 
 RATE = 48_000
-DELAY = 72
+DELAY = 78
 
 
 def click(frames: int = 40) -> NDArray[np.float32]:

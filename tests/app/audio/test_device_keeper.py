@@ -58,7 +58,7 @@ def test_output_and_input_open_and_are_named() -> None:
     state = rig.wait(0.2)
     assert (state.output_name, state.input_name, state.message) == ("Speakers", "Microphone", "")
     assert (state.rate, state.block_frames) == (48_000, 128)
-    assert state.latency_ms == pytest.approx(5.0 + 1.5)
+    assert state.latency_ms == pytest.approx(5.0 + 78 / 48)
     assert (state.outputs, state.inputs) == (("Speakers",), ("Microphone",))
 
 
@@ -68,8 +68,8 @@ def test_a_hit_comes_out_of_the_stream() -> None:
     rig.mixer.load(0, np.full((1000, 2), 0.25, np.float32))
     rig.mixer.hit(0)
     out = rig.system.stream("output").run(128)
-    assert not out[:72].any()
-    assert out[72, 0] == 0.25
+    assert not out[:78].any()
+    assert out[78, 0] == 0.25
 
 
 def test_without_an_output_it_says_so_and_finds_one_within_two_seconds() -> None:
@@ -272,7 +272,7 @@ def test_nonsense_latency_is_not_shown() -> None:
     rig = Rig(SPEAKERS)
     rig.system.latency_s = 89_478.0
     rig.choose()
-    assert rig.wait(0.2).latency_ms == pytest.approx(2 * 128 / 48 + 1.5)
+    assert rig.wait(0.2).latency_ms == pytest.approx(2 * 128 / 48 + 78 / 48)
 
 
 def test_closing_closes_streams_before_the_system() -> None:

@@ -12,7 +12,7 @@ from app.audio.mixer import Mixer
 from app.audio.voicing import PAD_MODES, PadMode, Voicing
 
 RATE = 48_000
-DELAY = 72
+DELAY = 78
 
 
 def tone(hertz: float, frames: int, level: float = 0.5) -> NDArray[np.float32]:
@@ -77,7 +77,7 @@ def test_hit_starts_on_its_own_frame(frame: int) -> None:
 
 
 def test_quiet_sound_passes_the_limiter_bit_unchanged() -> None:
-    sound = noise(4000, level=0.9)
+    sound = noise(4000, level=0.5)
     mixer = mixer_with(sound)
     mixer.hit(0, at_frame=0)
     assert_plays(heard(mixer, 5000), sound, 0)
@@ -285,8 +285,40 @@ def test_overs_never_pass_the_ceiling(level: float) -> None:
     mixer = mixer_with(sound)
     mixer.hit(0)
     out = mixer.render(RATE + 500)
-    assert 0.9 < np.abs(out).max() <= CEILING
+    assert 0.5 < np.abs(out).max() <= CEILING
     assert mixer.meter().limiting
+
+
+def true_peak(wave: NDArray[np.float32]) -> float:
+    """The highest of the sound itself, by sixteen points a frame."""
+    spectrum = np.fft.rfft(wave.astype(np.float64))
+    return float(np.abs(np.fft.irfft(spectrum, 16 * len(wave)) * 16).max())
+
+
+def band_limited(wave: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Without what is above 20 kHz: no recording and no converter has it."""
+    spectrum = np.fft.rfft(wave)
+    spectrum[20_000:] = 0.0
+    return np.fft.irfft(spectrum)
+
+
+@pytest.mark.parametrize("level", [0.9, 1.4, 8.0])
+@pytest.mark.parametrize(
+    "kind", ["quarter of the rate", "noise up to 20 kHz", "square", "12 kHz and 17 kHz"]
+)
+def test_no_peak_between_frames_passes_full_scale(kind: str, level: float) -> None:
+    time = np.arange(RATE)
+    wave = {
+        "quarter of the rate": np.sin(np.pi / 2 * time + np.pi / 4) * 2**0.5,
+        "noise up to 20 kHz": band_limited(np.random.default_rng(3).uniform(-1, 1, RATE)),
+        "square": np.sign(np.sin(0.131 * time)),
+        "12 kHz and 17 kHz": np.sin(np.pi / 2 * time + 0.7) + np.sin(2.2252 * time),
+    }[kind]
+    mixer = mixer_with(np.repeat(level * wave[:, None], 2, axis=1).astype(np.float32), "loop")
+    mixer.hit(0)
+    mixer.render(RATE // 2)
+    ends = np.minimum(1.0, np.minimum(time, time[::-1]) / 2000)
+    assert 0.6 < true_peak(mixer.render(RATE)[:, 0] * ends) <= 1.0
 
 
 def test_a_single_over_is_turned_down_before_it_arrives() -> None:
@@ -297,7 +329,7 @@ def test_a_single_over_is_turned_down_before_it_arrives() -> None:
     out = heard(mixer, 9600)
     wanted = expected(sound.astype(np.float64))
     assert np.array_equal(out[: 4800 - DELAY], wanted[: 4800 - DELAY])
-    assert np.allclose(np.abs(out[4800]).max(), CEILING, atol=1e-4)
+    assert 0.8 * CEILING < np.abs(out[4800]).max() <= CEILING
     assert np.allclose(out[9500:], wanted[9500:], rtol=0.5)
 
 

@@ -12,7 +12,7 @@ from app.audio.mixer import Mixer
 from app.audio.voicing import PAD_MODES, Voicing
 
 RATE = 48_000
-DELAY = 72
+DELAY = 78
 
 
 def sine(hertz: float, frames: int = RATE, level: float = 0.5, phase: float = 0.0) -> NDArray:
@@ -268,5 +268,5 @@ def test_a_hit_before_the_swaps_frame_plays_the_old_sound() -> None:
     mixer.hit(0, at_frame=9000)
     mixer.hit(0, at_frame=10_000)
     out = mixer.render(16_000)[:, 0]
-    assert np.argmax(spectrum_db(out[9072 - 128 : 9072 + 800 - 128])) == round(1000 * 800 / RATE)
+    assert np.argmax(spectrum_db(out[9078 - 128 : 9078 + 800 - 128])) == round(1000 * 800 / RATE)
     assert np.argmax(spectrum_db(out[10_100 : 10_100 + 4000])) == round(2000 * 4000 / RATE)

@@ -76,6 +76,8 @@ class Level:
     peak_left: float = 0.0
     peak_right: float = 0.0
     limiting: bool = False
+    rms_left: float = 0.0
+    rms_right: float = 0.0
 
 
 @dataclass

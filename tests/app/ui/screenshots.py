@@ -131,7 +131,7 @@ class Photographer:
         session.select(0)
         session.prompt = "punchy 909 kick"
         scene.sound.positions = {0: 0.14, 12: 1.12}
-        scene.sound.level = Level(0.5, 0.42)
+        scene.sound.level = Level(0.5, 0.42, rms_left=0.16, rms_right=0.13)
 
     def go_wrong(self) -> None:
         scene, session = self.scene, self.scene.session

@@ -141,6 +141,11 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--prompt", default="punchy 909 kick")
+    parser.add_argument(
+        "--against",
+        choices=["reference"],
+        help="compare a published model with stable-audio-tools, if that is installed",
+    )
     parser.add_argument("--threads", type=int, help="default: one for each core")
     parser.add_argument(
         "--realtime",
@@ -243,12 +248,24 @@ def _bench(given: argparse.Namespace, load: Loader | None) -> int:
     with _sentences():
         recipe = Recipe(given.prompt, given.seconds, given.steps)
         folder = _model_folder(given.model)
+        if given.against:
+            return _bench_against(given, folder, recipe, load)
         from engine.bench import measure
 
         report = measure(
             lambda: (load or _load_generator)(folder, given.device), recipe, given.runs
         )
     print(json.dumps(asdict(report)))
+    return DONE
+
+
+def _bench_against(
+    given: argparse.Namespace, folder: Path, recipe: Recipe, load: Loader | None
+) -> int:
+    from engine.bench_reference import compare
+
+    generator = (load or _load_generator)(folder, given.device)
+    print(json.dumps(asdict(compare(generator, folder, recipe, given.runs))))
     return DONE
 
 

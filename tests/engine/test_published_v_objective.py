@@ -26,6 +26,7 @@ from engine.generator import Generator
 from engine.model_card import read_card
 from engine.model_folder import load_model
 from engine.models.dit import Conditioning
+from engine.models.layers import BlockConfig, CrossAttention
 from engine.published_config import parse_config
 from engine.published_model import CODEC, PublishedModel, PublishedNetworks
 from engine.sampling.config import SamplingConfig
@@ -165,6 +166,13 @@ def test_another_model_s_numbers_are_missed_in_the_weights(tmp_path: Path) -> No
 
 
 # --- the numbers ---
+
+
+def test_each_head_of_narrow_tokens_serves_neighbouring_heads() -> None:
+    attention = CrossAttention(BlockConfig(128, 4, 64, normed_heads=False))
+    keys = attention.keys_values(torch.randn(1, 3, 64)).keys
+    assert torch.equal(keys[:, 0], keys[:, 1]) and torch.equal(keys[:, 2], keys[:, 3])
+    assert not torch.equal(keys[:, 1], keys[:, 2])
 
 
 def test_conditioning_is_that_of_the_reference(

@@ -1,4 +1,4 @@
-"""For all tests: no window on the developer's screen, no file in the developer's folders."""
+"""For all tests: no window on the developer's screen, no file in their folders, one thread."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pytest
 
 # Before Qt is imported. Tests that need a real screen start one of their own.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Before torch is imported: the last bits of sums depend on the number of threads, so a training in
+# a test would not equal one in a process that the test starts; and small products are faster so.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True)

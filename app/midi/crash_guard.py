@@ -21,6 +21,8 @@ from app.midi.system import MidiSystem, MidiUnavailableError, RtMidiConnector
 
 DRAIN_S = 0.3
 """So long until a MIDI system has surely sent what it was given."""
+APART_S = 0.01
+"""So long between messages: more than a block, so that not all of them share one."""
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +104,10 @@ def say_farewell(system: MidiSystem, farewells: Sequence[Farewell]) -> None:
             continue
         try:
             port = system.open_output(names.index(farewell.port), farewell.port)
-            for data in farewell.messages:
+            # Twice: what a busy JACK misses of a block is lost, and nobody is left to notice.
+            for data in [*farewell.messages, *farewell.messages]:
                 port.send(data)
+                time.sleep(APART_S)
             time.sleep(DRAIN_S)
             port.close()
         except MidiUnavailableError:

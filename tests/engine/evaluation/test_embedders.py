@@ -75,6 +75,7 @@ def clap(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "num_hidden_layers": 2,
     }
     config = transformers.ClapConfig(text_config=text, audio_config=audio, projection_dim=6)
+    torch.manual_seed(0)
     transformers.ClapModel(config).save_pretrained(folder)
     vocabulary = {token: place for place, token in enumerate(tokens)}
     tokenizer = transformers.RobertaTokenizer(vocab=vocabulary, merges=[])

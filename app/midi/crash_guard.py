@@ -11,28 +11,14 @@ import json
 import logging
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from app.midi.farewell import Farewell, say
 from app.midi.system import MidiSystem, MidiUnavailableError, RtMidiConnector
 
-DRAIN_S = 0.3
-"""So long until a MIDI system has surely sent what it was given."""
-APART_S = 0.01
-"""So long between messages: more than a block, so that not all of them share one."""
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Farewell:
-    """What an output is to be sent at the end."""
-
-    port: str
-    messages: Sequence[bytes]
 
 
 class CrashGuard:
@@ -104,11 +90,7 @@ def say_farewell(system: MidiSystem, farewells: Sequence[Farewell]) -> None:
             continue
         try:
             port = system.open_output(names.index(farewell.port), farewell.port)
-            # Twice: what a busy JACK misses of a block is lost, and nobody is left to notice.
-            for data in [*farewell.messages, *farewell.messages]:
-                port.send(data)
-                time.sleep(APART_S)
-            time.sleep(DRAIN_S)
+            say(port, farewell.messages)
             port.close()
         except MidiUnavailableError:
             continue

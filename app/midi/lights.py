@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from app.midi.controller_map import ControllerMap, LightMap, hex_message, known_name
-from app.midi.crash_guard import CrashGuard, Farewell
+from app.midi.crash_guard import CrashGuard
+from app.midi.farewell import Farewell
 from app.midi.pad_map import PADS, PadMap, chromatic
 
 Light = Literal["empty", "ready", "playing", "pending", "generating", "locked", "failed"]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.midi import farewell
 from app.midi.system import (
     CLIENT_NAME,
     MidiOutput,
@@ -173,10 +174,17 @@ class MidiOutputs:
             line.port.close()
 
     def _close(self, name: str) -> None:
-        for sender in self._open[name].senders:
-            self._send(name, sender.end(name))
-        line = self._open.pop(name, None)
-        if line is not None:
+        """Say goodbye; with care at the end, in passing while others wait for their clock."""
+        line = self._open[name]
+        messages = [data for sender in line.senders for data in sender.end(name)]
+        if not self._ending.is_set():
+            self._send(name, messages)
+        else:
+            try:
+                farewell.say(line.port, messages)
+            except MidiUnavailableError as error:
+                log.info("%s is gone: %s", name, error)
+        if self._open.pop(name, None) is not None:
             line.port.close()
 
     def _tell(self, names: tuple[str, ...]) -> None:

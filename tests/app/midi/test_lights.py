@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.midi.controller_map import ControllerMap, read_controller_maps
-from app.midi.crash_guard import Farewell
+from app.midi.farewell import Farewell
 from app.midi.lights import DARK, GENERIC, LightRules, Lights
 from app.midi.pad_map import chromatic
 

@@ -7,7 +7,7 @@ import pytest
 from fake_midi import FakeMidiSystem
 from main_loop import MainLoop
 
-from app.midi import outputs
+from app.midi import farewell, outputs
 from app.midi.outputs import MidiOutputs
 from app.midi.system import MidiUnavailableError
 
@@ -69,6 +69,7 @@ class Scene:
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setattr(outputs, "RESCAN_S", 0.01)
+    monkeypatch.setattr(farewell, "DRAIN_S", 0.0)
     scene = Scene()
     yield scene
     scene.outputs.stop()
@@ -83,7 +84,8 @@ def test_what_somebody_sends_to_is_opened_greeted_fed_and_left_with_a_goodbye(
     scene.talker.news = [NEWS]
     scene.until_sent(HELLO, NEWS)
     scene.outputs.stop()
-    scene.until_sent(HELLO, NEWS, GOODBYE)
+    # Twice, because nobody is left to notice that the first one was lost.
+    scene.until_sent(HELLO, NEWS, GOODBYE, GOODBYE)
     assert not scene.system.output("Pads").open and scene.system.closed.is_set()
     assert [name for name, _ in scene.system.opened_outputs] == ["Pads"]
 
@@ -120,6 +122,17 @@ def test_a_midi_system_that_ends_is_found_again(scene: Scene) -> None:
     scene.system.running = True
     scene.loop.run_until(lambda: scene.names[-1] == ("Pads", "Synth"))
     scene.until_sent(HELLO)
+
+
+def test_an_output_that_is_gone_does_not_keep_the_others_from_their_goodbye(scene: Scene) -> None:
+    scene.talker.wishes = {"Pads", "Synth"}
+    scene.start()
+    scene.until_sent(HELLO)
+    scene.until_sent(HELLO, port="Synth")
+    scene.system.output("Pads").gone = True
+    scene.outputs.stop()
+    assert scene.system.output("Synth").sent == [HELLO, GOODBYE, GOODBYE]
+    assert not scene.system.output("Pads").open and not scene.system.output("Synth").open
 
 
 def test_an_output_another_program_holds_is_tried_again(scene: Scene) -> None:

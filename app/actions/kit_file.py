@@ -33,6 +33,8 @@ class KitFile:
         self._generate = generate
         self.adopt: Callable[[tuple[Take, ...]], None] = lambda takes: None
         """Told of the takes that came with an opened kit, so that they are kept too."""
+        self.folder: Path | None = None
+        """Where the kit on the pads is kept; None before it was saved or opened."""
 
     def save(self, folder: Path, done: Callable[[bool], object] = lambda saved: None) -> None:
         """Save to `folder` (".pingpad" is added); then say so, and call done on the main thread."""
@@ -45,6 +47,7 @@ class KitFile:
         def written(sentence: str | None) -> None:
             if sentence is None:
                 kit.name = record.name
+                self.folder = folder
                 kit.changed.emit()
                 self._session.say(f"Saved as {folder.name}.")
             else:
@@ -61,6 +64,7 @@ class KitFile:
 
         def opened(record: KitRecord) -> None:
             self._generate.forget_wishes()
+            self.folder = folder
             self._session.kit.restore(record)
             self.adopt(tuple(take for pad in record.pads for take in pad.takes))
             self._loader.load_kit()

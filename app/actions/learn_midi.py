@@ -45,10 +45,11 @@ class LearnMidi:
         """Learning began or ended."""
         self.target: Target | None = None
         """What waits for a touch."""
+        self._kit = ""
 
-    def start(self, name: str) -> None:
-        """Wait for a touch that is to do the target of this name."""
-        self.target = TARGETS[name]
+    def start(self, name: str, kit: str = "") -> None:
+        """Wait for a touch that is to do the target of this name; `kit` is what it opens."""
+        self.target, self._kit = TARGETS[name], kit
         self._until_s = self.now() + TIME_OUT_S
         self._router.learn(self.target.kind)
         self.changed.emit()
@@ -81,6 +82,8 @@ class LearnMidi:
             return
         self.target = None
         takeover = source.kind != PRESSURE
-        self._setup.add_learnt(Binding(source, target, port=touched.port, takeover=takeover))
+        self._setup.add_learnt(
+            Binding(source, target, port=touched.port, takeover=takeover, kit=self._kit)
+        )
         self.changed.emit()
         self._session.say(f'{target.title}: {source.spoken()} of "{touched.port}".')

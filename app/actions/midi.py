@@ -45,10 +45,10 @@ class Midi:
     senders: tuple[Sender, ...]
     """What MIDI outputs are sent: lights, a clock."""
 
-    def start_learning(self, name: str) -> None:
-        """Wait for a touch that is to do the target of this name."""
+    def start_learning(self, name: str, kit: str = "") -> None:
+        """Wait for a touch that is to do the target of this name; `kit` is what it opens."""
         self.learn_pads.cancel()
-        self.learn.start(name)
+        self.learn.start(name, kit)
 
     def find_pads(self, *, every_pad: bool = False) -> None:
         """Ask for the lowest pad, or for all sixteen."""

@@ -12,9 +12,11 @@ from app.actions.generate import Generate
 from app.actions.learn_midi import LearnMidi
 from app.actions.learn_pads import LearnPads
 from app.actions.midi_knobs import make_knobs
+from app.actions.midi_pressure import Pressures
 from app.actions.pad_settings import PadSettings
 from app.actions.record import Record
 from app.midi.controller_map import Binding
+from app.midi.messages import PRESSURE
 from app.midi.router import Asked, Caught, Reset, Wish
 from app.midi.takeover import Takeover
 from app.model.kit import PADS
@@ -59,6 +61,7 @@ class MidiControls:
         self._learn_control = learn_control
         self._learn_pads = learn_pads
         self._takeovers: dict[Binding, Takeover] = {}
+        self._pressures = Pressures()
         self.on_tap: Callable[[], object] = lambda: None
         """Counts a tap of the tempo; the window's tap button is one too."""
         self.on_beat_1: Callable[[], object] = lambda: None
@@ -79,6 +82,7 @@ class MidiControls:
                         self._learn_pads.caught(wish.note)
                 case Reset():
                     self._takeovers.clear()
+                    self._pressures.let_go()
                     self._playing.record.release()
 
     def _forget_last_pad(self) -> None:
@@ -119,6 +123,9 @@ class MidiControls:
             "metronome": self._switch_metronome,
             "beat_1": self._begin_bar,
             "keep_seed": self._keep_seed,
+            "play_back": self._switch_play_back,
+            "sixteen_notes": self._switch_sixteen_notes,
+            "reverse": self._reverse,
         }
 
     def _hold(self, down: bool) -> str:
@@ -133,6 +140,16 @@ class MidiControls:
 
     def _switch_metronome(self) -> None:
         self._session.metronome = not self._session.metronome
+
+    def _switch_play_back(self) -> None:
+        self._session.hear_recordings = not self._session.hear_recordings
+
+    def _switch_sixteen_notes(self) -> None:
+        self._session.sixteen_notes = not self._session.sixteen_notes
+
+    def _reverse(self) -> None:
+        pad = self._session.selected_pad
+        self._playing.pad_settings.change(pad.index, reverse=not pad.voicing.reverse)
 
     def _begin_bar(self) -> None:
         self.on_beat_1()
@@ -156,7 +173,11 @@ class MidiControls:
 
     def _turn(self, asked: Asked) -> str:
         binding, pad = asked.binding, self._session.selected
-        knob = self._knobs[binding.target.name].between(binding.least, binding.most)
+        whole = self._knobs[binding.target.name]
+        if binding.source.kind == PRESSURE and binding.least is None:
+            self._pressures.press(binding, whole, pad, asked.value)
+            return whole.spoken(pad)
+        knob = whole.between(binding.least, binding.most)
         if knob.most == knob.least:
             return "nothing: least is most"
         takeover = self._takeovers.setdefault(binding, Takeover())

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.actions.pad_settings import PadSettings
-from app.audio.clock import QUANTUM_BEATS
+from app.audio.clock import NOTE_REPEATS, QUANTUM_BEATS
 from app.audio.voicing import (
     HIGHEST_HZ,
+    LAYER_SELECTIONS,
     LEAST_GAIN_DB,
     LONGEST_ATTACK_S,
     LONGEST_DECAY_S,
     LONGEST_RELEASE_S,
+    LOOP_BARS,
     LOWEST_HZ,
     MOST_CHOKE_GROUP,
     MOST_GAIN_DB,
@@ -60,7 +62,10 @@ class Knob:
 
     def place(self, pad: int) -> float:
         """Return where the knob would stand for the value, 0..1."""
-        value = self.get(pad)
+        return self.place_of(self.get(pad))
+
+    def place_of(self, value: float) -> float:
+        """Return where the knob would stand for a value, 0..1."""
         if self.octaves:
             share = math.log(max(value, 1e-9) / self.least) / math.log(self.most / self.least)
         else:
@@ -190,6 +195,13 @@ def _session_knobs(session: Session) -> dict[str, Knob]:
             lambda _pad, value: setattr(session, "master_gain_db", round(value, 1)),
             lambda value: f"master {value:+.1f} dB",
         ),
+        "note_repeat": Knob(
+            0,
+            len(NOTE_REPEATS) - 1,
+            lambda _pad: NOTE_REPEATS.index(session.note_repeat),
+            lambda _pad, value: setattr(session, "note_repeat", NOTE_REPEATS[round(value)]),
+            lambda value: _spoken_repeat(NOTE_REPEATS[round(value)]),
+        ),
         "length": _length_knob(session),
     }
 
@@ -211,7 +223,25 @@ def _choice_knobs(session: Session, settings: PadSettings) -> dict[str, Knob]:
             lambda pad, value: change(pad, choke_group=round(value)),
             lambda value: f"choke group {round(value)}",
         ),
+        "loop_bars": Knob(
+            0,
+            len(LOOP_BARS) - 1,
+            lambda pad: LOOP_BARS.index(pads[pad].voicing.loop_bars),
+            lambda pad, value: change(pad, loop_bars=LOOP_BARS[round(value)]),
+            lambda value: f"loop of {LOOP_BARS[round(value)] or 'no'} bars",
+        ),
+        "layers": Knob(
+            0,
+            len(LAYER_SELECTIONS) - 1,
+            lambda pad: LAYER_SELECTIONS.index(pads[pad].voicing.layers),
+            lambda pad, value: change(pad, layers=LAYER_SELECTIONS[round(value)]),
+            lambda value: f"takes: {LAYER_SELECTIONS[round(value)].replace('_', ' ')}",
+        ),
     }
+
+
+def _spoken_repeat(beats: float) -> str:
+    return f"repeat every 1/{4 / beats:.0f}" if beats else "no repeat"
 
 
 def _length_knob(session: Session) -> Knob:

@@ -122,13 +122,15 @@ class MidiSetup:
             other
             for other in self.learnt
             if (other.source, other.port) != (binding.source, binding.port)
-            and (other.target, other.pad) != (binding.target, binding.pad)
+            and (other.target, other.pad, other.kit) != (binding.target, binding.pad, binding.kit)
         ]
         self._set_learnt((*kept, binding))
 
-    def forget(self, target: Target) -> None:
-        """Forget what was learnt for a target."""
-        self._set_learnt(tuple(other for other in self.learnt if other.target != target))
+    def forget(self, target: Target, kit: str = "") -> None:
+        """Forget what was learnt for a target, or for one kit."""
+        self._set_learnt(
+            tuple(one for one in self.learnt if (one.target, one.kit) != (target, kit))
+        )
 
     def use_pads(self, found: PadMap, name: str | None = None) -> None:
         """Let these notes play the pads: a known map by its name, any other as the player's own."""
@@ -139,13 +141,13 @@ class MidiSetup:
             self._write(self._pad_maps / f"{MY_PADS}.toml", pad_map_text(found))
         self.choose(replace(self.choices, pad_map=name))
 
-    def sources(self, target: Target) -> tuple[str, ...]:
-        """Return what does this now, in a player's words: what was learnt, then the maps."""
+    def sources(self, target: Target, kit: str = "") -> tuple[str, ...]:
+        """Return what does this, or opens this kit, in a player's words; learnt ones first."""
         return tuple(
             dict.fromkeys(
                 binding.source.spoken()
                 for binding in (*self.learnt, *self._from_maps())
-                if binding.target == target
+                if (binding.target, binding.kit) == (target, kit)
             )
         )
 

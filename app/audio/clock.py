@@ -25,6 +25,9 @@ QUANTUM_BEATS: dict[Quantum, int] = {
     "four_bars": 4 * BEATS_PER_BAR,
 }
 
+NOTE_REPEATS = (0.0, 1.0, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8)
+"""Beats between the hits of a held pad, to choose from; 0 is one hit only."""
+
 
 class Timeline(Protocol):
     """What a clock needs of the mixer."""

@@ -34,11 +34,15 @@ class Source:
     """0..127; always 0 for aftertouch."""
     channel: int | None = None
     """0..15; None is any."""
+    bank: int | None = None
+    """0..16383, of a program: 128 times CC 0, and CC 32, as they came last; None is any."""
 
     def spoken(self) -> str:
         """Return it in a player's words."""
         words = {NOTE_ON: "note {}", CONTROL: "CC {}", PROGRAM: "program {}"}
         text = words.get(self.kind, "aftertouch").format(self.number)
+        if self.bank is not None:
+            text += f", bank {self.bank}"
         return text if self.channel is None else f"{text}, channel {self.channel + 1}"
 
 
@@ -73,6 +77,7 @@ class ControlLine:
     program: int | None = None
     aftertouch: bool = False
     channel: int | None = None
+    bank: int | None = None
     pad: int | None = None
     port: str = ""
     least: float | None = None
@@ -92,6 +97,9 @@ class ControlLine:
         if self.cc in RESERVED:
             raise ValueError(f"cc {self.cc} is the panic button of every controller")
         _check_range("channel", self.channel, 1, 16)
+        _check_range("bank", self.bank, 0, 16_383)
+        if self.bank is not None and self.program is None:
+            raise ValueError("a bank goes with a program")
         _check_range("pad", self.pad, 1, PADS)
         if self.notes:
             check_notes(self.notes)
@@ -140,7 +148,7 @@ class ControlLine:
         if self.cc is not None:
             return Source(CONTROL, self.cc, channel)
         if self.program is not None:
-            return Source(PROGRAM, self.program, channel)
+            return Source(PROGRAM, self.program, channel, self.bank)
         if self.aftertouch:
             return Source(PRESSURE, 0, channel)
         return Source(NOTE_ON, self.note or 0, channel)
@@ -278,6 +286,10 @@ def learnt_text(bindings: Iterable[Binding]) -> str:
             lines.append(f"{kinds[source.kind]} = {source.number}")
         if source.channel is not None:
             lines.append(f"channel = {source.channel + 1}")
+        if source.bank is not None:
+            lines.append(f"bank = {source.bank}")
+        if binding.kit:
+            lines.append(f"kit = {toml_string(binding.kit)}")
         if binding.pad is not None:
             lines.append(f"pad = {binding.pad + 1}")
         if binding.port:

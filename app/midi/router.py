@@ -13,7 +13,9 @@ from typing import Protocol
 
 from app.midi.controller_map import Binding, Source, known_name
 from app.midi.messages import (
+    BANK,
     CONTROL,
+    FINE_BANK,
     NOTE_ON,
     PRESSURE,
     PROGRAM,
@@ -141,6 +143,7 @@ class PadRouter:
         self._ports: dict[str, PortRules] = {}
         self._held: dict[tuple[str, int, int], int | Binding] = {}
         self._switches: dict[tuple[str, int, int], bool] = {}
+        self._banks: dict[tuple[str, int, int], int] = {}
         self._hits = self._other = self._ignored = 0
         self._wishes: deque[Wish] = deque(maxlen=MOST_WISHES)
         self._awake = False
@@ -213,6 +216,8 @@ class PadRouter:
             case NoteOff():
                 return self._let_go(message, heard)
             case NoteOn() | Control() | Program() | Pressure():
+                if isinstance(message, Control) and message.number in (BANK, FINE_BANK):
+                    self._banks[heard.port, message.channel, message.number] = message.value
                 if self._rules.channel not in (None, message.channel):
                     self._other += 1
                     return "another channel"
@@ -234,7 +239,8 @@ class PadRouter:
     def _look_up(self, message: NoteOn | Control | Program | Pressure, heard: Heard) -> str:
         rules = self._rules_of(heard.port)
         kind, number, value = _parts(message)
-        binding = rules.find(kind, number, message.channel)
+        bank = self._bank(heard.port, message.channel) if isinstance(message, Program) else 0
+        binding = rules.find(kind, number, message.channel, bank)
         if binding is not None:
             return self._use(binding, message, value, heard)
         pad = rules.pads.get(number) if isinstance(message, NoteOn) else None
@@ -243,6 +249,11 @@ class PadRouter:
             return ""
         self._held[heard.port, message.channel, number] = pad
         return self._hit(pad, value / 127, heard)
+
+    def _bank(self, port: str, channel: int) -> int:
+        """Return the bank that was chosen last."""
+        coarse, fine = (self._banks.get((port, channel, part), 0) for part in (BANK, FINE_BANK))
+        return 128 * coarse + fine
 
     def _rules_of(self, port: str) -> PortRules:
         found = self._ports.get(port)
@@ -352,7 +363,9 @@ class PadRouter:
         if "pad" not in learning:
             self._learning = frozenset()
         heard.did = "learnt"
-        self._ask(Caught(Source(kind, number), known_name(heard.port), note, heard))
+        bank = self._bank(heard.port, message.channel) if isinstance(message, Program) else 0
+        source = Source(kind, number, bank=bank or None)
+        self._ask(Caught(source, known_name(heard.port), note, heard))
         return True
 
 

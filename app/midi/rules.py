@@ -16,12 +16,13 @@ class PortRules:
     pads: Mapping[int, int]
     """Pad 0..15 by note."""
     bindings: Mapping[tuple[int, int], tuple[Binding, ...]]
-    """By kind and number; those for one channel first."""
+    """By kind and number; those for one channel, and for one bank, first."""
 
-    def find(self, kind: int, number: int, channel: int) -> Binding | None:
+    def find(self, kind: int, number: int, channel: int, bank: int = 0) -> Binding | None:
         """Return what that message does, or None."""
         for binding in self.bindings.get((kind, number), ()):
-            if binding.source.channel in (None, channel):
+            source = binding.source
+            if source.channel in (None, channel) and source.bank in (None, bank):
                 return binding
         return None
 
@@ -61,6 +62,8 @@ def _by_source(bindings: Iterable[Binding]) -> dict[tuple[int, int], tuple[Bindi
         if all(other.source != source for other in row):
             row.append(binding)
     return {
-        key: tuple(sorted(row, key=lambda binding: binding.source.channel is None))
+        key: tuple(
+            sorted(row, key=lambda one: (one.source.channel is None, one.source.bank is None))
+        )
         for key, row in table.items()
     }

@@ -44,12 +44,16 @@ _ALL = (
     Target("metronome", "Metronome", "press"),
     Target("beat_1", "Beat 1", "press"),
     Target("keep_seed", "Keep the seed", "press"),
+    Target("play_back", "Play recordings back", "press"),
+    Target("sixteen_notes", "Sixteen notes of a pad", "press"),
+    Target("reverse", "Reverse a pad", "press", for_pad=True),
     Target("kit", "Open a kit", "press", learnt=False),
     Target("strength", "Strength", "value"),
     Target("steps", "Steps", "value"),
     Target("length", "Length", "value"),
     Target("tempo", "Tempo", "value"),
     Target("swap_at", "When loops swap", "value"),
+    Target("note_repeat", "Note repeat", "value"),
     Target("master_gain", "Master level", "value"),
     Target("pad_level", "Level of a pad", "value", for_pad=True),
     Target("low_pass", "Low-pass of a pad", "value", for_pad=True),
@@ -64,6 +68,8 @@ _ALL = (
     Target("velocity_curve", "Velocity curve of a pad", "value", for_pad=True),
     Target("play_mode", "Play mode of a pad", "value", for_pad=True),
     Target("choke_group", "Choke group of a pad", "value", for_pad=True),
+    Target("loop_bars", "Length of a pad's loop", "value", for_pad=True),
+    Target("layers", "What a hit of a pad plays", "value", for_pad=True),
 )
 
 TARGETS = {target.name: target for target in _ALL}

@@ -7,22 +7,14 @@ from typing import get_args
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from app.actions.actions import Actions
-from app.audio.clock import Quantum
+from app.audio.clock import NOTE_REPEATS, Quantum
 from app.model.session import Session
 from app.ui.controls import make_button, on_click
 from app.ui.theme import Theme
 
 QUANTA: tuple[Quantum, ...] = get_args(Quantum)
 TEXTS = ("Swap now", "Swap on beat", "Swap on bar", "Swap on 4 bars")
-REPEATS = (
-    ("No repeat", 0.0),
-    ("1/4", 1.0),
-    ("1/8", 0.5),
-    ("1/8 T", 1.0 / 3.0),
-    ("1/16", 0.25),
-    ("1/16 T", 1.0 / 6.0),
-    ("1/32", 0.125),
-)
+REPEAT_TEXTS = ("No repeat", "1/4", "1/8", "1/8 T", "1/16", "1/16 T", "1/32")
 
 
 class BeatBar(QWidget):
@@ -44,10 +36,10 @@ class BeatBar(QWidget):
         self.swap.setToolTip("When a running loop crosses over to its pad's new sound")
         self.swap.activated.connect(lambda number: setattr(session, "swap_at", QUANTA[number]))
         self.repeat = QComboBox()
-        self.repeat.addItems([text for text, _ in REPEATS])
+        self.repeat.addItems(REPEAT_TEXTS)
         self.repeat.setAccessibleName("Note repeat")
         self.repeat.setToolTip("Hit a held pad again and again, on the beat")
-        self.repeat.activated.connect(lambda n: setattr(session, "note_repeat", REPEATS[n][1]))
+        self.repeat.activated.connect(lambda n: setattr(session, "note_repeat", NOTE_REPEATS[n]))
         self.notes = make_button("16 notes", "The pads play notes of the selected pad", theme)
         self.notes.setProperty("quiet", "true")
         self.notes.setCheckable(True)
@@ -63,6 +55,5 @@ class BeatBar(QWidget):
         """Show what the session holds."""
         self.metronome.setChecked(self._session.metronome)
         self.notes.setChecked(self._session.sixteen_notes)
-        beats = [beats for _, beats in REPEATS]
-        self.repeat.setCurrentIndex(beats.index(self._session.note_repeat))
+        self.repeat.setCurrentIndex(NOTE_REPEATS.index(self._session.note_repeat))
         self.swap.setCurrentIndex(QUANTA.index(self._session.swap_at))

@@ -28,7 +28,6 @@ class KitBar(QWidget):
         super().__init__()
         self._session = session
         self._actions = actions
-        self._folder: Path | None = None
         """Where the kit was opened from or saved to: save goes there again."""
         self._mark = QLabel()
         self._divider = QFrame()
@@ -104,26 +103,21 @@ class KitBar(QWidget):
 
     def open_kit(self) -> None:
         """Ask for a kit's folder and open it."""
-        start = str(self._folder.parent if self._folder else Path.home())
+        folder = self._actions.kit_file.folder
+        start = str(folder.parent if folder else Path.home())
         chosen = QFileDialog.getExistingDirectory(self.window(), "Open a kit", start)
         if chosen:
-            folder = Path(chosen)
-            self._actions.kit_file.open(folder, lambda opened: self._remember(folder, opened))
+            self._actions.kit_file.open(Path(chosen))
 
     def save_kit(self, *, ask: bool = False) -> None:
         """Save to where the kit is kept; ask for the place the first time, or with `ask`."""
-        folder = self._folder
+        folder = self._actions.kit_file.folder
         if folder is None or ask:
             start = folder or Path.home() / self._session.kit.name
             chosen, _ = QFileDialog.getSaveFileName(self.window(), "Save the kit as", str(start))
             folder = Path(chosen) if chosen else None
         if folder is not None:
-            kept = folder
-            self._actions.kit_file.save(folder, lambda saved: self._remember(kept, saved))
-
-    def _remember(self, folder: Path, worked: bool) -> None:
-        if worked:
-            self._folder = folder
+            self._actions.kit_file.save(folder)
 
 
 APP_ICON = ASSETS / "icons" / "pingpad.svg"

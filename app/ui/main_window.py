@@ -146,7 +146,7 @@ class MainWindow(QMainWindow):
         self.record_panel = RecordPanel(session, actions, self.theme)
         self.pad_panel = PadPanel(session, actions, self.theme)
         self.status_line = StatusLine(session, actions, self.theme)
-        self.midi_learn_menu = MidiLearnMenu(session, actions.midi)
+        self.midi_learn_menu = MidiLearnMenu(session, actions.midi, actions.kit_file)
         self._centre = QWidget()
         self._lay_out()
         self.notices = NoticeStack(session, self.theme, self._centre)
@@ -231,13 +231,22 @@ class MainWindow(QMainWindow):
             (pad.mode, "play_mode"),
             (pad.gain, "pad_level"),
             (pad.choke, "choke_group"),
+            (pad.shape.reverse, "reverse"),
+            (pad.shape.loop, "loop_bars"),
+            (pad.tone.layers, "layers"),
+            (pad.takes.undo, "previous_take"),
+            (pad.takes.redo, "next_take"),
             (self.record_panel.button, "record"),
             (self.record_panel.latch, "record_toggle"),
+            (self.record_panel.hear, "play_back"),
             (self.kit_bar.silence, "stop"),
+            (self.kit_bar.open_button, "kit"),
             (self.kit_bar.master, "master_gain"),
             (self.kit_bar.beat.metronome, "metronome"),
             (self.kit_bar.beat.start, "beat_1"),
             (self.kit_bar.beat.swap, "swap_at"),
+            (self.kit_bar.beat.repeat, "note_repeat"),
+            (self.kit_bar.beat.notes, "sixteen_notes"),
             *((slider, name) for name, slider in self._voicing_sliders()),
         )
         for widget, name in controls:

@@ -257,9 +257,70 @@ def test_a_map_beyond_what_is_possible_stays_within_it(scene: MidiScene) -> None
 def test_aftertouch_and_mod_wheel_move_the_strength(scene: MidiScene) -> None:
     scene.map('[[control]]\ndoes = "strength"\naftertouch = true')
     scene.play(0xD0, 64)
-    assert scene.session.strength == pytest.approx(0.51, abs=0.01)
+    assert scene.session.strength == pytest.approx(0.85, abs=0.01)
+    scene.play(0xD0, 127)
+    assert scene.session.strength == 1.0
     scene.play(0xA0, 36, 0)
-    assert scene.session.strength == pytest.approx(0.01)
+    assert scene.session.strength == 0.7
+    scene.map('[[control]]\ndoes = "strength"\ncc = 1')
+    scene.play(0xB0, 1, 89)
+    scene.play(0xB0, 1, 127)
+    assert scene.session.strength == 1.0
+
+
+def test_a_filter_that_a_hand_pressed_opens_again_when_it_lets_go(scene: MidiScene) -> None:
+    scene.map('[[control]]\ndoes = "low_pass"\naftertouch = true')
+    scene.play(0x90, 38, 100)
+    scene.play(0xD0, 64)
+    closed = scene.pads[2].voicing.low_pass_hz
+    assert 500 < closed < 800
+    scene.play(0xD0, 127)
+    assert scene.pads[2].voicing.low_pass_hz == pytest.approx(20)
+    scene.play(0x90, 36, 100)
+    scene.play(0xD0, 64)
+    assert scene.pads[2].voicing.low_pass_hz == 20_000
+    assert scene.pads[0].voicing.low_pass_hz == pytest.approx(closed)
+    scene.play(0xD0, 0)
+    assert scene.pads[0].voicing.low_pass_hz == 20_000
+
+
+def test_a_press_leads_to_the_end_its_map_names(scene: MidiScene) -> None:
+    scene.map('[[control]]\ndoes = "low_pass"\naftertouch = true\nmost = 500')
+    scene.play(0xD0, 1)
+    assert 18_000 < scene.pads[0].voicing.low_pass_hz < 20_000
+    scene.play(0xD0, 127)
+    assert scene.pads[0].voicing.low_pass_hz == pytest.approx(500)
+
+
+def test_what_another_hand_moved_meanwhile_stays_where_it_was_put(scene: MidiScene) -> None:
+    scene.map('[[control]]\ndoes = "strength"\naftertouch = true')
+    scene.play(0xD0, 64)
+    scene.session.strength = 0.2
+    scene.play(0xD0, 0)
+    assert scene.session.strength == 0.2
+    scene.play(0xD0, 64)
+    scene.session.strength = 0.3
+    scene.play(0xD0, 64)
+    scene.play(0xB0, 121, 0)
+    assert scene.session.strength == 0.3
+
+
+def test_switches_and_choices_of_the_window_are_reached_too(scene: MidiScene) -> None:
+    presses = ("play_back", "sixteen_notes", "reverse")
+    values = ("note_repeat", "loop_bars", "layers")
+    scene.map(
+        "".join(f'[[control]]\ndoes = "{name}"\nnote = {n}\n' for n, name in enumerate(presses))
+        + "".join(f'[[control]]\ndoes = "{name}"\ncc = {n + 20}\n' for n, name in enumerate(values))
+    )
+    for number in range(3):
+        scene.play(0x90, number, 100)
+        scene.play(0xB0, 20 + number, 0)
+        scene.play(0xB0, 20 + number, 127)
+    session, voicing = scene.session, scene.pads[0].voicing
+    assert not session.hear_recordings and session.sixteen_notes and voicing.reverse
+    assert (session.note_repeat, voicing.loop_bars, voicing.layers) == (0.125, 8, "velocity")
+    scene.play(0x90, 2, 100)
+    assert not scene.pads[0].voicing.reverse
 
 
 def test_reset_lets_no_knob_hold_on_to_a_value(scene: MidiScene) -> None:
@@ -291,6 +352,7 @@ def test_a_program_change_opens_a_kit(scene: MidiScene, tmp_path: Path) -> None:
     scene.play(0xC9, 2)
     scene.loop.run_posted()
     assert scene.session.kit.name == "Night" and scene.pads[5].takes.items == ()
+    assert scene.kit_file.folder == tmp_path / "Night.pingpad"
     scene.map('[[control]]\ndoes = "kit"\nprogram = 2\nkit = "/nowhere"')
     scene.said()
     scene.play(0xC9, 2)

@@ -81,6 +81,8 @@ def test_a_pressed_hand_springs_back_so_aftertouch_does_not_wait_for_takeover(
         (line('does = "again"\ncc = 1\nmost = 1'), "again is no value"),
         (line('does = "again"\ncc = 123'), "panic"),
         (line('does = "hit"\nnote = 1'), "hit needs a pad"),
+        (line('does = "again"\nnote = 1\nbank = 1'), "a bank goes with a program"),
+        (line('does = "again"\nprogram = 1\nbank = 16384'), r"bank must be 0\.\.16383"),
         (line('does = "kit"\nprogram = 1'), "go together"),
         (line('does = "again"\nprogram = 1\nkit = "/a"'), "go together"),
         (line('does = "again"\nnotes = [1, 2]'), "16 notes, got 2"),
@@ -160,6 +162,15 @@ text = st.text(st.characters(codec="utf-8"), max_size=20)
             st.sampled_from([TARGETS["again"], TARGETS["vary"]]),
             st.none() | st.integers(0, 15),
             text,
+        )
+        | st.builds(
+            Binding,
+            st.builds(
+                Source, st.just(PROGRAM), numbers, channels, st.none() | st.integers(0, 16383)
+            ),
+            st.just(TARGETS["kit"]),
+            port=text,
+            kit=text.filter(bool),
         )
         | st.builds(
             Binding,

@@ -311,3 +311,29 @@ def test_the_log_keeps_the_last_events_and_what_each_did() -> None:
     heard = scene.router.heard()
     assert len(heard) == 256 and scene.router.events == 301
     assert (heard[-1].did, heard[-2].did, heard[-1].port) == ("nothing", "hit pad 1", "Pads")
+
+
+def test_a_program_of_one_bank_is_told_from_the_same_of_another() -> None:
+    scene = Scene(
+        ControlLine("again", program=3, bank=130),
+        ControlLine("vary", program=3, bank=0),
+        ControlLine("cancel", program=3),
+    )
+    scene.receive(0xC0, 3)
+    scene.receive(0xB0, 0, 1)
+    scene.receive(0xB0, 32, 2)
+    scene.receive(0xC0, 3)
+    scene.receive(0xC1, 3)
+    scene.receive(0xB0, 32, 9)
+    scene.receive(0xC0, 3)
+    names = [name for name, _, _ in scene.asked()]
+    assert names == ["vary", "again", "vary", "cancel"]
+
+
+def test_a_program_is_learnt_with_the_bank_it_is_of() -> None:
+    scene = Scene()
+    scene.receive(0xB0, 0, 1)
+    scene.router.learn("press")
+    scene.receive(0xC0, 3)
+    (caught,) = scene.router.take_wishes()
+    assert isinstance(caught, Caught) and caught.source == Source(PROGRAM, 3, bank=128)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -208,3 +209,29 @@ def test_the_master_level_stands_beside_the_meter_and_follows_midi(scene: Scene)
     assert scene.session.master_gain_db == -6.0
     scene.session.master_gain_db = 3.0
     assert slider.value() == 6 and "+3.0 dB" in slider.toolTip()
+
+
+def test_the_open_button_learns_what_opens_the_kit_on_the_pads(
+    scene: Scene, tmp_path: Path
+) -> None:
+    menu, setup = scene.window.midi_learn_menu, scene.actions.midi.setup
+    button = scene.window.kit_bar.open_button
+    assert not menu.build(button, "kit").actions()[0].isEnabled()
+    for number, name in enumerate(("Day", "Night")):
+        scene.actions.kit_file.save(tmp_path / name)
+        learn = menu.build(button, "kit").actions()[0]
+        assert learn.text() == f"Learn a MIDI control that opens {name}"
+        learn.trigger()
+        play(scene, 0xC0, number)
+    assert [Path(binding.kit).stem for binding in setup.learnt] == ["Day", "Night"]
+    play(scene, 0xC0, 0)
+    assert scene.actions.kit_file.folder == tmp_path / "Day.pingpad"
+    assert menu.build(button, "kit").actions()[-1].text() == "Now: program 0"
+    menu.build(button, "kit").actions()[1].trigger()
+    assert [Path(binding.kit).stem for binding in setup.learnt] == ["Night"]
+
+
+def test_every_control_that_is_taught_is_reached_by_a_right_click_or_in_the_window(
+    window: MidiWindow,
+) -> None:
+    assert set(window.learn_panel.learn_buttons) == set(TARGETS) - {"hit", "kit"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -43,7 +45,7 @@ class RunFolder:
     """
 
     path: Path
-    _metrics: TextIO | None
+    _metrics: FileIO | None
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     """Told of each step's work, it adds the run's speed to the metrics."""
     _board: Any = None
@@ -67,19 +69,26 @@ class RunFolder:
         values = values | self._speed
         line = {"step": step, "time": round(time.time(), 1), "machine": self._machine, **values}
         try:
-            self._metrics.write(json.dumps(line) + "\n")
-            self._metrics.flush()
+            _write_whole(self._metrics, json.dumps(line).encode() + b"\n")
         except OSError as error:
             raise RunError(
-                f"{self.path / METRICS} could not be written ({error}); "
+                f"{self.path / METRICS} could not be written ({error}): make room there; "
                 "the last checkpoint is kept."
             ) from error
-        if self._first_logged is None:
-            self._first_logged = step
-            self._board = _board(self.path, step)
-        if self._board is not None:
-            for name, value in values.items():
-                self._board.add_scalar(name, value, step)
+        self._draw(step, values)
+
+    def _draw(self, step: int, values: dict[str, float]) -> None:
+        """Show metrics in TensorBoard, which is no reason to stop a run."""
+        try:
+            if self._first_logged is None:
+                self._first_logged = step
+                self._board = _board(self.path, step)
+            if self._board is not None:
+                for name, value in values.items():
+                    self._board.add_scalar(name, value, step)
+        except OSError as error:
+            self._board = None
+            self.note(f"TensorBoard shows nothing more of this run ({error}).")
 
     def show(self, step: int, steps: int, values: dict[str, float]) -> None:
         """Print progress with the time left."""
@@ -114,7 +123,8 @@ class RunFolder:
         except (OSError, RuntimeError) as error:
             temporary.unlink(missing_ok=True)
             raise RunError(
-                f"The checkpoint could not be written ({error}); the previous one is kept."
+                f"The checkpoint could not be written ({error}): make room in {self.path}; "
+                "the previous one is kept."
             ) from error
 
     def load(self, name: str = CHECKPOINT) -> dict[str, Any] | None:
@@ -137,7 +147,7 @@ class RunFolder:
         lines = (self.path / METRICS).read_bytes().splitlines(keepends=True)
         kept = 0
         for line in lines:
-            if json.loads(line)["step"] > step:
+            if not _step_of(line) <= step:
                 break
             kept += len(line)
         self._metrics.truncate(kept)
@@ -145,7 +155,23 @@ class RunFolder:
     def close(self) -> None:
         """Let go of what shows the metrics."""
         if self._board is not None:
-            self._board.close()
+            with contextlib.suppress(OSError):
+                self._board.close()
+
+
+def _write_whole(file: FileIO, content: bytes) -> None:
+    """Write all of it or raise OSError; a file without a buffer has nothing left to fail at its
+    end, and may take a part."""
+    if file.write(content) < len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _step_of(line: bytes) -> float:
+    """The step of a line of metrics; not a number where it cannot be read."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.nan
 
 
 def read_checkpoint(folder: Path, name: str = CHECKPOINT) -> dict[str, Any]:
@@ -177,18 +203,15 @@ def opened(path: Path, config_text: str) -> Iterator[RunFolder]:
         processes.wait()
         yield RunFolder(path, None)
         return
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{path} cannot be a run's folder ({error}): choose another one.") from error
-    with _lock(path):
+    with locked(path, f"Another process is training in {path}."):
         try:
             _keep_config(path / CONFIG, config_text)
+            _mend(path / METRICS)
+            metrics = (path / METRICS).open("ab", buffering=0)
         except OSError as error:
-            raise RunError(f"{path / CONFIG} could not be written ({error}).") from error
-        _mend(path / METRICS)
+            raise RunError(f"{error.filename or path} could not be written ({error}).") from error
         processes.wait()
-        with (path / METRICS).open("a", encoding="utf-8", newline="\n") as metrics:
+        with metrics:
             folder = RunFolder(path, metrics)
             try:
                 yield folder
@@ -198,7 +221,7 @@ def opened(path: Path, config_text: str) -> Iterator[RunFolder]:
 
 def _keep_config(config: Path, text: str) -> None:
     if config.exists():
-        if config.read_text(encoding="utf-8") != text:
+        if config.read_text(encoding="utf-8", errors="replace") != text:
             raise RunError(f"{config.parent} was begun with another config: choose another folder.")
         return
     temporary = config.with_name(f"{config.name}.part")
@@ -214,13 +237,21 @@ def _mend(metrics: Path) -> None:
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold the folder. The system itself lets go when the process ends, however it ends."""
-    with (path / "lock").open("a") as file:
+def locked(path: Path, held: str) -> Iterator[None]:
+    """Make and hold a folder. The system itself lets go when the process ends, however it ends.
+
+    Raises RunError, with the sentence `held` where another process holds it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = (path / "lock").open("a")
+    except OSError as error:
+        raise RunError(f"{path} cannot be a run's folder ({error}): choose another one.") from error
+    with lock as file:
         try:
             _take(file)
         except OSError as error:
-            raise RunError(f"Another process is training in {path}.") from error
+            raise RunError(held) from error
         yield
 
 

@@ -12,6 +12,7 @@ from engine.models.contrastive import ContrastiveConfig
 from engine.models.dit import DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodecConfig
 from engine.toml_config import ConfigError, from_table, read_toml
+from engine.training.corpus.rendered import check_families, fitting_kinds
 
 
 def _at_least_one(settings: object, names: tuple[str, ...]) -> None:
@@ -95,6 +96,9 @@ class Pool:
         if min(self.clips) < (0 if self.is_own else 1) or not min(self.seconds) > 0:
             raise ValueError("seconds and clips must be above 0")
         _at_least_one(self, ("render_batch",))
+        check_families(self.families)
+        for seconds in () if self.is_own else self.seconds:
+            fitting_kinds(self.families, seconds)
 
     @property
     def is_own(self) -> bool:

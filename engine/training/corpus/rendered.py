@@ -63,6 +63,25 @@ def is_held_combination(plan: Plan) -> bool:
     return _bucket("combination " + plan.combination()) == 0
 
 
+def check_families(families: tuple[str, ...]) -> None:
+    """Raise ValueError where one of them is not in the lexicon."""
+    known = lexicon().families()
+    if not families or not set(families) <= set(known):
+        raise ValueError(f"families must be some of {', '.join(known)}, got {list(families)}")
+
+
+def fitting_kinds(families: tuple[str, ...], max_seconds: float) -> list[Kind]:
+    """The kinds of these families that can be as short; raises ValueError where there is none."""
+    kinds = [
+        kind
+        for kind in lexicon().kinds.values()
+        if kind.family in families and kind.seconds.low <= max_seconds
+    ]
+    if not kinds:
+        raise ValueError(f"no kind of {', '.join(families)} fits into {max_seconds:g} seconds")
+    return kinds
+
+
 class RenderedCorpus:
     """Sounds by number: a batch is the same for the same seed, split, index, size and length.
 
@@ -83,9 +102,7 @@ class RenderedCorpus:
         self.seed, self.split, self.sample_rate = seed, split, sample_rate
         self.book = lexicon()
         self.families = DEFAULT_FAMILIES if families is None else families
-        unknown = set(self.families) - set(self.book.families())
-        if unknown and families is not None:
-            raise ValueError(f"families must be of {self.book.families()}, got {families}")
+        check_families(self.families)
 
     def batch(
         self, index: int, size: int, max_seconds: float, device: torch.device | str = "cpu"
@@ -115,13 +132,7 @@ class RenderedCorpus:
 
     def _kinds(self, max_seconds: float) -> tuple[list[Kind], list[float]]:
         """The kinds that fit, and how often each is drawn."""
-        kinds = [
-            kind
-            for kind in self.book.kinds.values()
-            if kind.family in self.families and kind.seconds.low <= max_seconds
-        ]
-        if not kinds:
-            raise ValueError(f"no kind of {self.families} fits into {max_seconds} seconds")
+        kinds = fitting_kinds(self.families, max_seconds)
         totals: dict[str, float] = {}
         for kind in kinds:
             totals[kind.family] = totals.get(kind.family, 0.0) + kind.weight

@@ -11,7 +11,8 @@ import pytest
 import torch
 from tiny_runs import largest_file, opened_run
 
-from engine.training.run_folder import CHECKPOINT, METRICS, RunError
+from engine.training import run_folder
+from engine.training.run_folder import CHECKPOINT, CONFIG, METRICS, RunError
 
 ROOT = Path(__file__).parents[3]
 HOLDER = """
@@ -55,6 +56,60 @@ def test_half_a_line_left_by_a_killed_run_is_dropped(tmp_path: Path) -> None:
     with opened_run(tmp_path) as run:
         run.log(2, {"loss": 1.5})
     assert [line["step"] for line in lines(tmp_path)] == [1, 2]
+
+
+def test_what_cannot_be_read_of_the_metrics_is_dropped(tmp_path: Path) -> None:
+    with opened_run(tmp_path) as run:
+        run.log(1, {"loss": 2.5})
+        run.save({"step": 5})
+    # As some disks leave it after a power cut.
+    with (tmp_path / METRICS).open("ab") as file:
+        file.write(bytes(40) + b"\n[1]\n")
+    with opened_run(tmp_path) as run:
+        run.load()
+        run.log(6, {"loss": 1.5})
+    assert [line["step"] for line in lines(tmp_path)] == [1, 6]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
+def test_metrics_on_a_full_disk_stop_the_run_and_go_on_later(tmp_path: Path) -> None:
+    # TensorBoard's own thread would fail as well.
+    (tmp_path / "tensorboard").write_text("in the way")
+    with (
+        largest_file(500),
+        pytest.raises(RunError, match=r"metrics\.jsonl could not be written .* is kept"),
+        opened_run(tmp_path) as run,
+    ):
+        for step in range(1, 20):
+            run.log(step, {"loss": 1.0})
+    with opened_run(tmp_path) as run:
+        kept = len(lines(tmp_path))
+        run.log(kept + 1, {"loss": 1.0})
+    assert [line["step"] for line in lines(tmp_path)] == [*range(1, kept + 2)]
+
+
+class FullBoard:
+    """TensorBoard where there is no room any more."""
+
+    def add_scalar(self, *values: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def close(self) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_run_does_without_tensorboard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tensorboard").write_text("in the way")
+    with opened_run(tmp_path) as run:
+        run.log(1, {"loss": 1.0})
+    monkeypatch.setattr(run_folder, "_board", lambda path, step: FullBoard())
+    with opened_run(tmp_path) as run:
+        run.log(2, {"loss": 1.0})
+        run.log(3, {"loss": 1.0})
+    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3]
+    assert capsys.readouterr().err.count("TensorBoard shows nothing more") == 2
 
 
 def test_metrics_that_will_be_logged_again_are_dropped(tmp_path: Path) -> None:
@@ -128,6 +183,17 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         pytest.raises(RunError, match="choose another one"),
         opened_run(tmp_path / "file" / "run"),
     ):
+        pass
+
+
+def test_a_folder_whose_files_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    for name, said in (("lock", "choose another one"), (METRICS, "could not be written")):
+        (tmp_path / name / name).mkdir(parents=True)
+        with pytest.raises(RunError, match=said), opened_run(tmp_path / name):
+            pass
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / CONFIG).write_bytes(b"caf\xe9")
+    with pytest.raises(RunError, match="begun with another"), opened_run(tmp_path / "other"):
         pass
 
 

@@ -5,7 +5,7 @@ import torch
 
 from engine.training.corpus.captions import note_name
 from engine.training.corpus.lexicon import lexicon, vocabulary
-from engine.training.corpus.rendered import RenderedCorpus
+from engine.training.corpus.rendered import RenderedCorpus, is_held_caption
 from engine.words import split_words
 
 
@@ -36,6 +36,34 @@ def test_held_out_captions_never_occur_in_training() -> None:
         captions[split] = {sound.caption.lower() for sound in corpus.sounds(0, 1500, 4.0)}
     assert len(captions["held_out"]) > 700
     assert not captions["train"] & captions["held_out"]
+
+
+def combinations(split: str, seed: int, length: float) -> set[str]:
+    """The regions of kind, note or tempo, and properties that some batches of a split lie in."""
+    corpus = RenderedCorpus(seed, split, families=lexicon().families())
+    plans = [plan for number in range(20) for plan, _ in corpus._drawn(number, 100, length)]
+    return {plan.combination() for plan in plans}
+
+
+def test_held_out_regions_of_parameters_never_occur_in_training() -> None:
+    trained = combinations("train", 0, 4.0) | combinations("train", 1, 1.5)
+    held = combinations("held_out", 0, 4.0) | combinations("held_out", 7001, 4.0)
+    assert min(len(trained), len(held)) > 1000
+    assert not trained & held
+    kinds = {name.partition("/")[0] for name in held}
+    assert {lexicon().kinds[kind].family for kind in kinds} == set(lexicon().families())
+    # One region in eight: of the few textures with nine regions some have none to hold out.
+    assert len(kinds) > 0.8 * len(lexicon().kinds)
+
+
+def test_sounds_kept_for_training_are_of_its_own_split() -> None:
+    from engine.training.pool import _corpus
+    from engine.training.settings import Pool
+
+    corpus = _corpus(Pool(families=("drum",)), print)
+    assert isinstance(corpus, RenderedCorpus) and corpus.split == "train"
+    sounds = corpus.sounds(0, 500, 1.5)
+    assert not any(is_held_caption(sound.caption) for sound in sounds)
 
 
 def test_every_caption_word_is_in_the_lexicon() -> None:

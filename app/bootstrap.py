@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from app.actions.actions import Actions
 from app.actions.background import BackgroundThread, Post
 from app.actions.beat import BeatControl
-from app.actions.choose_device import ChooseDevice
+from app.actions.choose_device import BLOCKS, RATES, ChooseDevice
 from app.actions.choose_model import ChooseModel
 from app.actions.choose_take import ChooseTake
 from app.actions.drag_out import DragOut
@@ -34,7 +34,7 @@ from app.actions.record import Record
 from app.actions.remember import Remember
 from app.actions.sixteen_notes import SixteenNotes
 from app.actions.transfer import Transfer
-from app.audio.device_keeper import AudioState
+from app.audio.device_keeper import AudioState, Wish
 from app.audio.keyboard import Keyboard
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
@@ -81,8 +81,8 @@ class RunningEngine(Engine, Protocol):
 class SoundDevices(Protocol):
     """app.audio.stream.AudioDevices, or a fake."""
 
-    def open(self, output: str | None = None, input: str | None = None) -> AudioState:
-        """Open the named devices, or the system's; returns at once, news comes by on_change."""
+    def open(self, wish: Wish) -> AudioState:
+        """Open what is wished; returns at once, news comes by on_change."""
         ...
 
     def close(self) -> None:
@@ -258,7 +258,7 @@ class Instrument:
                 "Another Pingpad is open. This one keeps your takes too, but the next start "
                 "brings back the pads of the other."
             )
-        self.devices.open(self.session.output, self.session.input)
+        self.actions.devices.open_chosen()
 
     def stop(self, window_geometry: str = "") -> None:
         """Stop everything in reverse order; what was made is on disk when this returns."""
@@ -317,6 +317,9 @@ class Instrument:
         session.swap_at, session.play_at_once = settings.swap_at, settings.play_at_once
         session.steps, session.seed = settings.steps, settings.seed
         session.output, session.input = settings.output, settings.input
+        session.input_channels, session.exclusive = settings.input_channels, settings.exclusive
+        session.block_frames = settings.block_frames if settings.block_frames in BLOCKS else 0
+        session.rate = settings.rate if settings.rate in RATES else 0
         session.master_gain_db = min(max(settings.master_gain_db, -60.0), 6.0)
 
     @property
@@ -331,6 +334,10 @@ class Instrument:
             window_geometry=window_geometry,
             output=session.output,
             input=session.input,
+            input_channels=session.input_channels,
+            block_frames=session.block_frames,
+            rate=session.rate,
+            exclusive=session.exclusive,
             prompt=session.prompt,
             seconds=session.seconds,
             length_unit=session.length_unit,

@@ -62,6 +62,14 @@ class Settings:
     """Name of the sound output; None = the system's."""
     input: str | None = None
     """Name of the sound input; None = the system's."""
+    input_channels: str = ""
+    """Which of its channels are recorded, "3" or "3+4"; "" = the first two."""
+    block_frames: int = 0
+    """0 = as the device likes."""
+    rate: int = 0
+    """Hz; 0 = the usual one."""
+    exclusive: bool = False
+    """The devices for Pingpad alone."""
     prompt: str = ""
     seconds: float = 1.0
     length_unit: Literal["seconds", "bars"] = "seconds"

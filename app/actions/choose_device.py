@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from app.audio.device_keeper import Wish
+from app.audio.sound_system import Channels
 from app.model.session import Session
+
+BLOCKS = (0, 32, 64, 128, 256, 512, 1024)
+"""Frames in a block, to choose from; 0 leaves it to the device."""
+RATES = (0, 44_100, 48_000, 88_200, 96_000)
+"""Hz, to choose from; 0 is the usual one."""
 
 
 class OpensDevices(Protocol):
     """What choosing needs of app.audio.stream.AudioDevices."""
 
-    def open(self, output: str | None = None, input: str | None = None) -> object:
-        """Look for devices anew and open these; returns at once, the session hears of it."""
+    def open(self, wish: Wish) -> object:
+        """Look for devices anew and open what is wished; returns at once, the session hears."""
         ...
 
 
@@ -26,21 +33,56 @@ class ChooseDevice:
         """Play through the output of that name; None is the best there is."""
         if self._may_change():
             self._session.output = name
-            self._open()
+            self.open_chosen()
 
     def choose_input(self, name: str | None) -> None:
         """Record from the input of that name; None is the best there is."""
         if self._may_change():
             self._session.input = name
-            self._open()
+            self.open_chosen()
+
+    def choose_channels(self, channels: str) -> None:
+        """Record these channels of the input, as in "3" or "1+2"; "" is the first two."""
+        if self._may_change():
+            self._session.input_channels = channels
+            self.open_chosen()
+
+    def choose_block(self, frames: int) -> None:
+        """Ask for blocks of that many frames; 0 leaves it to the device."""
+        if self._may_change():
+            self._session.block_frames = frames
+            self.open_chosen()
+
+    def choose_rate(self, rate: int) -> None:
+        """Ask for a rate in Hz; 0 is the usual one."""
+        if self._may_change():
+            self._session.rate = rate
+            self.open_chosen()
+
+    def choose_exclusive(self, exclusive: bool) -> None:
+        """Have the devices alone, where the system can do that."""
+        if self._may_change():
+            self._session.exclusive = exclusive
+            self.open_chosen()
 
     def look_again(self) -> None:
         """Look for devices that were plugged in; those chosen are opened if they are there."""
         if self._may_change():
-            self._open()
+            self.open_chosen()
 
-    def _open(self) -> None:
-        self._devices.open(self._session.output, self._session.input)
+    def open_chosen(self) -> None:
+        """Open what was chosen."""
+        session = self._session
+        self._devices.open(
+            Wish(
+                session.output,
+                session.input,
+                session.block_frames,
+                session.rate,
+                Channels.read(session.input_channels),
+                session.exclusive,
+            )
+        )
 
     def _may_change(self) -> bool:
         if self._session.recording:

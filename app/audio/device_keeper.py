@@ -12,13 +12,18 @@ from dataclasses import dataclass, replace
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.audio.sound_system import (
+    EXCLUSIVE_HOSTS,
+    FIRST_TWO,
+    Channels,
     Device,
     SoundError,
     SoundStream,
     SoundSystem,
     SoundSystemMissing,
     StreamPlan,
+    full_name,
     inputs_to_try,
+    names_of,
     outputs_to_try,
 )
 
@@ -28,7 +33,7 @@ PEEK_EVERY_S = 10.0
 STALLED_S = 1.0
 """A device whose callbacks stand still this long is taken to be gone."""
 LONGEST_LATENCY_S = 2.0
-"""Some sound systems report nonsense; above this two blocks are assumed."""
+"""Some sound systems report nonsense; above this an output is taken for two blocks."""
 
 OPENING = "Opening the sound output…"
 AGAIN = "Pingpad looks again every two seconds."
@@ -45,7 +50,11 @@ class AudioState:
     """What sounds now. Names are None where there is no device; `message` says what to do, or "".
 
     `latency_ms` is from a hit's own frame to the loudspeaker as the sound system reckons it, with
-    the limiter's look-ahead. `outputs` and `inputs` are the names to choose from.
+    the limiter's look-ahead; `round_trip_ms` on from there, through the air, to the input's
+    callback. `outputs` and `inputs` are the names to choose from.
+    `input_channels` is how many the input has, `channels` which of them are recorded; `realtime`
+    whether the output's callbacks have real-time priority; `exclusive` whether the system can give
+    a device to Pingpad alone.
     """
 
     output_name: str | None = None
@@ -53,18 +62,29 @@ class AudioState:
     rate: int = 48_000
     block_frames: int = 0
     latency_ms: float = 0.0
+    round_trip_ms: float = 0.0
     message: str = OPENING
     outputs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    input_channels: int = 0
+    channels: Channels = FIRST_TWO
+    realtime: bool = True
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the player chose: device names, None for the best there is; block 0 for the device's."""
+    """What the player chose: device names, None for the best there is.
+
+    Block and rate 0 are the device's own. `exclusive`: the device alone, where that can be.
+    """
 
     output: str | None = None
     input: str | None = None
     block_frames: int = 0
+    rate: int = 0
+    channels: Channels = FIRST_TWO
+    exclusive: bool = False
 
 
 class _Line:
@@ -94,11 +114,14 @@ class DeviceKeeper:
         self._recorder = recorder
         self._system = system
         self._wish = Wish()
+        self._usual_rate = mixer.rate
         self._output: _Line | None = None
         self._input: _Line | None = None
         self._output_message = ""
         self._input_message = ""
         self._names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self._exclusive_offered = False
+        self._channels = FIRST_TWO
         self._next_try_s = 0.0
         self._next_peek_s = 0.0
         self._missing = False
@@ -132,11 +155,18 @@ class DeviceKeeper:
             message=self._output_message or self._input_message,
             outputs=self._names[0],
             inputs=self._names[1],
+            input_channels=source.device.inputs if source else 0,
+            channels=self._channels if source else FIRST_TWO,
+            realtime=output.stream.realtime if output else True,
+            exclusive=self._exclusive_offered,
         )
         if output is None:
             return state
         block = self._mixer.block_frames
-        return replace(state, block_frames=block, latency_ms=self._latency_ms(output, block))
+        out_ms = self._latency_ms(output, 2 * block) + self._look_ahead_ms
+        # PortAudio's JACK knows no latency of inputs; it is one block.
+        in_ms = self._latency_ms(source, block) if source else 0.0
+        return replace(state, block_frames=block, latency_ms=out_ms, round_trip_ms=out_ms + in_ms)
 
     def close(self) -> None:
         """Close the streams and let the sound system go."""
@@ -159,9 +189,10 @@ class DeviceKeeper:
             self._output_message = f"The sound system does not answer ({error}). {AGAIN}"
             return
         self._names = (
-            tuple(device.name for device in devices if device.outputs),
-            tuple(device.name for device in devices if device.inputs),
+            names_of([device for device in devices if device.outputs]),
+            names_of([device for device in devices if device.inputs]),
         )
+        self._exclusive_offered = any(device.host in EXCLUSIVE_HOSTS for device in devices)
         self._open_output(outputs_to_try(devices, self._wish.output))
         if self._output is not None:
             self._open_input(inputs_to_try(devices, self._wish.input, self._output.device))
@@ -174,25 +205,40 @@ class DeviceKeeper:
             except SoundError as error:
                 failures.append(f"{device.name} could not be opened ({error})")
                 continue
-            self._output_message = _about_wish(self._wish.output, device, "playing through")
+            self._output_message = _about_wish(
+                self._wish.output, device, "playing through"
+            ) or self._about_rate(device)
             return
         self._output_message = (
             f"{failures[0]}. Close other programs that use it; {AGAIN}" if failures else NO_OUTPUT
         )
 
     def _output_line(self, device: Device) -> _Line:
-        """Open at the mixer's rate if the device can, else change the mixer's to the device's."""
-        try:
-            return self._started_output(device, self._mixer.rate)
-        except SoundError:
-            if device.rate == self._mixer.rate:
-                raise
-        return self._started_output(device, device.rate)
+        """Open at the wished or the usual rate if the device can, else at the device's own."""
+        *better, last = dict.fromkeys((self._wish.rate or self._usual_rate, device.rate))
+        for rate in better:
+            try:
+                return self._started_output(device, rate)
+            except SoundError:
+                continue
+        return self._started_output(device, last)
+
+    def _about_rate(self, device: Device) -> str:
+        wanted, rate = self._wish.rate, self._mixer.rate
+        if wanted in (0, rate):
+            return ""
+        return f"{device.name} cannot do {wanted / 1000:g} kHz: playing at {rate / 1000:g} kHz."
 
     def _started_output(self, device: Device, rate: int) -> _Line:
         mixer = self._mixer
         plan = StreamPlan(
-            device, rate, 2, self._wish.block_frames, mixer.callback_address, mixer.memory_address
+            device,
+            rate,
+            2,
+            self._wish.block_frames,
+            mixer.callback_address,
+            mixer.memory_address,
+            self._wish.exclusive,
         )
         stream = self._system.open_output(plan)
         try:
@@ -220,20 +266,23 @@ class DeviceKeeper:
                         "Record does not. Close other programs that use it, then choose it again."
                     )
                     continue
-                self._input_message = _about_wish(self._wish.input, device, "recording from")
+                self._input_message = _about_wish(
+                    self._wish.input, device, "recording from"
+                ) or self._about_channels(device)
                 return
 
     def _started_input(self, device: Device, rate: int) -> _Line:
         recorder = self._recorder
-        channels = min(device.inputs, 2)
-        recorder.set_format(rate, channels)
+        channels = self._channels = self._wish.channels.of(device.inputs)
+        recorder.set_format(rate, channels.count, skipped=channels.first - 1)
         plan = StreamPlan(
             device,
             rate,
-            channels,
+            channels.first - 1 + channels.count,
             self._wish.block_frames,
             recorder.callback_address,
             recorder.memory_address,
+            self._wish.exclusive,
         )
         stream = self._system.open_input(plan)
         try:
@@ -243,6 +292,12 @@ class DeviceKeeper:
             stream.close()
             raise
         return line
+
+    def _about_channels(self, device: Device) -> str:
+        wanted = self._wish.channels
+        if not wanted.count or wanted == self._channels:
+            return ""
+        return f"{device.name} has no input {wanted}: recording from {self._channels}."
 
     # --- watching ---
 
@@ -289,14 +344,19 @@ class DeviceKeeper:
         self._input = None
         self._output = None
 
-    def _latency_ms(self, output: _Line, block: int) -> float:
-        latency_s = output.stream.latency_s
+    def _latency_ms(self, line: _Line, frames: int) -> float:
+        """Return a stream's latency; if it tells none, that of so many frames."""
+        latency_s = line.stream.latency_s
         if not 0.0 < latency_s <= LONGEST_LATENCY_S:
-            latency_s = 2.0 * block / self._mixer.rate
-        return 1000.0 * (latency_s + self._mixer.latency_frames / self._mixer.rate)
+            latency_s = frames / self._mixer.rate
+        return 1000.0 * latency_s
+
+    @property
+    def _look_ahead_ms(self) -> float:
+        return 1000.0 * self._mixer.latency_frames / self._mixer.rate
 
 
 def _about_wish(wanted: str | None, device: Device, doing: str) -> str:
-    if wanted is None or wanted == device.name:
+    if wanted is None or wanted in (device.name, full_name(device)):
         return ""
     return f"{wanted} is not there: {doing} {device.name}. Choose it again to use it."

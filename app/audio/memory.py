@@ -263,6 +263,7 @@ CAPTURE = np.dtype(
         ("samples", "i8"),
         ("capacity", "i8"),
         ("channels", "i8"),
+        ("skipped", "i8"),
         ("wanted", "i8"),
         ("meter_asked", "i8"),
         ("take", "i8"),
@@ -275,4 +276,5 @@ CAPTURE = np.dtype(
     align=True,
 )
 """All the input callback reads and writes. The app writes up to `meter_asked`, the callback the
-rest. `wanted` is the number of the take to record, 0 for none; `take` the one being recorded."""
+rest. `skipped` is how many channels come before those
+that are kept, `wanted` the number of the take to record, 0 for none; `take` the one being recorded."""

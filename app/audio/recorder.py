@@ -47,12 +47,14 @@ class Recorder:
         self._words["channels"] = channels
         return samples
 
-    def set_format(self, rate: int, channels: int) -> None:
-        """Take what an input gives: rate in Hz, 1 or 2 channels; only while no input runs.
+    def set_format(self, rate: int, channels: int, *, skipped: int = 0) -> None:
+        """Take what an input gives: rate in Hz, 1 or 2 channels behind those that are skipped.
 
+        Only while no input runs.
         A take that another format interrupts ends there; `stop` returns what it has.
         """
         with self._lock:
+            self._words["skipped"] = skipped
             if (rate, channels) == (self._rate, int(self._words["channels"])):
                 return
             if self._recording:

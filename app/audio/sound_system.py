@@ -11,6 +11,8 @@ from typing import Protocol
 
 HOSTS = ("JACK Audio Connection Kit", "Core Audio", "ASIO", "Windows WASAPI", "ALSA")
 """Best first: short and steady blocks before everything else. Any other host comes after them."""
+EXCLUSIVE_HOSTS = ("Windows WASAPI", "Core Audio")
+"""Hosts that can give a device to one program alone, with shorter blocks."""
 
 
 class SoundError(Exception):
@@ -36,8 +38,48 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class Channels:
+    """Which of an input's channels are recorded, counted from 1; `count` 0: the first two."""
+
+    first: int = 1
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no recorder keeps."""
+        if self.first < 1 or self.count not in (0, 1, 2):
+            raise ValueError(f"channels must be one or two from 1 on, got {self}")
+
+    @classmethod
+    def read(cls, text: str) -> Channels:
+        """Return what a text as of `__str__` says; the first two for any other."""
+        first, _, last = text.partition("+")
+        try:
+            return cls(int(first), max(int(last or first) - int(first) + 1, 1))
+        except ValueError:
+            return cls()
+
+    def __str__(self) -> str:
+        """Return "3", "3+4", or "" for the first two."""
+        if self.count == 0:
+            return ""
+        return str(self.first) if self.count == 1 else f"{self.first}+{self.first + 1}"
+
+    def of(self, inputs: int) -> Channels:
+        """Return those that a device with so many inputs has: the first two where it lacks some."""
+        if self.count == 0 or self.first + self.count - 1 > inputs:
+            return Channels(1, min(inputs, 2))
+        return self
+
+
+FIRST_TWO = Channels()
+
+
+@dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """How to open a stream. `callback` and `memory` are addresses; block 0 leaves it the device."""
+    """How to open a stream. `callback` and `memory` are addresses; block 0 leaves it the device.
+
+    `exclusive` asks for the device alone, where the host can do that.
+    """
 
     device: Device
     rate: int
@@ -45,6 +87,7 @@ class StreamPlan:
     block_frames: int
     callback: int
     memory: int
+    exclusive: bool = False
 
 
 class SoundStream(Protocol):
@@ -63,6 +106,10 @@ class SoundStream(Protocol):
     @property
     def latency_s(self) -> float:
         """Seconds between a callback and its sound, as the sound system reckons."""
+
+    @property
+    def realtime(self) -> bool:
+        """Whether the callbacks have real-time priority, as far as the system tells."""
 
 
 class SoundSystem(Protocol):
@@ -84,10 +131,23 @@ class SoundSystem(Protocol):
         """Let go of the sound system; only while no stream is open."""
 
 
+def names_of(devices: Sequence[Device]) -> tuple[str, ...]:
+    """Return a name to choose each device by: with its host where two have the same."""
+    names = [device.name for device in devices]
+    return tuple(
+        device.name if names.count(device.name) == 1 else full_name(device) for device in devices
+    )
+
+
+def full_name(device: Device) -> str:
+    """Return a device's name with its host: what it is known by where two are called alike."""
+    return f"{device.name} · {device.host}"
+
+
 def outputs_to_try(devices: Sequence[Device], wanted: str | None) -> list[Device]:
     """Return outputs in the order to try: the wanted one, then each host's own default."""
     outputs = [device for device in devices if device.outputs > 0]
-    named = [device for device in outputs if device.name == wanted]
+    named = [device for device in outputs if wanted in (device.name, full_name(device))]
     defaults = [device for device in outputs if device.is_default_output]
     return _best_host_first(named) + [d for d in _best_host_first(defaults) if d not in named]
 
@@ -97,7 +157,7 @@ def inputs_to_try(
 ) -> list[Device]:
     """Return inputs in the order to try: the wanted one, then defaults, the output's host first."""
     inputs = [device for device in devices if device.inputs > 0]
-    named = [device for device in inputs if device.name == wanted]
+    named = [device for device in inputs if wanted in (device.name, full_name(device))]
     defaults = _best_host_first([device for device in inputs if device.is_default_input])
     if output is not None:
         defaults.sort(key=lambda device: device.host != output.host)

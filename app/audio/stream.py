@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from app.audio import realtime_priority
 from app.audio.device_keeper import AudioState, DeviceKeeper, Wish
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
@@ -81,19 +83,17 @@ class AudioDevices:
 
     def open(
         self,
-        output: str | None = None,
-        input: str | None = None,
-        block_frames: int = 0,
+        wish: Wish = Wish(),  # noqa: B008 - it never changes
         *,
         wait_s: float = 0.0,
     ) -> AudioState:
-        """Open devices by name (None: the best there is), closing those that are open.
+        """Open what is wished, closing what is open.
 
         Returns at once; `on_change` tells what came of it. With `wait_s` it waits up to that long
         and returns what came. The first time on a machine the kernel is compiled, some seconds.
         """
         with self._changed:
-            self._wish = Wish(output, input, block_frames)
+            self._wish = wish
             self._wishes.append(self._wish)
             if self._thread is None:
                 self._stopping = False
@@ -105,8 +105,7 @@ class AudioDevices:
 
     def look_again(self, wait_s: float = 0.0) -> AudioState:
         """Look for devices anew and open what was wished last; sound stops for a moment."""
-        wish = self._wish
-        return self.open(wish.output, wish.input, wish.block_frames, wait_s=wait_s)
+        return self.open(self._wish, wait_s=wait_s)
 
     def close(self) -> None:
         """Close everything; bounded, even when a driver hangs."""
@@ -171,6 +170,7 @@ class PortAudio:
         """Load nothing yet: PortAudio looks at every device when it is loaded."""
         self._module: _Module = None
         self._stuck = threading.Event()
+        self._threads_before: frozenset[int] = frozenset()
 
     def scan(self) -> tuple[Device, ...]:
         """Look for devices anew. PortAudio looks only when it is initialised: so it is, again."""
@@ -184,6 +184,8 @@ class PortAudio:
 
     def _initialise(self) -> None:
         loaded = "sounddevice" in sys.modules
+        # sounddevice takes its library with ASIO only when this is set before it is loaded.
+        os.environ.setdefault("SD_ENABLE_ASIO", "1")
         import sounddevice
 
         self._module = sounddevice
@@ -192,6 +194,8 @@ class PortAudio:
         elif loaded and sounddevice._initialized:
             sounddevice._terminate()
         if not sounddevice._initialized:
+            # JACK's thread begins here, the others' when a stream is started.
+            self._threads_before = realtime_priority.foreign_threads()
             sounddevice._initialize()
 
     def _replace_library(self) -> None:
@@ -236,8 +240,10 @@ class PortAudio:
                     dither_off=True,
                     callback=module._ffi.cast("PaStreamCallback*", plan.callback),
                     userdata=module._ffi.cast("void*", plan.memory),
+                    extra_settings=_host_settings(module, plan),
                 ),
                 self._stuck,
+                self._threads_before,
             )
         except (module.PortAudioError, ValueError) as error:
             raise sound_error(error) from error
@@ -265,15 +271,27 @@ class PortAudio:
 class _PortAudioStream:
     """A sounddevice stream behind the four things Pingpad needs of it."""
 
-    def __init__(self, stream: _Module, stuck: threading.Event) -> None:
+    def __init__(
+        self, stream: _Module, stuck: threading.Event, threads_before: frozenset[int]
+    ) -> None:
         self._stream = stream
         self._stuck = stuck
+        self._threads_before = threads_before
+        self._threads: frozenset[int] = frozenset()
 
     def start(self) -> None:
+        before = realtime_priority.foreign_threads()
         try:
             self._stream.start()
         except Exception as error:
             raise sound_error(error) from error
+        now = realtime_priority.foreign_threads()
+        realtime_priority.ask(now - before)
+        self._threads = now - self._threads_before
+
+    @property
+    def realtime(self) -> bool:
+        return not realtime_priority.KNOWN or realtime_priority.granted(self._threads)
 
     def close(self) -> None:
         closing = threading.Thread(target=self._close, name="closing sound", daemon=True)
@@ -300,6 +318,17 @@ class _PortAudioStream:
     @property
     def latency_s(self) -> float:
         return float(self._stream.latency)
+
+
+def _host_settings(module: _Module, plan: StreamPlan) -> _Module:
+    """Return what a host has to know besides; None for nothing."""
+    if not plan.exclusive:
+        return None
+    if plan.device.host == "Windows WASAPI":
+        return module.WasapiSettings(exclusive=True)
+    if plan.device.host == "Core Audio":
+        return module.CoreAudioSettings(change_device_parameters=True)
+    return None
 
 
 def _loaded_library(name: str) -> Path | None:

@@ -116,6 +116,14 @@ class Session:
     """Name of the sound output the player chose; None: the best there is."""
     input: Setting[str | None] = Setting(None)
     """Name of the sound input the player chose; None: the best there is."""
+    input_channels = Setting("")
+    """Which channels of the input are recorded, "3" or "3+4"; "": the first two."""
+    block_frames = Setting(0)
+    """Frames in a block; 0: as the device likes."""
+    rate = Setting(0)
+    """Hz; 0: the usual rate, or the device's own."""
+    exclusive = Setting(default=False)
+    """The devices are to be Pingpad's alone, where the system can do that."""
 
     def __init__(self, kit: Kit | None = None) -> None:
         self.kit = kit or Kit()

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.actions.choose_device import ChooseDevice
+from app.actions.choose_device import BLOCKS, RATES, ChooseDevice
+from app.audio.sound_system import Channels
 from app.model.session import Session
+from app.ui.controls import Choice
 
 AUTOMATIC = "Automatic"
+NO_PRIORITY = "No real-time priority: this system did not grant it"
+
+Value = TypeVar("Value")
 
 
 class DeviceMenu:
@@ -32,6 +38,8 @@ class DeviceMenu:
         menu.addSeparator()
         self._add(menu, "Input", inputs, session.input, self._devices.choose_input)
         menu.addSeparator()
+        self._add_channels(menu)
+        self._add_stream(menu)
         self._add_timing(menu)
         menu.addAction("Look for devices again", self._devices.look_again)
         return menu
@@ -57,6 +65,38 @@ class DeviceMenu:
             action.triggered.connect(lambda _checked, name=name: choose(name))
             group.addAction(action)
 
+    def _add_channels(self, menu: QMenu) -> None:
+        """Offer each input channel and each pair of them, where there is a choice."""
+        audio, session = self._session.audio, self._session
+        count = audio.input_channels if audio is not None else 0
+        if count < 2 and not session.input_channels:
+            return
+        offered = [str(Channels(first, 1)) for first in range(1, count + 1)]
+        offered += [str(Channels(first, 2)) for first in range(1, count, 2)]
+        choices = [Choice("", AUTOMATIC), *(Choice(name, name) for name in offered)]
+        _choose(
+            menu.addMenu("Record channel"),
+            choices,
+            session.input_channels,
+            self._devices.choose_channels,
+        )
+
+    def _add_stream(self, menu: QMenu) -> None:
+        """Offer block, rate and, where the system has it, the device alone."""
+        session, devices, audio = self._session, self._devices, self._session.audio
+        blocks = [Choice(n, f"{n} frames" if n else AUTOMATIC) for n in BLOCKS]
+        _choose(menu.addMenu("Block"), blocks, session.block_frames, devices.choose_block)
+        rates = [Choice(hz, f"{hz / 1000:g} kHz" if hz else AUTOMATIC) for hz in RATES]
+        _choose(menu.addMenu("Rate"), rates, session.rate, devices.choose_rate)
+        if audio is not None and audio.exclusive:
+            alone = menu.addAction("For Pingpad alone (shorter delay)")
+            alone.setCheckable(True)
+            alone.setChecked(session.exclusive)
+            alone.triggered.connect(devices.choose_exclusive)
+        if audio is not None and not audio.realtime:
+            menu.addAction(NO_PRIORITY).setEnabled(False)
+        menu.addSeparator()
+
     def _add_timing(self, menu: QMenu) -> None:
         """Offer less delay for less evenness."""
         action = menu.addAction("Play hits at once (less delay, less even)")
@@ -69,3 +109,18 @@ class DeviceMenu:
         menu = self.build()
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(widget.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
+
+
+def _choose(
+    menu: QMenu, choices: Sequence[Choice[Value]], chosen: Value, choose: Callable[[Value], object]
+) -> None:
+    """Fill a menu with values of which one is chosen; one that is not offered stays to be seen."""
+    if chosen not in [choice.value for choice in choices]:
+        choices = [*choices, Choice(chosen, f"{chosen} (not there)")]
+    group = QActionGroup(menu)
+    for choice in choices:
+        action = menu.addAction(choice.text)
+        action.setCheckable(True)
+        action.setChecked(choice.value == chosen)
+        action.triggered.connect(lambda _checked, value=choice.value: choose(value))
+        group.addAction(action)

@@ -252,7 +252,9 @@ class StatusLine(QWidget):
 
     def _faults(self) -> str:
         late = f", {self._late} late" if self._late else ""
-        return f"{self._underflows} missed{late}"
+        audio = self._session.audio
+        ordinary = " · no real-time priority" if audio and not audio.realtime else ""
+        return f"{self._underflows} missed{late}{ordinary}"
 
     def show_engine(self) -> None:
         """Show the model, its processor and the measured time of the last sound."""

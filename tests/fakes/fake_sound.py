@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from app.audio.device_keeper import AudioState
+from app.audio.device_keeper import AudioState, Wish
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from engine.clip import Clip
@@ -23,11 +23,11 @@ class FakeDevices:
         self._mixer = mixer
         self._on_change = on_change
         self.is_open = False
-        self.wished: tuple[str | None, str | None] = (None, None)
+        self.wished = Wish()
 
-    def open(self, output: str | None = None, input: str | None = None) -> AudioState:
+    def open(self, wish: Wish) -> AudioState:
         self.is_open = True
-        self.wished = (output, input)
+        self.wished = wish
         self._on_change(PLUGGED_IN)
         return PLUGGED_IN
 

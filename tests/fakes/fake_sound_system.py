@@ -58,6 +58,10 @@ class FakeStream:
         return self.started and not self.pulled_out
 
     @property
+    def realtime(self) -> bool:
+        return self._system.realtime
+
+    @property
     def latency_s(self) -> float:
         if self.closed:
             raise BrokenRule("a closed stream is asked nothing")
@@ -90,6 +94,7 @@ class FakeSoundSystem:
         self.scans = 0
         self.peeks = 0
         self.latency_s = 0.005
+        self.realtime = True
         self.shut_count = 0
 
     @property

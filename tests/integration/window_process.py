@@ -23,7 +23,7 @@ from fake_engine import FakeEngine
 from fake_midi import FakeMidiOutputs, FakeMidiPorts
 from fake_sound import FakeDevices
 
-from app.audio.device_keeper import AudioState
+from app.audio.device_keeper import AudioState, Wish
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.bootstrap import Instrument, Parts
@@ -71,8 +71,8 @@ class PacedDevices(FakeDevices):
         self._ended = threading.Event()
         self._card = threading.Thread(target=self._play, args=(mixer,), daemon=True)
 
-    def open(self, output: str | None = None, input: str | None = None) -> AudioState:
-        state = super().open(output, input)
+    def open(self, wish: Wish) -> AudioState:
+        state = super().open(wish)
         self._card.start()
         return state
 

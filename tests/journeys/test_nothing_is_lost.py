@@ -9,6 +9,7 @@ import pytest
 from takes_made import same_pad
 from whole_instrument import WholeInstrument
 
+from app.audio.device_keeper import Wish
 from app.audio.voicing import Voicing
 from app.model import clip_store
 
@@ -120,10 +121,10 @@ def test_the_chosen_devices_are_opened_at_the_next_start() -> None:
     first = begun()
     first.actions.devices.choose_output("Speakers")
     first.actions.devices.choose_input("Microphone")
-    assert first.devices.wished == ("Speakers", "Microphone")
+    assert first.devices.wished == Wish("Speakers", "Microphone")
     first.stop()
     second = begun()
-    assert second.devices.wished == ("Speakers", "Microphone")
+    assert second.devices.wished == Wish("Speakers", "Microphone")
     second.stop()
 
 

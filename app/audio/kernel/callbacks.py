@@ -124,7 +124,9 @@ def input_callback(
 ) -> Number:
     """PaStreamCallback of the input: meters, and copies frames while a take is wanted."""
     capture = carray(memory, (1,))[0]
-    incoming = carray(source, (signed(frames), capture.channels), np.float32)
+    skipped = capture.skipped
+    shape = (signed(frames), skipped + capture.channels)
+    incoming = carray(source, shape, np.float32)[:, skipped:]
     capture.callbacks += 1
     if signed(flags) & OVERFLOW:
         capture.overflows += 1

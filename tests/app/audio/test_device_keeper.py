@@ -18,7 +18,7 @@ from app.audio.device_keeper import (
 )
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
-from app.audio.sound_system import Device
+from app.audio.sound_system import Channels, Device
 from app.audio.voicing import Voicing
 
 JACK = Device(0, "system", "JACK Audio Connection Kit", 2, 2, 48_000, True, True)
@@ -36,7 +36,10 @@ class Rig:
         self.now_s = 100.0
 
     def choose(self, *wish: str | None) -> AudioState:
-        self.keeper.choose(Wish(*wish), self.now_s)
+        return self.wish(Wish(*wish))
+
+    def wish(self, wish: Wish) -> AudioState:
+        self.keeper.choose(wish, self.now_s)
         return self.keeper.state()
 
     def wait(self, seconds: float, play: bool = True) -> AudioState:
@@ -290,3 +293,78 @@ def test_the_wished_input_is_used_and_its_absence_told() -> None:
     state = rig.choose(None, "Interface")
     assert (state.output_name, state.input_name) == ("Speakers", "Microphone")
     assert state.message.startswith("Interface is not there: recording from Microphone.")
+
+
+def test_two_devices_of_one_name_are_told_apart_by_their_hosts() -> None:
+    wasapi = replace(INTERFACE, host="Windows WASAPI")
+    mme = replace(INTERFACE, host="MME")
+    rig = Rig(SPEAKERS, mme, wasapi)
+    names = ("Speakers", "Interface · MME", "Interface · Windows WASAPI")
+    assert rig.choose().outputs == names
+    rig.choose("Interface")
+    assert rig.system.stream("output").plan.device.host == "Windows WASAPI"
+    state = rig.choose("Interface · MME")
+    assert rig.system.stream("output").plan.device.host == "MME"
+    assert state.message == NO_INPUT or not state.message
+
+
+def test_a_wished_rate_is_used_and_given_up_again() -> None:
+    rig = Rig(SPEAKERS)
+    assert rig.wish(Wish(rate=96_000)).rate == 96_000
+    assert rig.mixer.rate == rig.system.stream("output").plan.rate == 96_000
+    assert rig.choose().rate == 48_000
+
+
+def test_a_rate_the_device_cannot_do_is_said() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.system.only_own_rate = True
+    state = rig.wish(Wish(rate=96_000))
+    assert state.rate == 48_000
+    assert state.message == "Speakers cannot do 96 kHz: playing at 48 kHz."
+
+
+def test_a_wished_block_and_the_device_alone_are_asked_for() -> None:
+    rig = Rig(replace(SPEAKERS, host="Windows WASAPI"), MICROPHONE)
+    assert rig.choose().exclusive
+    rig.wish(Wish(block_frames=64, exclusive=True))
+    for kind in ("output", "input"):
+        plan = rig.system.stream(kind).plan
+        assert plan.block_frames == 64 and plan.exclusive
+    assert not Rig(SPEAKERS).choose().exclusive
+
+
+@pytest.mark.parametrize(
+    ("text", "opened", "heard"),
+    [("", 2, [1.0, 2.0]), ("2", 2, [2.0]), ("3", 3, [3.0]), ("3+4", 4, [3.0, 4.0])],
+)
+def test_the_wished_channels_are_recorded(text: str, opened: int, heard: list[float]) -> None:
+    rig = Rig(replace(SPEAKERS, inputs=4))
+    rig.system.devices[0] = replace(SPEAKERS, inputs=4, is_default_input=True)
+    state = rig.wish(Wish(channels=Channels.read(text)))
+    assert (state.input_channels, state.message) == (4, "")
+    stream = rig.system.stream("input")
+    assert stream.plan.channels == opened
+    rig.recorder.start()
+    stream.run(64, np.tile(np.arange(1.0, opened + 1.0, dtype=np.float32), (64, 1)) / 10)
+    clip = rig.recorder.stop()
+    assert clip is not None
+    assert np.allclose(clip.samples[-64:], np.array(heard) / 10)
+
+
+def test_channels_the_device_lacks_are_said_and_the_first_ones_recorded() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    state = rig.wish(Wish(channels=Channels(3, 2)))
+    assert state.message == "Microphone has no input 3+4: recording from 1."
+    assert state.channels == Channels(1, 1)
+
+
+@pytest.mark.parametrize("text", ["x", "0", "-1", "1+5", "+", "1+2+3"])
+def test_channels_that_are_none_are_the_first_two(text: str) -> None:
+    assert Channels.read(text) == Channels() and str(Channels()) == ""
+
+
+def test_a_system_that_grants_no_real_time_priority_is_told() -> None:
+    rig = Rig(SPEAKERS)
+    assert rig.choose().realtime
+    rig.system.realtime = False
+    assert not rig.wait(0.1).realtime

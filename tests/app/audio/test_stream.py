@@ -6,6 +6,7 @@ import threading
 
 from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
 
+from app.audio.device_keeper import Wish
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.audio.sound_system import Device, SoundError, SoundSystemMissing
@@ -78,7 +79,7 @@ def test_another_device_can_be_chosen_while_one_plays() -> None:
     heard = Heard()
     devices = devices_with(FakeSoundSystem(SPEAKERS, other), heard)
     devices.open(wait_s=10.0)
-    assert devices.open("Headphones", wait_s=10.0).output_name == "Headphones"
+    assert devices.open(Wish("Headphones"), wait_s=10.0).output_name == "Headphones"
     assert devices.look_again(wait_s=10.0).output_name == "Headphones"
     devices.close()
 

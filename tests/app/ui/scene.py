@@ -27,6 +27,8 @@ from app.actions.pad_settings import PadSettings
 from app.actions.record import Record
 from app.actions.transfer import Transfer
 from app.audio.clock import Clock
+from app.audio.device_keeper import Wish
+from app.audio.sound_system import FIRST_TWO, Channels
 from app.audio.voicing import Voicing
 from app.errors import PlayerError
 from app.model.clip_store import ClipStore
@@ -170,10 +172,10 @@ class Microphone:
 class Opened:
     """The sound devices' double: remembers what was to be opened."""
 
-    wishes: list[tuple[str | None, str | None]] = field(default_factory=list)
+    wishes: list[Wish] = field(default_factory=list)
 
-    def open(self, output: str | None = None, input: str | None = None) -> None:
-        self.wishes.append((output, input))
+    def open(self, wish: Wish) -> None:
+        self.wishes.append(wish)
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,10 @@ class Audio:
     message: str = ""
     outputs: tuple[str, ...] = ("Scarlett 2i2", "HDMI", "HDMI")
     inputs: tuple[str, ...] = ("Scarlett 2i2", "Webcam & co")
+    input_channels: int = 4
+    channels: Channels = FIRST_TWO
+    realtime: bool = True
+    exclusive: bool = False
 
 
 @dataclass(frozen=True)

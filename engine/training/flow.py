@@ -140,11 +140,20 @@ def _latents_needed(shelf: Shelf) -> NDArray[np.int64]:
     return np.array([int(np.ceil(sound.seconds * RATE_HZ / FRAME)) for sound in shelf.sounds])
 
 
-def stratified_times(count: int, generator: torch.Generator, shift: float) -> Tensor:
-    """Logit-normal times (count,), one from each equal share of the distribution."""
+def stratified_times(
+    count: int, generator: torch.Generator, shift: float, truncation: float = 0.0
+) -> Tensor:
+    """Logit-normal times (count,), one from each equal share of the distribution.
+
+    With a `truncation` its end at the noise is cut off by so much and the rest stretched over
+    0..1, so that times near 1 are no longer rare (the released code's truncated distribution,
+    there with 0.075).
+    """
     share = torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
-    normal = torch.special.ndtri((share / count).clamp(1e-5, 1 - 1e-5))
-    return flow.shifted(torch.sigmoid(normal), shift)
+    kept = torch.tensor(1 - truncation)
+    share = share / count * torch.special.ndtr(torch.logit(kept))
+    times = torch.sigmoid(torch.special.ndtri(share.clamp(1e-5, 1 - 1e-5))) / kept
+    return flow.shifted(times.clamp_max(1), shift)
 
 
 def velocity_loss(predicted: Tensor, data: Tensor, noise: Tensor) -> Tensor:
@@ -256,7 +265,7 @@ def draw_example(
     forgotten = torch.rand(tokens.ids.shape, generator=generator) < run.unknown_word_chance
     ids = tokens.ids.masked_fill(forgotten & tokens.real, UNKNOWN)
     keep = torch.rand(size, generator=generator) >= run.prompt_dropout
-    times = stratified_times(size, generator, run.time_shift)
+    times = stratified_times(size, generator, run.time_shift, run.time_truncation)
     noise = torch.randn(batch.latents.shape, generator=generator)
     tokens = replace(tokens, ids=ids)
     return Example(batch.latents, noise, times, tokens, batch.seconds, keep)

@@ -158,6 +158,7 @@ class FlowRun:
 
     Sounds of the families in `favour` are drawn four times as often as others. `begin` names a
     model folder whose weights and words the run begins with; `codec` may name one too.
+    `time_shift` and `time_truncation` bring times nearer to noise: see `stratified_times`.
     """
 
     optimiser: Optimiser
@@ -171,6 +172,7 @@ class FlowRun:
     prompt_dropout: float = 0.1
     unknown_word_chance: float = 0.02
     time_shift: float = 1.0
+    time_truncation: float = 0.0
     tokens_per_batch: int = 2048
     seed: int = 0
 
@@ -183,6 +185,10 @@ class FlowRun:
         _at_least_one(self, ("tokens_per_batch",))
         if not 0 < self.time_shift < math.inf:
             raise ValueError(f"time_shift must be above 0, got {self.time_shift}")
+        if not 0 <= self.time_truncation < 1:
+            raise ValueError(
+                f"time_truncation must be at least 0 and below 1, got {self.time_truncation}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

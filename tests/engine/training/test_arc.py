@@ -44,6 +44,10 @@ def test_contrastive_loss_falls_when_the_right_prompt_scores_higher() -> None:
 def test_least_squares_losses_pull_real_to_one_and_fake_to_zero() -> None:
     assert adversarial.least_squares_discriminator_loss(torch.ones(3), torch.zeros(3)).item() == 0
     assert adversarial.least_squares_generator_loss(torch.zeros(3)).item() == 1
+    real, fake = torch.tensor([2.0, 0.0]), torch.tensor([1.0, 3.0])
+    by_hand = (1 + 1) / 2 + (1 + 9) / 2
+    assert adversarial.least_squares_discriminator_loss(real, fake).item() == by_hand
+    assert adversarial.least_squares_generator_loss(fake).item() == (0 + 4) / 2
 
 
 @pytest.mark.parametrize("count", [2, 3, 16])

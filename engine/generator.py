@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.api import GenerationCancelled, Recipe, Timing
 from engine.clip import Clip
@@ -160,11 +161,10 @@ def _lower_precision(transformer: DiffusionTransformer, dtype: torch.dtype) -> N
 
     At 12 s a rounded frequency would put the last token a third of a radian off.
     """
-    rotary, time_features = transformer.transformer.rotary_pos_emb, transformer.timestep_features
-    exact = rotary.inv_freq.clone(), time_features.weight.detach().clone()
+    rotary = transformer.transformer.rotary_pos_emb
+    exact = rotary.inv_freq.clone(), deepcopy(transformer.timestep_features)
     transformer.to(dtype)
-    rotary.inv_freq = exact[0]
-    time_features.weight = nn.Parameter(exact[1], requires_grad=False)
+    rotary.inv_freq, transformer.timestep_features = exact
 
 
 def _rounded_off(samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -25,6 +25,20 @@ class LayerNorm(nn.Module):
         return functional.layer_norm(x, x.shape[-1:], self.gamma, self.beta, 1e-5)
 
 
+class RootMeanSquareNorm(nn.Module):
+    """Root-mean-square normalisation with a learnt scale, worked out in float32."""
+
+    def __init__(self, width: int, least: float = 1e-5) -> None:
+        super().__init__()
+        self.least = least
+        self.gamma = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise over the last axis."""
+        gamma = self.gamma.float()
+        return functional.rms_norm(x.float(), x.shape[-1:], gamma, self.least).to(x.dtype)
+
+
 class FourierFeatures(nn.Module):
     """Random Fourier features of a number (B, 1): cosines first, then sines, (B, features)."""
 
@@ -35,6 +49,26 @@ class FourierFeatures(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, features)."""
         angle = 2 * math.pi * x.float() @ self.weight.float().T
+        return torch.cat([angle.cos(), angle.sin()], dim=-1)
+
+
+class EvenFourierFeatures(nn.Module):
+    """Fourier features of a number (B, 1) at frequencies even in their logarithm, none learnt.
+
+    As Stable Audio 3 tells times and lengths.
+    """
+
+    def __init__(self, features: int, lowest: float = 0.5, highest: float = 10_000.0) -> None:
+        super().__init__()
+        self._count = features // 2
+        self._logarithms = math.log(lowest), math.log(highest)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return float32 (B, features): cosines first, then sines."""
+        first, last = self._logarithms
+        ramp = torch.linspace(0, 1, self._count, device=x.device)
+        # In this order: at the highest frequency rounding moves the angle by thousandths.
+        angle = x.float() * torch.exp(ramp * (last - first) + first) * 2 * math.pi
         return torch.cat([angle.cos(), angle.sin()], dim=-1)
 
 
@@ -87,7 +121,9 @@ class BlockConfig:
     """Sizes of one block; conditioning tokens are `context_width` wide.
 
     Without `normed_heads` queries and keys are used as they are. Conditioning tokens narrower than
-    the block have fewer heads, each of which serves several heads of the block.
+    the block have fewer heads, each of which serves several heads of the block. `local_dims` is
+    the width of what each position is told by itself; `squashed_gates` are sigmoid(1 - gate), not
+    1 + gate; with `root_mean_square` all is normalised that way.
     """
 
     width: int
@@ -96,6 +132,9 @@ class BlockConfig:
     ff_multiple: int = 4
     normed_heads: bool = True
     modulated: bool = False
+    squashed_gates: bool = False
+    root_mean_square: bool = False
+    local_dims: int = 0
 
     @property
     def head_dims(self) -> int:
@@ -104,7 +143,15 @@ class BlockConfig:
 
     def head_norm(self) -> nn.Module:
         """What normalises the queries or keys of each head."""
-        return nn.LayerNorm(self.head_dims, eps=1e-6) if self.normed_heads else nn.Identity()
+        if not self.normed_heads:
+            return nn.Identity()
+        if self.root_mean_square:
+            return RootMeanSquareNorm(self.head_dims, 1e-6)
+        return nn.LayerNorm(self.head_dims, eps=1e-6)
+
+    def norm(self) -> nn.Module:
+        """What normalises what a part of the block is given."""
+        return RootMeanSquareNorm(self.width) if self.root_mean_square else LayerNorm(self.width)
 
 
 class SelfAttention(nn.Module):
@@ -118,11 +165,16 @@ class SelfAttention(nn.Module):
         self.q_norm = config.head_norm()
         self.k_norm = config.head_norm()
 
-    def forward(self, x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-        """Map (B, L, width) to (B, L, width)."""
+    def forward(
+        self, x: Tensor, table: tuple[Tensor, Tensor], heard: Tensor | None = None
+    ) -> Tensor:
+        """Map (B, L, width) to (B, L, width); `heard` (L, 1) is 0 where nothing is said.
+
+        Such a position is still attended to.
+        """
         q, k, v = (_heads(part, self.heads) for part in self.to_qkv(x).chunk(3, dim=-1))
         q, k = rotate(self.q_norm(q), table), rotate(self.k_norm(k), table)
-        out = attend(q, k, v)
+        out = attend(q, k, v if heard is None else v * heard)
         result: Tensor = self.to_out(out.transpose(1, 2).flatten(2))
         return result
 
@@ -195,6 +247,21 @@ class FeedForward(nn.Module):
         return out
 
 
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What steers a block: modulation (B, 6 * width), and what SelfAttention calls `heard`.
+
+    `local` (B or 1, L, width) is what each position is told by itself.
+    """
+
+    modulation: Tensor | None = None
+    local: Tensor | None = None
+    heard: Tensor | None = None
+
+
+UNSTEERED = Steering()
+
+
 class Block(nn.Module):
     """Self attention, cross attention and feed-forward, each normalised first, each residual.
 
@@ -208,11 +275,16 @@ class Block(nn.Module):
         width = config.width
         if config.modulated:
             self.to_scale_shift_gate = nn.Parameter(torch.zeros(6 * width))
-        self.pre_norm = LayerNorm(width)
+        if config.local_dims:
+            self.to_local_embed = nn.Sequential(
+                nn.Linear(config.local_dims, width), nn.SiLU(), nn.Linear(width, width)
+            )
+        self.squashed_gates = config.squashed_gates
+        self.pre_norm = config.norm()
         self.self_attn = SelfAttention(config)
-        self.cross_attend_norm = LayerNorm(width)
+        self.cross_attend_norm = config.norm()
         self.cross_attn = CrossAttention(config)
-        self.ff_norm = LayerNorm(width)
+        self.ff_norm = config.norm()
         self.ff = FeedForward(width, config.ff_multiple)
 
     def forward(
@@ -221,19 +293,25 @@ class Block(nn.Module):
         context: Tensor | KeysValues,
         mask: Tensor | None,
         table: tuple[Tensor, Tensor],
-        modulation: Tensor | None = None,
+        steering: Steering = UNSTEERED,
     ) -> Tensor:
-        """Map (B, L, width) with context (B, S, context_width) and modulation (B, 6 * width).
+        """Map (B, L, width) with context (B, S, context_width).
 
         `context` may be what `cross_attn.keys_values` made of it.
         """
         known = self.cross_attn.keys_values(context) if isinstance(context, Tensor) else context
-        if modulation is None:
+        if steering.modulation is None:
             x = x + self.self_attn(self.pre_norm(x), table)
             x = x + self.cross_attn(self.cross_attend_norm(x), known, mask)
             return x + self.ff(self.ff_norm(x))
-        parts = (modulation + self.to_scale_shift_gate).unsqueeze(1).chunk(6, dim=-1)
+        parts = (steering.modulation + self.to_scale_shift_gate).unsqueeze(1).chunk(6, dim=-1)
         scale, shift, gate, ff_scale, ff_shift, ff_gate = parts
-        x = x + (1 + gate) * self.self_attn(self.pre_norm(x) * (1 + scale) + shift, table)
+        given = self.pre_norm(x) * (1 + scale) + shift
+        x = x + self._opened(gate) * self.self_attn(given, table, steering.heard)
         x = x + self.cross_attn(self.cross_attend_norm(x), known, mask)
-        return x + (1 + ff_gate) * self.ff(self.ff_norm(x) * (1 + ff_scale) + ff_shift)
+        if steering.local is not None:
+            x = x + steering.local
+        return x + self._opened(ff_gate) * self.ff(self.ff_norm(x) * (1 + ff_scale) + ff_shift)
+
+    def _opened(self, gate: Tensor) -> Tensor:
+        return torch.sigmoid(1 - gate) if self.squashed_gates else 1 + gate

@@ -36,4 +36,6 @@ def joined(first: Conditioning, second: Conditioning) -> Conditioning:
         torch.cat([first.overall, second.overall]),
         both(first.seconds, second.seconds),
         both(first.bpm, second.bpm),
+        both(first.kept, second.kept),
+        first.valid,
     )

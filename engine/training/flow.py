@@ -35,6 +35,8 @@ FAVOUR = 4.0
 """How much more often a sound of a favoured family is drawn than another."""
 ENCODING = ("encoder", "mean", "deviation", "latent_")
 """How the names begin of the codec's weights that decide its latents."""
+WORDS = "t5.shared.weight"
+"""The conditioner's weight that holds a row for each word."""
 
 
 class Generative(nn.Module):
@@ -188,12 +190,13 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
     device = choose_device()
     shelves = latent_pool(run, folder.path, folder.note, device)
     step, state = 0, folder.load()
-    # The corpus may have learnt words since the run began; the network has not.
     begun = load_own_model(Path(run.begin)) if run.begin and state is None else None
     if state is not None:
+        # The corpus may have learnt words since the run began; the network has not.
         words = words_of_checkpoint(state, folder.path)
     else:
-        words = begun[1].vocabulary if begun else words_of_pool(run.pool, shelves)
+        words = begun[1].vocabulary if begun else ()
+        words += tuple(word for word in words_of_pool(run.pool, shelves) if word not in words)
     torch.manual_seed(run.seed)
     network = Generative(run, words).to(device)
     if begun is not None:
@@ -234,7 +237,8 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
 def take_over(network: Generative, model: SoundModel, run: FlowRun) -> None:
     """Give a network the weights of the model it begins with; raises RunError when sizes differ.
 
-    Timing may be new: it begins as if it were not there.
+    Timing may be new: it begins as if it were not there. So may the network's last words: each
+    begins as a word that the model was never taught.
     """
     config = model.config
     transformer = config.transformer
@@ -247,7 +251,11 @@ def take_over(network: Generative, model: SoundModel, run: FlowRun) -> None:
         )
     weights = network.transformer.state_dict() | model.transformer.state_dict()
     network.transformer.load_state_dict(weights)
-    network.conditioner.load_state_dict(model.conditioner.state_dict())
+    taught = model.conditioner.state_dict()
+    known = taught[WORDS]
+    more = network.conditioner.t5.shared.num_embeddings - len(known)
+    taught[WORDS] = torch.cat([known, known[UNKNOWN].expand(more, -1)])
+    network.conditioner.load_state_dict(taught)
 
 
 def random_of_step(seed: int, step: int) -> torch.Generator:

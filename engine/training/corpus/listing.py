@@ -99,6 +99,10 @@ def missing(table: dict[str, str], names: Iterable[str]) -> list[str]:
 
 def caption_of_name(stem: str) -> str:
     """Read a file's name as a caption: "Punchy_Kick-03" is "Punchy Kick"."""
+    try:
+        stem.encode()
+    except UnicodeEncodeError as error:
+        raise CaptionError("its name is not UTF-8 text: rename it or add a caption") from error
     said = COUNTED.sub("", " ".join(re.split(r"[\s_.\-]+", stem)).strip())
     if not any(word.kind == "word" for word in split_words(said)):
         raise CaptionError("its name says nothing of the sound: add a caption")

@@ -19,6 +19,7 @@ from tiny_runs import CODEC_RUN, curve, flow_run, largest_file, start
 from engine.api import Recipe
 from engine.generator import load_generator
 from engine.model_card import list_models
+from engine.models.conditioning import UNKNOWN
 from engine.sampling.config import SamplingConfig
 from engine.training import autoencoder, flow
 from engine.training.corpus.lexicon import vocabulary
@@ -376,6 +377,28 @@ def test_a_run_begins_with_a_models_weights_and_words(
     for name, tensor in exported.items():
         kept = state["optimising"]["network"][f"conditioner.{name}"]
         assert torch.allclose(kept, tensor, atol=1e-5)
+
+
+def test_a_run_adds_its_own_words_to_those_of_the_model_it_begins_with(
+    flow_folder: Path, codec_run: Path, tmp_path: Path
+) -> None:
+    model, sounds = tmp_path / "model", tmp_path / "sounds"
+    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    for name in ("glorbic pad", "soft pad"):
+        put(sounds / f"{name}.wav")
+    text = flow_run(model).replace("tokens_per_batch", f"begin = '{model}'\ntokens_per_batch")
+    text = text.replace('families = ["drum"]', f"folder = '{sounds}'")
+    text = text.replace("clips = [6]", "clips = [0]").replace("rate = 1e-3", "rate = 1e-9")
+    run = start(tmp_path / "run", text)
+    state = read(run / CHECKPOINT)
+    assert tuple(state["vocabulary"]) == (*vocabulary(), "glorbic")
+    rows = state["optimising"]["network"]["conditioner.t5.shared.weight"]
+    known = load_generator(model, "cpu")._model.conditioner.state_dict()["t5.shared.weight"]
+    assert torch.allclose(rows[: len(known)], known, atol=1e-5)
+    # A new word begins as one that the model was never taught.
+    assert torch.allclose(rows[-1], known[UNKNOWN], atol=1e-5)
+    export_model(run, codec_run, tmp_path / "more", About("more"), SamplingConfig())
+    assert "glorbic" in load_generator(tmp_path / "more", "cpu").card.vocabulary
 
 
 def test_a_run_may_add_timing_to_the_model_it_begins_with(

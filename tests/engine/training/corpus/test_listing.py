@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,13 @@ def test_names_are_captions_where_there_is_nothing_else(tmp_path: Path) -> None:
         "pads/soft.pad.FLAC": "soft pad",
     }
     assert listing.problems == ("001.wav: its name says nothing of the sound: add a caption",)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are always Unicode")
+def test_a_name_that_is_not_utf8_is_no_caption(tmp_path: Path) -> None:
+    listing = folder_of(tmp_path, {os.fsdecode(b"caf\xe9 kick.wav"): "", "tom.wav": ""})
+    assert list(captions(listing)) == ["tom.wav"]
+    assert listing.problems[0].endswith("its name is not UTF-8 text: rename it or add a caption")
 
 
 def test_captions_beside_sounds_are_text_or_json(tmp_path: Path) -> None:

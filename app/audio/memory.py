@@ -276,5 +276,5 @@ CAPTURE = np.dtype(
     align=True,
 )
 """All the input callback reads and writes. The app writes up to `meter_asked`, the callback the
-rest. `skipped` is how many channels come before those
-that are kept, `wanted` the number of the take to record, 0 for none; `take` the one being recorded."""
+rest. `skipped` is how many channels come before those that are kept, `wanted` the number of the
+take to record, 0 for none; `take` the one being recorded."""

@@ -129,13 +129,25 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """The beginning of a long clip, faded out, while the rest of it is still decoded."""
+
+    job: int
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """A job's clip, with the recipe that makes it again (its seed is set)."""
+    """A job's clip, with the recipe that makes it again (its seed is set).
+
+    `notice` tells the player what could not be done as usual; "" when all could.
+    """
 
     job: int
     recipe: Recipe
     clip: Clip
     timing: Timing
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +172,4 @@ class Restarted:
     message: str
 
 
-Answer = Ready | Progress | Finished | Failed | Cancelled | Restarted
+Answer = Ready | Progress | Begun | Finished | Failed | Cancelled | Restarted

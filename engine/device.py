@@ -13,9 +13,10 @@ import torch
 from engine.api import EngineError
 
 SEED_BITS = 31
-PRECISIONS = ("auto", "float32", "bfloat16", "int8")
+PRECISIONS = ("auto", "float32", "bfloat16", "bfloat16-all", "int8", "int8-all")
+"""Those of the steps; with -all the decoder is in bfloat16 too, a noise 46 dB below the sound."""
 PRECISION_VARIABLE = "PINGPAD_PRECISION"
-"""An environment variable: one of PRECISIONS, for the transformer; without it, auto."""
+"""An environment variable: one of PRECISIONS; without it, auto."""
 
 
 def choose_device(wanted: str = "auto") -> str:
@@ -47,18 +48,31 @@ def machine_name(device: str) -> str:
 
 
 def choose_precision(device: str, wanted: str | None = None) -> str:
-    """Return the transformer's precision: the wanted one, the environment's, or the faster float.
+    """Return one of PRECISIONS but auto: the wanted one, the environment's, or the faster float.
 
-    Raises EngineError for one that is not there. int8 is never chosen unasked: it is heard.
+    Raises EngineError for one that is not there. Those that are heard are never chosen unasked.
     """
     wanted = wanted or os.environ.get(PRECISION_VARIABLE) or "auto"
     if wanted not in PRECISIONS:
         raise EngineError(f"The precision must be one of {', '.join(PRECISIONS)}, got {wanted}.")
-    if wanted == "int8" and device != "cpu":
+    if wanted.startswith("int8") and device != "cpu":
         raise EngineError(f"int8 is for the CPU, not for {device}: use auto.")
     if wanted == "auto":
         return "bfloat16" if has_fast_bfloat16(device) else "float32"
     return wanted
+
+
+def steps_dtype(precision: str) -> torch.dtype:
+    """Return what the transformer's floats are in; int8 is for its products alone."""
+    return torch.bfloat16 if precision.startswith("bfloat16") else torch.float32
+
+
+def sound_dtype(device: str, precision: str) -> torch.dtype:
+    """Return what the published models' decoder computes in, where it is given the choice."""
+    if precision.endswith("-all"):
+        return torch.bfloat16
+    # As their own code runs it there.
+    return torch.float16 if device.startswith("cuda") and precision != "float32" else torch.float32
 
 
 def has_fast_bfloat16(device: str) -> bool:

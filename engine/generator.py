@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.api import GenerationCancelled, Recipe, Timing
+from engine.api import EngineError, GenerationCancelled, Recipe, Timing
 from engine.clip import Clip
-from engine.compiled import quantise_blocks
-from engine.device import choose_device, choose_precision, draw_seed
+from engine.compiled import lay_channels_last, pack_products, quantise_blocks
+from engine.device import choose_device, choose_precision, draw_seed, sound_dtype, steps_dtype
+from engine.memory import free_bytes, is_out_of_memory
 from engine.model_card import ModelCard
 from engine.model_folder import load_model
 from engine.models.dit import DiffusionTransformer
+from engine.models.oobleck import Oobleck
 from engine.models.spectral_features import RATE_HZ
-from engine.playable import PlayableModel
+from engine.playable import WHOLE, PlayableModel, Windows
 from engine.sampling.guidance import guided, joined
 from engine.sampling.sample import Beginning, sample
 from engine.sampling.samplers import Velocity
@@ -31,33 +34,56 @@ LOUDEST, KNEE = 0.99, 0.8
 """Up to the knee samples stay as they are; peaks above are rounded off towards the loudest."""
 QUIETEST_SOURCE = 1e-4
 
+FIRST_PART = 32
+"""Latents that are decoded first, where somebody waits to hear them: 1.5 s of Stable Audio."""
+LEAST_WINDOW = 8
+BYTES_A_SAMPLE = 2048
+"""What decoding one sample takes at most: four times 128 channels in float32."""
+IN_PARTS = "Memory is short: the sound was decoded in small parts, which takes longer."
+ON_THE_CPU = "The GPU's memory is full: sounds are made on the processor now, which takes longer."
+
 OnStep = Callable[[int, int], bool]
+OnPart = Callable[[Clip], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A finished clip, the recipe that makes it again and how long it took."""
+    """A finished clip, the recipe that makes it again and how long it took.
+
+    `notice` tells the player what could not be done as usual; "" when all could.
+    """
 
     recipe: Recipe
     clip: Clip
     timing: Timing
+    notice: str = ""
 
 
 class Generator:
     """A loaded model that makes clips, one at a time."""
 
     def __init__(
-        self, model: PlayableModel, card: ModelCard, device: str, precision: str | None = None
+        self,
+        model: PlayableModel,
+        card: ModelCard,
+        device: str,
+        precision: str | None = None,
+        reload: Callable[[], PlayableModel] | None = None,
     ) -> None:
-        """`precision` is the transformer's, one of engine.device.PRECISIONS."""
+        """`precision` is one of engine.device.PRECISIONS; `reload` loads the model anew.
+
+        That is needed where the device has no room for it, since here it is changed for the device.
+        """
         self.card = card
-        self.device = device
-        self.precision = choose_precision(device, precision)
-        self._dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
-        self._model = model.to(device)
-        _lower_precision(self._model.transformer, self._dtype)
-        if self.precision == "int8":
-            quantise_blocks(self._model.transformer)
+        self._reload = reload
+        self._notice = ""
+        try:
+            self._settle(model, device, precision)
+            return
+        except (RuntimeError, MemoryError) as error:
+            self._check_is_escape(error, device)
+        del model
+        self._go_to_the_cpu()
 
     @torch.inference_mode()
     def generate(
@@ -65,12 +91,24 @@ class Generator:
         recipe: Recipe,
         source: Clip | None = None,
         on_step: OnStep = lambda step, steps: True,
+        on_part: OnPart | None = None,
     ) -> Generated:
         """Make a recipe's clip; `on_step(step, steps)` may return False to cancel.
 
-        Raises GenerationCancelled then.
+        `on_part` gets the beginning of a long clip as soon as it is decoded. Raises
+        GenerationCancelled, and EngineError where memory does not suffice.
         """
         recipe = replace(recipe, seed=draw_seed() if recipe.seed is None else recipe.seed)
+        try:
+            return self._made(recipe, source, on_step, on_part)
+        except (RuntimeError, MemoryError) as error:
+            self._check_is_escape(error, self.device)
+        self._go_to_the_cpu()
+        return self._made(recipe, source, on_step, on_part)
+
+    def _made(
+        self, recipe: Recipe, source: Clip | None, on_step: OnStep, on_part: OnPart | None
+    ) -> Generated:
         clock = _Clock()
         random = torch.Generator().manual_seed(recipe.seed or 0)
         velocity = self._velocity(recipe)
@@ -79,9 +117,45 @@ class Generator:
         clock.mark("encode")
         latents = self._sample(recipe, velocity, beginning, random, on_step)
         clock.mark("steps")
-        clip = self._decoded(latents, recipe)
+        clip = self._decoded(latents, recipe, on_part)
         clock.mark("decode")
-        return Generated(recipe, clip, clock.timing())
+        notice, self._notice = self._notice, ""
+        return Generated(recipe, clip, clock.timing(), notice)
+
+    # --- where it runs ---
+
+    def _settle(self, model: PlayableModel, device: str, precision: str | None) -> None:
+        """Bring a model that was just loaded to a device, and change it for that."""
+        self.device, self.precision = device, choose_precision(device, precision)
+        self._dtype = steps_dtype(self.precision)
+        self._model = model.to(device)
+        _lower_precision(model.transformer, self._dtype)
+        for codec in [part for part in model.modules() if isinstance(part, Oobleck)]:
+            lay_channels_last(codec, sound_dtype(device, self.precision))
+        if self.precision.startswith("int8"):
+            quantise_blocks(model.transformer)
+        elif device == "cpu":
+            pack_products(model.transformer)
+
+    def _check_is_escape(self, error: Exception, device: str) -> None:
+        """Return where the CPU may yet do what a GPU had no room for; else raise."""
+        if not is_out_of_memory(error):
+            raise error
+        if device == "cpu" or self._reload is None:
+            raise EngineError(
+                "There is not enough memory for this sound: close other programs, ask for fewer "
+                "seconds, or choose a smaller model."
+            ) from error
+
+    def _go_to_the_cpu(self) -> None:
+        assert self._reload is not None
+        if hasattr(self, "_model"):
+            del self._model
+        _empty_caches()
+        self._settle(self._reload(), "cpu", None)
+        self._notice = ON_THE_CPU
+
+    # --- from words to latents ---
 
     def _velocity(self, recipe: Recipe) -> Velocity:
         scale = self._model.sampling.guidance
@@ -130,12 +204,64 @@ class Generator:
         report(0)
         return sample(self._model.sampling, velocity, beginning, recipe.steps, noise, report)
 
-    def _decoded(self, latents: Tensor, recipe: Recipe) -> Clip:
-        audio = self._model.decode(latents, _frames(recipe), recipe.seed or 0)[0]
-        samples = np.ascontiguousarray(audio.numpy().T, np.float32)
-        fade = min(len(samples), round(FADE_S * RATE_HZ))
-        samples[len(samples) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
-        return Clip(_rounded_off(samples), RATE_HZ)
+    # --- from latents to sound ---
+
+    def _decoded(self, latents: Tensor, recipe: Recipe, on_part: OnPart | None) -> Clip:
+        """Decode at once, or, where memory is short, in windows half as long until they fit."""
+        window, in_parts = self._window(), False
+        while True:
+            windows = self._windows(recipe, window, on_part)
+            parts = self._model.decode_parts(latents, _frames(recipe), recipe.seed or 0, windows)
+            try:
+                samples = self._joined(parts, windows, on_part)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or window <= LEAST_WINDOW:
+                    raise
+            window = max(min(window, latents.shape[-1]) // 2, LEAST_WINDOW)
+            in_parts, on_part = True, None
+            _empty_caches()
+        if in_parts:
+            self._notice = self._notice or IN_PARTS
+        return _clip(samples)
+
+    def _window(self) -> int:
+        """As many latents as half of the free memory holds: a full one may end the process."""
+        free = free_bytes(self.device)
+        if free is None:
+            return WHOLE
+        return max(free // 2 // BYTES_A_SAMPLE // self._model.samples_per_latent, LEAST_WINDOW)
+
+    def _windows(self, recipe: Recipe, window: int, on_part: OnPart | None) -> Windows:
+        long = _frames(recipe) > 2 * FIRST_PART * self._model.samples_per_latent
+        return Windows(FIRST_PART if on_part is not None and long else window, window)
+
+    def _joined(
+        self, parts: Iterator[Tensor], windows: Windows, on_part: OnPart | None
+    ) -> NDArray[np.float32]:
+        """All parts as (frames, 2); the first one is said where it is not yet all."""
+        pieces: list[NDArray[np.float32]] = []
+        for part in parts:
+            pieces.append(np.ascontiguousarray(part[0].numpy().T, np.float32))
+            if on_part is not None and len(pieces) == 1 and windows.first == FIRST_PART:
+                on_part(_clip(pieces[0].copy()))
+        return np.concatenate(pieces)
+
+
+def _clip(samples: NDArray[np.float32]) -> Clip:
+    """A clip of samples (frames, 2), which are faded out at their end."""
+    fade = min(len(samples), round(FADE_S * RATE_HZ))
+    samples[len(samples) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
+    return Clip(_rounded_off(samples), RATE_HZ)
+
+
+def _empty_caches() -> None:
+    """Give back what torch keeps for itself on GPUs."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 class _Clock:
@@ -195,4 +321,4 @@ def _source_audio(source: Clip, frames: int, level: float | None) -> Tensor:
 def load_generator(folder: Path, device: str = "auto") -> Generator:
     """Load a model folder onto a device; raises EngineError with what to do."""
     model, card = load_model(folder)
-    return Generator(model, card, choose_device(device))
+    return Generator(model, card, choose_device(device), reload=lambda: load_model(folder)[0])

@@ -25,6 +25,10 @@ class Generated(Protocol):
     def timing(self) -> Timing:
         """What it took."""
 
+    @property
+    def notice(self) -> str:
+        """What could not be done as usual, for the player; "" when all could."""
+
 
 class Generator(Protocol):
     """A loaded model; `on_step(step, steps)` from step 0 on says False to stop there."""
@@ -42,6 +46,13 @@ class Generator(Protocol):
         """The precision the networks run in."""
 
     def generate(
-        self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
+        self,
+        recipe: Recipe,
+        source: Clip | None,
+        on_step: Callable[[int, int], bool],
+        on_part: Callable[[Clip], None] | None = None,
     ) -> Generated:
-        """Make the clip of a recipe; raises EngineError, ClipError or GenerationCancelled."""
+        """Make the clip of a recipe; raises EngineError, ClipError or GenerationCancelled.
+
+        `on_part` may get the clip's beginning while the rest is still decoded.
+        """

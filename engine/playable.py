@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from engine.models.dit import Conditioning, DiffusionTransformer
 from engine.sampling.config import SamplingConfig
+
+WHOLE = 1 << 30
+"""More latents than any sound has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """How many latents are decoded at once: in the first part, which may be heard, and later."""
+
+    first: int = WHOLE
+    later: int = WHOLE
 
 
 class PlayableModel(nn.Module, ABC):
@@ -42,6 +55,12 @@ class PlayableModel(nn.Module, ABC):
     @abstractmethod
     def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
         """Stereo sound (1, 2, T) of whole latents to latents; `random` draws on the CPU."""
+
+    def decode_parts(
+        self, latents: Tensor, frames: int, seed: int, windows: Windows
+    ) -> Iterator[Tensor]:
+        """Yield what `decode` returns, in parts where the model can, one after the other."""
+        yield self.decode(latents, frames, seed)
 
     @abstractmethod
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:

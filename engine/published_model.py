@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +13,7 @@ from engine.api import EngineError
 from engine.models.dit import Conditioning, DiffusionTransformer
 from engine.models.oobleck import Oobleck, folded
 from engine.models.prompt_t5 import PromptEncoder, SecondsEmbedder
-from engine.playable import PlayableModel, layer_weights
+from engine.playable import PlayableModel, Windows, layer_weights
 from engine.published_config import START, TOTAL, PublishedConfig, parse_config
 from engine.published_files import PublishedFiles, read_config
 from engine.text_encoder_folder import find_text_encoder, load_text_encoder
@@ -121,8 +122,16 @@ class PublishedModel(PlayableModel):
 
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
         """The first frames of latents; only what those depend on is decoded."""
+        return torch.cat(list(self.decode_parts(latents, frames, seed, Windows())), dim=-1)
+
+    def decode_parts(
+        self, latents: Tensor, frames: int, seed: int, windows: Windows
+    ) -> Iterator[Tensor]:
+        """The same sound in windows, each with the latents around it that it depends on."""
         needed = min(-(-frames // self.samples_per_latent), latents.shape[-1])
-        return self.codec.decode_part(latents, 0, needed)[..., :frames].cpu()
+        for part in self.codec.decode_windows(latents, needed, windows.first, windows.later):
+            yield part[..., :frames].cpu()
+            frames -= part.shape[-1]
 
 
 def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from engine.api import EngineError
+from engine.memory import check_room, free_bytes
 
 CHECKPOINT_SUFFIXES = (".ckpt", ".pt", ".bin")
 
@@ -64,12 +65,13 @@ def unfilled(build: Callable[[], Network], folder: Path) -> Network:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file, or a torch checkpoint whose tensors lie under "state_dict".
 
-    Raises EngineError when it is missing, damaged or holds program code.
+    Raises EngineError when it is missing, damaged, too large or holds program code.
     """
     if not path.is_file():
         raise EngineError(
             f"The model in {path.parent} has no {path.name}: install the model again."
         )
+    check_room(path, free_bytes())
     if path.suffix in CHECKPOINT_SUFFIXES:
         return _read_checkpoint(path)
     try:

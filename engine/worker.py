@@ -15,13 +15,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn, cast
 
 from engine.api import (
     SHORTEST_S,
     Answer,
+    Begun,
     Cancel,
     Cancelled,
     EngineError,
@@ -34,7 +35,7 @@ from engine.api import (
     Recipe,
     Stop,
 )
-from engine.clip import ClipError
+from engine.clip import Clip, ClipError
 from engine.generator_protocol import Generator
 from engine.wire import Lane, Parcel, Wire, take_attached
 
@@ -140,11 +141,15 @@ def run_worker(wire: Wire, options: WorkerOptions) -> int:
     # Loading goes at the app's own priority: behind busy programs it would take half a minute.
     _let_the_app_go_first()
     load_s = time.perf_counter() - started
-    wire.send(Ready(generator.card.name, generator.device, generator.precision, load_s))
+    ready = Ready(generator.card.name, generator.device, generator.precision, load_s)
+    wire.send(ready)
     _warm_up(generator, inbox)
     try:
         while True:
             _work(wire, inbox, generator, inbox.next())
+            if generator.device != ready.device:  # memory was short there
+                ready = replace(ready, device=generator.device, precision=generator.precision)
+                wire.send(ready)
     except BrokenPipeError:
         return 0  # the app has gone
 
@@ -174,8 +179,12 @@ def _work(wire: Wire, inbox: Inbox, generator: Generator, job: Job) -> None:
             wire.send(Progress(job.number, step, steps))
         return inbox.keep_going
 
+    def on_part(clip: Clip) -> None:
+        if inbox.keep_going:
+            _send_clip(wire, job, Begun(job.number, clip))
+
     try:
-        made = generator.generate(job.request.recipe, job.request.source, on_step)
+        made = generator.generate(job.request.recipe, job.request.source, on_step, on_part)
     except GenerationCancelled:
         wire.send(Cancelled(job.number))
     except BrokenPipeError:
@@ -186,10 +195,11 @@ def _work(wire: Wire, inbox: Inbox, generator: Generator, job: Job) -> None:
         LOG.exception("job %d failed", job.number)
         wire.send(Failed(job.number, f"The sound could not be made ({_named(error)})."))
     else:
-        _send_result(wire, job, Finished(job.number, made.recipe, made.clip, made.timing))
+        finished = Finished(job.number, made.recipe, made.clip, made.timing, made.notice)
+        _send_clip(wire, job, finished)
 
 
-def _send_result(wire: Wire, job: Job, answer: Finished) -> None:
+def _send_clip(wire: Wire, job: Job, answer: Begun | Finished) -> None:
     if job.lane is None:
         wire.send(answer)
         return

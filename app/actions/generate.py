@@ -18,6 +18,7 @@ from engine.api import (
     LONGEST_S,
     SHORTEST_S,
     Answer,
+    Begun,
     Cancelled,
     EngineError,
     Failed,
@@ -150,6 +151,8 @@ class Generate:
                 self._on_ready(answer)
             case Progress():
                 self._on_progress(answer)
+            case Begun():
+                self._on_begun(answer)
             case Finished():
                 self._on_finished(answer)
             case Failed():
@@ -183,7 +186,15 @@ class Generate:
             share = progress.step / progress.steps if progress.steps > 0 else 0.0
             job.pad.show("generating", progress=min(max(share, 0.0), 1.0))
 
+    def _on_begun(self, begun: Begun) -> None:
+        """An empty pad sounds as soon as it can; another one keeps its sound until all is there."""
+        job = self._job(begun.job, "beginning")
+        if job is not None and self._is_newest(begun.job, job) and job.pad.loaded is None:
+            self._keep.show_beginning(job.pad, begun.clip)
+
     def _on_finished(self, finished: Finished) -> None:
+        if finished.notice:
+            self._session.say(finished.notice, "warning")
         job = self._job(finished.job, "clip")
         whole_ms = finished.timing.whole_ms
         self._session.set_engine(replace(self._session.engine, last_ms=whole_ms))
@@ -225,6 +236,7 @@ class Generate:
         if job is None:
             return
         if self._is_newest(failed.job, job):
+            self._keep.hide_beginning(job.pad)
             job.pad.show("failed", message=failed.message)
             self._session.say(f"Pad {job.pad.index + 1}: {failed.message}", "error")
         self._forget(failed.job)
@@ -234,6 +246,7 @@ class Generate:
         if job is None:
             return
         if self._is_newest(cancelled.job, job):
+            self._keep.hide_beginning(job.pad)
             job.pad.settle()
         self._forget(cancelled.job)
 

@@ -9,6 +9,7 @@ from app.actions.load_pads import PadLoader
 from app.model.kit import Pad
 from app.model.session import Session
 from app.model.takes import Take
+from engine.clip import Clip
 
 
 class Store(Protocol):
@@ -50,6 +51,15 @@ class KeepTakes:
         if select:
             self._loader.load(pad, then)
         pad.changed.emit()
+
+    def show_beginning(self, pad: Pad, clip: Clip) -> None:
+        """Let an empty pad play the beginning of a sound that is still being made."""
+        if not pad.locked:
+            self._loader.load_beginning(pad, clip)
+
+    def hide_beginning(self, pad: Pad) -> None:
+        """Silence a pad whose sound has begun and will not be made."""
+        self._loader.drop_beginning(pad)
 
     def keep_aside(self, take: Take) -> None:
         """Keep a take on disk that belongs to no pad any more, and say so."""

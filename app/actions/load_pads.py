@@ -13,6 +13,7 @@ from app.audio.prepare import prepare
 from app.audio.voicing import Voicing
 from app.model.kit import Pad
 from app.model.session import Session
+from engine.clip import Clip
 
 MOST_LAYERS = 16
 """The newest takes of a pad whose hits play them in turn or by velocity."""
@@ -45,6 +46,8 @@ class PadLoader:
         self._mixer = mixer
         self._background = background
         self._newest: dict[int, object] = {}
+        self._begun: dict[int, object] = {}
+        """Pads that play the beginning of a sound which is still being made."""
         self._rate = mixer.rate
         self.swap_frame: Callable[[Pad], int | None] = lambda pad: None
         """Says when a pad's new sound is to be heard; None: at once."""
@@ -59,6 +62,7 @@ class PadLoader:
         self._newest[pad.index] = ticket
         take, rate = pad.takes.current, self._mixer.rate
         if take is None:
+            self._begun.pop(pad.index, None)
             self._mixer.load_layers(pad.index, ())
             pad.loaded = None
             pad.settle()
@@ -72,6 +76,7 @@ class PadLoader:
             if rate != self._mixer.rate:
                 self.load(pad, then)
                 return
+            self._begun.pop(pad.index, None)
             self._mixer.load_layers(pad.index, layers, self.swap_frame(pad))
             pad.loaded = take
             if pad.state in ("empty", "ready"):
@@ -88,6 +93,24 @@ class PadLoader:
         self._background.run(
             lambda: tuple(prepare(each.clip, rate) for each in takes), loaded, failed
         )
+
+    def load_beginning(self, pad: Pad, clip: Clip) -> None:
+        """Let hits of a pad without a sound play a clip that is no take, until the next load."""
+        ticket = object()
+        self._begun[pad.index] = ticket
+        rate = self._mixer.rate
+
+        def loaded(samples: NDArray[np.float32]) -> None:
+            if self._begun.get(pad.index) is ticket and rate == self._mixer.rate:
+                self._mixer.load_layers(pad.index, (samples,))
+
+        # Nobody was promised a beginning: where it cannot be prepared, the whole says so.
+        self._background.run(lambda: prepare(clip, rate), loaded, lambda sentence: None)
+
+    def drop_beginning(self, pad: Pad) -> None:
+        """Silence a pad that plays a beginning."""
+        if self._begun.pop(pad.index, None) is not None:
+            self._mixer.load_layers(pad.index, ())
 
     def configure(self, pad: Pad) -> None:
         """Tell the mixer how the pad plays."""

@@ -52,6 +52,11 @@ class OobleckConfig:
         return math.prod(self.strides)
 
     @property
+    def layers(self) -> int:
+        """Strides of each half."""
+        return len(self.strides)
+
+    @property
     def context(self) -> int:
         """Latents on each side that a decoded sample may depend on: 10 for the published strides.
 
@@ -188,15 +193,18 @@ class Oobleck(nn.Module):
         start = (first - begin) * samples
         return audio[..., start : start + count * samples]
 
-    def decode_windows(self, latents: Tensor, window: int = DEFAULT_WINDOW) -> Iterator[Tensor]:
-        """Decode piece by piece, exactly: `window` latents at a time, each with its context.
+    def decode_windows(
+        self, latents: Tensor, count: int, first: int, window: int = DEFAULT_WINDOW
+    ) -> Iterator[Tensor]:
+        """Decode the first `count` latents piece by piece, exactly, each with its context.
 
-        The first piece is there after the work of window + context latents, and memory is bounded
-        by that of window + 2 * context.
+        The first piece is `first` latents long and there after the work of first + context; the
+        others are `window` long, and memory is bounded by that of window + 2 * context.
         """
-        length = latents.shape[-1]
-        for first in range(0, length, window):
-            yield self.decode_part(latents, first, min(window, length - first))
+        begin, size = 0, min(first, window)
+        while begin < count:
+            yield self.decode_part(latents, begin, min(size, count - begin))
+            begin, size = begin + size, window
 
     def published_shapes(self) -> dict[str, torch.Size]:
         """Names and shapes of the tensors that a published checkpoint of this size holds."""

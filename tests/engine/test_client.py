@@ -17,6 +17,7 @@ import pytest
 
 from engine.api import (
     Answer,
+    Begun,
     Cancelled,
     Failed,
     Finished,
@@ -173,6 +174,23 @@ def test_errors_arrive_as_data_and_the_engine_goes_on(
     assert said in failed.message
     player.engine.generate(Recipe("kick"))
     player.wait(Finished)
+
+
+def test_a_beginning_arrives_before_the_whole(player: Player) -> None:
+    job = player.engine.generate(Recipe("begin", 1.0, seed=5))
+    begun = player.wait(Begun)
+    whole = player.wait(Finished)
+    assert begun.job == whole.job == job
+    assert begun.clip.frames == whole.clip.frames // 4
+    assert np.array_equal(begun.clip.samples, whole.clip.samples[: begun.clip.frames])
+
+
+def test_a_device_that_was_left_is_shown_and_the_reason_said(player: Player) -> None:
+    first = player.wait(Ready)
+    player.engine.generate(Recipe("crowd"))
+    assert player.wait(Finished).notice == "Memory is short."
+    now = player.wait(Ready)
+    assert now.device == "another" and now.load_s == first.load_s
 
 
 def test_what_libraries_print_does_not_disturb_the_pipe(player: Player) -> None:

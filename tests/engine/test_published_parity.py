@@ -22,6 +22,7 @@ from engine.generator import KNEE, Generator
 from engine.model_card import read_card
 from engine.model_folder import load_model
 from engine.models.dit import Conditioning
+from engine.playable import Windows
 from engine.published_model import PublishedModel
 from engine.sampling.guidance import guided, joined
 
@@ -49,13 +50,13 @@ def generator(model: PublishedModel) -> Generator:
 @pytest.fixture
 def latents(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The latents that the generator decodes, from the first on."""
-    decode, heard = generator._model.decode, []
+    decode, heard = generator._model.decode_parts, []
 
-    def listening(latents: Tensor, frames: int, seed: int) -> Tensor:
+    def listening(latents: Tensor, frames: int, seed: int, windows: Windows) -> Iterator[Tensor]:
         heard.append(latents)
-        return decode(latents, frames, seed)
+        return decode(latents, frames, seed, windows)
 
-    monkeypatch.setattr(generator._model, "decode", listening)
+    monkeypatch.setattr(generator._model, "decode_parts", listening)
     return heard
 
 

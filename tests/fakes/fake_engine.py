@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.api import (
     Answer,
+    Begun,
     Cancelled,
     Failed,
     Finished,
@@ -95,6 +96,11 @@ class FakeEngine:
     def progress(self, job: int, step: int, steps: int = 8) -> None:
         assert job in self.open
         self.say(Progress(job, step, steps))
+
+    def begin(self, job: int, clip: Clip) -> None:
+        """Show the beginning of a job's clip."""
+        assert job in self.open
+        self.say(Begun(job, clip))
 
     def finish(self, job: int | None = None, clip: Clip | None = None) -> Clip:
         """Make a job's clip: a decaying tone, another one for every seed."""

@@ -6,6 +6,8 @@
 "die"         ends the process as a segmentation fault would
 "nan"         makes a clip that is none
 "noise"       prints to standard output, as libraries do
+"begin"       shows a first quarter before the whole
+"crowd"       goes to another device, and says so
 others        a ramp whose first sample is the seed, or the source at half level
 """
 
@@ -43,6 +45,7 @@ class Generated:
     recipe: Recipe
     clip: Clip
     timing: Timing
+    notice: str = ""
 
 
 class FakeGenerator:
@@ -52,7 +55,11 @@ class FakeGenerator:
         self.precision = f"threads {os.environ['OMP_NUM_THREADS']}"
 
     def generate(
-        self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
+        self,
+        recipe: Recipe,
+        source: Clip | None,
+        on_step: Callable[[int, int], bool],
+        on_part: Callable[[Clip], None] = lambda clip: None,
     ) -> Generated:
         word, _, rest = recipe.prompt.partition(" ")
         if not on_step(0, recipe.steps):
@@ -67,7 +74,13 @@ class FakeGenerator:
                     raise GenerationCancelled
         seed = _DRAWN_SEED if recipe.seed is None else recipe.seed
         made = _ramp(recipe.seconds, seed) if source is None else _halved(source)
-        return Generated(replace(recipe, seed=seed), made, Timing(1.0, 0.0, 8.0, 2.0, 11.0))
+        notice = ""
+        if word == "begin":
+            on_part(Clip(made.samples[: made.frames // 4].copy(), made.rate))
+        if word == "crowd":
+            self.device, notice = "another", "Memory is short."
+        timing = Timing(1.0, 0.0, 8.0, 2.0, 11.0)
+        return Generated(replace(recipe, seed=seed), made, timing, notice)
 
 
 def load_generator(folder: Path, device: str = "auto") -> FakeGenerator:

@@ -4,11 +4,11 @@ import math
 from dataclasses import replace
 
 import pytest
-from fake_engine import tone
+from fake_engine import TIMING, tone
 from playing_scene import PlayingScene
 
 from app.model.session import EngineState
-from engine.api import Failed, Progress, Restarted
+from engine.api import Failed, Finished, Progress, Recipe, Restarted
 
 
 def test_enter_makes_a_take_loads_it_and_keeps_it_on_disk(scene: PlayingScene) -> None:
@@ -338,3 +338,61 @@ def test_a_source_longer_than_the_engine_can_do_is_cut(scene: PlayingScene) -> N
     asked = scene.engine.asked[scene.engine.newest]
     assert asked.source is not None and asked.source.seconds == 12.0
     assert asked.recipe.seconds == 12.0
+
+
+def test_an_empty_pad_plays_the_beginning_until_the_whole_is_there(scene: PlayingScene) -> None:
+    scene.session.prompt = "long pad"
+    scene.generate.generate()
+    scene.engine.begin(scene.engine.newest, tone(0.25))
+    scene.loop.run_posted()
+    begun = scene.mixer.sounds[0]
+    assert begun is not None and abs(len(begun) - 12_000) <= 64
+    assert scene.pads[0].loaded is None and not scene.pads[0].takes.items
+    scene.finish()
+    whole = scene.mixer.sounds[0]
+    assert whole is not None and len(whole) > len(begun)
+
+
+@pytest.mark.parametrize("end", ["cancel", "fail"])
+def test_a_beginning_goes_with_its_job(scene: PlayingScene, end: str) -> None:
+    scene.session.prompt = "long pad"
+    scene.generate.generate()
+    scene.engine.begin(scene.engine.newest, tone(0.25))
+    scene.loop.run_posted()
+    scene.generate.cancel() if end == "cancel" else scene.engine.fail()
+    scene.loop.run_posted()
+    assert scene.mixer.sounds[0] is None
+    assert scene.pads[0].state == ("empty" if end == "cancel" else "failed")
+
+
+def test_a_sound_is_not_replaced_by_a_beginning(scene: PlayingScene) -> None:
+    scene.make("kick")
+    kick = scene.mixer.sounds[0]
+    scene.generate.generate()
+    scene.engine.begin(scene.engine.newest, tone(0.25))
+    scene.loop.run_posted()
+    assert scene.mixer.sounds[0] is kick
+
+
+def test_a_beginning_prepared_late_stays_away(scene: PlayingScene) -> None:
+    scene.session.prompt = "long pad"
+    scene.generate.generate()
+    scene.background.held = held = []
+    scene.engine.begin(scene.engine.newest, tone(0.25))
+    scene.loop.run_posted()
+    scene.finish()
+    for outcome in reversed(held):
+        outcome()
+    assert scene.pads[0].loaded is scene.pads[0].takes.current is not None
+    whole = scene.mixer.sounds[0]
+    assert whole is not None and len(whole) > 40_000
+
+
+def test_what_could_not_be_done_as_usual_is_said(scene: PlayingScene) -> None:
+    scene.session.prompt = "kick"
+    scene.generate.generate()
+    job = scene.engine.newest
+    scene.engine.open.remove(job)
+    scene.engine.say(Finished(job, Recipe("kick", seed=1), tone(1.0), TIMING, "Memory is short."))
+    scene.loop.run_posted()
+    assert scene.said() == ["Memory is short."]

@@ -79,9 +79,12 @@ def test_every_part_is_what_decoding_all_gives(codec: Oobleck) -> None:
         wanted = whole[..., first * 2048 : (first + count) * 2048]
         assert part.shape == wanted.shape
         assert (part - wanted).abs().max() / scale < 1e-13
-    for window in (1, 16, 49, 50, 64):
-        pieces = torch.cat(list(exact.decode_windows(latents, window)), dim=-1)
-        assert (pieces - whole).abs().max() / scale < 1e-13
+    for first, window in ((1, 1), (1, 16), (32, 16), (7, 49), (50, 50), (64, 64)):
+        pieces = list(exact.decode_windows(latents, 50, first, window))
+        assert (torch.cat(pieces, dim=-1) - whole).abs().max() / scale < 1e-13
+        assert pieces[0].shape[-1] == min(first, window, 50) * 2048
+    asked = torch.cat(list(exact.decode_windows(latents, 23, 9, 8)), dim=-1)
+    assert (asked - whole[..., : 23 * 2048]).abs().max() / scale < 1e-13
 
 
 @torch.no_grad()

@@ -1,0 +1,71 @@
+"""How much memory is free, and what is said when it is not enough. Engine process."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from pathlib import Path
+
+import torch
+
+from engine.api import EngineError
+
+GIB = 2**30
+ROOM_TO_PLAY = GIB // 4
+"""Bytes that a short sound takes beside the weights."""
+_MEMINFO = Path("/proc/meminfo")
+_NO_ROOM = ("out of memory", "can't allocate memory", "could not create a memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error means that memory was short: torch has one for each device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_ROOM)
+
+
+def free_bytes(device: str = "cpu") -> int | None:
+    """Return how much memory programs may still take there; None where nobody says."""
+    if device.startswith("cuda"):
+        free, _ = torch.cuda.mem_get_info(device)
+        # What torch holds and does not use is free to it.
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    if device != "cpu":
+        return None
+    return _free_windows() if sys.platform == "win32" else _free_linux()
+
+
+def _free_linux() -> int | None:
+    if not _MEMINFO.is_file():
+        return None
+    for line in _MEMINFO.read_text(encoding="ascii", errors="replace").splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemAvailable":
+            return int(value.split()[0]) * 1024
+    return None
+
+
+class _MemoryStatus(ctypes.Structure):
+    """MEMORYSTATUSEX of the Windows API."""
+
+    _fields_ = (
+        ("length", ctypes.c_ulong),
+        ("load", ctypes.c_ulong),
+        *((name, ctypes.c_ulonglong) for name in ("total", "available", *"abcde")),
+    )
+
+
+def _free_windows() -> int | None:
+    status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - other systems have no such name
+    return int(status.available) if kernel.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+
+
+def check_room(weights: Path, free: int | None) -> None:
+    """Raise EngineError where a file of weights and their copy do not fit into `free` bytes."""
+    needed = 2 * weights.stat().st_size + ROOM_TO_PLAY
+    if free is not None and free < needed:
+        raise EngineError(
+            f"The model in {weights.parent.name} needs about {needed / GIB:.1f} GB of free memory, "
+            f"and {free / GIB:.1f} GB are free: close other programs, or choose a smaller model."
+        )

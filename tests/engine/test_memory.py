@@ -1,0 +1,162 @@
+"""Too little memory: said in words before, got round while a sound is made, told afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from published_folder import PARITY
+from torch import Tensor
+
+from engine import generator as generator_module
+from engine import weights
+from engine.api import EngineError, Recipe
+from engine.clip import Clip
+from engine.generator import IN_PARTS, ON_THE_CPU, Generator
+from engine.memory import GIB, check_room, free_bytes, is_out_of_memory
+from engine.model_card import read_card
+from engine.model_folder import load_model
+from engine.models.dit import Conditioning
+from engine.playable import PlayableModel, Windows
+from engine.published_model import PublishedModel
+
+RECIPE = Recipe("latin funk drumset 115 BPM", seconds=0.7, steps=1, seed=7)
+
+
+class Cramped(PublishedModel):
+    """A model whose device has room for windows of a few latents only."""
+
+    room = 16
+
+    def decode_parts(
+        self, latents: Tensor, frames: int, seed: int, windows: Windows
+    ) -> Iterator[Tensor]:
+        for part in super().decode_parts(latents, frames, seed, windows):
+            if part.shape[-1] > self.room * self.samples_per_latent:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            yield part
+
+
+class Elsewhere(PublishedModel):
+    """A model that pretends to lie on a GPU without room for its text encoder."""
+
+    def to(self, *args: object, **kwargs: object) -> Elsewhere:
+        return self
+
+    def condition(self, prompt: str, seconds: float, *, promptless: bool = False) -> Conditioning:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def generator(kind: type[PublishedModel] = PublishedModel) -> Generator:
+    return Generator(model(kind), read_card(PARITY), "cpu", "float32")
+
+
+def model(kind: type[PublishedModel] = PublishedModel) -> PlayableModel:
+    loaded, _ = load_model(PARITY)
+    loaded.__class__ = kind
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def usual() -> Clip:
+    made = generator().generate(RECIPE)
+    assert made.notice == ""
+    return made.clip
+
+
+@pytest.mark.parametrize("room", [9, 8])
+def test_a_sound_that_does_not_fit_is_decoded_in_parts_and_that_is_said(
+    usual: Clip, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr(Cramped, "room", room)
+    cramped = generator(Cramped)
+    made = cramped.generate(RECIPE)
+    assert np.abs(made.clip.samples - usual.samples).max() < 1e-5
+    assert made.notice == IN_PARTS
+    monkeypatch.setattr(Cramped, "room", 16)
+    assert cramped.generate(RECIPE).notice == ""
+
+
+def test_where_nothing_fits_the_player_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cramped, "room", 7)
+    with pytest.raises(EngineError, match="close other programs, ask for fewer"):
+        generator(Cramped).generate(RECIPE)
+
+
+def test_little_free_memory_makes_small_windows_from_the_start(
+    usual: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cramped, "room", 10)
+    monkeypatch.setattr(generator_module, "free_bytes", lambda device: 10 * 2 * 2048 * 2048)
+    made = generator(Cramped).generate(RECIPE)
+    assert np.abs(made.clip.samples - usual.samples).max() < 1e-5
+    assert made.notice == ""
+
+
+def test_a_full_gpu_gives_way_to_the_processor(usual: Clip) -> None:
+    moved = Generator(model(Elsewhere), read_card(PARITY), "cuda", "float32", model)
+    assert moved.device == "cuda"
+    made = moved.generate(RECIPE)
+    assert (moved.device, made.notice) == ("cpu", ON_THE_CPU)
+    assert made.clip.frames == usual.frames
+    assert moved.generate(RECIPE).notice == ""
+
+
+def test_without_another_way_a_full_gpu_is_said() -> None:
+    with pytest.raises(EngineError, match="not enough memory"):
+        Generator(model(Elsewhere), read_card(PARITY), "cuda").generate(RECIPE)
+
+
+def test_bugs_are_not_taken_for_short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = generator()
+    monkeypatch.setattr(broken._model, "decode_parts", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        broken.generate(RECIPE)
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert is_out_of_memory(MemoryError())
+    try:
+        torch.empty(1 << 50)
+    except RuntimeError as error:
+        assert is_out_of_memory(error)
+
+
+def test_the_beginning_is_heard_before_the_rest_and_is_the_same(
+    usual: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator_module, "FIRST_PART", 4)
+    heard: list[Clip] = []
+    made = generator().generate(RECIPE, on_part=heard.append)
+    (beginning,) = heard
+    assert beginning.frames == 4 * 2048
+    kept = beginning.frames - round(generator_module.FADE_S * 44_100)
+    assert np.abs(beginning.samples[:kept] - usual.samples[:kept]).max() < 1e-5
+    assert beginning.samples[-1].tolist() == [0.0, 0.0]
+    assert np.abs(made.clip.samples - usual.samples).max() < 1e-5
+    generator().generate(replace(RECIPE, seconds=0.37), on_part=heard.append)
+    assert len(heard) == 1
+
+
+def test_a_model_that_does_not_fit_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "big" / "model.safetensors"
+    path.parent.mkdir()
+    with path.open("wb") as file:
+        file.truncate(GIB)  # a hole: no room is taken
+    check_room(path, 3 * GIB)
+    check_room(path, None)
+    said = "big needs about 2.2 GB of free memory, and 2.0 GB are free: close other programs"
+    with pytest.raises(EngineError, match=said):
+        check_room(path, 2 * GIB)
+    monkeypatch.setattr(weights, "free_bytes", lambda: 2 * GIB)
+    with pytest.raises(EngineError, match=said):
+        weights.read_tensors(path)
+
+
+def test_free_memory_is_known_here() -> None:
+    free = free_bytes()
+    assert free is not None and GIB // 8 < free < 1 << 44

@@ -1,4 +1,4 @@
-"""A model as stable-audio-tools publishes it, stable-audio-open-small for one. Engine process."""
+"""Models as they are published: Stable Audio Open, the small Stable Audio 3. Engine process."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ from torch import Tensor, nn
 from engine.api import EngineError
 from engine.models.dit import Conditioning, DiffusionTransformer
 from engine.models.oobleck import Oobleck, folded
-from engine.models.prompt_t5 import PromptEncoder, SecondsEmbedder
+from engine.models.prompt_t5 import EvenSecondsEmbedder, PromptEncoder, SecondsEmbedder
+from engine.models.same import Same, SameConfig, folded_same
 from engine.playable import PlayableModel, Windows, layer_weights
-from engine.published_config import START, TOTAL, PublishedConfig, parse_config
+from engine.published_config import SAMPLE_RATE_HZ, parse_config
 from engine.published_files import PublishedFiles, read_config
+from engine.published_sizes import START, TOTAL, PublishedConfig, SecondsConfig
 from engine.text_encoder_folder import find_text_encoder, load_text_encoder
 from engine.toml_config import ConfigError
 from engine.weights import check_tensors, read_tensors, unfilled
 
 TRANSFORMER = "model.model."
 CODEC = "pretransform.model."
+PADDING = "conditioner.conditioners.prompt.padding_embedding"
 _SECONDS_NAMES = {
-    "0.weights": "weights",
-    "1.weight": "linear.weight",
-    "1.bias": "linear.bias",
+    "weights": "0.weights",
+    "linear.weight": "1.weight",
+    "linear.bias": "1.bias",
 }
+DURATION_PADDING_S = 6.0
+"""What Stable Audio 3 makes after the asked length, and cuts off."""
 
 
 def seconds_prefix(name: str) -> str:
@@ -39,31 +44,45 @@ class PublishedNetworks(nn.Module):
 
     def __init__(self, config: PublishedConfig) -> None:
         super().__init__()
-        self.codec = Oobleck(config.codec)
+        self.codec = (
+            Same(config.codec) if isinstance(config.codec, SameConfig) else Oobleck(config.codec)
+        )
         self.transformer = DiffusionTransformer(config.transformer)
         width = config.transformer.cond_token_dim
         self.seconds = nn.ModuleDict(
-            {name: SecondsEmbedder(width, told.max_val) for name, told in config.numbers.items()}
+            {name: _embedder(width, told) for name, told in config.numbers.items()}
         )
+        self.padding = nn.Parameter(torch.zeros(width)) if config.prompt.gemma else None
 
     def published_shapes(self) -> dict[str, torch.Size]:
         """Names and shapes of the tensors of a checkpoint that fits."""
         network = self.transformer.state_dict()
         shapes = {TRANSFORMER + name: tensor.shape for name, tensor in network.items()}
         for number, embedder in self.seconds.items():
-            own, prefix = embedder.state_dict(), seconds_prefix(number)
-            shapes |= {prefix + name: own[inner].shape for name, inner in _SECONDS_NAMES.items()}
+            prefix = seconds_prefix(number)
+            own = embedder.state_dict()
+            shapes |= {prefix + _SECONDS_NAMES[name]: own[name].shape for name in own}
+        if self.padding is not None:
+            shapes[PADDING] = self.padding.shape
         codec = self.codec.published_shapes()
         return shapes | {CODEC + name: shape for name, shape in codec.items()}
 
     def take(self, tensors: dict[str, Tensor]) -> None:
         """Fill all networks, float32, with copies of a checkpoint's tensors."""
-        self.codec.load_state_dict(folded(_part(tensors, CODEC)), assign=True)
+        fold = folded_same if isinstance(self.codec, Same) else folded
+        self.codec.load_state_dict(fold(_part(tensors, CODEC)), assign=True)
         for number, embedder in self.seconds.items():
             held = _copies(_part(tensors, seconds_prefix(number)))
-            named = {own: held[name] for name, own in _SECONDS_NAMES.items()}
+            named = {name: held[_SECONDS_NAMES[name]] for name in embedder.state_dict()}
             embedder.load_state_dict(named, assign=True)
+        if self.padding is not None:
+            self.padding = nn.Parameter(tensors[PADDING].to(torch.float32, copy=True))
         self.transformer.load_state_dict(_copies(_part(tensors, TRANSFORMER)), assign=True)
+
+
+def _embedder(width: int, told: SecondsConfig) -> nn.Module:
+    kind = EvenSecondsEmbedder if told.even else SecondsEmbedder
+    return kind(width, told.max_val)
 
 
 class PublishedModel(PlayableModel):
@@ -80,9 +99,12 @@ class PublishedModel(PlayableModel):
         self.transformer = networks.transformer
         self.seconds = networks.seconds
         self.prompt = prompt
+        if networks.padding is not None:
+            self.prompt.padding = networks.padding.detach()
 
     def condition(self, prompt: str, seconds: float, *, promptless: bool = False) -> Conditioning:
         """Prompt tokens and one token of each number; without a prompt all tokens are zero."""
+        valid = self._valid(seconds)
         told = {START: 0.0, TOTAL: seconds}
         device = next(self.seconds.parameters()).device
         numbers = [
@@ -93,9 +115,9 @@ class PublishedModel(PlayableModel):
         if promptless:
             count = self.config.prompt.max_length + len(numbers)
             hidden = overall.new_zeros(1, count, self.config.transformer.cond_token_dim)
-            return Conditioning(hidden, None, overall)
+            return Conditioning(hidden, None, overall, valid=valid)
         tokens = torch.cat([self.prompt([prompt]), torch.stack(numbers, dim=1)], dim=1)
-        return Conditioning(tokens, None, overall)
+        return Conditioning(tokens, None, overall, valid=valid)
 
     def adaptable(self) -> dict[str, Tensor]:
         """The transformer's weights and those of the embeddings of numbers."""
@@ -106,8 +128,23 @@ class PublishedModel(PlayableModel):
         return layer_weights(self.transformer) | {k: v.data for k, v in numbers.items()}
 
     def latents_for(self, seconds: float) -> int:
-        """Those of the model's whole length: it learnt to fill the rest with silence."""
-        return self.config.latents
+        """Those of the model's whole length: it learnt to fill the rest with silence.
+
+        Stable Audio 3 makes any length: what is asked for and a padding, in whole chunks.
+        """
+        if not isinstance(self.config.codec, SameConfig):
+            return self.config.latents
+        chunk = self.config.codec.chunk_latents * self.samples_per_latent
+        chunks = -(-_samples(seconds + DURATION_PADDING_S) // chunk)
+        return min(chunks * self.config.codec.chunk_latents, self.config.latents)
+
+    def _valid(self, seconds: float) -> int | None:
+        """How many of these latents Stable Audio 3 listens to; None: all."""
+        if not isinstance(self.config.codec, SameConfig):
+            return None
+        padding = _samples(DURATION_PADDING_S) // self.samples_per_latent
+        valid = -(-_samples(seconds) // self.samples_per_latent) + padding
+        return valid if valid < self.latents_for(seconds) else None
 
     @property
     def samples_per_latent(self) -> int:
@@ -115,7 +152,9 @@ class PublishedModel(PlayableModel):
         return self.config.codec.samples_per_latent
 
     def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
-        """Latents of a sound, drawn as the published models draw them."""
+        """Latents of a sound, drawn as the published models draw them, where they do."""
+        if isinstance(self.codec, Same):
+            return self.codec.encode(audio)
         latents = audio.shape[-1] // self.samples_per_latent
         shape = (len(audio), self.config.codec.latent_dim, latents)
         return self.codec.encode(audio, torch.randn(shape, generator=random).to(audio))
@@ -145,13 +184,17 @@ def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:
     except ConfigError as error:
         raise EngineError(f"The model in {folder} cannot be played: {error}") from error
     # First, since it is soon done, and the first thing that is missing for new players.
-    encoder = find_text_encoder(folder, config.prompt.t5_model_name)
+    encoder = find_text_encoder(folder, config.prompt)
     prompt = load_text_encoder(encoder, config.prompt, config.transformer.cond_token_dim)
     networks = unfilled(lambda: PublishedNetworks(config), folder)
     tensors = read_tensors(files.weights)
     check_tensors(networks.published_shapes(), tensors, folder)
     networks.take(tensors)
     return PublishedModel(config, networks, prompt)
+
+
+def _samples(seconds: float) -> int:
+    return int(seconds * SAMPLE_RATE_HZ)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

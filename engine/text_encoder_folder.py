@@ -1,11 +1,13 @@
-"""The T5 that reads a published model's prompts: found on this computer, loaded. Engine process.
+"""The encoder that reads a published model's prompts: found on this computer, loaded.
 
-Published models do not hold their text encoder. It is a folder of config.json, tokenizer.json and
-model.safetensors, as on Hugging Face, and is never downloaded here.
+Published models do not hold their text encoder, T5 or T5Gemma. It is a folder of config.json,
+tokenizer.json and model.safetensors, as on Hugging Face, and is never downloaded here. Engine
+process.
 """
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,8 +16,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from engine.api import EngineError
-from engine.models.prompt_t5 import PromptConfig, PromptEncoder
+from engine.models.prompt_t5 import MOST_TOKENS, PromptConfig, PromptEncoder
 from engine.models.t5 import T5Config, T5Encoder
+from engine.models.t5gemma import T5GemmaConfig, T5GemmaEncoder
 from engine.published_files import read_config
 from engine.toml_config import ConfigError, from_table
 from engine.weights import check_tensors, read_tensors, unfilled
@@ -36,13 +39,21 @@ _MUST = {
 }
 """Values that T5Encoder is written for; transformers takes them where a config is silent."""
 _SAME_AS_SHARED = "encoder.embed_tokens.weight"
+_GEMMA_MUST = {"hidden_activation": "gelu_pytorch_tanh", "attention_bias": False}
+_GEMMA_WORDS = "embed_tokens.weight"
+_GEMMA_PREFIXES = ("model.encoder.", "encoder.")
+_UNREAD = ("decoder.", "model.decoder.", "lm_head.")
+"""A whole T5 or T5Gemma also holds a decoder, which reads no prompts."""
+LEAST_WINDOW = 2 * MOST_TOKENS
+"""With a window so wide each token sees every other one."""
 
 
-def find_text_encoder(model_folder: Path, name: str) -> Path:
-    """Return the folder of the named T5: in the model's, beside it or in Hugging Face's cache.
+def find_text_encoder(model_folder: Path, config: PromptConfig) -> Path:
+    """Return the folder of the named encoder: in the model's, beside it or in the hub's cache.
 
     Raises EngineError, which says what to put where.
     """
+    name = config.t5_model_name
     own = PurePosixPath(name).name
     if own and own != "..":
         model_folder = model_folder.resolve()
@@ -50,7 +61,7 @@ def find_text_encoder(model_folder: Path, name: str) -> Path:
         for place in places:
             if (place / CONFIG).is_file():
                 return place
-        cached = _find_cached(name)
+        cached = _find_cached(config)
         if cached is not None:
             return cached
     raise EngineError(
@@ -59,12 +70,16 @@ def find_text_encoder(model_folder: Path, name: str) -> Path:
     )
 
 
-def _find_cached(name: str) -> Path | None:
+def _find_cached(config: PromptConfig) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    for repository in (name, f"google-t5/{name}"):
+    name = config.t5_model_name
+    places = [(name, CONFIG), (f"google-t5/{name}", CONFIG)]
+    if config.gemma:
+        places = [(config.repository, f"{name}/{CONFIG}"), (f"google/{name}", CONFIG)]
+    for repository, file in places:
         try:
-            found = try_to_load_from_cache(repository, CONFIG)
+            found = try_to_load_from_cache(repository, file)
         except ValueError:  # no name that Hugging Face could have
             continue
         if isinstance(found, str):
@@ -78,20 +93,35 @@ def load_text_encoder(folder: Path, config: PromptConfig, width: int) -> PromptE
     Raises EngineError with a sentence that names what is missing, wrong or broken.
     """
     try:
-        sizes = _sizes(read_config(folder / CONFIG))
+        table = read_config(folder / CONFIG)
+        sizes = _gemma_sizes(table) if config.gemma else _sizes(table)
     except ConfigError as error:
         raise EngineError(f"The text encoder in {folder} cannot be used: {error}") from error
-    if sizes.d_model != width:
+    found = sizes.d_model if isinstance(sizes, T5Config) else sizes.hidden_size
+    if found != width:
         raise EngineError(
-            f"The text encoder in {folder} is not the model's: its d_model must be {width}, "
-            f"got {sizes.d_model}."
+            f"The text encoder in {folder} is not the model's: its width must be {width}, "
+            f"got {found}."
         )
-    t5 = unfilled(lambda: T5Encoder(sizes), folder)
-    weights = _encoder_weights(folder)
-    check_tensors({name: tensor.shape for name, tensor in t5.state_dict().items()}, weights, folder)
-    copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in weights.items()}
-    t5.load_state_dict(copies, assign=True)
-    return PromptEncoder(t5, _tokenizer(folder, sizes.vocab_size), config.max_length)
+    encoder = unfilled(lambda: _encoder(sizes), folder)
+    weights = _encoder_weights(folder, config.gemma)
+    wanted = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
+    check_tensors(wanted, weights, folder)
+    encoder.load_state_dict({name: _copy(name, weights[name]) for name in weights}, assign=True)
+    tokenizer = _tokenizer(folder, sizes.vocab_size)
+    if not config.gemma and not tokenizer.encode("").ids:
+        raise EngineError(f"{folder / TOKENIZER} sets no end mark: it is not T5's tokenizer.")
+    return PromptEncoder(encoder, tokenizer, config.max_length)
+
+
+def _encoder(sizes: T5Config | T5GemmaConfig) -> T5Encoder | T5GemmaEncoder:
+    return T5Encoder(sizes) if isinstance(sizes, T5Config) else T5GemmaEncoder(sizes)
+
+
+def _copy(name: str, tensor: Tensor) -> Tensor:
+    """Float32 apart from the file; T5Gemma's many words stay as they are until they are read."""
+    as_is = name == _GEMMA_WORDS and tensor.is_floating_point()
+    return tensor.to(tensor.dtype if as_is else torch.float32, copy=True)
 
 
 def _sizes(table: dict[str, Any]) -> T5Config:
@@ -111,18 +141,46 @@ def _sizes(table: dict[str, Any]) -> T5Config:
     return config
 
 
-def _encoder_weights(folder: Path) -> dict[str, Tensor]:
-    """Tensors of the encoder; a whole T5 also holds a decoder, which reads no prompts."""
+def _gemma_sizes(table: dict[str, Any]) -> T5GemmaConfig:
+    inside = table.get("encoder")
+    if table.get("model_type") != "t5gemma" or not isinstance(inside, dict):
+        raise ConfigError(f"{CONFIG} is not T5Gemma's: model_type is {table.get('model_type')!r}.")
+    where = f"{CONFIG}.encoder"
+    for name, wanted in _GEMMA_MUST.items():
+        if inside.get(name) != wanted:
+            raise ConfigError(f"{where}.{name} must be {wanted!r}, got {inside.get(name)!r}.")
+    sizes = [field.name for field in fields(T5GemmaConfig)]
+    missing = [name for name in (*sizes, "sliding_window") if name not in inside]
+    if missing:
+        raise ConfigError(f"{where} lacks: {', '.join(missing)}.")
+    for name in (*sizes, "sliding_window"):
+        least = LEAST_WINDOW if name == "sliding_window" else 1
+        if isinstance(inside[name], int) and inside[name] < least:
+            raise ConfigError(f"{where}.{name} must be at least {least}, got {inside[name]}.")
+    config = from_table(T5GemmaConfig, {name: inside[name] for name in sizes}, where)
+    if config.num_hidden_layers > MOST_LAYERS:
+        raise ConfigError(f"{where}.num_hidden_layers must be at most {MOST_LAYERS}.")
+    return config
+
+
+def _encoder_weights(folder: Path, gemma: bool) -> dict[str, Tensor]:
+    """Tensors of the encoder, by its own names."""
     there = [folder / name for name in WEIGHTS if (folder / name).is_file()]
     found = read_tensors((there or [folder / WEIGHTS[0]])[0])
-    shared = found.pop(_SAME_AS_SHARED, None)
+    read = {name: tensor for name, tensor in found.items() if not name.startswith(_UNREAD)}
+    if gemma:
+        return {_without(_GEMMA_PREFIXES, name): tensor for name, tensor in read.items()}
+    shared = read.pop(_SAME_AS_SHARED, None)
     if shared is not None:
-        found.setdefault("shared.weight", shared)
-    return {
-        name: tensor
-        for name, tensor in found.items()
-        if not name.startswith(("decoder.", "lm_head."))
-    }
+        read.setdefault("shared.weight", shared)
+    return read
+
+
+def _without(prefixes: tuple[str, ...], name: str) -> str:
+    for prefix in prefixes:
+        if name.startswith(prefix):
+            return name.removeprefix(prefix)
+    return name
 
 
 def _tokenizer(folder: Path, vocab_size: int) -> Tokenizer:
@@ -138,6 +196,4 @@ def _tokenizer(folder: Path, vocab_size: int) -> Tokenizer:
             f"{path} is another text encoder's: it has {tokenizer.get_vocab_size()} tokens, "
             f"the network {vocab_size}."
         )
-    if not tokenizer.encode("").ids:
-        raise EngineError(f"{path} sets no end mark: it is not T5's tokenizer.")
     return tokenizer

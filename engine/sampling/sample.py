@@ -41,7 +41,7 @@ def sample(
     x = start_from(beginning.noise, beginning.source, start)
     if config.sampler == "euler":
         return euler(velocity, x, euler_times(steps, start, config.shift), on_step)
-    times = ping_pong_times(steps, start)
+    times = ping_pong_times(steps, start, config.first_log_snr)
     if config.sampler == "euler_log_snr":
         return euler(velocity, x, times, on_step)
     return ping_pong(velocity, x, times, noise, on_step)

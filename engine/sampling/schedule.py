@@ -8,21 +8,21 @@ import torch
 from torch import Tensor
 
 from engine.flow import shifted
+from engine.sampling.config import FIRST_LOG_SNR
 
 LAST_LOG_SNR = 2.0
-FIRST_LOG_SNR = -6.0
 LEAST_FALL = 1.0
 """From a start near the data the log signal-to-noise still rises by this: the times must fall."""
 
 
-def ping_pong_times(steps: int, start: float = 1.0) -> Tensor:
+def ping_pong_times(steps: int, start: float = 1.0, first_log_snr: float = FIRST_LOG_SNR) -> Tensor:
     """Return (steps + 1,) float32 times: even in log signal-to-noise, `start` first, 0 last.
 
     As the published few-step models are sampled ("Fast Text-to-Audio Generation with Adversarial
     Post-Training", section 2.6, and the settings of stable-audio-open-small).
     """
     _check(steps, start)
-    first = math.log((1 - start) / start + 1e-6) if start < 1 else FIRST_LOG_SNR
+    first = math.log((1 - start) / start + 1e-6) if start < 1 else first_log_snr
     last = max(LAST_LOG_SNR, first + LEAST_FALL)
     times = torch.sigmoid(-torch.linspace(first, last, steps + 1))
     times[0], times[-1] = start, 0.0

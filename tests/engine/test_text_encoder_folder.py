@@ -51,8 +51,8 @@ def refusal(folder: Path, width: int = WIDTH) -> str:
 def test_it_is_found_in_the_model_s_folder_and_beside_it(tmp_path: Path, place: str) -> None:
     (tmp_path / "model").mkdir()
     wanted = write_text_encoder(tmp_path / place)
-    assert find_text_encoder(tmp_path / "model", "t5-base") == wanted
-    assert find_text_encoder(tmp_path / "model", "google/t5-base") == wanted
+    assert find_text_encoder(tmp_path / "model", PromptConfig("t5-base")) == wanted
+    assert find_text_encoder(tmp_path / "model", PromptConfig("google/t5-base")) == wanted
 
 
 @pytest.mark.parametrize("owner", ["", "google-t5--"])
@@ -61,13 +61,13 @@ def test_it_is_found_in_hugging_face_s_cache(tmp_path: Path, cache: Path, owner:
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("abc", encoding="utf-8")
     wanted = write_text_encoder(repository / "snapshots" / "abc")
-    assert find_text_encoder(tmp_path, "t5-base") == wanted
+    assert find_text_encoder(tmp_path, PromptConfig("t5-base")) == wanted
 
 
 @pytest.mark.parametrize("name", ["t5-base", "../..", "..", "", "a/b/c", "no such", "~x"])
 def test_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(EngineError, match="needs the text encoder"):
-        find_text_encoder(tmp_path, name)
+        find_text_encoder(tmp_path, PromptConfig(name))
 
 
 # --- what it may hold ---
@@ -118,7 +118,7 @@ def test_an_older_config_means_the_same(folder: Path, key: str) -> None:
         ("num_layers", 1, "has unknown tensors: encoder.block.1"),
         ("d_ff", 32, "must have shape (32, 512), got (64, 512)"),
         ("vocab_size", 100, "shared.weight must have shape (100, 512), got (160, 512)"),
-        ("d_model", 256, "its d_model must be 512, got 256"),
+        ("d_model", 256, "its width must be 512, got 256"),
     ],
 )
 def test_another_network_is_refused(folder: Path, key: str, value: object, said: str) -> None:

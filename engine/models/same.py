@@ -1,0 +1,329 @@
+"""SAME-S, the autoencoder of the small Stable Audio 3: stereo sound to latents and back.
+
+A patch of samples is a token; beside every `stride` patches stands a token for their latent, and
+transformer blocks let each take from the other. They see a few latents at a time: first in chunks,
+then in chunks shifted by half of one. Two attentions are subtracted (Ye et al. 2024, "Differential
+transformer", here without its learnt weight) and tanh stands for normalisation (Zhu et al. 2025,
+"Transformers without normalization"). Names of layers are those of the published checkpoints, with
+weight normalisation folded when one is loaded. Engine process.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.models.layers import RotaryEmbedding, attend, rotate
+from engine.models.oobleck import Stack
+
+MAPPING_KERNEL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SameConfig:
+    """Sizes of both halves; `chunk_latents` are seen together, `sine_blocks` end the decoder.
+
+    `own_tokens` gives each patch of a latent its own first token, where all begin with the same.
+    """
+
+    patch_size: int = 256
+    audio_channels: int = 2
+    width: int = 768
+    head_dims: int = 64
+    latent_dim: int = 256
+    stride: int = 16
+    chunk_latents: int = 2
+    encoder_depth: int = 6
+    decoder_depth: int = 6
+    ff_multiple: int = 3
+    sine_blocks: int = 0
+    own_tokens: bool = False
+    wide_encoder_mapping: bool = False
+    wide_decoder_mapping: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no network can have."""
+        for field in fields(self):
+            least = 0 if field.name == "sine_blocks" else 1
+            if field.type == "int" and getattr(self, field.name) < least:
+                raise ValueError(
+                    f"{field.name} must be at least {least}, got {getattr(self, field.name)}"
+                )
+        if self.width % self.head_dims or self.head_dims % 4:
+            raise ValueError(
+                f"width {self.width} must hold heads, and a head a multiple of 4 dims, "
+                f"got {self.head_dims}"
+            )
+        if self.chunk_latents % 2:
+            raise ValueError(f"a chunk must hold an even number of latents: {self.chunk_latents}")
+        if self.width == self.patch_channels:
+            raise ValueError(f"the width must not be that of a patch, {self.width}")
+
+    @property
+    def layers(self) -> int:
+        """Blocks of the deeper half."""
+        return max(self.encoder_depth, self.decoder_depth)
+
+    @property
+    def patch_channels(self) -> int:
+        """Numbers in a patch."""
+        return self.patch_size * self.audio_channels
+
+    @property
+    def samples_per_latent(self) -> int:
+        """Samples that one latent stands for."""
+        return self.patch_size * self.stride
+
+
+class DynamicTanh(nn.Module):
+    """scale * tanh(steepness * x) + offset, over the last axis."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.ones(1))
+        self.gamma = nn.Parameter(torch.ones(width))
+        self.beta = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor shaped as x."""
+        return self.gamma * torch.tanh(self.alpha * x) + self.beta
+
+
+class DifferentialAttention(nn.Module):
+    """What one attention finds beyond what another one does: (B, L, width)."""
+
+    def __init__(self, width: int, head_dims: int) -> None:
+        super().__init__()
+        self.head_dims = head_dims
+        self.to_qkv = nn.Linear(width, 5 * width, bias=False)
+        self.to_out = nn.Linear(width, width, bias=False)
+        self.q_norm = DynamicTanh(head_dims)
+        self.k_norm = DynamicTanh(head_dims)
+
+    def forward(self, x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+        """Map (B, L, width) to (B, L, width)."""
+        parts = self.to_qkv(x).unflatten(-1, (5, -1, self.head_dims)).permute(2, 0, 3, 1, 4)
+        q, k, v, other_q, other_k = parts
+        found = attend(rotate(self.q_norm(q), table), rotate(self.k_norm(k), table), v)
+        known = attend(rotate(self.q_norm(other_q), table), rotate(self.k_norm(other_k), table), v)
+        out: Tensor = self.to_out((found - known).transpose(1, 2).flatten(2))
+        return out
+
+
+class _Gated(nn.Module):
+    """A linear layer whose second half gates its first: by SiLU, or by a sine."""
+
+    def __init__(self, width: int, inner: int, sine: bool) -> None:
+        super().__init__()
+        self.proj = nn.Linear(width, 2 * inner)
+        self.sine = sine
+
+    def forward(self, x: Tensor) -> Tensor:
+        value, gate = self.proj(x).chunk(2, dim=-1)
+        opened: Tensor = torch.sin(math.pi * gate) if self.sine else functional.silu(gate)
+        return value * opened
+
+
+class _FeedForward(nn.Module):
+    def __init__(self, width: int, inner: int, sine: bool) -> None:
+        super().__init__()
+        gated = _Gated(width, inner, sine)
+        self.ff = nn.Sequential(gated, nn.Identity(), nn.Linear(inner, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.ff(x)
+        return out
+
+
+class SameBlock(nn.Module):
+    """Attention and feed-forward over one chunk, each residual: (B, L, width)."""
+
+    def __init__(self, config: SameConfig, sine: bool) -> None:
+        super().__init__()
+        width = config.width
+        self.pre_norm = DynamicTanh(width)
+        self.self_attn = DifferentialAttention(width, config.head_dims)
+        self.ff_norm = DynamicTanh(width)
+        self.ff = _FeedForward(width, config.ff_multiple * width, sine)
+        self.rope = RotaryEmbedding(config.head_dims // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what x becomes."""
+        x = x + self.self_attn(self.pre_norm(x), self.rope.table(x.shape[1]))
+        out: Tensor = x + self.ff(self.ff_norm(x))
+        return out
+
+
+def _mapping(inputs: int, outputs: int, wide: bool) -> nn.Conv1d:
+    kernel = MAPPING_KERNEL if wide else 1
+    return nn.Conv1d(inputs, outputs, kernel, padding=kernel // 2)
+
+
+class Resampling(nn.Module):
+    """Blocks over latents and their patches, which stand side by side: a latent's patches, it.
+
+    (In the decoder the latent comes first.) What is sought of the two begins as `new_tokens`.
+    """
+
+    def __init__(self, config: SameConfig, depth: int, sine_blocks: int, sought: int) -> None:
+        super().__init__()
+        self.group = config.stride + 1
+        self.chunk = config.chunk_latents * self.group
+        sought = sought if config.own_tokens else 1
+        self.new_tokens = nn.Parameter(torch.zeros(1, sought, config.width))
+        self.transformers = nn.ModuleList(
+            SameBlock(config, depth - i < sine_blocks) for i in range(depth)
+        )
+
+    def resampled(self, given: Tensor, sought: int) -> Tensor:
+        """Given tokens (B, latents, each, width) to the sought ones (B, latents, sought, width)."""
+        batch, latents = given.shape[:2]
+        new = self.new_tokens.expand(batch * latents, sought, -1)
+        x = torch.cat([given, new.unflatten(0, (batch, latents))], dim=2).flatten(1, 2)
+        half, shift = len(self.transformers) // 2, self.chunk // 2
+        x = self._in_chunks(self.transformers[:half], x)
+        # At both ends the outermost half chunk is there twice.
+        x = torch.cat([x[:, :shift], x, x[:, -shift:]], dim=1)
+        x = self._in_chunks(self.transformers[half:], x)[:, shift:-shift]
+        return x.unflatten(1, (-1, self.group))[:, :, -sought:]
+
+    def _in_chunks(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
+        chunks = x.unflatten(1, (-1, self.chunk)).flatten(0, 1)
+        for block in blocks:
+            chunks = block(chunks)
+        return chunks.unflatten(0, (len(x), -1)).flatten(1, 2)
+
+
+class _Gathering(Resampling):
+    """Patches (B, channels, P) to what becomes their latents (B, width, P / stride)."""
+
+    def __init__(self, config: SameConfig) -> None:
+        super().__init__(config, config.encoder_depth, 0, 1)
+        self.stride = config.stride
+        self.mapping = _mapping(config.patch_channels, config.width, config.wide_encoder_mapping)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        tokens = self.mapping(patches).transpose(1, 2).unflatten(1, (-1, self.stride))
+        return self.resampled(tokens, 1)[:, :, 0].transpose(1, 2)
+
+
+class _Spreading(Resampling):
+    """What was made of latents (B, width, L) to their patches (B, channels, L * stride)."""
+
+    def __init__(self, config: SameConfig) -> None:
+        super().__init__(config, config.decoder_depth, config.sine_blocks, config.stride)
+        self.stride = config.stride
+        self.chunk_latents = config.chunk_latents
+        self.mapping = _mapping(config.width, config.patch_channels, config.wide_decoder_mapping)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        padded = _filled_up(latents, self.chunk_latents)
+        tokens = self.resampled(padded.transpose(1, 2)[:, :, None], self.stride)
+        patches: Tensor = self.mapping(tokens.flatten(1, 2).transpose(1, 2))
+        return patches
+
+
+class _Turned(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.transpose(1, 2)
+
+
+class _Bottleneck(nn.Module):
+    """Brings latents to a level of 1 and back. `noise_scaling_factor` is empty, as published.
+
+    The reference adds a little noise to what is decoded, 60 dB below it; its ports do not, and
+    without it the same latents are always the same sound.
+    """
+
+    def __init__(self, dims: int) -> None:
+        super().__init__()
+        self.scaling_factor = nn.Parameter(torch.ones(1, dims, 1))
+        self.bias = nn.Parameter(torch.zeros(1, dims, 1))
+        self.noise_scaling_factor = nn.Parameter(torch.ones(1, 0, 1))
+        self.running_std = nn.Parameter(torch.ones(1))
+
+
+class Same(nn.Module):
+    """Sound (B, audio_channels, T) to latents (B, latent_dim, T / samples_per_latent) and back."""
+
+    def __init__(self, config: SameConfig) -> None:
+        super().__init__()
+        self.config = config
+        out, back = (
+            nn.Linear(config.width, config.latent_dim),
+            nn.Linear(config.latent_dim, config.width),
+        )
+        self.encoder = Stack(_Gathering(config), _Turned(), out, _Turned())
+        self.decoder = Stack(_Turned(), back, _Turned(), _Spreading(config))
+        self.bottleneck = _Bottleneck(config.latent_dim)
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """Latents of a sound; T must be a multiple of samples_per_latent."""
+        config, bottleneck = self.config, self.bottleneck
+        latents = audio.shape[-1] // config.samples_per_latent
+        filled = _filled_up(audio, config.samples_per_latent * config.chunk_latents)
+        patches = filled.unflatten(-1, (-1, config.patch_size)).transpose(2, 3).flatten(1, 2)
+        found: Tensor = self.encoder(patches)
+        scaled = found * bottleneck.scaling_factor + bottleneck.bias
+        return scaled[..., :latents] / bottleneck.running_std
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Sound of latents; peaks may lie beyond full scale, cutting them is the caller's."""
+        config = self.config
+        patches = self.decoder(latents * self.bottleneck.running_std)
+        audio = patches.unflatten(1, (-1, config.patch_size)).transpose(2, 3).flatten(2)
+        return audio[..., : latents.shape[-1] * config.samples_per_latent]
+
+    def decode_part(self, latents: Tensor, first: int, count: int) -> Tensor:
+        """The samples of latents `first` to `first + count`, as decoding all would give them."""
+        chunk, samples = self.config.chunk_latents, self.config.samples_per_latent
+        # The shifted chunks tie a chunk to its neighbours, and no further.
+        begin = max(first // chunk - 1, 0) * chunk
+        end = (-(-(first + count) // chunk) + 1) * chunk
+        audio = self.decode(latents[..., begin:end])
+        start = (first - begin) * samples
+        return audio[..., start : start + count * samples]
+
+    def decode_windows(
+        self, latents: Tensor, count: int, first: int, window: int
+    ) -> Iterator[Tensor]:
+        """Decode the first `count` latents piece by piece, exactly: `first`, then `window` each."""
+        begin, size = 0, min(first, window)
+        while begin < count:
+            yield self.decode_part(latents, begin, min(size, count - begin))
+            begin, size = begin + size, window
+
+    def published_shapes(self) -> dict[str, torch.Size]:
+        """Names and shapes of the tensors that a published checkpoint of this size holds."""
+        shapes: dict[str, torch.Size] = {}
+        for name, tensor in self.state_dict().items():
+            if name.endswith("mapping.weight"):
+                shapes[f"{name}_g"] = torch.Size((tensor.shape[0], 1, 1))
+                shapes[f"{name}_v"] = tensor.shape
+            else:
+                shapes[name] = tensor.shape
+        return shapes
+
+
+def _filled_up(x: Tensor, multiple: int) -> Tensor:
+    """Zeros after x (..., T), up to the next multiple."""
+    return functional.pad(x, (0, -x.shape[-1] % multiple))
+
+
+def folded_same(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A published checkpoint's tensors as `Same` holds them, float32 and apart from its file."""
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in published.items():
+        value = tensor.to(torch.float32, copy=True)
+        if name.endswith(".weight_v"):
+            length = published[f"{name.removesuffix('_v')}_g"].float()
+            norm = value.flatten(1).norm(dim=1).reshape(length.shape)
+            tensors[name.removesuffix("_v")] = value.mul_(length / norm)
+        elif not name.endswith(".weight_g"):
+            tensors[name] = value
+    return tensors

@@ -1,0 +1,182 @@
+"""Models of the small Stable Audio 3 kind, from their folder, against the reference's own numbers.
+
+Recorded on random weights in float32 on a CPU, T5Gemma too, and without the noise that the
+reference adds to what it decodes; differences are relative to the largest value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.api import Recipe
+from engine.clip import Clip
+from engine.generator import Generator
+from engine.model_card import list_models, read_card
+from engine.model_folder import load_model
+from engine.models.dit import Conditioning
+from engine.models.same import Same
+from engine.published_model import PublishedModel
+from engine.sampling.schedule import ping_pong_times
+
+DATA = Path(__file__).parents[1] / "data" / "parity-3"
+MANIFEST = json.loads((DATA / "manifest.json").read_text(encoding="utf-8"))
+PROMPTS, SECONDS = MANIFEST["prompts"], MANIFEST["seconds_total"]
+KEPT_FRAME = 31
+STRENGTH = 0.6
+
+
+def relative_error(ours: Tensor, theirs: Tensor) -> float:
+    assert ours.shape == theirs.shape
+    return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+@pytest.fixture(scope="module")
+def model() -> PublishedModel:
+    model, _ = load_model(DATA)
+    assert isinstance(model, PublishedModel)
+    return model
+
+
+@pytest.fixture(scope="module")
+def codec(model: PublishedModel) -> Same:
+    assert isinstance(model.codec, Same)
+    return model.codec
+
+
+@pytest.fixture(scope="module")
+def generator(model: PublishedModel) -> Generator:
+    return Generator(model, read_card(DATA), "cpu", "float32")
+
+
+@pytest.fixture(scope="module")
+def data() -> dict[str, Tensor]:
+    return load_file(DATA / "recorded.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def _without_gradients() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+def source(data: dict[str, Tensor]) -> Clip:
+    """The recorded sound twice, one second of it."""
+    sound = torch.cat([data["codec.audio"][0]] * 2, dim=-1)[:, :44_100]
+    return Clip(np.ascontiguousarray(sound.float().T.numpy()), 44_100)
+
+
+def test_the_folder_is_listed_and_its_card_says_what_it_can() -> None:
+    card = read_card(DATA)
+    assert DATA in list_models(DATA.parent)
+    assert card.default_steps == 8
+    assert card.longest_s == pytest.approx(128 * 4096 / 44_100)
+
+
+@pytest.mark.parametrize("row", range(len(PROMPTS)))
+def test_conditioning_is_that_of_the_reference(
+    model: PublishedModel, data: dict[str, Tensor], row: int
+) -> None:
+    real = data["text.mask"][row].bool()
+    assert model.prompt.tokens([PROMPTS[row]]) == [data["text.ids"][row][real].tolist()]
+    ours = model.condition(PROMPTS[row], SECONDS[row])
+    assert relative_error(ours.tokens[0], data["text.cross"][row]) < 2e-5
+    assert relative_error(ours.overall[0], data["text.global"][row]) < 2e-6
+    assert torch.equal(ours.tokens[0, :-1][~real], data["text.cross"][row, :-1][~real])
+
+
+def test_prompts_of_one_batch_are_encoded_as_alone(model: PublishedModel) -> None:
+    together = model.prompt(PROMPTS)
+    for row, prompt in enumerate(PROMPTS):
+        assert relative_error(together[row], model.prompt([prompt])[0]) < 1e-5
+
+
+def test_both_halves_of_the_autoencoder_are_those_of_the_reference(
+    codec: Same, data: dict[str, Tensor]
+) -> None:
+    audio = data["codec.audio"].float()
+    assert relative_error(codec.encode(audio), data["codec.latents"]) < 2e-5
+    odd = codec.encode(audio[..., : 5 * 4096])
+    assert relative_error(odd, data["codec.latents_of_five"][..., :5]) < 2e-5
+    sound = codec.decode(data["codec.z"])
+    assert sound.shape[-1] == 7 * 4096
+    kept = sound[..., ::KEPT_FRAME]
+    assert relative_error(kept, data["codec.decoded"][..., : kept.shape[-1]]) < 5e-5
+
+
+@pytest.mark.parametrize(("name", "valid"), [("v", None), ("v_padded", 9)])
+def test_velocity_is_that_of_the_reference(
+    model: PublishedModel, data: dict[str, Tensor], name: str, valid: int | None
+) -> None:
+    cross, overall = data["text.cross"][[0, 2]], data["text.global"][[0, 2]]
+    told = Conditioning(cross, None, overall, valid=valid)
+    ours = model.transformer(data["dit.x"], data["dit.t"], told)
+    assert relative_error(ours, data[f"dit.{name}"]) < 2e-5
+    known = model.transformer.known(told, data["dit.x"].shape[-1])
+    assert torch.equal(model.transformer(data["dit.x"], data["dit.t"], known), ours)
+
+
+def test_velocity_beside_given_latents_is_that_of_the_reference(
+    model: PublishedModel, data: dict[str, Tensor]
+) -> None:
+    cross, overall = data["text.cross"][[0, 2]], data["text.global"][[0, 2]]
+    told = Conditioning(cross, None, overall, kept=data["dit.kept"])
+    ours = model.transformer(data["dit.x"], data["dit.t"], told)
+    assert relative_error(ours, data["dit.v_kept"]) < 2e-5
+
+
+def test_times_are_those_of_the_reference(model: PublishedModel, data: dict[str, Tensor]) -> None:
+    times = ping_pong_times(8, first_log_snr=model.sampling.first_log_snr)
+    assert relative_error(times, data["schedule.8"]) < 1e-6
+
+
+@pytest.fixture
+def latents(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """The latents that the generator decodes."""
+    decoded, heard = generator._decoded, []
+
+    def listening(latents: Tensor, *others: Any) -> Clip:  # noqa: ANN401 - handed on
+        heard.append(latents)
+        return decoded(latents, *others)
+
+    monkeypatch.setattr(generator, "_decoded", listening)
+    return heard
+
+
+def use_times(monkeypatch: pytest.MonkeyPatch, times: Tensor) -> None:
+    monkeypatch.setattr("engine.sampling.sample.ping_pong_times", lambda *given: times)
+
+
+def test_words_become_the_reference_s_latents_and_sound(
+    generator: Generator,
+    latents: list[Tensor],
+    data: dict[str, Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = Recipe(PROMPTS[0], 1.0, 8, seed=99)
+    made = generator.generate(recipe)
+    assert made.clip.frames == 44_100
+    # The highest frequency of a time turns its last digit into a hundredth of a radian.
+    assert relative_error(latents[0], data["text_to_audio.latents"]) < 1e-3
+    use_times(monkeypatch, data["schedule.8"])
+    generator.generate(recipe)
+    assert relative_error(latents[1], data["text_to_audio.latents"]) < 5e-5
+    whole = generator._model.decode(latents[1], 44_100, 0)
+    theirs = data["text_to_audio.audio"]
+    assert relative_error(whole[..., ::KEPT_FRAME], theirs) < 2e-4
+
+
+def test_a_recording_becomes_the_reference_s_latents(
+    generator: Generator, latents: list[Tensor], data: dict[str, Tensor]
+) -> None:
+    recipe = Recipe(PROMPTS[0], 1.0, 8, seed=99, strength=STRENGTH)
+    generator.generate(recipe, source(data))
+    assert relative_error(latents[0], data["audio_to_audio.latents"]) < 1e-3

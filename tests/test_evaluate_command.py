@@ -81,3 +81,14 @@ def test_what_cannot_be_measured_is_refused_in_one_line(
     assert said.startswith("pingpad: ") and said.count("\n") == 1
     assert text in said
     assert not list(here.iterdir())
+
+
+def test_what_is_left_of_recordings_is_measured(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate("fake", "--recordings", "--quick", "--out", "found", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["strength"] for row in rows] == [0.3, 0.5, 0.6, 0.7, 0.8, 0.95]
+    # The double gives its recording back at half level.
+    assert rows[0]["hums"] == 1
+    assert json.loads((here / "found" / "recordings.json").read_text())["rows"] == rows

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.api import EngineError
 from engine.clip import Clip
 from engine.evaluation.codec_measures import CodecErrors, codec_errors
 from engine.evaluation.examples import RATE_HZ, Example, as_audio, held_out_examples
+from engine.evaluation.figures_file import write_figures
 from engine.evaluation.opus import ADVICE, Coded, OpusTool, through_opus
 from engine.evaluation.table import NOTHING, aligned
 from engine.models import spectral_features
@@ -204,12 +204,4 @@ def codec_json(rows: Sequence[CodecRow]) -> str:
 
 def write_codecs(rows: Sequence[CodecRow], folder: Path) -> Path:
     """Write codecs.json, the folder too if need be; raises EngineError where it cannot be done."""
-    path = folder / "codecs.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(codec_json(rows) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise EngineError(
-            f"The figures could not be written to {folder} ({error}): name another one with --out."
-        ) from error
-    return path
+    return write_figures(folder, {"codecs.json": codec_json(rows) + "\n"})[0]

@@ -14,6 +14,8 @@ from engine.api import EngineError
 from engine.generator_protocol import Generator
 
 PRESETS = Path(__file__).resolve().parents[2] / "presets" / "training"
+FEW_RECORDINGS, MANY_RECORDINGS = 2, 12
+"""So many of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,19 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="measure the models' autoencoders instead, beside Opus; codec runs' folders will do",
     )
+    parser.add_argument(
+        "--recordings",
+        action="store_true",
+        help="measure instead what is left of hums and beats in what is made from them",
+    )
 
 
 def evaluate(given: argparse.Namespace, around: Surroundings) -> str:
     """Measure models, write the report, and return what to print."""
     if given.codec:
         return _evaluate_codecs(given, around)
+    if given.recordings:
+        return _evaluate_recordings(given, around)
     from engine.device import choose_device
     from engine.evaluation.embedders import load_embedder
     from engine.evaluation.evaluate import evaluate as measure_models
@@ -94,6 +103,21 @@ def _evaluate_codecs(given: argparse.Namespace, around: Surroundings) -> str:
     path = write_codecs(rows, given.out or Path("runs") / "evaluation")
     around.show(f"written: {path}")
     return codec_json(rows) if given.json else codec_table(rows)
+
+
+def _evaluate_recordings(given: argparse.Namespace, around: Surroundings) -> str:
+    """Measure what recordings become, write recordings.json, and return what to print."""
+    from engine.device import choose_device
+    from engine.evaluation import restyling
+    from engine.evaluation.making import parse_contestant
+
+    contestants = [parse_contestant(text, around.find) for text in given.models]
+    of_each = FEW_RECORDINGS if given.quick else MANY_RECORDINGS
+    device = choose_device(given.device)
+    rows = restyling.compare_recordings(contestants, of_each, around.load, device, around.show)
+    path = restyling.write_likeness(rows, given.out or Path("runs") / "evaluation")
+    around.show(f"written: {path}")
+    return restyling.likeness_json(rows) if given.json else restyling.likeness_table(rows)
 
 
 def add_table(parser: argparse.ArgumentParser) -> None:

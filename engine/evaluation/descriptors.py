@@ -106,6 +106,20 @@ def pitch_of(mono: Samples, rate: int) -> float | None:
     return float(np.median(69 + 12 * np.log2(rate / np.array(periods) / 440)))
 
 
+def pitch_track(mono: Samples, rate: int) -> Samples:
+    """Fundamental as a MIDI number each 1024 samples, NaN where it is soft or not periodic."""
+    frames = _frames(mono, 4096, 1024)
+    level = np.sqrt(np.square(frames).mean(axis=1))
+    shortest = max(2, int(rate / HIGHEST_PITCH_HZ))
+    longest = min(2048, int(rate / LOWEST_PITCH_HZ))
+    pitches = np.full(len(frames), np.nan)
+    for place in np.flatnonzero(level > max(0.15 * level.max(), 1e-6)):
+        period = _period(frames[place], shortest, longest)
+        if period is not None:
+            pitches[place] = 69 + 12 * np.log2(rate / period / 440)
+    return pitches
+
+
 def _period(frame: Samples, shortest: int, longest: int) -> float | None:
     """Period in samples of one frame, None where it is not periodic."""
     window = len(frame) - longest
@@ -136,6 +150,21 @@ def onsets_of(mono: Samples, rate: int) -> Samples:
     rise = np.maximum(spectrum[2:] - spectrum[:-2], 0).sum(axis=1)
     strength: Samples = rise - rise.min()
     return strength / (strength.max() + 1e-12)
+
+
+def onset_times(mono: Samples, rate: int) -> Samples:
+    """Seconds at which something begins: peaks of the onset strength that stand out around them."""
+    strength = onsets_of(mono, rate)
+    around = np.ones(81) / 81
+    least = np.convolve(strength, around, "same") + 0.12
+    apart = max(1, round(0.05 * rate / HOP))
+    peaks = [
+        place
+        for place in np.flatnonzero(strength > least)
+        if strength[place] == strength[max(0, place - apart) : place + apart + 1].max()
+    ]
+    # The rise is into the frame two hops on, and what begins lies in the middle of that.
+    return (np.array(peaks, dtype=np.float64) * HOP + 2 * HOP + 512) / rate
 
 
 def tempo_of(mono: Samples, rate: int) -> float | None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import soundfile
 
-from engine.api import EngineError
 from engine.clip import Clip
 from engine.evaluation.evaluate import Evaluation, Shown
+from engine.evaluation.figures_file import write_figures
 from engine.evaluation.pictures import spectrogram_png
 from engine.evaluation.prompt_checks import PROPERTIES, Check
 from engine.evaluation.scoring import Row
@@ -61,16 +61,7 @@ li::before { display: inline-block; width: 1.2em; font-weight: 700; }
 
 def write_results(evaluation: Evaluation, folder: Path) -> list[Path]:
     """Write both files, the folder too if need be; raises EngineError where it cannot be done."""
-    paths = [folder / RESULTS, folder / PAGE]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        paths[0].write_text(as_json(evaluation) + "\n", encoding="utf-8")
-        paths[1].write_text(as_page(evaluation), encoding="utf-8")
-    except OSError as error:
-        raise EngineError(
-            f"The report could not be written to {folder} ({error}): name another one with --out."
-        ) from error
-    return paths
+    return write_figures(folder, {RESULTS: as_json(evaluation) + "\n", PAGE: as_page(evaluation)})
 
 
 def as_json(evaluation: Evaluation) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
+from collections import Counter
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +21,9 @@ NO_SYSTEM = (
     "MIDI is not available on this computer: there is no ALSA sequencer and no JACK server. "
     "Load the snd-seq module or start JACK; Pingpad finds it."
 )
+
+LISTENS = 0x10000
+"""Linux: the flag of a socket that waits for connections (__SO_ACCEPTCON)."""
 
 log = logging.getLogger(__name__)
 
@@ -100,14 +105,49 @@ class RtMidiConnector:
         raise MidiUnavailableError(NO_SYSTEM)
 
 
+class JackRuns:
+    """Counts the systems that have clients of one run of the JACK server. Any thread.
+
+    The first client of a new run frees what libjack holds for all clients of the run before;
+    whoever closes one of those afterwards works on freed memory, and the process dies.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users: Counter[int] = Counter()
+
+    def enter(self, server: int | None) -> None:
+        """Raise MidiUnavailableError while anybody has clients of another run."""
+        with self._lock:
+            if server is None or any(other != server for other in +self._users):
+                raise MidiUnavailableError("the last JACK server's ports are still being closed")
+            self._users[server] += 1
+
+    def leave(self, server: int) -> None:
+        """One system less has clients of this run."""
+        with self._lock:
+            self._users[server] -= 1
+
+
+_JACK_RUNS = JackRuns()
+
+
 class RtMidiSystem:
     """One of rtmidi's interfaces."""
 
     def __init__(self, api: int) -> None:
         self._api = api
-        self._list = self._client()
+        self._server: int | None = None
+        if api == rtmidi.API_UNIX_JACK:
+            server = _jack_server()
+            _JACK_RUNS.enter(server)
+            self._server = server
         self._output_list: rtmidi.MidiOut | None = None
-        self._server = _jack_server() if api == rtmidi.API_UNIX_JACK else None
+        try:
+            self._list = self._client()
+        except MidiUnavailableError:
+            self._leave()
+            raise
 
     def names(self) -> list[str]:
         """Names of the inputs that can be opened."""
@@ -158,6 +198,12 @@ class RtMidiSystem:
         self._list.delete()
         if self._output_list is not None:
             self._output_list.delete()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._server is not None:
+            _JACK_RUNS.leave(self._server)
+            self._server = None
 
     def _client(self) -> rtmidi.MidiIn:
         try:
@@ -236,10 +282,18 @@ def _linux_has_midi() -> bool:
 
 
 def _jack_server() -> int | None:
-    """Return what tells one run of the JACK server from the next; None when none is seen."""
-    name = os.environ.get("JACK_DEFAULT_SERVER", "default")
-    sockets = sorted(Path("/dev/shm").glob(f"jack_{name}_*"))
+    """Return what tells one run of the JACK server from the next; None when none is seen.
+
+    It is the number of the socket the server listens on: a server that was killed leaves its
+    socket's file behind, but not the socket.
+    """
+    start = f"/dev/shm/jack_{os.environ.get('JACK_DEFAULT_SERVER', 'default')}_"
     try:
-        return sockets[0].stat().st_ctime_ns if sockets else None
-    except FileNotFoundError:
+        lines = Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
         return None
+    for line in lines[1:]:
+        _, _, _, flags, _, _, inode, *path = line.split(maxsplit=7)
+        if int(flags, 16) & LISTENS and path and path[0].startswith(start):
+            return int(inode)
+    return None

@@ -35,6 +35,13 @@ class JackServer:
         done = subprocess.run(wait, check=False, capture_output=True)
         assert done.returncode == 0, self._log.read_text(errors="replace")
 
+    def kill(self) -> None:
+        """End it as a crash does: it cleans nothing up."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+        self._process = None
+
     def stop(self) -> None:
         """End it, gently first."""
         if self._process is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -164,3 +166,70 @@ def test_a_jack_server_that_ends_is_said_and_found_again(
     receiver.until_ports(1)
     sender.play()
     receiver.hear_all()
+
+
+INSTRUMENT = """
+import sys
+from app.midi.outputs import MidiOutputs
+from app.midi.ports import MidiPorts
+
+class Everywhere:
+    hurried = False
+    def wanted(self, names): return frozenset(names)
+    def begin(self, name): return [bytes([0x90, 1, 1])]
+    def due(self, name, now_s): return []
+    def end(self, name): return []
+
+ports = MidiPorts(lambda *heard: None, lambda state: print("in", *state.ports, flush=True))
+outputs = MidiOutputs([Everywhere()], lambda names: print("out", *names, flush=True))
+ports.start()
+outputs.start()
+sys.stdin.readline()
+ports.stop()
+outputs.stop()
+"""
+
+
+def test_a_jack_server_that_is_killed_takes_nobody_along_and_is_found_again(
+    server: JackServer, tmp_path: Path
+) -> None:
+    """With inputs and outputs open on threads of their own, as in the instrument."""
+    said = tmp_path / "said.txt"
+    root = Path(__file__).parents[2]
+    with said.open("w") as out:
+        instrument = subprocess.Popen(
+            [sys.executable, "-c", INSTRUMENT],
+            cwd=root,
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+    senders: list[Sender] = []
+    pause = threading.Event()
+
+    def lines(kind: str) -> list[str]:
+        return [line for line in said.read_text().splitlines() if line.split()[:1] == [kind]]
+
+    def until(done: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 20.0
+        while not done():
+            assert instrument.poll() is None, "the server's end was the instrument's end too"
+            assert time.monotonic() < deadline, said.read_text()
+            pause.wait(0.05)
+
+    try:
+        for _ in range(3):
+            senders.append(Sender("own port"))
+            until(lambda: any("Test pads" in line for line in lines("in")[-1:]))
+            server.kill()
+            until(lambda: lines("in")[-1:] == ["in"])
+            senders.pop().pull_out()
+            server.start()
+        instrument.communicate("end\n", timeout=20)
+        assert instrument.returncode == 0
+    finally:
+        instrument.kill()
+        instrument.communicate()
+        for sender in senders:
+            sender.pull_out()

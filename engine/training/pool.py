@@ -18,7 +18,7 @@ from engine.training import processes
 from engine.training.corpus.folder import FolderCorpus, own_corpus
 from engine.training.corpus.lexicon import vocabulary
 from engine.training.corpus.rendered import RenderedCorpus, Sound
-from engine.training.run_folder import RunError
+from engine.training.run_folder import RunError, locked
 from engine.training.settings import Pool
 from engine.words import split_words
 
@@ -125,11 +125,16 @@ def _stem(cache: Path, seconds: float, clips: int) -> Path:
 
 
 def _fill(pool: Pool, encode: Encode, cache: Path, hooks: _Hooks) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
+    asked = list(zip(pool.seconds, pool.clips, strict=True))
+    if all(_is_whole(_stem(cache, *pair)) for pair in asked):
+        return
     corpus = None
-    for seconds, clips in zip(pool.seconds, pool.clips, strict=True):
-        stem = _stem(cache, seconds, clips)
-        if not stem.with_suffix(".json").exists():
+    # Post-trainings of one flow share its pool, and two may start at once.
+    with locked(cache, f"Another process is making sounds ready in {cache}: wait for it."):
+        for seconds, clips in asked:
+            stem = _stem(cache, seconds, clips)
+            if _is_whole(stem):
+                continue
             corpus = corpus or _corpus(pool, hooks.show)
             order = _Order(seconds, clips or _count(corpus), pool.render_batch)
             try:
@@ -138,6 +143,11 @@ def _fill(pool: Pool, encode: Encode, cache: Path, hooks: _Hooks) -> None:
                 raise RunError(
                     f"The sounds could not be kept in {cache} ({error}): make room there."
                 ) from error
+
+
+def _is_whole(stem: Path) -> bool:
+    """Whether a shelf was filled to its end: its list is written last."""
+    return stem.with_suffix(".json").exists()
 
 
 def _reserve(path: Path) -> None:
@@ -176,5 +186,4 @@ def _fill_shelf(corpus: Corpus, order: _Order, encode: Encode, stem: Path, hooks
             hooks.show(f"made ready {len(sounds)} of {clips} sounds of up to {seconds:g} s")
     if kept is not None:
         kept.flush()
-    # The list is written last: a shelf that has one is whole.
     stem.with_suffix(".json").write_text(json.dumps([asdict(sound) for sound in sounds]))

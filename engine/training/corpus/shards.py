@@ -5,9 +5,7 @@ Nothing is unpacked: a shard is read through once, and each sound later from its
 
 from __future__ import annotations
 
-import io
 import tarfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from engine.training.corpus.listing import (
@@ -19,8 +17,6 @@ from engine.training.corpus.listing import (
     caption_of_bytes,
     is_sound,
 )
-
-SHARD_SOUNDS = 1000
 
 
 def list_shards(path: Path) -> Listing:
@@ -67,27 +63,3 @@ def _list_shard(shard: Path) -> Listing:
         except CaptionError as error:
             problems.append(f"{name}: {error}")
     return Listing(tuple(entries), tuple(problems))
-
-
-def write_shards(entries: Sequence[Entry], target: Path, shard_sounds: int = SHARD_SOUNDS) -> int:
-    """Write sounds as they are, with their captions, into numbered shards; return how many."""
-    target.mkdir(parents=True, exist_ok=True)
-    count = 0
-    for first in range(0, len(entries), shard_sounds):
-        path = target / f"sounds-{count:06d}.tar"
-        temporary = path.with_suffix(".part")
-        with tarfile.open(temporary, "w") as tar:
-            for number, entry in enumerate(entries[first : first + shard_sounds], first):
-                key = f"{number:08d}"
-                suffix = Path(entry.name).suffix.lower()
-                _add(tar, f"{key}{suffix}", entry.read())
-                _add(tar, f"{key}.txt", entry.caption.encode())
-        temporary.replace(path)
-        count += 1
-    return count
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))

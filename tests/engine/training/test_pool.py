@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.training.corpus.rendered import RenderedCorpus
 from engine.training.pool import Shelf, fill_pool, words_of_pool
-from engine.training.run_folder import RunError
+from engine.training.run_folder import RunError, locked
 from engine.training.settings import Pool
 
 POOL = Pool(seed=4, families=("drum",), seconds=(0.4, 0.6), clips=(5, 3), render_batch=2)
@@ -52,6 +52,17 @@ def test_a_filled_pool_is_not_rendered_again(
     for one, other in zip(first, again, strict=True):
         assert np.array_equal(one.values, other.values)
         assert one.sounds == other.sounds and one.seconds == other.seconds
+
+
+def test_one_process_alone_fills_a_pool_and_all_may_read_it(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path / "pool", "held"),
+        pytest.raises(RunError, match=r"Another process is making sounds ready in .*pool: wait"),
+    ):
+        filled(tmp_path)
+    filled(tmp_path)
+    with locked(tmp_path / "pool", "held"):
+        assert [len(shelf) for shelf in filled(tmp_path)] == [5, 3]
 
 
 def test_a_shelf_of_own_sounds_holds_each_once_and_knows_its_words(tmp_path: Path) -> None:

@@ -57,11 +57,6 @@ class OobleckConfig:
         return len(self.strides)
 
     @property
-    def layers(self) -> int:
-        """Strides of each half."""
-        return len(self.strides)
-
-    @property
     def context(self) -> int:
         """Latents on each side that a decoded sample may depend on: 10 for the published strides.
 

@@ -101,8 +101,8 @@ def as_page(evaluation: Evaluation) -> str:
 SOUNDS_LEGEND = (
     "A picture is as wide as the asked length; low is at the bottom, even in mel; from black to "
     "white are 80 dB. ✓ is as the prompt says, 8 an octave off (or twice or half the tempo), ✗ not "
-    "so. In brackets: 0 is the darkest or shortest that kind of sound gets, 1 the brightest or "
-    "longest."
+    "so. In brackets, estimated: 0 is as dark or short as that kind of sound is rendered, 1 as "
+    "bright or long; what was made may lie beyond."
 )
 
 

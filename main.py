@@ -148,6 +148,11 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, help="default: one for each core")
     parser.add_argument(
+        "--figures",
+        action="store_true",
+        help="time Stable Audio Open Small in full size (random weights) in every precision",
+    )
+    parser.add_argument(
         "--realtime",
         action="store_true",
         help="measure hits instead, while the engine generates and the window repaints (Linux)",
@@ -245,6 +250,8 @@ def _bench(given: argparse.Namespace, load: Loader | None) -> int:
         _check_count("--threads", given.threads)
         # Read by OpenMP when torch is loaded, which is below.
         os.environ["OMP_NUM_THREADS"] = str(given.threads)
+    if given.figures:
+        return _bench_figures(given)
     with _sentences():
         recipe = Recipe(given.prompt, given.seconds, given.steps)
         folder = _model_folder(given.model)
@@ -256,6 +263,14 @@ def _bench(given: argparse.Namespace, load: Loader | None) -> int:
             lambda: (load or _load_generator)(folder, given.device), recipe, given.runs
         )
     print(json.dumps(asdict(report)))
+    return DONE
+
+
+def _bench_figures(given: argparse.Namespace) -> int:
+    from engine.bench_figures import measure_figures
+
+    with _sentences():
+        print(measure_figures(given.device, given.runs, _show_line))
     return DONE
 
 

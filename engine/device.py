@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import os
 import platform
 import secrets
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import platformdirs
 import torch
 
 from engine.api import EngineError
@@ -17,15 +22,19 @@ PRECISIONS = ("auto", "float32", "bfloat16", "bfloat16-all", "int8", "int8-all")
 """Those of the steps; with -all the decoder is in bfloat16 too, a noise 46 dB below the sound."""
 PRECISION_VARIABLE = "PINGPAD_PRECISION"
 """An environment variable: one of PRECISIONS; without it, auto."""
+ROUNDS, WORK = 4, 8
+"""How often a device is measured, of which the best counts, and how many products each time."""
 
 
-def choose_device(wanted: str = "auto") -> str:
-    """Return a torch device name: the wanted one, or CUDA, then the CPU.
+def choose_device(wanted: str = "auto", measure: Callable[[str], float] | None = None) -> str:
+    """Return a torch device name: the wanted one, or the fastest there is.
 
+    Which one that is was measured at the first start with these devices, and is remembered.
     Raises EngineError when the wanted one is not there.
     """
     if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        there = devices()
+        return "cpu" if len(there) == 1 else _fastest(there, measure or seconds_on)
     try:
         torch.empty(0, device=wanted)
     except (RuntimeError, AssertionError) as error:  # torch raises both
@@ -35,10 +44,65 @@ def choose_device(wanted: str = "auto") -> str:
     return wanted
 
 
+def devices() -> list[str]:
+    """Return the names of all devices that torch knows here."""
+    found = [("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())]
+    return [*(name for name, is_there in found if is_there), "cpu"]
+
+
+def seconds_on(device: str) -> float:
+    """Return how long work like a generation's takes there; infinity where it cannot be done."""
+    try:
+        kind = torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
+        x, weight = torch.randn(257, 1024), torch.randn(1024, 4096)
+        x, weight = x.to(device, kind), weight.to(device, kind)
+        sound, kernel = torch.randn(1, 128, 16_384, device=device), torch.randn(128, 128, 7)
+        kernel = kernel.to(device)
+        took = math.inf
+        for _ in range(ROUNDS):
+            started = time.perf_counter()
+            for _ in range(WORK):
+                y = torch.nn.functional.silu(x @ weight) @ weight.T
+            sound = torch.nn.functional.conv1d(sound, kernel, padding=3).tanh()
+            # Reading a value waits for the device.
+            float(y.sum() + sound.sum())
+            took = min(took, time.perf_counter() - started)
+    except (RuntimeError, NotImplementedError, TypeError):
+        return math.inf
+    return took
+
+
+def _fastest(there: list[str], measure: Callable[[str], float]) -> str:
+    """Return the fastest, as it was measured before, or is now."""
+    file, machine = cache_folder() / "devices.json", [torch.__version__, *map(machine_name, there)]
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        known = json.loads(file.read_text(encoding="utf-8"))
+        if known["machine"] == machine and known["fastest"] in there:
+            return str(known["fastest"])
+    seconds = {name: measure(name) for name in there}
+    fastest = min(there, key=lambda name: seconds[name])
+    told = {name: took if math.isfinite(took) else None for name, took in seconds.items()}
+    with contextlib.suppress(OSError):  # then it is measured again next time
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"machine": machine, "fastest": fastest, "seconds": told})
+        file.write_text(text, encoding="utf-8")
+    return fastest
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again: figures of devices, compiled networks."""
+    home = os.environ.get("PINGPAD_HOME")
+    if home:
+        return Path(home).expanduser().absolute() / "cache"
+    return platformdirs.user_cache_path("Pingpad", appauthor=False)
+
+
 def machine_name(device: str) -> str:
     """What to print beside measured times: the GPU's name, or the processor's with its cores."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
+    if device == "mps":
+        return f"{platform.machine()} GPU, macOS {platform.mac_ver()[0]}"
     name, info = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
     if info.is_file():
         lines = info.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -18,10 +18,11 @@ from engine.api import EngineError, GenerationCancelled, Recipe, Timing
 from engine.clip import Clip
 from engine.compiled import lay_channels_last, pack_products, quantise_blocks
 from engine.device import choose_device, choose_precision, draw_seed, sound_dtype, steps_dtype
+from engine.gpu import CompiledBlocks, OnGpu, Recorder
 from engine.memory import free_bytes, is_out_of_memory
 from engine.model_card import ModelCard
 from engine.model_folder import load_model
-from engine.models.dit import DiffusionTransformer
+from engine.models.dit import DiffusionTransformer, Known
 from engine.models.oobleck import Oobleck
 from engine.models.spectral_features import RATE_HZ
 from engine.playable import WHOLE, PlayableModel, Windows
@@ -42,6 +43,9 @@ BYTES_A_SAMPLE = 2048
 IN_PARTS = "Memory is short: the sound was decoded in small parts, which takes longer."
 ON_THE_CPU = "The GPU's memory is full: sounds are made on the processor now, which takes longer."
 
+_WITH_NOISE = ("ping_pong", "v_dpm_3m_sde")
+"""Samplers that add noise between their steps."""
+
 OnStep = Callable[[int, int], bool]
 OnPart = Callable[[Clip], None]
 
@@ -57,6 +61,15 @@ class Generated:
     clip: Clip
     timing: Timing
     notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """All that the steps read."""
+
+    known: Known
+    beginning: Beginning
+    noises: tuple[Tensor, ...]
 
 
 class Generator:
@@ -111,11 +124,12 @@ class Generator:
     ) -> Generated:
         clock = _Clock()
         random = torch.Generator().manual_seed(recipe.seed or 0)
-        velocity = self._velocity(recipe)
+        known = self._known(recipe)
         clock.mark("text")
         beginning = self._beginning(recipe, source, random)
         clock.mark("encode")
-        latents = self._sample(recipe, velocity, beginning, random, on_step)
+        noises = self._noises(recipe, beginning.noise, random)
+        latents = self._sample(recipe, _Given(known, beginning, noises), on_step)
         clock.mark("steps")
         clip = self._decoded(latents, recipe, on_part)
         clock.mark("decode")
@@ -136,6 +150,11 @@ class Generator:
             quantise_blocks(model.transformer)
         elif device == "cpu":
             pack_products(model.transformer)
+        self._gpu = (
+            OnGpu(CompiledBlocks(model.transformer), Recorder())
+            if device.startswith("cuda")
+            else None
+        )
 
     def _check_is_escape(self, error: Exception, device: str) -> None:
         """Return where the CPU may yet do what a GPU had no room for; else raise."""
@@ -157,10 +176,10 @@ class Generator:
 
     # --- from words to latents ---
 
-    def _velocity(self, recipe: Recipe) -> Velocity:
-        scale = self._model.sampling.guidance
+    def _known(self, recipe: Recipe) -> Known:
+        """What the transformer is told; where it is guided, without the prompt too."""
         conditioning = self._model.condition(recipe.prompt, recipe.seconds)
-        if scale != 1:
+        if self._model.sampling.guidance != 1:
             without = self._model.condition(recipe.prompt, recipe.seconds, promptless=True)
             conditioning = joined(conditioning, without)
         conditioning = replace(
@@ -168,8 +187,10 @@ class Generator:
             tokens=conditioning.tokens.to(self._dtype),
             overall=conditioning.overall.to(self._dtype),
         )
-        transformer = self._model.transformer
-        known = transformer.known(conditioning, self._model.latents_for(recipe.seconds))
+        return self._model.transformer.known(conditioning, self._model.latents_for(recipe.seconds))
+
+    def _velocity(self, known: Known) -> Velocity:
+        transformer, scale = self._model.transformer, self._model.sampling.guidance
 
         def network(x: Tensor, now: Tensor) -> Tensor:
             velocity: Tensor = transformer(x.to(self._dtype), now, known)
@@ -186,23 +207,36 @@ class Generator:
         audio = _source_audio(source, latents * model.samples_per_latent, model.source_peak)
         return Beginning(noise, model.encode(audio.to(self.device), random), recipe.strength)
 
-    def _sample(
-        self,
-        recipe: Recipe,
-        velocity: Velocity,
-        beginning: Beginning,
-        random: torch.Generator,
-        on_step: OnStep,
-    ) -> Tensor:
+    def _sample(self, recipe: Recipe, given: _Given, on_step: OnStep) -> Tensor:
+        """Latents of all that is given, whose noises go in one by one."""
+        steps, start = recipe.steps, given.beginning.start
+
         def report(step: int) -> None:
-            if not on_step(step, recipe.steps):
+            if not on_step(step, steps):
                 raise GenerationCancelled
 
-        def noise(like: Tensor) -> Tensor:
-            return torch.randn(like.shape, generator=random).to(like)
+        def work(given: _Given, report: Callable[[int], None] = lambda step: None) -> Tensor:
+            noises, velocity = iter(given.noises), self._velocity(given.known)
+            return sample(
+                self._model.sampling,
+                velocity,
+                given.beginning,
+                steps,
+                lambda x: next(noises),
+                report,
+            )
 
         report(0)
-        return sample(self._model.sampling, velocity, beginning, recipe.steps, noise, report)
+        if self._gpu is None:
+            return work(given, report)
+        latents = self._gpu.recorder((steps, start, self._gpu.blocks.shapes), work, given)
+        report(steps)
+        return latents
+
+    def _noises(self, recipe: Recipe, like: Tensor, random: torch.Generator) -> tuple[Tensor, ...]:
+        """What the sampler adds between its steps; drawn on the CPU, for the same seed's sake."""
+        count = recipe.steps - 1 if self._model.sampling.sampler in _WITH_NOISE else 0
+        return tuple(torch.randn(like.shape, generator=random).to(like) for _ in range(count))
 
     # --- from latents to sound ---
 

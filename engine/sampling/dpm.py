@@ -36,7 +36,7 @@ def sigmas_from(steps: int, start: float = 1.0) -> Tensor:
 
 def first_sample(noise: Tensor, source: Tensor | None, sigma: Tensor) -> Tensor:
     """Return what sampling begins with: noise, and a source's latents where there are any."""
-    scaled = noise * sigma.to(noise)
+    scaled = noise * float(sigma)
     return scaled if source is None else source + scaled
 
 
@@ -66,7 +66,8 @@ def _clean_estimate(velocity: Velocity, x: Tensor, sigma: Tensor) -> Tensor:
     (Salimans and Ho 2022, section 4 and appendix D).
     """
     length = float((sigma.square() + 1).sqrt())
-    time = (sigma.atan() / math.pi * 2).to(x.device).expand(x.shape[0])
+    # Filled in rather than copied to the GPU, which no recording may hold.
+    time = torch.full((x.shape[0],), float(sigma.atan() / math.pi * 2), device=x.device)
     return x / length**2 - velocity(x / length, time) * (float(sigma) / length)
 
 

@@ -29,10 +29,10 @@ def ping_pong(
 ) -> Tensor:
     """Denoise to the end, add noise to the next time, and so on (paper, section 2.6)."""
     for i in range(len(times) - 1):
-        now = times[i].to(x.device).expand(x.shape[0])
+        now = _everywhere(times[i], x)
         clean = clean_estimate(x, now, velocity(x, now))
         if float(times[i + 1]) > 0:
-            clean = noised(clean, noise(x), times[i + 1].to(x.device).expand(x.shape[0]))
+            clean = noised(clean, noise(x), _everywhere(times[i + 1], x))
         x = clean
         on_step(i + 1)
     return x
@@ -41,7 +41,11 @@ def ping_pong(
 def euler(velocity: Velocity, x: Tensor, times: Tensor, on_step: OnStep) -> Tensor:
     """Follow the flow's ordinary differential equation in straight pieces."""
     for i in range(len(times) - 1):
-        now = times[i].to(x.device).expand(x.shape[0])
-        x = x + (times[i + 1] - times[i]).to(x.device) * velocity(x, now)
+        x = x + float(times[i + 1] - times[i]) * velocity(x, _everywhere(times[i], x))
         on_step(i + 1)
     return x
+
+
+def _everywhere(time: Tensor, x: Tensor) -> Tensor:
+    """A time for each of a batch, without a copy to the GPU, which no recording may hold."""
+    return torch.full((x.shape[0],), float(time), device=x.device)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from published_folder import PARITY, PUBLISHED, TEXT_ENCODER
+from published_folder import PUBLISHED
 from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from engine.api import Recipe
+from engine.bench_figures import CONFIG, write_model
 from engine.generator import load_generator
-from engine.models.t5 import T5Config, T5Encoder
 from engine.published_config import parse_config
 from engine.published_model import CODEC, PublishedNetworks
 from engine.weights import Unfilled
@@ -47,6 +44,11 @@ def test_the_networks_want_exactly_the_released_tensors(name: str) -> None:
     assert networks(name).published_shapes() == SHAPES
 
 
+def test_the_bench_times_a_model_of_that_size() -> None:
+    with Unfilled():
+        assert PublishedNetworks(parse_config(CONFIG)).published_shapes() == SHAPES
+
+
 def test_a_file_of_that_table_is_as_long_as_the_released_one(tmp_path: Path) -> None:
     header, end = {}, 0
     for name in sorted(SHAPES, key=lambda name: (is_half(name), name)):
@@ -65,42 +67,6 @@ def test_a_file_of_that_table_is_as_long_as_the_released_one(tmp_path: Path) -> 
     assert {name: torch.Size(shape) for name, shape in shapes.items()} == SHAPES
 
 
-def random_tensor(name: str, shape: torch.Size, random: torch.Generator) -> Tensor:
-    last = name.rpartition(".")[2]
-    kind = torch.float16 if is_half(name) else torch.float32
-    if last in ("alpha", "beta", "bias"):
-        return torch.zeros(shape, dtype=kind)
-    if last in ("gamma", "weight_g") or (len(shape) == 1 and last == "weight"):
-        # Of the residual units only little is added to what they are given.
-        return torch.full(shape, 0.3 if last == "weight_g" else 1.0, dtype=kind)
-    scale = 1.0 if len(shape) < 2 else 1 / math.sqrt(shape[1:].numel())
-    return (torch.randn(shape, generator=random) * scale).to(kind)
-
-
-def write_full_size(folder: Path) -> Path:
-    """A folder as published, with random weights and a random T5 of the right size."""
-    random = torch.Generator().manual_seed(0)
-    folder.mkdir()
-    text = (PUBLISHED / "model_config.json").read_text(encoding="utf-8")
-    (folder / "model_config.json").write_text(text, encoding="utf-8")
-    weights = {name: random_tensor(name, shape, random) for name, shape in SHAPES.items()}
-    save_file(weights, folder / "model.safetensors")
-    text_encoder = folder / "t5-base"
-    text_encoder.mkdir()
-    (text_encoder / "config.json").write_text(
-        json.dumps({"model_type": "t5", "vocab_size": 32_128, "d_model": 768, "d_kv": 64}
-                   | {"d_ff": 3072, "num_layers": 12, "num_heads": 12}),
-        encoding="utf-8",
-    )  # fmt: skip
-    (text_encoder / "tokenizer.json").write_bytes(
-        (PARITY / TEXT_ENCODER / "tokenizer.json").read_bytes()
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        save_file(T5Encoder(T5Config()).state_dict(), text_encoder / "model.safetensors")
-    return folder
-
-
 @pytest.mark.skipif(
     SLOW not in os.environ,
     reason=f"writes 2.1 GB, takes 5 GB of memory and a minute or more: set {SLOW}=1",
@@ -108,7 +74,7 @@ def write_full_size(folder: Path) -> Path:
 def test_random_weights_of_full_size_make_twelve_seconds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = write_full_size(tmp_path / "full size")
+    folder = write_model(tmp_path / "full size")
     assert (folder / "model.safetensors").stat().st_size == RELEASED_BYTES
     generator = load_generator(folder, "cpu")
     made = generator.generate(Recipe("latin funk drumset 115 BPM", seconds=12.0, steps=8, seed=1))

@@ -10,6 +10,7 @@ import json
 import shutil
 import struct
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,19 @@ _MOST_HEADER = 100 << 20
 _STRANGE = frozenset('<>:"/\\|?*')
 
 FreeBytes = Callable[[Path], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _TextEncoder:
+    """Where a text encoder lies on Hugging Face: a repository, or a folder in one."""
+
+    repository: str
+    folder: str = ""
+
+    @property
+    def files(self) -> list[str]:
+        """Its files, as the repository names them."""
+        return [str(PurePosixPath(self.folder, name)) for name in TEXT_ENCODER_FILES]
 
 
 class ModelStore:
@@ -90,10 +104,15 @@ class ModelStore:
         hub.fetch(offer, wanted, unfinished, on_bytes)
         encoder = _text_encoder(unfinished)
         if encoder is not None and not _is_cached(encoder):
-            inner = hub.offer(encoder)
-            files = inner.only(lambda file: file in TEXT_ENCODER_FILES)
+            inner = (
+                offer if encoder.repository == offer.repository else hub.offer(encoder.repository)
+            )
+            names = encoder.files
+            files = inner.only(lambda file: file in names)
             self._need(sum(file.size for file in files))
-            hub.fetch(inner, files, unfinished / PurePosixPath(encoder).name, on_bytes)
+            # One in a folder of a repository comes with that folder.
+            own = "" if encoder.folder else PurePosixPath(encoder.repository).name
+            hub.fetch(inner, files, unfinished / own, on_bytes)
         for folder in unfinished.rglob(".cache"):
             shutil.rmtree(folder)
         return self._finished(unfinished, place)
@@ -211,23 +230,28 @@ def _model_files(offer: Offer) -> tuple[HubFile, ...]:
     raise EngineError(f"{offer.repository} holds no model that Pingpad knows.")
 
 
-def _text_encoder(folder: Path) -> str | None:
-    """The name of the text encoder that a published model reads prompts with."""
+def _text_encoder(folder: Path) -> _TextEncoder | None:
+    """The text encoder that a published model reads prompts with."""
     published = find_published(folder)
     if published is None:
         return None
     try:
         configs: Iterable[Any] = read_config(published.config)["model"]["conditioning"]["configs"]
-        names = [entry["config"]["t5_model_name"] for entry in configs if entry["type"] == "t5"]
+        for entry in configs:
+            if entry["type"] == "t5":
+                return _TextEncoder(str(entry["config"]["t5_model_name"]))
+            if entry["type"] == "t5gemma":
+                config = entry["config"]
+                return _TextEncoder(str(config["repo_id"]), str(config["subfolder"]))
     except (KeyError, TypeError):
-        return None
-    return str(names[0]) if names else None
+        pass
+    return None
 
 
-def _is_cached(repository: str) -> bool:
+def _is_cached(encoder: _TextEncoder) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
-    found = [try_to_load_from_cache(repository, name) for name in TEXT_ENCODER_FILES]
+    found = [try_to_load_from_cache(encoder.repository, name) for name in encoder.files]
     return all(isinstance(path, str) for path in found)
 
 

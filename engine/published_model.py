@@ -182,7 +182,8 @@ def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:
     try:
         config = parse_config(read_config(files.config))
     except ConfigError as error:
-        raise EngineError(f"The model in {folder} cannot be played: {error}") from error
+        reason = str(error).rstrip(".")
+        raise EngineError(f"The model in {folder} cannot be played: {reason}.") from error
     # First, since it is soon done, and the first thing that is missing for new players.
     encoder = find_text_encoder(folder, config.prompt)
     prompt = load_text_encoder(encoder, config.prompt, config.transformer.cond_token_dim)

@@ -96,7 +96,8 @@ def load_text_encoder(folder: Path, config: PromptConfig, width: int) -> PromptE
         table = read_config(folder / CONFIG)
         sizes = _gemma_sizes(table) if config.gemma else _sizes(table)
     except ConfigError as error:
-        raise EngineError(f"The text encoder in {folder} cannot be used: {error}") from error
+        reason = str(error).rstrip(".")
+        raise EngineError(f"The text encoder in {folder} cannot be used: {reason}.") from error
     found = sizes.d_model if isinstance(sizes, T5Config) else sizes.hidden_size
     if found != width:
         raise EngineError(

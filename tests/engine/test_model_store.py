@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from fake_hub import FakeHub, running
-from published_folder import CONFIG, PARITY, WEIGHTS, write_published, write_text_encoder
+from published_folder import CONFIG, PARITY, PARITY_3, WEIGHTS, write_published, write_text_encoder
 from safetensors.torch import save_file
 
 import main as command_line
@@ -184,6 +184,26 @@ def test_a_model_is_fetched_with_its_text_encoder_and_plays(
     first = [done for done, total in heard if total == totals[0]]
     assert first == sorted(first) and first[-1] == totals[0]
     assert not [path for _, path, _ in hub.asked if path.endswith(("README.md", ".h5"))]
+
+
+def test_a_text_encoder_in_the_model_s_own_repository_comes_with_its_folder(
+    store: ModelStore, hub: FakeHub
+) -> None:
+    repository = "stabilityai/stable-audio-3-small-music"
+    files = {
+        str(path.relative_to(PARITY_3)): path.read_bytes()
+        for path in PARITY_3.rglob("*")
+        if path.is_file()
+    }
+    hub.repositories[repository] = files | {"docs/picture.png": b"x"}
+    client = Hub(hub.endpoint)
+    place = store.fetch(client, client.offer(repository), yes)
+    assert {path.name for path in place.iterdir()} == {CONFIG, WEIGHTS, "t5gemma-b-b-ul2"}
+    load_model(place)
+    # One that lies in another repository, as the other models of the family have it.
+    hub.repositories["owner/sfx"] = {name: files[name] for name in (CONFIG, WEIGHTS)}
+    place = store.fetch(client, client.offer("owner/sfx"), yes)
+    load_model(place)
 
 
 def test_what_broke_off_goes_on_where_it_ended(store: ModelStore, hub: FakeHub) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from published_folder import PARITY_3 as DATA
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -27,7 +27,6 @@ from engine.models.same import Same
 from engine.published_model import PublishedModel
 from engine.sampling.schedule import ping_pong_times
 
-DATA = Path(__file__).parents[1] / "data" / "parity-3"
 MANIFEST = json.loads((DATA / "manifest.json").read_text(encoding="utf-8"))
 PROMPTS, SECONDS = MANIFEST["prompts"], MANIFEST["seconds_total"]
 KEPT_FRAME = 31

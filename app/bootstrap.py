@@ -30,14 +30,16 @@ from app.actions.midi import MidiRoom, build_midi
 from app.actions.midi_controls import Playing
 from app.actions.midi_setup import MidiChoices
 from app.actions.pad_settings import PadSettings
-from app.actions.record import Record
+from app.actions.perform import Perform
+from app.actions.record import Decks, Record
 from app.actions.remember import Remember
 from app.actions.sixteen_notes import SixteenNotes
 from app.actions.transfer import Transfer
 from app.audio.device_keeper import AudioState, Wish
+from app.audio.disk_recorder import DiskRecorder
 from app.audio.keyboard import Keyboard
 from app.audio.mixer import Mixer
-from app.audio.recorder import Recorder
+from app.audio.recorder import TAPE_S, Recorder, TapeRecorder
 from app.audio.stream import AudioDevices
 from app.errors import PlayerError
 from app.logs import Logs
@@ -45,7 +47,7 @@ from app.midi.outputs import MidiOutputs, Sender
 from app.midi.ports import MidiPorts, MidiState
 from app.model.clip_store import ClipStore, run_folder
 from app.model.file_writer import FileWriter, WriteNewest
-from app.model.session import Session
+from app.model.session import LOUDEST_START_DB, QUIETEST_START_DB, RECORD_BARS, Session
 from app.model.takes import Take
 from app.settings import Folders, Settings, find_folders, read_settings, write_settings
 from engine.api import Answer, EngineError
@@ -83,6 +85,10 @@ class SoundDevices(Protocol):
 
     def open(self, wish: Wish) -> AudioState:
         """Open what is wished; returns at once, news comes by on_change."""
+        ...
+
+    def measure(self) -> None:
+        """Measure the round trip; news comes by on_change."""
         ...
 
     def close(self) -> None:
@@ -154,8 +160,11 @@ class Instrument:
         self._stopping = False
         self.session = Session()
         self._use_settings(self._read.settings)
-        self.mixer = Mixer()
+        self.mixer = Mixer(tape_s=TAPE_S)
         self.recorder = Recorder(self.mixer.rate)
+        self.disk_recorder = DiskRecorder(
+            self.mixer.tape, lambda take: post(lambda: self.actions.perform.on_ended(take))
+        )
         self.writer = FileWriter(post)
         self._settings_writing = WriteNewest(self.writer, partial(log.warning, "%s"))
         self.background = BackgroundThread(post)
@@ -193,7 +202,9 @@ class Instrument:
         generate = Generate(session, self.engine, keep, hits, now)
         kit_file = KitFile(session, self.writer, self.background, loader, generate)
         kit_file.adopt = self._adopt
-        record = Record(session, self.recorder, keep, generate, now)
+        beat = BeatControl(session, self.mixer)
+        decks = Decks(self.recorder, TapeRecorder(self.mixer.tape), self.mixer, beat)
+        record = Record(session, decks, keep, generate, now)
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
         midi = build_midi(
             session,
@@ -202,7 +213,6 @@ class Instrument:
                 keyboard, hits, self._folders.config, self.writer, self._post, self.mixer.clock
             ),
         )
-        beat = BeatControl(session, self.mixer)
         beat.followed = midi.clock.followed
         loader.swap_frame = beat.swap_frame
         self._sixteen_notes = SixteenNotes(session, keyboard)
@@ -210,6 +220,7 @@ class Instrument:
             hits=hits,
             generate=generate,
             record=record,
+            perform=Perform(session, self.disk_recorder, self._folders.performances, now),
             transfer=Transfer(session, self.background, keep, generate, self.store, now),
             drag_out=DragOut(session, self.store),
             kit_file=kit_file,
@@ -271,6 +282,7 @@ class Instrument:
         self.actions.models.stop_fetching()
         self.fetching.stop()
         self.background.stop()
+        self.disk_recorder.close()
         self.devices.close()
         self.midi.stop()
         self.midi_out.stop()
@@ -314,6 +326,11 @@ class Instrument:
         session.length_unit, session.bars = settings.length_unit, settings.bars
         session.bpm, session.strength = settings.bpm, settings.strength
         session.hear_recordings = settings.hear_recordings
+        session.record_from, session.record_start = settings.record_from, settings.record_start
+        bars, threshold_db = settings.record_bars, settings.record_threshold_db
+        session.record_bars = bars if bars in RECORD_BARS else 0
+        session.record_threshold_db = min(max(threshold_db, QUIETEST_START_DB), LOUDEST_START_DB)
+        session.count_in = settings.count_in
         session.swap_at, session.play_at_once = settings.swap_at, settings.play_at_once
         session.steps, session.seed = settings.steps, settings.seed
         session.output, session.input = settings.output, settings.input
@@ -345,6 +362,11 @@ class Instrument:
             bpm=session.bpm,
             strength=session.strength,
             hear_recordings=session.hear_recordings,
+            record_from=session.record_from,
+            record_start=session.record_start,
+            record_bars=session.record_bars,
+            record_threshold_db=session.record_threshold_db,
+            count_in=session.count_in,
             swap_at=session.swap_at,
             play_at_once=session.play_at_once,
             steps=session.steps,

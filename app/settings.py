@@ -37,6 +37,11 @@ class Folders:
         return self.data / "takes"
 
     @property
+    def performances(self) -> Path:
+        """What was recorded of all that was played."""
+        return self.data / "performances"
+
+    @property
     def models(self) -> Path:
         """The models that were added."""
         return self.data / "models"
@@ -77,6 +82,11 @@ class Settings:
     bpm: float = 120.0
     strength: float = 0.7
     hear_recordings: bool = True
+    record_from: Literal["input", "played"] = "input"
+    record_start: Literal["now", "sound", "beat", "bar", "four_bars"] = "now"
+    record_bars: int = 0
+    record_threshold_db: float = -30.0
+    count_in: bool = False
     swap_at: Literal["now", "beat", "bar", "four_bars"] = "now"
     play_at_once: bool = False
     steps: int = 8

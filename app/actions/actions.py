@@ -14,6 +14,7 @@ from app.actions.hits import Hits
 from app.actions.kit_file import KitFile
 from app.actions.midi import Midi
 from app.actions.pad_settings import PadSettings
+from app.actions.perform import Perform
 from app.actions.record import Record
 from app.actions.transfer import Transfer
 
@@ -25,6 +26,7 @@ class Actions:
     hits: Hits
     generate: Generate
     record: Record
+    perform: Perform
     transfer: Transfer
     drag_out: DragOut
     kit_file: KitFile

@@ -5,16 +5,20 @@ A session's tempo is the clock's; a running MIDI clock moves its beats too.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
 
-from app.audio.clock import Clock
+from app.audio.clock import BEATS_PER_BAR, QUANTUM_BEATS, Clock, Quantum
 from app.midi.beats import BeatLine
 from app.model.kit import Pad
 from app.model.session import Session
 
 METRONOME_DB = -12.0
+COUNT_IN_BEATS = BEATS_PER_BAR
+SOON_S = 0.05
+"""A count-in that may begin now begins this much later: with its first click still to come."""
 
 
 class Timing(Protocol):
@@ -26,6 +30,29 @@ class Timing(Protocol):
     @property
     def clock(self) -> Clock:
         """Tempo, beats and bars."""
+        ...
+
+    @property
+    def rate(self) -> int:
+        """Frames a second."""
+        ...
+
+    @property
+    def frame(self) -> int:
+        """The next block's first frame."""
+        ...
+
+    @property
+    def pads(self) -> int:
+        """How many there are."""
+        ...
+
+    def playing(self, pad: int) -> float | None:
+        """Return where a pad's newest voice is; None when it is silent."""
+        ...
+
+    def count_in(self, start: int, end: int, gain_db: float) -> None:
+        """Click on the beats from frame `start` to before `end`, metronome or not."""
         ...
 
     def set_metronome(self, gain_db: float | None) -> None:
@@ -81,6 +108,40 @@ class BeatControl:
         """
         waits = pad.voicing.goes_round
         return self._mixer.clock.next_frame(self._session.swap_at) if waits else None
+
+    # --- recordings ---
+
+    @property
+    def frames_per_beat(self) -> float:
+        """A beat's length in the mixer's frames."""
+        return self._mixer.clock.frames_per_beat
+
+    def next_frame(self, quantum: Quantum) -> int | None:
+        """Return the mixer's frame of the next beat, bar or fourth bar; None for "now"."""
+        return self._mixer.clock.next_frame(quantum)
+
+    def start_frame(self, quantum: Quantum, *, count_in: bool) -> int | None:
+        """Return the mixer's frame on which what waits for a beat or bar begins; None: at once.
+
+        With `count_in` four clicks come before it, to a bar when there is nothing to wait for.
+        While nothing plays and no clock leads they come at once, and the beats start with them.
+        """
+        if not count_in:
+            return self.next_frame(quantum)
+        mixer, clock = self._mixer, self._mixer.clock
+        counted = COUNT_IN_BEATS * clock.frames_per_beat
+        playing = any(mixer.playing(pad) is not None for pad in range(mixer.pads))
+        if playing or self._is_led():
+            beats = QUANTUM_BEATS[quantum] or BEATS_PER_BAR
+            earliest = clock.position(mixer.frame) + COUNT_IN_BEATS
+            start = clock.frame_of(math.ceil(earliest / beats) * beats)
+        else:
+            start = mixer.frame + round(SOON_S * mixer.rate + counted)
+            clock.start(start)
+        # Half a beat more, so that rounding costs no click.
+        first = round(start - counted - clock.frames_per_beat / 2.0)
+        mixer.count_in(first, start, METRONOME_DB)
+        return start
 
     def _is_led(self) -> bool:
         line = self.followed()

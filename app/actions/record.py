@@ -1,36 +1,159 @@
-"""Record: hold or toggle, hum or beatbox; the sound lands on the selected pad. Main thread only."""
+"""Record: what comes in, or what is played, lands on the selected pad. Main thread only.
+
+Held or toggled; at once, at a sound, or on a beat; as long as wished, or for some bars. The tapes
+always roll, so that nothing here has to be in time: frames on them are chosen afterwards.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from app.actions.generate import Generate, Source
 from app.actions.keep_takes import KeepTakes
-from app.audio.recorder import trim
+from app.audio.clock import BEATS_PER_BAR, QUANTUM_BEATS, Quantum
+from app.audio.recorder import KEPT_BEFORE_S, PRE_ROLL_S, trim
 from app.model.kit import Pad
-from app.model.session import Session
+from app.model.session import RecordStart, Session
 from app.model.takes import Take, new_take_id
 from engine.api import LONGEST_S, SHORTEST_S
 from engine.clip import Clip
 
 SILENCE = 10 ** (-60 / 20)
 """A recording that never passes -60 dBFS holds nothing a player meant."""
+PLAYED_QUIET = 10 ** (-80 / 20)
+"""What is played has no noise: its tails are kept longer than those of a microphone."""
+
+State = Literal["resting", "sound", "beat", "recording"]
+"""Nothing; waiting for a sound; waiting for a beat; recording."""
 
 
 class TakeRecorder(Protocol):
-    """What recording needs of app.audio.recorder.Recorder."""
+    """What recording needs of app.audio.recorder.TapeRecorder; frames are those of its tape."""
 
-    def start(self) -> None:
-        """Begin a take."""
+    @property
+    def rate(self) -> int:
+        """Frames a second."""
         ...
 
-    def stop(self) -> Clip | None:
-        """End it and return it; None when nothing came."""
+    @property
+    def position(self) -> int:
+        """The next frame."""
         ...
+
+    @property
+    def seconds(self) -> float:
+        """Length of the take so far."""
+        ...
+
+    @property
+    def full(self) -> bool:
+        """The take has reached its longest."""
+        ...
+
+    @property
+    def cut(self) -> bool:
+        """The take was interrupted."""
+        ...
+
+    def start(self, at: int | None = None) -> None:
+        """Begin a take at a frame; None: 200 ms ago."""
+        ...
+
+    def stop(self, end: int | None = None) -> Clip | None:
+        """End it before a frame, or now, and return it; None when nothing came."""
+        ...
+
+    def find_loud(self, since: int, threshold: float) -> int | None:
+        """Return the first frame from `since` on above a linear threshold."""
+        ...
+
+
+class InputRecorder(TakeRecorder, Protocol):
+    """What recording needs of app.audio.recorder.Recorder besides."""
+
+    def frame_at(self, time_s: float) -> int | None:
+        """Return the frame that comes in at a moment (time.perf_counter)."""
+        ...
+
+
+class Frames(Protocol):
+    """What recording needs of the mixer."""
+
+    @property
+    def rate(self) -> int:
+        """Frames a second."""
+        ...
+
+    @property
+    def frame(self) -> int:
+        """The next block's first frame."""
+        ...
+
+    @property
+    def latency_frames(self) -> int:
+        """Frames from a frame of the mixer's clock to its sound on the tape."""
+        ...
+
+    def moment_of_frame(self, frame: int) -> float | None:
+        """Return when (time.perf_counter) the callback comes to a frame."""
+        ...
+
+    def end_count_in(self) -> None:
+        """Click no longer."""
+        ...
+
+
+class Beats(Protocol):
+    """What recording needs of app.actions.beat.BeatControl."""
+
+    @property
+    def frames_per_beat(self) -> float:
+        """A beat's length in the mixer's frames."""
+        ...
+
+    def start_frame(self, quantum: Quantum, *, count_in: bool) -> int | None:
+        """Return the mixer's frame on which what waits for a beat begins; None: at once."""
+        ...
+
+    def next_frame(self, quantum: Quantum) -> int | None:
+        """Return the mixer's frame of the next beat or bar; None for "now"."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decks:
+    """Where recordings come from, and the time they keep."""
+
+    input: InputRecorder
+    played: TakeRecorder
+    mixer: Frames
+    beats: Beats
+
+
+@dataclass(slots=True, eq=False)
+class _Going:
+    """A recording from the press to its end. `start` and `length` count the mixer's frames."""
+
+    pad: Pad
+    recorder: TakeRecorder
+    state: State
+    of_input: bool
+    quantum: Quantum
+    start: int | None = None
+    """None: at once, or at a sound."""
+    length: int | None = None
+    """None: until it is ended by hand."""
+    in_bars: bool = False
+    """Its length was chosen beforehand."""
+    armed: int = 0
+    """Frame of the tape from which a sound is awaited."""
+    first: int = 0
+    """Frame of the tape with which the take begins."""
 
 
 class Record:
@@ -39,67 +162,206 @@ class Record:
     def __init__(
         self,
         session: Session,
-        recorder: TakeRecorder,
+        decks: Decks,
         keep: KeepTakes,
         generate: Generate,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
-        self._recorder = recorder
+        self._decks = decks
         self._keep = keep
         self._generate = generate
         self._now = now
-        self._pad: Pad | None = None
+        self._going: _Going | None = None
+
+    # --- what the player does ---
 
     def press(self) -> None:
-        """Start recording for the selected pad; nothing if it is recording already."""
-        if self._pad is not None:
+        """Begin recording for the selected pad, or wait as the session says.
+
+        A second press ends what has a length of its own; nothing happens to what is held.
+        """
+        if self._going is not None:
+            if self._going.in_bars:
+                self.toggle()
             return
-        pad = self._session.selected_pad
+        session, pad = self._session, self._session.selected_pad
         if pad.locked:
-            self._session.say(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
-            return
-        if self._session.audio is None or self._session.audio.input_name is None:
-            self._session.say(
+            session.say(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
+        elif session.record_from == "input" and not self._has_input():
+            session.say(
                 "There is no input to record from. Plug in a microphone; Pingpad finds it.",
                 "warning",
             )
-            return
-        self._pad = pad
-        self._recorder.start()
-        self._session.set_recording(True)
+        else:
+            self._begin(pad)
 
     def release(self) -> None:
-        """End the recording, put it on its pad and, with a prompt, generate from it."""
-        if self._pad is None:
+        """End what is held; on beats it ends with the next one, and bars run to their end."""
+        going = self._going
+        if going is None or going.in_bars:
             return
-        pad, self._pad = self._pad, None
-        clip = self._recorder.stop()
-        self._session.set_recording(False)
-        if clip is None or np.abs(clip.samples).max() < SILENCE:
-            self._session.say(
-                "No sound came in. Check that the microphone is on and is the chosen input.",
-                "warning",
-            )
-            return
-        self._use(pad, trim(clip))
+        if going.start is not None and going.quantum != "now":
+            self._end_on_beat(going, going.start)
+        else:
+            self._finish(going, None)
 
     def toggle(self) -> None:
-        """Start, or end what was started."""
-        if self._pad is None:
+        """Begin; end what was begun; give up what still waits."""
+        going = self._going
+        if going is None:
             self.press()
+        elif going.state != "recording":
+            self._give_up()
+        elif going.in_bars:
+            self._finish(going, None)
         else:
             self.release()
 
-    def _use(self, pad: Pad, clip: Clip) -> None:
-        whole_s = clip.seconds
-        if whole_s > LONGEST_S:
-            frames = int(LONGEST_S * clip.rate)
-            clip = Clip(clip.samples[:frames].copy(), clip.rate)
+    # --- what the window asks at every frame ---
+
+    def look(self) -> None:
+        """Begin and end what is due; to be called some ten times a second at least."""
+        going = self._going
+        if going is None:
+            return
+        if going.state == "sound":
+            self._look_for_sound(going)
+        elif going.state == "beat":
+            self._look_for_beat(going)
+        if going.state == "recording":
+            end = self._end_of(going)
+            if (end is not None and going.recorder.position >= end) or (
+                going.recorder.full or going.recorder.cut
+            ):
+                self._finish(going, end)
+
+    @property
+    def state(self) -> State:
+        """What is going on."""
+        return self._going.state if self._going is not None else "resting"
+
+    @property
+    def seconds(self) -> float:
+        """Length of the take so far."""
+        return self._going.recorder.seconds if self.state == "recording" and self._going else 0.0
+
+    @property
+    def beats_to_go(self) -> int:
+        """Beats until it begins; 0 when it does not wait for one."""
+        going = self._going
+        if going is None or going.state != "beat" or going.start is None:
+            return 0
+        left = going.start - self._decks.mixer.frame
+        return max(int(np.ceil(left / self._decks.beats.frames_per_beat)), 0)
+
+    # --- beginning ---
+
+    def _has_input(self) -> bool:
+        audio = self._session.audio
+        return audio is not None and audio.input_name is not None
+
+    def _begin(self, pad: Pad) -> None:
+        session, decks = self._session, self._decks
+        of_input = session.record_from == "input"
+        recorder: TakeRecorder = decks.input if of_input else decks.played
+        quantum = _quantum(session.record_start)
+        going = self._going = _Going(pad, recorder, "recording", of_input, quantum)
+        if session.record_bars:
+            beats = session.record_bars * BEATS_PER_BAR
+            going.length, going.in_bars = round(beats * decks.beats.frames_per_beat), True
+        if session.record_start == "sound":
+            going.state, going.armed = "sound", recorder.position
+        else:
+            going.start = decks.beats.start_frame(quantum, count_in=session.count_in)
+            going.state = "recording" if going.start is None else "beat"
+        if going.state == "recording":
+            # What is held has its silence cut off again; what is played has no time to make up for.
+            held = of_input and going.length is None
+            before = round(PRE_ROLL_S * recorder.rate) if held else 0
+            self._roll(going, recorder.position - before)
+        session.set_recording(True)
+
+    def _roll(self, going: _Going, first: int) -> None:
+        going.state, going.first = "recording", first
+        going.recorder.start(first)
+
+    def _look_for_sound(self, going: _Going) -> None:
+        threshold = 10 ** (self._session.record_threshold_db / 20)
+        loud = going.recorder.find_loud(going.armed, threshold)
+        if loud is not None:
+            # Bars begin with the sound itself; what is free is trimmed at its end.
+            before_s = KEPT_BEFORE_S if going.length is not None else PRE_ROLL_S
+            self._roll(going, loud - round(before_s * going.recorder.rate))
+
+    def _look_for_beat(self, going: _Going) -> None:
+        assert going.start is not None
+        if self._decks.mixer.frame >= going.start:
+            first = self._frame_on_tape(going, going.start)
+            if first is not None:
+                self._roll(going, first)
+
+    def _frame_on_tape(self, going: _Going, frame: int) -> int | None:
+        """Return where on the tape lies what was played to a frame of the mixer's clock."""
+        mixer, audio = self._decks.mixer, self._session.audio
+        if not going.of_input:
+            return frame + mixer.latency_frames
+        moment_s = mixer.moment_of_frame(frame)
+        if moment_s is None or audio is None:
+            return None
+        # The player hears the beat that much later, and is heard later still.
+        return self._decks.input.frame_at(moment_s + audio.round_trip_ms / 1000.0)
+
+    # --- ending ---
+
+    def _end_on_beat(self, going: _Going, start: int) -> None:
+        following = self._decks.beats.next_frame(going.quantum)
+        if following is not None:
+            least = round(QUANTUM_BEATS[going.quantum] * self._decks.beats.frames_per_beat)
+            going.length = max(following - start, least)
+
+    def _end_of(self, going: _Going) -> int | None:
+        if going.length is None:
+            return None
+        return going.first + round(going.length * going.recorder.rate / self._decks.mixer.rate)
+
+    def _give_up(self) -> None:
+        self._going = None
+        self._decks.mixer.end_count_in()
+        self._session.set_recording(False)
+
+    def _finish(self, going: _Going, end: int | None) -> None:
+        waited = going.state != "recording"
+        clip = None if waited else going.recorder.stop(end)
+        self._give_up()
+        if clip is None or np.abs(clip.samples).max() < SILENCE:
             self._session.say(
-                f"The recording lasted {whole_s:.1f} s; its first {LONGEST_S:g} s are kept."
+                "No sound came in. Check that the microphone is on and is the chosen input."
+                if going.of_input
+                else "Nothing was to be heard while it was recorded.",
+                "warning",
             )
-        take = Take(new_take_id(), clip, "recorded", None, self._now(), None, "recording")
+            return
+        if going.length is None:
+            clip = trim(clip) if going.of_input else trim(clip, PLAYED_QUIET)
+        self._use(going, clip)
+
+    def _use(self, going: _Going, clip: Clip) -> None:
+        pad = going.pad
+        name = "recording" if going.of_input else "resampled"
+        take = Take(new_take_id(), clip, "recorded", None, self._now(), None, name)
         self._keep.add(pad, take)
-        if self._session.prompt.strip() and clip.seconds >= SHORTEST_S and not pad.locked:
+        if not (going.of_input and self._session.prompt.strip()) or pad.locked:
+            return
+        if clip.seconds > LONGEST_S:
+            self._session.say(
+                f"The recording lasts {clip.seconds:.1f} s; the sound is made from its first "
+                f"{LONGEST_S:g} s."
+            )
+            clip = Clip(clip.samples[: int(LONGEST_S * clip.rate)].copy(), clip.rate)
+        if clip.seconds >= SHORTEST_S:
             self._generate.generate(pad.index, Source(clip, take.id))
+
+
+def _quantum(start: RecordStart) -> Quantum:
+    return next((quantum for quantum in get_args(Quantum) if quantum == start), "now")

@@ -33,6 +33,9 @@ PEAK_REACH = PEAK_TAPS // 2
 UNIT = 1 << 30
 """The limiter averages its gain in whole steps of this: the sum never drifts, unity is exact."""
 
+SHARES = 1000
+"""Callbacks are counted by how much of their block they took, in thousandths of it."""
+
 BEATS_PER_BAR = 4
 LINES = 64
 """Tempo lines: a new one is written beside the one in use, and then pointed at."""
@@ -70,6 +73,9 @@ CONTROL = np.dtype(
         ("line", "i8"),
         ("repeat_beats", "f8"),
         ("metronome", "f8"),
+        ("count_in", "f8"),
+        ("count_in_from", "i8"),
+        ("count_in_until", "i8"),
         ("tick_address", "i8", (2,)),
         ("tick_frames", "i8", (2,)),
         ("meter_asked", "i8"),
@@ -82,7 +88,8 @@ CONTROL = np.dtype(
 factors; `clock` is the address of the system's steady clock, 0 where there is none; `sinc` the
 address of the interpolation filters (`app.audio.interpolation`); `line` the tempo line in use;
 `repeat_beats` how far held pads repeat their hit, 0 for not at all;
-`metronome` the gain of its clicks, of which the first one is a bar's."""
+`metronome` the gain of its clicks, of which the first one is a bar's; `count_in` that of clicks on
+beats from frame `count_in_from` to before `count_in_until`, metronome or not."""
 
 STATUS = np.dtype(
     [
@@ -98,6 +105,7 @@ STATUS = np.dtype(
         ("callbacks", "i8"),
         ("underflows", "i8"),
         ("late", "i8"),
+        ("shares", "i8", (SHARES,)),
         ("order", "i8"),
         ("pending_first", "i8"),
         ("pending_end", "i8"),
@@ -111,8 +119,9 @@ STATUS = np.dtype(
     align=True,
 )
 """Written by the callback. `frame` counts all frames played; a `late` callback took longer than
-its own block lasts; `power` sums the squares of `metered` frames; `ticks` is where the clock
-writes."""
+its own block lasts; `shares` counts callbacks by the thousandths of their block they took, the
+last one those that took all of it or more; `power` sums the squares of `metered` frames; `ticks`
+is where the clock writes."""
 
 TAIL = np.dtype(
     [
@@ -183,8 +192,14 @@ sound; `speed` is source frames a frame; `decay` a factor a frame; `low_pass` an
 tan(pi f / rate), 0 for none; `loop_beats` is a locked loop's length, 0 for the sound's own."""
 LINE = np.dtype([("anchor", "f8"), ("frames_per_beat", "f8")], align=True)
 """Written by the app: the frame of beat 0, with its fraction, and the length of a beat."""
-TICK = np.dtype([("beat", "f8"), ("sound", "i8"), ("left", "i8"), ("gain", "f8")], align=True)
-"""The metronome's click: of which beat, which of two, frames left of it."""
+TICK = np.dtype([("frame", "i8"), ("sound", "i8"), ("left", "i8"), ("gain", "f8")], align=True)
+"""The metronome's click: the frame of its beat, which of two, frames left of it."""
+TAPE = np.dtype(
+    [("samples", "i8"), ("capacity", "i8"), ("channels", "i8"), ("position", "i8")], align=True
+)
+"""The last sound that passed, in a ring of `capacity` frames: frame n lies at n modulo that. The
+app sets it up while no callback runs, 0 frames keep nothing; the callback counts `position`, the
+number of the next frame."""
 HEARD = np.dtype(
     [("stack", "i8"), ("turn", "i8"), ("newest", "i8"), ("position", "i8")], align=True
 )
@@ -246,6 +261,7 @@ MIX = np.dtype(
         ("heard", HEARD, (PADS,)),
         ("lines", LINE, (LINES,)),
         ("tick", TICK),
+        ("tape", TAPE),
         ("stacks", STACK, (STACKS,)),
         ("users", "i8", (STACKS,)),
         ("voices", VOICE, (SLOTS,)),
@@ -255,26 +271,29 @@ MIX = np.dtype(
     align=True,
 )
 """All the output callback reads and writes. `held` is the hit of each pad that was not let go (its
-kind is HIT); `users` counts the voices that play a stack; `room` is where one voice is worked on,
-`window` where frames are gathered for interpolation."""
+kind is HIT); `tape` keeps what left, without the metronome; `users` counts the voices that play a
+stack; `room` is where one voice is worked on, `window` where frames are gathered for
+interpolation."""
 
 CAPTURE = np.dtype(
     [
-        ("samples", "i8"),
-        ("capacity", "i8"),
-        ("channels", "i8"),
+        ("tape", TAPE),
         ("skipped", "i8"),
-        ("wanted", "i8"),
+        ("clock", "i8"),
         ("meter_asked", "i8"),
-        ("take", "i8"),
-        ("position", "i8"),
         ("callbacks", "i8"),
         ("overflows", "i8"),
         ("meter_seen", "i8"),
         ("peak", "f8"),
+        ("blocks_begun", "i8"),
+        ("blocks_done", "i8"),
+        ("block_ticks", "i8"),
+        ("block_position", "i8"),
+        ("ticks", "i8", (2,)),
     ],
     align=True,
 )
-"""All the input callback reads and writes. The app writes up to `meter_asked`, the callback the
-rest. `skipped` is how many channels come before those that are kept, `wanted` the number of the
-take to record, 0 for none; `take` the one being recorded."""
+"""All the input callback reads and writes. The app writes `skipped` (how many channels come before
+those that are kept), `clock` (as in CONTROL) and `meter_asked`, the callback the rest:
+`block_ticks` is when the last block came, `block_position` the number of its first frame on the
+tape."""

@@ -20,6 +20,7 @@ from app.audio.clock import Clock
 from app.audio.commands import Command, Hit, Release, Stop, StopAll
 from app.audio.interpolation import make_sincs
 from app.audio.steady_clock import find_steady_clock
+from app.audio.tape import Tape
 from app.audio.voicing import (
     HIGHEST_HZ,
     LAYER_SELECTIONS,
@@ -48,6 +49,7 @@ DECAYED = 1e-3
 TICK_S = 0.03
 TICKS_HZ = (1760.0, 1320.0)
 LOWEST_NOTE, HIGHEST_NOTE = -48, 24
+LONG_AGO = -(1 << 40)
 RATES_HZ = range(8_000, 400_001)
 LOUDEST_DB, QUIETEST_DB = 24.0, -120.0
 
@@ -92,11 +94,22 @@ class Counts:
     busy_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A block of `frames` before `next_frame`, filled at `began_s` (time.perf_counter)."""
+
+    next_frame: int
+    frames: int
+    began_s: float
+
+
 class Mixer:
     """Sixteen pads (at most 64), played by up to `voices` voices (at most 64)."""
 
-    def __init__(self, rate: int = 48_000, pads: int = 16, voices: int = 64) -> None:
-        """Set the memory aside; nothing is compiled or opened yet."""
+    def __init__(
+        self, rate: int = 48_000, pads: int = 16, voices: int = 64, tape_s: float = 0.0
+    ) -> None:
+        """Set the memory aside, with a tape of `tape_s`; nothing is compiled or opened yet."""
         if not 1 <= pads <= memory.PADS:
             raise ValueError(f"pads must be 1..{memory.PADS}, got {pads}")
         if not 1 <= voices <= memory.VOICES:
@@ -135,8 +148,11 @@ class Mixer:
         self._control["sinc_taps"] = self._sincs.taps
         self._control["sinc_start"] = self._sincs.starts
         self._mix["tail"][0]["gain"] = 1.0
-        self._mix["tick"][0]["beat"] = -1.0
+        self._mix["tick"][0]["frame"] = LONG_AGO
         self._control["rate"] = rate
+        self.tape = Tape(self._mix["tape"][0], tape_s, rate, 2)
+        """What left, without the metronome: what frame n of the mixer's clock starts lies from
+        frame n + `latency_frames` on."""
         self.clock = Clock(self, self._write_line)
         """Tempo, beats and bars on this mixer's frames."""
         self.set_rate(rate)
@@ -178,6 +194,7 @@ class Mixer:
         control["open_filter"] = self._filter_place(HIGHEST_HZ)
         control["closed_filter"] = self._filter_place(LOWEST_HZ)
         self._reset_tail()
+        self.tape.set_format(rate, 2)
         self.clock.follow_rate()
         self._make_ticks()
         for pad, voicing in enumerate(self._voicings):
@@ -304,6 +321,19 @@ class Mixer:
         """Click on every beat, brighter on a bar's first; None ends it. Recordings lack it."""
         self._control["metronome"] = 0.0 if gain_db is None else _linear(gain_db)
 
+    def count_in(self, start: int, end: int, gain_db: float) -> None:
+        """Click on the beats from frame `start` to before `end`, metronome or not."""
+        control = self._control
+        control["count_in"] = 0.0
+        self._order_writes()
+        control["count_in_from"], control["count_in_until"] = start, end
+        self._order_writes()
+        control["count_in"] = _linear(gain_db)
+
+    def end_count_in(self) -> None:
+        """Click no longer than the metronome does."""
+        self._control["count_in"] = 0.0
+
     def set_note_repeat(self, beats: float) -> None:
         """Hit held pads again on every multiple of so many beats; 0 ends it."""
         self._control["repeat_beats"] = beats
@@ -386,15 +416,29 @@ class Mixer:
 
     def frame_of_moment(self, time_s: float) -> int | None:
         """Return the frame played one block after `time_s`; None where that is not known."""
+        last = self._last_block()
+        if last is None:
+            return None
+        wanted = last.next_frame + round((time_s - last.began_s) * self.rate)
+        near = last.next_frame - last.frames <= wanted <= last.next_frame + 8 * last.frames
+        return wanted if near else None
+
+    def moment_of_frame(self, frame: int) -> float | None:
+        """Return when (time.perf_counter) the callback comes to a frame; None: not known."""
+        last = self._last_block()
+        if last is None:
+            return None
+        return last.began_s + (frame - (last.next_frame - last.frames)) / self.rate
+
+    def _last_block(self) -> _Block | None:
+        """Return the last block that was filled; None before the first, and without a clock."""
         status = self._status
         for _ in range(3):
             done = int(status["blocks_done"])
             frame, block = int(status["frame"]), int(status["block_frames"])
             began = int(status["block_ticks"])
             if done == int(status["blocks_begun"]) == int(status["blocks_done"]) and began:
-                since_s = time_s - began / int(self._control["ticks_per_s"])
-                wanted = frame + round(since_s * self.rate)
-                return wanted if frame - block <= wanted <= frame + 8 * block else None
+                return _Block(frame, block, began / int(self._control["ticks_per_s"]))
         return None
 
     # --- what is heard ---
@@ -433,6 +477,12 @@ class Mixer:
             longest_ms=int(status["longest_ticks"]) * 1000.0 / per_s,
             busy_s=int(status["busy_ticks"]) / per_s,
         )
+
+    def busy_shares(self) -> NDArray[np.int64]:
+        """Return how many callbacks took so many thousandths of their block, a row of 1000; the
+        last number counts those that took all of it or more.
+        """
+        return np.array(self._status["shares"])
 
     @property
     def block_frames(self) -> int:

@@ -13,18 +13,21 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from app.audio.disk_recorder import DiskRecorder, DiskTake
 from app.audio.mixer import Counts, Mixer
-from app.audio.recorder import Recorder
+from app.audio.recorder import TAPE_S, Recorder, TapeRecorder
 from app.audio.stream import AudioDevices
 from app.audio.voicing import Voicing
 from app.errors import PlayerError
@@ -38,6 +41,12 @@ ANSWER_WITHIN_S = 20.0
 LATEST_S = 0.25
 """A sound that comes later than this is not taken for the answer to a hit."""
 LOUD = 0.2
+NOTES = (0, 7, 12)
+SOUNDING = 32
+"""Voices that sound throughout, half of them at another speed than their sound's."""
+WARM_UP = 0.2
+"""The share of the minutes after which memory is not to grow any more; a minute at most."""
+LOOK_EVERY_S = 1.0
 
 Load = Callable[[], AbstractContextManager[None]]
 """Makes a context in which the machine is kept busy: an engine generating, a window repainting."""
@@ -58,11 +67,24 @@ class HitTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class RealtimeReport:
-    """What was measured. `over_block` callbacks took longer than their own block lasts.
+class MemoryUse:
+    """Megabytes of this process (resident), window and all: after the warm-up, and then more.
 
-    `control_*` is the silent stream in another process on a server of its own. `hit_times` is None
-    where JACK-Client is not installed.
+    Both are medians over a tenth of the looks, one a second.
+    """
+
+    warm_mb: float
+    growth_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimeReport:
+    """What was measured. `over_block` callbacks took longer than their own block lasts; 99.9 % took
+    at most `kernel_p999_percent` of it, with `voices` sounding throughout.
+
+    `control_*` is the silent stream in another process on a server of its own. `takes` were cut
+    out of what was played, which went to a file: `file_s` of it, `file_lost_s` not. `hit_times` is
+    None where JACK-Client is not installed.
     """
 
     minutes: float
@@ -72,11 +94,17 @@ class RealtimeReport:
     over_block: int
     longest_callback_ms: float
     mean_callback_us: float
+    voices: int
+    kernel_p999_percent: float
     underflows: int
     control_callbacks: int
     control_underflows: int
     hits: int
     dropped_commands: int
+    takes: int
+    file_s: float
+    file_lost_s: float
+    memory: MemoryUse
     hit_times: HitTimes | None
 
 
@@ -90,24 +118,27 @@ def measure_realtime(minutes: float = 5.0, load: Load = nullcontext) -> Realtime
     if shutil.which("jackd") is None:
         raise PlayerError("The real-time bench needs jackd: sudo apt install jackd2.")
     with jack_server("played"), jack_server("control") as control:
-        mixer = Mixer(RATE)
+        mixer = Mixer(RATE, tape_s=TAPE_S)
         with _playing(mixer), load():
             hit_times = _time_hits(mixer, min(LISTEN_S, minutes * 60.0))
             with running("control", {"JACK_DEFAULT_SERVER": control}) as silent:
-                before = mixer.counts()
-                hits = _play(mixer, minutes * 60.0)
+                before, shares = mixer.counts(), mixer.busy_shares()
+                with tempfile.TemporaryDirectory() as folder:
+                    played = _play_and_record(mixer, minutes * 60.0, Path(folder))
                 counted = json.loads(answer(silent))
-            return _report(minutes, before, mixer.counts(), counted, len(hits), hit_times)
+            shares = mixer.busy_shares() - shares
+            return _report(minutes, (before, mixer.counts()), shares, counted, played, hit_times)
 
 
 def _report(
     minutes: float,
-    before: Counts,
-    after: Counts,
+    counts: tuple[Counts, Counts],
+    shares: NDArray[np.int64],
     control: dict[str, int],
-    hits: int,
+    played: _Played,
     hit_times: HitTimes | None,
 ) -> RealtimeReport:
+    before, after = counts
     callbacks = after.callbacks - before.callbacks
     return RealtimeReport(
         minutes=minutes,
@@ -117,13 +148,40 @@ def _report(
         over_block=after.late - before.late,
         longest_callback_ms=after.longest_ms,
         mean_callback_us=(after.busy_s - before.busy_s) * 1e6 / max(callbacks, 1),
+        voices=SOUNDING,
+        kernel_p999_percent=share_of_block(shares, 0.999),
         underflows=after.underflows - before.underflows,
         control_callbacks=control["callbacks"],
         control_underflows=control["underflows"],
-        hits=hits,
+        hits=len(played.hits),
         dropped_commands=after.dropped_commands - before.dropped_commands,
+        takes=played.takes,
+        file_s=played.file.seconds,
+        file_lost_s=played.file.lost_s,
+        memory=memory_use(played.resident_mb),
         hit_times=hit_times,
     )
+
+
+def share_of_block(shares: NDArray[np.int64], quantile: float) -> float:
+    """Return how many per cent of their block that share of the callbacks took at most."""
+    reached = np.cumsum(shares) >= quantile * shares.sum()
+    return float(np.argmax(reached) + 1) * 100.0 / len(shares)
+
+
+def memory_use(resident_mb: Sequence[float]) -> MemoryUse:
+    """Return what looks at even distances found: after the warm-up, and from there to the end."""
+    warm = int(min(WARM_UP * len(resident_mb), 60.0 / LOOK_EVERY_S))
+    counted = resident_mb[warm:]
+    tenth = max(len(counted) // 10, 1)
+    first, last = float(np.median(counted[:tenth])), float(np.median(counted[-tenth:]))
+    return MemoryUse(round(first, 2), round(last - first, 2))
+
+
+def resident_mb() -> float:
+    """Return the memory of this process in megabytes."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 # --- servers and processes ---
@@ -153,7 +211,9 @@ def _playing(mixer: Mixer) -> Iterator[None]:
     for pad in range(1, mixer.pads):
         mixer.load(pad, rng.uniform(-1e-3, 1e-3, (RATE + 100 * pad, 2)).astype(np.float32))
         mixer.configure(pad, Voicing("loop"))
-        mixer.hit(pad)
+    for voice in range(SOUNDING):
+        note, pad = divmod(voice, mixer.pads - 1)
+        mixer.hit(pad + 1, note=NOTES[note])
     mixer.load(0, click())
     os.environ["JACK_DEFAULT_SERVER"] = f"pingpad-played-{os.getpid()}"
     devices = open_devices(mixer)
@@ -212,6 +272,47 @@ def answer(process: subprocess.Popen[str]) -> str:
 
 
 # --- playing and timing ---
+
+
+@dataclass(slots=True)
+class _Played:
+    """When hits were made (perf_counter), and what was recorded meanwhile."""
+
+    file: DiskTake = field(default_factory=lambda: DiskTake((), 0.0, 0.0, ""))
+    hits: list[float] = field(default_factory=list)
+    takes: int = 0
+    resident_mb: list[float] = field(default_factory=list)
+
+
+def _play_and_record(mixer: Mixer, seconds: float, folder: Path) -> _Played:
+    """Play while takes are cut out of it and all of it goes to a file."""
+    played, ended = _Played(), list[DiskTake]()
+    disk = DiskRecorder(mixer.tape, ended.append)
+    disk.start(folder / "played.wav")
+    stop = threading.Event()
+    beside = threading.Thread(target=_record, args=(mixer, played, stop), name="bench recording")
+    beside.start()
+    try:
+        played.hits = _play(mixer, seconds)
+    finally:
+        stop.set()
+        beside.join()
+        disk.close()
+    played.file = ended[0]
+    if played.file.failure:
+        raise PlayerError(f"The bench could not write its file: {played.file.failure}.")
+    return played
+
+
+def _record(mixer: Mixer, played: _Played, stop: threading.Event) -> None:
+    """Take two seconds of what is played, again and again, and look at the memory."""
+    recorder = TapeRecorder(mixer.tape)
+    recorder.start()
+    while not stop.wait(LOOK_EVERY_S):
+        played.resident_mb.append(resident_mb())
+        if len(played.resident_mb) % 2 == 0 and recorder.stop() is not None:
+            played.takes += 1
+            recorder.start()
 
 
 def _play(mixer: Mixer, seconds: float) -> list[float]:

@@ -1,19 +1,24 @@
-"""A take from the input into memory set aside beforehand, and the cut to its sound.
+"""Takes from a tape, of the input or of what is played, and the cut to their sound.
 
-The input callback writes; any thread of the app may start, stop and read.
+The callbacks write the tapes; any thread of the app may start, stop and read.
 """
 
 from __future__ import annotations
 
-import threading
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.audio.memory import CAPTURE
+from app.audio.steady_clock import find_steady_clock
+from app.audio.tape import Reel, Tape
 from engine.clip import Clip
 
+LONGEST_TAKE_S = 60.0
+TAPE_S = LONGEST_TAKE_S + 4.0
+"""A take that has reached its longest must be ended within the rest."""
+PRE_ROLL_S = 0.2
+"""A take begins this long before it was asked for: the first consonant is not lost."""
 KEPT_BEFORE_S = 0.005
 KEPT_AFTER_S = 0.030
 STEP_S = 0.0025
@@ -24,81 +29,120 @@ ABOVE_NOISE = 3.0
 INAUDIBLE = 1e-4
 
 
-class Recorder:
-    """Keeps one take at a time, at most `seconds` long."""
+class TapeRecorder:
+    """Cuts one take at a time out of a tape. Frames are numbers on that tape."""
 
-    def __init__(self, rate: int, seconds: float = 60.0) -> None:
-        """Set the memory aside for one channel; `set_format` says what the input really gives."""
-        self._lock = threading.Lock()
-        self._longest_s = seconds
-        self._rate = rate
-        self._capture = np.zeros(1, CAPTURE)
-        self._words: Any = self._capture[0]
-        self._takes = 0
-        self._recording = False
-        self._part: Clip | None = None
-        self._samples = self._set_aside(rate, 1)
+    def __init__(self, tape: Tape, longest_s: float = LONGEST_TAKE_S) -> None:
+        self.tape = tape
+        self._longest_s = longest_s
+        self._reel: Reel | None = None
+        self._start = 0
+        self._searched = 0
 
-    def _set_aside(self, rate: int, channels: int) -> NDArray[np.float32]:
-        samples = np.empty((max(int(self._longest_s * rate), 1), channels), np.float32)
-        samples.fill(0.0)  # touched now: no page fault in the callback
-        self._words["samples"] = samples.ctypes.data
-        self._words["capacity"] = len(samples)
-        self._words["channels"] = channels
-        return samples
+    @property
+    def rate(self) -> int:
+        """Frames a second."""
+        return self.tape.reel.rate
 
-    def set_format(self, rate: int, channels: int, *, skipped: int = 0) -> None:
-        """Take what an input gives: rate in Hz, 1 or 2 channels behind those that are skipped.
+    @property
+    def position(self) -> int:
+        """The number of the next frame."""
+        return self.tape.position
 
-        Only while no input runs.
-        A take that another format interrupts ends there; `stop` returns what it has.
+    def start(self, at: int | None = None) -> None:
+        """Begin a take at a frame that may be past or yet to come; None: 200 ms ago."""
+        reel = self.tape.reel
+        start = self.position - round(PRE_ROLL_S * reel.rate) if at is None else at
+        self._start = max(start, reel.first)
+        self._reel = reel
+
+    def stop(self, end: int | None = None) -> Clip | None:
+        """End the take, before frame `end` or now, and return it; None when there is nothing.
+
+        It has at most the longest length, and ends where another format interrupted it.
         """
-        with self._lock:
-            self._words["skipped"] = skipped
-            if (rate, channels) == (self._rate, int(self._words["channels"])):
-                return
-            if self._recording:
-                self._part = self._part or self._taken()
-                self._words["wanted"] = 0
-            self._rate = rate
-            self._samples = self._set_aside(rate, channels)
-
-    def start(self) -> None:
-        """Begin a new take with the next block; what an unfinished take holds is dropped."""
-        with self._lock:
-            self._part = None
-            self._recording = True
-            self._takes += 1
-            self._words["wanted"] = self._takes
-
-    def stop(self) -> Clip | None:
-        """End the take and return it; None when nothing came in or nothing was started."""
-        with self._lock:
-            if not self._recording:
-                return None
-            self._recording = False
-            self._words["wanted"] = 0
-            return self._part or self._taken()
-
-    def _taken(self) -> Clip | None:
-        if int(self._words["take"]) != self._takes:
+        reel, self._reel = self._reel, None
+        if reel is None:
             return None
-        frames = int(self._words["position"])
-        return Clip(self._sound(frames), self._rate) if frames else None
+        last = self._start + self._longest_frames(reel)
+        if end is not None:
+            last = min(last, end)
+        samples = self.tape.read(reel, self._start, last)
+        return Clip(samples, reel.rate) if len(samples) else None
 
-    def _sound(self, frames: int) -> NDArray[np.float32]:
-        """Return a copy; a broken driver's NaN and infinity become silence."""
-        return np.nan_to_num(self._samples[:frames].copy(), nan=0.0, posinf=0.0, neginf=0.0)
+    def find_loud(self, since: int, threshold: float) -> int | None:
+        """Return the first frame from `since` on that is louder than `threshold`, linear.
+
+        Frames it has looked at already are not looked at again.
+        """
+        reel = self.tape.reel
+        start, end = max(since, self._searched, reel.first), self.position
+        self._searched = end
+        loud = np.flatnonzero(np.abs(self.tape.read(reel, start, end)).max(axis=1) > threshold)
+        return start + int(loud[0]) if len(loud) else None
 
     @property
     def recording(self) -> bool:
-        """True from `start` to `stop`, also when the memory is full."""
-        return self._recording
+        """True from `start` to `stop`, also when the take is full."""
+        return self._reel is not None
+
+    @property
+    def seconds(self) -> float:
+        """Length of the take so far; 0 before it begins."""
+        reel = self._reel
+        if reel is None:
+            return 0.0
+        frames = self.tape.end_of(reel) - self._start
+        return min(max(frames, 0), self._longest_frames(reel)) / reel.rate
 
     @property
     def full(self) -> bool:
         """True when the take has reached its longest: what comes now is not kept."""
-        return self._recording and self.seconds >= len(self._samples) / self._rate
+        reel = self._reel
+        return reel is not None and self.tape.end_of(reel) - self._start >= self._longest_frames(
+            reel
+        )
+
+    @property
+    def cut(self) -> bool:
+        """True when another format has interrupted the take."""
+        return self._reel is not None and self._reel.end is not None
+
+    def _longest_frames(self, reel: Reel) -> int:
+        return int(self._longest_s * reel.rate)
+
+
+class Recorder(TapeRecorder):
+    """The input: its tape, what came in, and takes from it."""
+
+    def __init__(self, rate: int, seconds: float = LONGEST_TAKE_S) -> None:
+        """Set the memory aside for one channel; `set_format` says what the input really gives."""
+        self._capture = np.zeros(1, CAPTURE)
+        self._words: Any = self._capture[0]
+        self._clock = find_steady_clock()
+        self._words["clock"] = self._clock.address
+        seconds_kept = seconds + TAPE_S - LONGEST_TAKE_S
+        super().__init__(Tape(self._words["tape"], seconds_kept, rate, 1), seconds)
+
+    def set_format(self, rate: int, channels: int, *, skipped: int = 0) -> None:
+        """Take what an input gives: rate in Hz, 1 or 2 channels behind those that are skipped.
+
+        Only while no input runs. A take that another format interrupts ends there; `stop` returns
+        what it has.
+        """
+        self._words["skipped"] = skipped
+        self.tape.set_format(rate, channels)
+
+    def frame_at(self, time_s: float) -> int | None:
+        """Return the frame that comes in at `time_s` (time.perf_counter); None: not known."""
+        words = self._words
+        for _ in range(3):
+            done = int(words["blocks_done"])
+            ticks, position = int(words["block_ticks"]), int(words["block_position"])
+            if done == int(words["blocks_begun"]) == int(words["blocks_done"]) and ticks:
+                since_s = time_s - ticks / self._clock.ticks_per_s
+                return position + round(since_s * self.rate)
+        return None
 
     @property
     def level(self) -> float:
@@ -108,15 +152,6 @@ class Recorder:
         peak = float(self._words["peak"])
         self._words["meter_asked"] += 1
         return peak
-
-    @property
-    def seconds(self) -> float:
-        """Length of the take so far."""
-        if self._part is not None:
-            return self._part.seconds
-        if not self._recording or int(self._words["take"]) != self._takes:
-            return 0.0
-        return int(self._words["position"]) / self._rate
 
     @property
     def callbacks(self) -> int:
@@ -141,11 +176,11 @@ class Recorder:
         return cast("int", input_callback.address)
 
 
-def trim(clip: Clip) -> Clip:
+def trim(clip: Clip, quiet: float = QUIET) -> Clip:
     """Cut the silence before the first sound (keeping 5 ms) and after the last (keeping 30 ms).
 
-    Silence is what is 40 dB below the loudest moment or no more than the room's noise. A
-    recording with nothing in it comes back whole.
+    Silence is what is 40 dB (`quiet` as a factor) below the loudest moment or no more than the
+    room's noise. A recording with nothing in it comes back whole.
     """
     step = max(round(STEP_S * clip.rate), 1)
     loudness = np.abs(clip.samples).max(axis=1)
@@ -156,7 +191,7 @@ def trim(clip: Clip) -> Clip:
         return clip
     noise = float(np.percentile(peaks, 10.0))
     # A sound that never pauses has no noise to measure: a quarter of the peak is always sound.
-    threshold = max(peak * QUIET, min(noise * ABOVE_NOISE, peak / 4.0))
+    threshold = max(peak * quiet, min(noise * ABOVE_NOISE, peak / 4.0))
     loud = np.flatnonzero(loudness >= threshold)
     first = max(int(loud[0]) - round(KEPT_BEFORE_S * clip.rate), 0)
     last = min(int(loud[-1]) + 1 + round(KEPT_AFTER_S * clip.rate), clip.frames)

@@ -14,6 +14,10 @@ from app.model.kit import PADS, Kit, Pad
 from engine.api import EMBEDDED, LONGEST_S
 
 LengthUnit = Literal["seconds", "bars"]
+RecordStart = Literal["now", "sound", "beat", "bar", "four_bars"]
+RecordFrom = Literal["input", "played"]
+RECORD_BARS = (0, 1, 2, 4)
+QUIETEST_START_DB, LOUDEST_START_DB = -60.0, -6.0
 NoticeKind = Literal["info", "warning", "error"]
 BEATS_PER_BAR = 4
 
@@ -97,6 +101,16 @@ class Session:
     """0.01..1: how much noise a source recording gets; 1 ignores it."""
     hear_recordings = Setting(default=True)
     """Whether what was made of a recording plays as soon as it is there."""
+    record_from: Setting[RecordFrom] = Setting("input")
+    """Whether recordings are of the input or of what is played."""
+    record_start: Setting[RecordStart] = Setting("now")
+    """When a recording begins; one that begins on a beat or bar ends on one, too."""
+    record_bars = Setting(0)
+    """One of RECORD_BARS that a recording lasts; 0: until it is ended."""
+    record_threshold_db = Setting(-30.0)
+    """-60..-6: how loud a sound must be to begin a recording that waits for one."""
+    count_in = Setting(default=False)
+    """Whether four clicks come before a recording that begins on a beat."""
     metronome = Setting(default=False)
     note_repeat = Setting(0.0)
     """Beats between the hits of a held pad; 0 = one hit only."""
@@ -139,6 +153,8 @@ class Session:
         self.audio: AudioState | None = None
         self.midi: MidiStatus | None = None
         self.recording = False
+        self.performing = False
+        """Whether all that is played is being written to a file."""
         self._selected = 0
 
     # --- selection ---
@@ -185,9 +201,15 @@ class Session:
         self.devices_changed.emit()
 
     def set_recording(self, recording: bool) -> None:
-        """Show whether a take is being recorded."""
+        """Show whether a take is being recorded, or waits to be."""
         if recording != self.recording:
             self.recording = recording
+            self.recording_changed.emit()
+
+    def set_performing(self, performing: bool) -> None:
+        """Show whether all that is played is being written to a file."""
+        if performing != self.performing:
+            self.performing = performing
             self.recording_changed.emit()
 
     # --- length ---

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QSlider, QWidget
 
 from app.actions.actions import Actions
+from app.actions.perform import spoken_length
 from app.model.session import Session
 from app.ui.beat_bar import BeatBar
 from app.ui.controls import LevelMeter, caption, make_button, on_click
@@ -20,7 +21,7 @@ MASTER_STEPS = 2
 
 
 class KitBar(QWidget):
-    """Kit name, open, save; the beat; full level, silence, the output meter."""
+    """Kit name, open, save; the beat; full level, silence; the output, and its way to a file."""
 
     full_level_changed = Signal(bool)
 
@@ -39,11 +40,11 @@ class KitBar(QWidget):
         self.save_button = make("Save", "Save the kit (Ctrl+S)", theme, "save")
         on_click(self.save_button, self.save_kit)
         tip = "Full level. Off: a press high on a pad is louder than one at its lower edge"
-        self.full_level = make("Full level", tip, theme, "level")
+        self.full_level = make("", tip, theme, "level")
         self.full_level.setProperty("quiet", "true")
         self.full_level.setCheckable(True)
         self.full_level.toggled.connect(self.full_level_changed)
-        self.silence = make("Silence", "End all sounds (Esc)", theme, "stop")
+        self.silence = make("", "Silence. Ends all sounds (Esc)", theme, "stop")
         self.silence.setProperty("quiet", "true")
         on_click(self.silence, actions.hits.stop_all)
         self.beat = BeatBar(session, actions, theme)
@@ -53,6 +54,12 @@ class KitBar(QWidget):
         self.master.setAccessibleName("Master level")
         self.master.valueChanged.connect(self._set_master)
         self.meter = LevelMeter("Output level", 2, theme)
+        tip = "Record all that is played to a file (Ctrl+Shift+R)"
+        self.perform = make("", tip, theme, "record")
+        self.perform.setObjectName("perform")
+        self.perform.setProperty("quiet", "true")
+        self.perform.setCheckable(True)
+        on_click(self.perform, self._toggle_perform)
         self._lay_out(theme)
         session.kit.changed.connect(self._show_name)
         session.settings_changed.connect(self._show_master)
@@ -75,8 +82,9 @@ class KitBar(QWidget):
         row.addWidget(self.silence)
         row.addWidget(self.master)
         row.addWidget(self.meter)
+        row.addWidget(self.perform)
         theme.fix(self.master, width=96)
-        theme.fix(self.meter, width=150)
+        theme.fix(self.meter, width=104)
         theme.fix(self._divider, width=1, height=18)
 
         def draw_mark() -> None:
@@ -87,6 +95,20 @@ class KitBar(QWidget):
             self._mark.setFixedSize(QSize(theme.px(24), theme.px(24)))
 
         theme.keep(draw_mark)
+
+    def _toggle_perform(self) -> None:
+        self._actions.perform.toggle()
+        self.show_performing()
+
+    def show_performing(self) -> None:
+        """Show whether all goes to a file, and how much of it is there; at every frame."""
+        performing = self._session.performing
+        text = f" {spoken_length(self._actions.perform.seconds)}" if performing else ""
+        if (performing, text) != (self.perform.isChecked(), self.perform.text()):
+            self.perform.setChecked(performing)
+            self.perform.setText(text)
+            self.perform.setProperty("square", "false" if text else "true")
+            self.perform.style().polish(self.perform)
 
     def _set_master(self, step: int) -> None:
         self._session.master_gain_db = step / MASTER_STEPS

@@ -106,11 +106,6 @@ class Input(Protocol):
         """Linear peak since the last call."""
         ...
 
-    @property
-    def seconds(self) -> float:
-        """Length of the take that is being recorded."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Monitors:
@@ -205,6 +200,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+O", self.kit_bar.open_kit),
             ("Ctrl+S", self.kit_bar.save_kit),
             ("Ctrl+Shift+S", lambda: self.kit_bar.save_kit(ask=True)),
+            ("Ctrl+Shift+R", self._actions.perform.toggle),
             ("Ctrl+Q", self.close),
         )
         for keys, do in shortcuts:
@@ -290,7 +286,9 @@ class MainWindow(QMainWindow):
             limiting=level.limiting,
         )
         self.pads.show_playing(sound.playing, now)
-        self.record_panel.show_input(recorder.level, recorder.seconds, elapsed)
+        self._actions.record.look()
+        self.record_panel.show_input(recorder.level, elapsed)
+        self.kit_bar.show_performing()
         self.status_line.show_midi(now)
         self._frames += 1
         if self._frames % FRAMES_PER_COUNT == 0:

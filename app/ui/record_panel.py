@@ -20,8 +20,9 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVB
 
 from app.actions.actions import Actions
 from app.model.session import Session
-from app.ui.controls import LevelMeter, caption, make_button
+from app.ui.controls import LevelMeter, caption, make_button, on_click
 from app.ui.pad_button import HIT_KEYS, local_file
+from app.ui.record_menu import RecordMenu, summary
 from app.ui.theme import COLOURS, Theme
 
 
@@ -33,7 +34,7 @@ class RecordButton(QPushButton):
         self._session = session
         self._actions = actions
         self._theme = theme
-        self._seconds = 0.0
+        self._shown = (0.0, 0)
         self.setAccessibleName("Record")
         self.setToolTip("Hold and hum or beatbox; let go to put it on the selected pad (R)")
         self.setProperty("big", "true")
@@ -67,11 +68,28 @@ class RecordButton(QPushButton):
             self.setDown(False)
             self._actions.record.release()
 
-    def show_seconds(self, seconds: float) -> None:
-        """Show how long the take is by now."""
-        if seconds != self._seconds:
-            self._seconds = seconds
+    def follow(self) -> None:
+        """Show how long the take is by now, or what it waits for."""
+        record = self._actions.record
+        shown = (record.seconds, record.beats_to_go)
+        if shown != self._shown:
+            self._shown = shown
             self.update()
+
+    @property
+    def words(self) -> str:
+        """What stands on the button."""
+        record = self._actions.record
+        match record.state:
+            case "sound":
+                return "Waiting for a sound"
+            case "beat":
+                return f"Begins in {record.beats_to_go}"
+            case "recording":
+                return f"Recording  {record.seconds:.1f} s"
+            case "resting":
+                held = self._session.record_bars == 0
+                return "Hold to record" if held else "Record"
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw it red while recording, with the running time, calm otherwise."""
@@ -87,7 +105,7 @@ class RecordButton(QPushButton):
         painter.setBrush(QColor(ground))
         painter.drawRoundedRect(area, theme.px(9), theme.px(9))
         ink = COLOURS.on_accent if recording else COLOURS.ink
-        text = f"Recording  {self._seconds:.1f} s" if recording else "Hold to record"
+        text = self.words
         painter.setFont(theme.font(15, 600))
         wide = painter.fontMetrics().horizontalAdvance(text)
         dot, gap = theme.px(13), theme.px(10)
@@ -121,12 +139,17 @@ class RecordPanel(QFrame):
         self.latch.setCheckable(True)
         self.latch.setProperty("big", "true")
         self.latch.clicked.connect(self._toggle)
+        tip = "What is recorded, when it begins, how long it lasts"
+        self.setup = make_button("", tip, theme, "setup")
+        self.setup.setProperty("big", "true")
+        on_click(self.setup, lambda: self.menu.show_below(self.setup))
+        self.menu = RecordMenu(session, actions.perform, self)
         self.hear = make_button("Play back", "Play what was made of the recording at once", theme)
         self.hear.setCheckable(True)
         self.hear.setProperty("quiet", "true")
         self.hear.toggled.connect(self._choose_hearing)
         self.level = LevelMeter("Input level", 1, theme)
-        self._hint = caption("")
+        self.hint = caption("")
         self._theme = theme
         self._invited = False
         self._latched = False
@@ -143,11 +166,12 @@ class RecordPanel(QFrame):
         self._theme.fit(row, 8)
         row.addWidget(self.button, 1)
         row.addWidget(self.latch)
+        row.addWidget(self.setup)
         column.addLayout(row)
         column.addWidget(self.level)
         below = QHBoxLayout()
         self._theme.fit(below, 8)
-        below.addWidget(self._hint, 1)
+        below.addWidget(self.hint, 1)
         below.addWidget(self.hear)
         column.addLayout(below)
 
@@ -164,26 +188,29 @@ class RecordPanel(QFrame):
         self._latched = self._latched and recording
         self.latch.setChecked(self._latched)
         self.hear.setChecked(self._session.hear_recordings)
+        # Nothing is made of what is played: it lands on its pad as it is.
+        self.hear.setVisible(self._session.record_from == "input")
         self.button.setAccessibleDescription("recording" if recording else "not recording")
         self.button.update()
-        self._hint.setText(self._hint_text())
+        self.hint.setText(self._hint_text())
 
     def _hint_text(self) -> str:
         if self._invited:
             return "The prompt reshapes this sound"
         audio = self._session.audio
-        if audio is not None and audio.input_name is None:
+        of_input = self._session.record_from == "input"
+        if of_input and audio is not None and audio.input_name is None:
             return "No microphone. Drop a file here"
-        return "Hum, beatbox or drop a file here"
+        return summary(self._session) or "Hum, beatbox or drop a file here"
 
-    def show_input(self, level: float, seconds: float, elapsed_s: float) -> None:
-        """Show the input's linear peak since the last call, and the take's length by now."""
+    def show_input(self, level: float, elapsed_s: float) -> None:
+        """Show the input's linear peak since the last call, and how the take goes."""
         self.level.show_levels((level,), elapsed_s)
-        self.button.show_seconds(seconds)
+        self.button.follow()
 
     def _invite(self, invited: bool) -> None:
         self._invited = invited
-        self._hint.setText(self._hint_text())
+        self.hint.setText(self._hint_text())
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

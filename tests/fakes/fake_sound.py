@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from app.audio.clock import QUANTUM_BEATS, Quantum
 from app.audio.device_keeper import AudioState, Wish
+from app.audio.loopback import RoundTrip
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from engine.clip import Clip
@@ -34,6 +36,9 @@ class FakeDevices:
     def close(self) -> None:
         self.is_open = False
 
+    def measure(self) -> None:
+        self._on_change(replace(PLUGGED_IN, loop=RoundTrip(10.0, 0.0, 8)))
+
     def pull_out(self) -> None:
         self._on_change(NO_CARD)
 
@@ -44,17 +49,66 @@ class FakeDevices:
 
 
 class FakeRecorder:
-    """Gives what the test put in."""
+    """Gives what the test put in; its tape stands where the test puts it."""
+
+    rate = 48_000
 
     def __init__(self) -> None:
         self.coming: Clip | None = None
         self.running = False
+        self.position = 480_000
+        self.full = self.cut = False
+        self.loud: int | None = None
+        """The frame on which a sound comes that is loud enough."""
+        self.asked: list[tuple[int | None, int | None]] = []
+        """First and last frame of each take."""
+        self._first: int | None = None
 
-    def start(self) -> None:
+    @property
+    def seconds(self) -> float:
+        return 0.0 if self._first is None else (self.position - self._first) / self.rate
+
+    def start(self, at: int | None = None) -> None:
         assert not self.running
         self.running = True
+        self._first = at
 
-    def stop(self) -> Clip | None:
+    def stop(self, end: int | None = None) -> Clip | None:
         assert self.running
         self.running = False
+        self.asked.append((self._first, end))
         return self.coming
+
+    def find_loud(self, since: int, threshold: float) -> int | None:
+        return self.loud if self.loud is not None and self.loud >= since else None
+
+    def frame_at(self, time_s: float) -> int | None:
+        """At 10 s its position was 480 000."""
+        return round(time_s * self.rate)
+
+
+class FakeTiming:
+    """A mixer and its beats: 120 bpm at 48 kHz, beat 0 on frame 0, at `frame` since 10 s."""
+
+    rate = 48_000
+    latency_frames = 78
+    frames_per_beat = 24_000.0
+
+    def __init__(self) -> None:
+        self.frame = 480_000
+        self.counted_in: list[bool] = []
+        self.count_ins_ended = 0
+
+    def moment_of_frame(self, frame: int) -> float | None:
+        return frame / self.rate
+
+    def end_count_in(self) -> None:
+        self.count_ins_ended += 1
+
+    def start_frame(self, quantum: Quantum, *, count_in: bool) -> int | None:
+        self.counted_in.append(count_in)
+        return self.next_frame("bar" if count_in else quantum)
+
+    def next_frame(self, quantum: Quantum) -> int | None:
+        frames = QUANTUM_BEATS[quantum] * 24_000
+        return -(-self.frame // frames) * frames if frames else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from at_once import BackgroundAtOnce, WriterAtOnce
 from fake_engine import FakeEngine
 from fake_mixer import FakeMixer
-from fake_sound import PLUGGED_IN, FakeRecorder
+from fake_sound import PLUGGED_IN, FakeRecorder, FakeTiming
 from main_loop import MainLoop
 
 from app.actions.choose_take import ChooseTake
@@ -18,7 +18,7 @@ from app.actions.keep_takes import KeepTakes
 from app.actions.kit_file import KitFile
 from app.actions.load_pads import PadLoader
 from app.actions.pad_settings import PadSettings
-from app.actions.record import Record
+from app.actions.record import Decks, Record
 from app.actions.transfer import Transfer
 from app.model.clip_store import ClipStore
 from app.model.kit import Pad
@@ -44,7 +44,10 @@ class PlayingScene:
         keep = KeepTakes(self.session, self.loader, self.store)
         self.generate = Generate(self.session, self.engine, keep, Hits(self.mixer), lambda: 1000.0)
         self.recorder = FakeRecorder()
-        self.record = Record(self.session, self.recorder, keep, self.generate, lambda: 1000.0)
+        self.played = FakeRecorder()
+        self.timing = FakeTiming()
+        decks = Decks(self.recorder, self.played, self.timing, self.timing)
+        self.record = Record(self.session, decks, keep, self.generate, lambda: 1000.0)
         self.transfer = Transfer(
             self.session, self.background, keep, self.generate, self.store, lambda: 1000.0
         )

@@ -189,6 +189,29 @@ def test_recording_keeps_every_frame_of_the_input(rig: Rig) -> None:
     assert set(np.diff(sound) % 65_536) == {1}
 
 
+def test_what_is_played_is_found_on_the_inputs_tape_by_its_moment(rig: Rig) -> None:
+    """Out and in patched together by JACK, which adds nothing: what is left is the reckoning."""
+    rig.open()
+    mixer, recorder, pause = rig.mixer, rig.recorder, threading.Event()
+    mixer.load(0, np.full((480, 2), 0.5, np.float32))
+    client: Any = jack.Client("cable", no_start_server=True)
+    off = []
+    with client:
+        ours = {port.name: port for port in client.get_ports("PortAudio.*", is_audio=True)}
+        client.connect(ours["PortAudio:out_0"], ours["PortAudio:in_0"])
+        for _ in range(9):
+            frame = mixer.frame + RATE // 20
+            mixer.hit(0, at_frame=frame)
+            pause.wait(0.2)
+            moment_s = mixer.moment_of_frame(frame)
+            assert moment_s is not None
+            reckoned = recorder.frame_at(moment_s + mixer.latency_frames / RATE)
+            heard = recorder.find_loud(recorder.position - RATE // 4, 0.2)
+            assert reckoned is not None and heard is not None
+            off.append(abs(heard - reckoned))
+    assert np.median(off) <= BLOCK, off
+
+
 def test_the_instrument_survives_its_server_and_plays_on_the_next(rig: Rig) -> None:
     rig.open()
     rig.server.stop()

@@ -36,20 +36,31 @@ def next_multiple(mix: Record, frame: int, beats: float) -> Number:
 
 
 @compiled
+def click_gain(mix: Record, frame: int) -> Number:
+    """The gain of the click on a beat at `frame`, 0 for none."""
+    control = mix.control
+    counted = control.count_in_from <= frame < control.count_in_until
+    return max(control.metronome, control.count_in if counted else 0.0)
+
+
+@compiled
 def add_metronome(mix: Record, out: Samples) -> None:
     """Add the clicks, as late as the limiter makes everything else; after it, and recorded not."""
-    if mix.control.metronome == 0.0 and mix.tick.left == 0:
+    if mix.control.metronome == 0.0 and mix.control.count_in == 0.0 and mix.tick.left == 0:
         return
     start = signed(0)
     first = mix.status.frame - (mix.control.window - 1 + PEAK_REACH)
+    shortly = mix.lines[mix.control.line].frames_per_beat / 8.0
     while start < out.shape[0]:
         beat = next_multiple(mix, first + start, 1.0)
-        due = frame_of_beat(mix, beat) - first
-        if due == start and beat != mix.tick.beat and mix.control.metronome > 0.0:
-            mix.tick.beat = beat
+        frame = frame_of_beat(mix, beat)
+        gain = click_gain(mix, frame)
+        # A followed clock may move a beat back behind its click: it clicks once.
+        if frame == first + start and gain > 0.0 and frame - mix.tick.frame >= shortly:
+            mix.tick.frame = frame
             mix.tick.sound = 0 if beat % BEATS_PER_BAR == 0.0 else 1
             mix.tick.left = mix.control.tick_frames[mix.tick.sound]
-            mix.tick.gain = mix.control.metronome
+            mix.tick.gain = gain
         due = frame_of_beat(mix, next_multiple(mix, first + start + 1, 1.0)) - first
         end = min(due, out.shape[0])
         add_tick(mix, out[start:end])

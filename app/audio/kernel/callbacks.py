@@ -28,8 +28,9 @@ from app.audio.kernel.machine import (
 from app.audio.kernel.residue import add_residue
 from app.audio.kernel.sounding import mix_voices
 from app.audio.kernel.tail import finish
+from app.audio.kernel.tape import roll
 from app.audio.kernel.voices import next_swap, swap_due_stacks
-from app.audio.memory import CAPTURE, CHUNK, MIX
+from app.audio.memory import CAPTURE, CHUNK, MIX, SHARES
 
 UNDERFLOW = 4
 OVERFLOW = 2
@@ -70,6 +71,7 @@ def run_chunk(mix: Record, out: Samples) -> None:
         start = end
     add_residue(mix, out)
     finish(mix, out)
+    roll(mix.tape, mix.status.frame, out)
     add_metronome(mix, out)
     mix.status.frame += frames
 
@@ -91,7 +93,7 @@ def publish_positions(mix: Record) -> None:
 
 @compiled
 def count_block(mix: Record, frames: int, flags: int, began: int) -> None:
-    """Count the block, its underflow, and whether it took longer than it lasts."""
+    """Count the block, its underflow, and how much of the time it lasts it took."""
     status = mix.status
     status.callbacks += 1
     if flags & UNDERFLOW:
@@ -101,8 +103,11 @@ def count_block(mix: Record, frames: int, flags: int, began: int) -> None:
     took = ticks_now(mix.control.clock, status.ticks) - began
     status.busy_ticks += took
     status.longest_ticks = max(status.longest_ticks, took)
-    if took * mix.control.rate > frames * mix.control.ticks_per_s:
+    lasts = frames * mix.control.ticks_per_s / mix.control.rate
+    if took > lasts:
         status.late += 1
+    share = signed(SHARES - 1) if took >= lasts else np.int64(SHARES * took / lasts)
+    status.shares[share] += 1
 
 
 @callback(MIX)
@@ -122,10 +127,10 @@ def output_callback(
 def input_callback(
     source: int, sink: int, frames: int, times: int, flags: int, memory: Record
 ) -> Number:
-    """PaStreamCallback of the input: meters, and copies frames while a take is wanted."""
+    """PaStreamCallback of the input: meters, and keeps frames on the tape."""
     capture = carray(memory, (1,))[0]
     skipped = capture.skipped
-    shape = (signed(frames), skipped + capture.channels)
+    shape = (signed(frames), skipped + capture.tape.channels)
     incoming = carray(source, shape, np.float32)[:, skipped:]
     capture.callbacks += 1
     if signed(flags) & OVERFLOW:

@@ -1,10 +1,9 @@
-"""The input: metered, and copied while a take is wanted. The input callback's thread."""
+"""The input: metered, and kept on its tape. The input callback's thread."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from app.audio.kernel.machine import Record, Samples, as_pointer, carray, compiled, fence
+from app.audio.kernel.machine import Record, Samples, compiled, fence, ticks_now
+from app.audio.kernel.tape import roll
 
 
 @compiled
@@ -22,20 +21,11 @@ def meter_input(capture: Record, incoming: Samples) -> None:
 
 @compiled
 def keep_input(capture: Record, incoming: Samples) -> None:
-    """Copy the block behind the take's last one, as far as there is room."""
-    wanted = capture.wanted
-    if wanted == 0:
-        return
-    if wanted != capture.take:
-        capture.position = 0
-        fence()
-        capture.take = wanted
-    shape = (capture.capacity, capture.channels)
-    kept = carray(as_pointer(capture.samples), shape, np.float32)
-    position = capture.position
-    count = min(incoming.shape[0], capture.capacity - position)
-    for frame in range(count):
-        for channel in range(incoming.shape[1]):
-            kept[position + frame, channel] = incoming[frame, channel]
+    """Put the block on the tape and note when it came."""
+    capture.blocks_begun += 1
     fence()
-    capture.position = position + count
+    capture.block_ticks = ticks_now(capture.clock, capture.ticks)
+    capture.block_position = capture.tape.position
+    roll(capture.tape, capture.tape.position, incoming)
+    fence()
+    capture.blocks_done += 1

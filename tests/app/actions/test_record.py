@@ -101,15 +101,19 @@ def test_silence_is_said_and_changes_nothing(scene: PlayingScene, coming: Clip |
     assert scene.pads[0].takes.items == () and scene.engine.asked == {}
 
 
-def test_a_long_recording_is_cut_and_said(scene: PlayingScene) -> None:
+def test_a_long_recording_is_kept_whole_and_its_beginning_made_into_a_sound(
+    scene: PlayingScene,
+) -> None:
     scene.session.prompt = "pad"
     steady = np.full((15 * 48_000, 1), 0.25, np.float32)
     scene.recorder.coming = Clip(steady, 48_000)
     scene.record.press()
     scene.record.release()
     take = scene.pads[0].takes.current
-    assert take is not None and take.clip.seconds == 12.0
-    assert scene.said() == ["The recording lasted 15.0 s; its first 12 s are kept."]
+    assert take is not None and take.clip.seconds == 15.0
+    assert scene.said() == [
+        "The recording lasts 15.0 s; the sound is made from its first 12 s.",
+    ]
     assert scene.engine.asked[scene.engine.newest].recipe.seconds == 12.0
 
 
@@ -188,3 +192,161 @@ def test_a_hum_does_not_come_back_when_it_would_disturb(scene: PlayingScene, why
         scene.record.press()
     scene.finish()
     assert scene.mixer.calls == []
+
+
+# --- when it begins and ends ---
+
+NOW = 480_000
+"""The frame on which the doubles stand: a bar line."""
+
+
+def test_what_is_held_begins_200_ms_before_the_press(scene: PlayingScene) -> None:
+    scene.recorder.coming = hum()
+    scene.record.press()
+    scene.record.release()
+    assert scene.recorder.asked == [(NOW - 9600, None)]
+
+
+def test_a_sound_begins_it_and_what_came_just_before_is_kept(scene: PlayingScene) -> None:
+    scene.session.record_start = "sound"
+    scene.recorder.coming = hum()
+    scene.record.toggle()
+    scene.record.look()
+    assert scene.session.recording and scene.record.state == "sound"
+    assert not scene.recorder.running
+    scene.recorder.position, scene.recorder.loud = NOW + 90_000, NOW + 70_000
+    scene.record.look()
+    assert scene.record.state == "recording"
+    scene.record.toggle()
+    assert scene.recorder.asked == [(NOW + 70_000 - 9600, None)]
+
+
+def test_bars_that_begin_with_a_sound_begin_on_it_and_end_by_themselves(
+    scene: PlayingScene,
+) -> None:
+    scene.session.record_start, scene.session.record_bars = "sound", 2
+    scene.recorder.coming = hum()
+    scene.record.press()
+    scene.record.release()
+    scene.recorder.loud = NOW + 1000
+    scene.record.look()
+    assert scene.record.state == "recording"
+    first, end = NOW + 1000 - 240, NOW + 1000 - 240 + 192_000
+    scene.recorder.position = end - 1
+    scene.record.look()
+    assert scene.session.recording
+    scene.recorder.position = end + 5000
+    scene.record.look()
+    assert not scene.session.recording and scene.recorder.asked == [(first, end)]
+    take = scene.pads[0].takes.current
+    assert take is not None and take.clip is scene.recorder.coming
+
+
+def wait(scene: PlayingScene, frame: int) -> None:
+    """Time passes until a frame of the mixer, which the tapes follow."""
+    scene.timing.frame = scene.recorder.position = scene.played.position = frame
+    scene.record.look()
+
+
+def test_bars_of_the_input_lie_where_the_player_heard_them(scene: PlayingScene) -> None:
+    assert scene.session.audio is not None
+    scene.session.audio = replace(scene.session.audio, round_trip_ms=10.0)
+    scene.session.record_start, scene.session.record_bars = "bar", 1
+    scene.recorder.coming = hum()
+    wait(scene, NOW + 30_000)
+    scene.record.toggle()
+    assert (scene.record.state, scene.record.beats_to_go) == ("beat", 3)
+    wait(scene, NOW + 95_999)
+    assert scene.record.state == "beat" and not scene.recorder.running
+    wait(scene, NOW + 96_000)
+    assert scene.record.state == "recording"
+    wait(scene, NOW + 192_479)
+    assert scene.session.recording
+    wait(scene, NOW + 192_480)
+    assert scene.recorder.asked == [(NOW + 96_480, NOW + 192_480)]
+
+
+def test_what_is_held_on_beats_begins_and_ends_on_one(scene: PlayingScene) -> None:
+    scene.session.record_start = "beat"
+    scene.recorder.coming = hum()
+    wait(scene, NOW + 1000)
+    scene.record.press()
+    wait(scene, NOW + 24_000)
+    wait(scene, NOW + 50_000)
+    scene.record.release()
+    assert scene.session.recording
+    wait(scene, NOW + 72_000)
+    assert scene.recorder.asked == [(NOW + 24_000, NOW + 72_000)]
+
+
+def test_let_go_before_its_beat_it_lasts_one(scene: PlayingScene) -> None:
+    scene.session.record_start = "beat"
+    scene.recorder.coming = hum()
+    wait(scene, NOW + 1000)
+    scene.record.press()
+    scene.record.release()
+    wait(scene, NOW + 24_000)
+    wait(scene, NOW + 48_000)
+    assert scene.recorder.asked == [(NOW + 24_000, NOW + 48_000)]
+
+
+def test_toggled_again_what_waits_is_given_up(scene: PlayingScene) -> None:
+    for start in ("sound", "bar"):
+        scene.session.record_start = start  # type: ignore[assignment]
+        wait(scene, scene.timing.frame + 1000)
+        scene.record.toggle()
+        scene.record.toggle()
+        assert not scene.session.recording and scene.record.state == "resting"
+    assert scene.timing.count_ins_ended == 2
+    assert scene.said() == [] and scene.pads[0].takes.items == ()
+
+
+def test_bars_ended_early_keep_what_there_is(scene: PlayingScene) -> None:
+    scene.session.record_bars = 4
+    scene.recorder.coming = hum()
+    scene.record.press()
+    wait(scene, NOW + 50_000)
+    scene.record.press()
+    assert not scene.session.recording and scene.recorder.asked == [(NOW, None)]
+    assert scene.pads[0].takes.current is not None
+
+
+def test_a_count_in_is_asked_for_when_it_is_on(scene: PlayingScene) -> None:
+    scene.session.count_in, scene.session.record_bars = True, 1
+    scene.record.press()
+    assert scene.timing.counted_in == [True] and scene.record.state == "beat"
+
+
+def test_a_tape_that_is_full_or_cut_ends_it(scene: PlayingScene) -> None:
+    for what in ("full", "cut"):
+        scene.recorder.coming = hum()
+        scene.record.toggle()
+        setattr(scene.recorder, what, True)
+        scene.record.look()
+        assert not scene.session.recording and scene.pads[0].takes.current is not None
+        scene.recorder.full = scene.recorder.cut = False
+
+
+def test_what_is_played_lands_on_the_pad_as_it_is_even_with_a_prompt(
+    scene: PlayingScene,
+) -> None:
+    scene.session.record_from, scene.session.prompt = "played", "brass stab"
+    scene.session.audio = NO_CARD
+    scene.session.record_start, scene.session.record_bars = "bar", 1
+    scene.played.coming = hum()
+    wait(scene, NOW + 1)
+    scene.record.toggle()
+    wait(scene, NOW + 96_000)
+    wait(scene, NOW + 96_000 + 96_078)
+    assert scene.played.asked == [(NOW + 96_078, NOW + 192_078)]
+    take = scene.pads[0].takes.current
+    assert take is not None and take.clip is scene.played.coming and take.name == "resampled"
+    assert scene.engine.asked == {}
+
+
+def test_playing_nothing_is_said(scene: PlayingScene) -> None:
+    scene.session.record_from = "played"
+    scene.played.coming = Clip(np.zeros((4800, 2), np.float32), 48_000)
+    scene.record.toggle()
+    scene.record.toggle()
+    assert scene.said() == ["Nothing was to be heard while it was recorded."]

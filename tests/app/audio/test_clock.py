@@ -212,3 +212,25 @@ def test_without_repeat_a_held_pad_is_hit_once() -> None:
     mixer.load(0, click())
     mixer.hit(0, at_frame=0)
     assert onsets(mixer.render(100_000)) == [DELAY]
+
+
+def test_a_count_in_clicks_on_its_beats_only_and_not_on_the_tape() -> None:
+    mixer = Mixer(RATE, tape_s=5.0)
+    mixer.clock.start(100_000)
+    mixer.count_in(0, 100_000, -12.0)
+    out = mixer.render(200_000, 777)
+    wanted = [100_000 - beat * 24_000 for beat in (4, 3, 2, 1)]
+    assert np.abs(np.array(onsets(out)) - DELAY - wanted).max() <= 3
+    assert not mixer.tape.read(mixer.tape.reel, 0, 200_000).any()
+    mixer.count_in(200_000, 400_000, -12.0)
+    mixer.end_count_in()
+    assert not mixer.render(100_000).any()
+
+
+def test_a_count_in_that_begins_anew_has_all_its_clicks() -> None:
+    mixer = Mixer(RATE)
+    for _ in range(2):
+        start = mixer.frame + 98_000
+        mixer.clock.start(start)
+        mixer.count_in(start - 108_000, start, -12.0)
+        assert len(onsets(mixer.render(30_000, 512))) == 2

@@ -256,3 +256,13 @@ def test_minus_120_db_is_silence() -> None:
     mixer.render(RATE)
     mixer.hit(0)
     assert np.abs(mixer.render(4800)).max() < 1e-5
+
+
+def test_every_callback_is_counted_by_the_share_of_its_block_it_took() -> None:
+    mixer = Mixer()
+    mixer.render(128 * 50, 128)
+    shares = mixer.busy_shares()
+    assert shares.sum() == 50 and shares[-1] == mixer.counts().late
+    mixer._control["ticks_per_s"] = 1
+    mixer.render(128 * 3, 128)
+    assert mixer.busy_shares()[-1] == shares[-1] + 3

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from app.audio.realtime_bench import match_hits, measure_realtime
+from app.audio.realtime_bench import (
+    match_hits,
+    measure_realtime,
+    memory_use,
+    resident_mb,
+    share_of_block,
+)
 from app.errors import PlayerError
 
 
@@ -37,3 +44,20 @@ def test_without_jackd_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PATH", "")
     with pytest.raises(PlayerError, match="apt install jackd2"):
         measure_realtime(1.0)
+
+
+def test_the_share_of_the_block_is_what_all_but_a_thousandth_stay_within() -> None:
+    shares = np.zeros(1000, np.int64)
+    shares[[20, 90, 999]] = 9985, 10, 5
+    assert share_of_block(shares, 0.999) == pytest.approx(9.1)
+    assert share_of_block(shares, 0.99) == pytest.approx(2.1)
+
+
+def test_memory_is_flat_or_grows_from_the_warm_up_on() -> None:
+    warming = [50.0 + look for look in range(60)]
+    flat = memory_use([*warming, *([200.0, 200.4] * 300)])
+    assert (flat.warm_mb, flat.growth_mb) == (200.2, 0.0)
+    leaking = memory_use([*warming, *(200.0 + look / 100 for look in range(600))])
+    assert leaking.growth_mb == pytest.approx(5.4, abs=0.1)
+    assert memory_use([7.0]).growth_mb == 0.0
+    assert resident_mb() > 10.0

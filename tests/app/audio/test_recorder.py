@@ -1,8 +1,9 @@
-"""The recorder keeps every frame; trim finds the sound in it."""
+"""The recorder keeps every frame, those before it was asked too; trim finds the sound in it."""
 
 from __future__ import annotations
 
 import ctypes
+import time
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.audio.recorder import Recorder, trim
+from app.audio.mixer import Mixer
+from app.audio.recorder import PRE_ROLL_S, Recorder, TapeRecorder, trim
+from app.audio.tape import MARGIN
 from engine.clip import Clip
 
 RATE = 48_000
@@ -47,35 +50,129 @@ def test_every_frame_is_kept(blocks: list[int], channels: int) -> None:
     assert np.array_equal(clip.samples, whole)
 
 
-def test_only_what_comes_between_start_and_stop_is_kept() -> None:
+def numbered(first: int, frames: int) -> NDArray[np.float32]:
+    """Every frame its own number."""
+    return np.arange(first, first + frames, dtype=np.float32)[:, None]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(1, 3000), min_size=1, max_size=30),
+    st.integers(-2000, 60_000),
+    st.integers(-2000, 60_000),
+)
+def test_a_take_is_what_a_list_of_all_frames_has_there(
+    blocks: list[int], start: int, end: int
+) -> None:
+    """The slow model: a list of everything, of which the tape still has the end."""
+    recorder = Recorder(8000, seconds=0.5)
+    capacity = len(recorder.tape.reel.samples)
+    everything: list[float] = []
+    for number, frames in enumerate(blocks):
+        if number == len(blocks) // 2:
+            recorder.start(start)
+        feed(recorder, numbered(len(everything), frames))
+        everything += range(len(everything), len(everything) + frames)
+    clip = recorder.stop(end)
+    oldest = max(len(everything) - (capacity - MARGIN), 0)
+    first = max(start, 0)
+    wanted = everything[max(first, oldest) : max(min(end, first + 4000), 0)]
+    assert (clip.samples[:, 0].tolist() if clip else []) == wanted
+
+
+def test_a_take_begins_200_ms_before_it_was_asked_for() -> None:
     recorder = Recorder(RATE)
-    feed(recorder, ramp(100))
+    feed(recorder, ramp(30_000))
     recorder.start()
     feed(recorder, ramp(200))
     first = recorder.stop()
     feed(recorder, ramp(300))
     recorder.start()
-    feed(recorder, ramp(50))
     second = recorder.stop()
-    assert first is not None
-    assert second is not None
-    assert (first.frames, second.frames) == (200, 50)
+    assert first is not None and second is not None
+    before = round(PRE_ROLL_S * RATE)
+    assert np.array_equal(first.samples[:before], ramp(30_000)[-before:])
+    assert (first.frames, second.frames) == (before + 200, before)
+
+
+def test_a_take_may_begin_and_end_later_than_now() -> None:
+    recorder = Recorder(RATE)
+    feed(recorder, numbered(0, 100))
+    recorder.start(250)
+    assert recorder.seconds == 0.0 and recorder.recording
+    feed(recorder, numbered(100, 300))
+    assert recorder.seconds == pytest.approx(150 / RATE)
+    clip = recorder.stop(300)
+    assert clip is not None and clip.samples[:, 0].tolist() == list(range(250, 300))
+
+
+def test_the_first_loud_frame_is_found_whenever_one_looks() -> None:
+    recorder = Recorder(RATE)
+    sound = np.zeros((9000, 1), np.float32)
+    sound[[100, 5000], 0] = 0.5
+    feed(recorder, sound[:3000])
+    assert recorder.find_loud(200, 0.4) is None
+    feed(recorder, sound[3000:6000])
+    assert recorder.find_loud(200, 0.6) is None
+    feed(recorder, sound[6000:])
+    later = Recorder(RATE)
+    feed(later, sound)
+    assert later.find_loud(200, 0.4) == 5000
+
+
+def test_a_frame_is_found_by_the_moment_it_came_in() -> None:
+    recorder = Recorder(RATE)
+    assert recorder.frame_at(time.perf_counter()) is None
+    feed(recorder, ramp(512))
+    before = time.perf_counter()
+    feed(recorder, ramp(512))
+    after = time.perf_counter()
+    found = recorder.frame_at(before), recorder.frame_at(after)
+    assert found[0] is not None and found[1] is not None
+    assert found[0] <= 512 <= found[1]
+    assert recorder.frame_at(after + 1.0) == pytest.approx(found[1] + RATE, abs=1)
+
+
+def test_what_a_mixer_played_can_be_cut_out_to_the_frame_without_its_clicks() -> None:
+    mixer = Mixer(RATE, tape_s=2.0)
+    mixer.set_metronome(-6.0)
+    step = np.full((4800, 2), 0.25, np.float32)
+    mixer.load(0, step)
+    mixer.render(1000)
+    mixer.hit(0, at_frame=30_000)
+    mixer.render(60_000, 777)
+    recorder = TapeRecorder(mixer.tape)
+    recorder.start(30_000 + mixer.latency_frames)
+    clip = recorder.stop(30_000 + mixer.latency_frames + 4800)
+    assert clip is not None and clip.frames == 4800
+    assert clip.samples[0, 0] == pytest.approx(0.25, abs=0.01)
+    silent = mixer.tape.read(mixer.tape.reel, 0, 30_000 + mixer.latency_frames - 1)
+    assert len(silent) > 24_000 and not silent.any()
+
+
+def test_a_mixer_at_another_rate_goes_on_with_another_reel() -> None:
+    mixer = Mixer(RATE, tape_s=1.0)
+    mixer.render(1000)
+    reel = mixer.tape.reel
+    mixer.set_rate(44_100)
+    mixer.load(0, np.full((100, 2), 0.5, np.float32))
+    mixer.hit(0)
+    mixer.render(1000)
+    assert (reel.end, mixer.tape.reel.first, mixer.tape.reel.rate) == (1000, 1000, 44_100)
+    assert len(mixer.tape.read(reel, 0, 5000)) == 1000
+    assert mixer.tape.read(mixer.tape.reel, 0, 5000).any()
+
+
+def test_a_mixer_without_a_tape_has_nothing_on_it() -> None:
+    mixer = Mixer(RATE)
+    mixer.render(1000)
+    assert len(mixer.tape.read(mixer.tape.reel, 0, 1000)) == 0
 
 
 def test_nothing_came_is_none() -> None:
     recorder = Recorder(RATE)
     assert recorder.stop() is None
     recorder.start()
-    assert recorder.stop() is None
-
-
-def test_a_take_does_not_show_frames_of_the_one_before() -> None:
-    recorder = Recorder(RATE)
-    recorder.start()
-    feed(recorder, ramp(200))
-    recorder.stop()
-    recorder.start()
-    assert recorder.seconds == 0.0
     assert recorder.stop() is None
 
 
@@ -121,7 +218,7 @@ def test_a_new_format_in_mid_take_keeps_what_there_is() -> None:
     feed(recorder, ramp(300))
     recorder.set_format(44_100, 2)
     feed(recorder, ramp(100, 2))
-    assert recorder.recording
+    assert recorder.recording and recorder.cut
     clip = recorder.stop()
     assert clip is not None
     assert (clip.frames, clip.rate, clip.channels) == (300, RATE, 1)

@@ -24,10 +24,12 @@ from app.actions.load_pads import PadLoader
 from app.actions.midi import MidiRoom, build_midi
 from app.actions.midi_controls import Playing
 from app.actions.pad_settings import PadSettings
-from app.actions.record import Record
+from app.actions.perform import Perform
+from app.actions.record import Decks, Record
 from app.actions.transfer import Transfer
 from app.audio.clock import Clock
 from app.audio.device_keeper import Wish
+from app.audio.loopback import RoundTrip
 from app.audio.sound_system import FIRST_TWO, Channels
 from app.audio.voicing import Voicing
 from app.errors import PlayerError
@@ -94,6 +96,8 @@ class SilentSound:
 
     rate: int = 48_000
     frame: int = 0
+    pads: int = 16
+    latency_frames: int = 78
     at_once: bool = False
     repeat_beats: float = 0.0
     pad: int | None = None
@@ -111,6 +115,15 @@ class SilentSound:
 
     def frame_of_moment(self, time_s: float) -> int | None:
         return self.frame
+
+    def moment_of_frame(self, frame: int) -> float | None:
+        return frame / self.rate
+
+    def count_in(self, start: int, end: int, gain_db: float) -> None:
+        self.counted = (start, end)
+
+    def end_count_in(self) -> None:
+        pass
 
     def set_metronome(self, gain_db: float | None) -> None:
         self.metronome = gain_db
@@ -159,13 +172,39 @@ class Microphone:
     clip: Clip | None = None
     started: int = 0
     stopped: int = 0
+    rate: int = 48_000
+    position: int = 0
+    full: bool = False
+    cut: bool = False
+    loud: int | None = None
 
-    def start(self) -> None:
+    def start(self, at: int | None = None) -> None:
         self.started += 1
 
-    def stop(self) -> Clip | None:
+    def stop(self, end: int | None = None) -> Clip | None:
         self.stopped += 1
         return self.clip
+
+    def find_loud(self, since: int, threshold: float) -> int | None:
+        return self.loud
+
+    def frame_at(self, time_s: float) -> int | None:
+        return self.position
+
+
+@dataclass
+class DiskFile:
+    """The disk recorder's double."""
+
+    seconds: float = 0.0
+    paths: list[Path] = field(default_factory=list)
+    stopped: int = 0
+
+    def start(self, path: Path) -> None:
+        self.paths.append(path)
+
+    def stop(self) -> None:
+        self.stopped += 1
 
 
 @dataclass
@@ -174,8 +213,13 @@ class Opened:
 
     wishes: list[Wish] = field(default_factory=list)
 
+    measured: int = 0
+
     def open(self, wish: Wish) -> None:
         self.wishes.append(wish)
+
+    def measure(self) -> None:
+        self.measured += 1
 
 
 @dataclass(frozen=True)
@@ -213,11 +257,13 @@ class Audio:
     rate: int = 48_000
     block_frames: int = 128
     latency_ms: float = 5.3
+    round_trip_ms: float = 9.6
     message: str = ""
     outputs: tuple[str, ...] = ("Scarlett 2i2", "HDMI", "HDMI")
     inputs: tuple[str, ...] = ("Scarlett 2i2", "Webcam & co")
     input_channels: int = 4
     channels: Channels = FIRST_TWO
+    loop: RoundTrip | None = None
     realtime: bool = True
     exclusive: bool = False
 
@@ -246,7 +292,11 @@ class Scene:
         self.keep = keep
         hits = Hits(self.sound)
         generate = Generate(session, self.engine, keep, hits)
-        record = Record(session, self.microphone, keep, generate)
+        beat = BeatControl(session, self.sound)
+        self.played = Microphone()
+        decks = Decks(self.microphone, self.played, self.sound, beat)
+        record = Record(session, decks, keep, generate)
+        self.disk = DiskFile()
         kit_file = KitFile(session, now, now, loader, generate)
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
         midi = build_midi(
@@ -258,6 +308,7 @@ class Scene:
             hits=hits,
             generate=generate,
             record=record,
+            perform=Perform(session, self.disk, folder / "performances", lambda: 0.0),
             transfer=Transfer(session, now, keep, generate, self.store),
             drag_out=DragOut(session, self.store),
             kit_file=kit_file,
@@ -266,7 +317,7 @@ class Scene:
             devices=ChooseDevice(session, self.devices),
             models=ChooseModel(session, self.engine, now, ModelStore(folder / "models")),
             midi=midi,
-            beat=BeatControl(session, self.sound),
+            beat=beat,
         )
         session.set_engine(
             EngineState("Ready in 0.8 s", True, model="embedded", device="CPU, float32"), VOCABULARY

@@ -135,6 +135,7 @@ class Photographer:
 
     def go_wrong(self) -> None:
         scene, session = self.scene, self.scene.session
+        scene.actions.record.toggle()
         scene.actions.generate.generate(15)
         scene.actions.generate.generate(14)
         scene.fail("The engine stopped while making this sound; try again.")
@@ -143,7 +144,6 @@ class Photographer:
         message = "No sound card. Plug one in; Pingpad finds it."
         session.set_audio(Audio(output_name=None, input_name=None, message=message))
         session.length_unit, session.bars, session.seed = "bars", 2, 482213
-        session.set_recording(True)
         scene.microphone.level, scene.microphone.seconds = 0.6, 2.4
         scene.window.focus_prompt()
         scene.window.prompt_panel.prompt.clear()

@@ -1,10 +1,11 @@
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMenu
 
+from app.audio.disk_recorder import DiskTake
 from engine.clip import write_clip
 from tests.app.ui.scene import Audio, Scene, decaying_sine
 
@@ -102,3 +103,77 @@ def test_hearing_what_was_recorded_can_be_switched_off(scene: Scene) -> None:
     assert not scene.session.hear_recordings
     scene.session.hear_recordings = True
     assert panel.hear.isChecked()
+
+
+def entry(menu: QMenu, text: str) -> QAction:
+    return next(action for action in menu.actions() if action.text().startswith(text))
+
+
+def test_the_menu_shows_and_changes_how_it_is_recorded(scene: Scene) -> None:
+    session, panel = scene.session, scene.window.record_panel
+    menu = panel.menu.build()
+    assert entry(menu, "Begin at once").isChecked() and entry(menu, "Until").isChecked()
+    for text in ("Resample", "Begin and end on the bar", "2 bars", "Count in"):
+        entry(menu, text).trigger()
+    louder = entry(menu, "A sound is louder than").menu()
+    assert isinstance(louder, QMenu)
+    entry(louder, "\N{MINUS SIGN}18").trigger()
+    assert (session.record_from, session.record_start, session.record_bars) == ("played", "bar", 2)
+    assert session.count_in and session.record_threshold_db == -18.0
+    assert panel.hint.text() == "What is played · on the bar · 2 bars · count-in"
+    again = panel.menu.build()
+    assert entry(again, "2 bars").isChecked() and not entry(again, "Until").isChecked()
+
+
+def test_the_menu_opens_by_keyboard(scene: Scene) -> None:
+    panel = scene.window.record_panel
+    panel.setup.setFocus()
+    QTest.keyClick(panel.setup, Qt.Key.Key_Space)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    QTest.keyClick(menu, Qt.Key.Key_Down)
+    QTest.keyClick(menu, Qt.Key.Key_Down)
+    QTest.keyClick(menu, Qt.Key.Key_Return)
+    assert scene.session.record_from == "played"
+
+
+def test_the_button_says_what_it_waits_for_and_a_frame_lets_it_begin_and_end(
+    scene: Scene,
+) -> None:
+    button, session = scene.window.record_panel.button, scene.session
+    assert button.words == "Hold to record"
+    session.record_start, session.record_bars = "bar", 1
+    scene.microphone.clip = decaying_sine(0.4)
+    scene.sound.frame = 24_000
+    QTest.mouseClick(button, LEFT)
+    assert button.words == "Begins in 3"
+    scene.sound.frame = 96_000
+    scene.window.show_frame()
+    scene.microphone.seconds = 0.5
+    assert button.words == "Recording  0.5 s"
+    scene.microphone.position = 96_000
+    scene.window.show_frame()
+    assert not session.recording and button.words == "Record"
+    session.record_start = "sound"
+    QTest.mouseClick(button, LEFT)
+    assert button.words == "Waiting for a sound"
+    scene.microphone.loud = 100_000
+    scene.window.show_frame()
+    assert scene.microphone.started == 2
+
+
+def test_all_that_is_played_goes_to_a_file_by_button_and_by_keys(scene: Scene) -> None:
+    window, button = scene.window, scene.window.kit_bar.perform
+    QTest.mouseClick(button, LEFT)
+    assert scene.session.performing and len(scene.disk.paths) == 1
+    scene.disk.seconds = 65.0
+    window.show_frame()
+    assert button.isChecked() and button.text().strip() == "1:05"
+    QTest.keyClick(
+        window, "R", Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    )
+    assert scene.disk.stopped == 1
+    scene.actions.perform.on_ended(DiskTake((Path("a.wav"),), 65.0, 0.0, ""))
+    window.show_frame()
+    assert not button.isChecked() and button.text() == ""
+    assert scene.said[-1] == "1:05 are in a.wav."

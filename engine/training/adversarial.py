@@ -1,8 +1,8 @@
 """Losses and chance of adversarial relativistic-contrastive post-training, as pure functions.
 
-"Fast Text-to-Audio Generation with Adversarial Post-Training", sections 2.3 to 2.5. The signs of
-the contrastive loss are those of the released code, where the right prompt must score above a
-wrong one; the paper's words say the opposite.
+"Fast Text-to-Audio Generation with Adversarial Post-Training", sections 2.3 to 2.5. Scores are high
+for real sounds under their own prompts, as in the released code; the paper's discriminator has the
+opposite sign throughout.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 LOG_SNR = (-6.0, 2.0)
+LEAST_SPREAD = 1e-4
+"""Latents have a spread of about 1; below this a batch holds one sound again and again."""
 
 
 def relativistic_generator_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -66,6 +68,9 @@ def finite_difference_penalty(score: Tensor, moved: Tensor) -> Tensor:
 
 
 def diversity(made: Tensor, real: Tensor) -> float:
-    """Spread of generated latents (B, C, L) over a batch, as a share of the real ones' spread."""
+    """Spread of generated latents (B, C, L) over a batch, as a share of the real ones' spread.
+
+    1 where the real ones are all the same sound, or only one: then there is nothing to compare.
+    """
     spreads = [x.detach().float().std(0, unbiased=False).mean() for x in (made, real)]
-    return float(spreads[0] / spreads[1].clamp_min(1e-6))
+    return float(spreads[0] / spreads[1]) if spreads[1] > LEAST_SPREAD else 1.0

@@ -121,7 +121,9 @@ def test_diversity_is_the_share_of_the_real_spread() -> None:
     assert adversarial.diversity(real, real) == pytest.approx(1.0)
     assert adversarial.diversity(0.5 * real, real) == pytest.approx(0.5)
     assert adversarial.diversity(real[:1].expand_as(real), real) == 0
-    assert adversarial.diversity(real[:1], real[:1]) == 0
+    # One sound, or the same one again, has no spread: that is no collapse.
+    assert adversarial.diversity(real[:1], real[:1]) == 1
+    assert adversarial.diversity(real[:2], real[:1].expand_as(real[:2])) == 1
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,13 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="with --init: 0.01 keeps the recording, 1 ignores it; default 0.7",
     )
+    parser.add_argument(
+        "--remake",
+        type=float,
+        nargs=2,
+        metavar=("FROM", "TO"),
+        help="with --init: make only these seconds anew (Stable Audio 3)",
+    )
     parser.add_argument("--count", type=int, default=1, help="make so many, FILE-1.wav and on")
     parser.add_argument("--json", action="store_true", help="one JSON object a sound")
     _add_model(parser)
@@ -396,6 +403,8 @@ def _source(given: argparse.Namespace) -> Clip | None:
         return read_clip(given.init, LONGEST_S)
     if given.strength is not None:
         raise UsageError("--strength needs a recording: add --init FILE")
+    if given.remake is not None:
+        raise UsageError("--remake needs a recording: add --init FILE")
     return None
 
 
@@ -407,7 +416,9 @@ def _sounds(given: argparse.Namespace, card: ModelCard, source: Clip | None) -> 
     seconds, strength = given.seconds, None
     if source is not None:
         seconds = source.seconds if seconds is None else seconds
-        strength = _DEFAULT_STRENGTH if given.strength is None else given.strength
+        strength = given.strength
+        if strength is None and given.remake is None:
+            strength = _DEFAULT_STRENGTH
     seconds = _DEFAULT_SECONDS if seconds is None else seconds
     steps = card.default_steps if given.steps is None else given.steps
     init = None if given.init is None else str(given.init)
@@ -416,8 +427,9 @@ def _sounds(given: argparse.Namespace, card: ModelCard, source: Clip | None) -> 
         seeds = [(given.seed + index) % (MOST_SEED + 1) for index in range(given.count)]
         seeds[0] = given.seed  # out of range: refused by the recipe, not wrapped around
     paths = _paths(given.out or _free_path(given.prompt), given.count)
+    part = given.remake or (None, None)
     return [
-        Sound(Recipe(given.prompt, seconds, steps, seed, strength, init, given.model), path)
+        Sound(Recipe(given.prompt, seconds, steps, seed, strength, init, given.model, *part), path)
         for seed, path in zip(seeds, paths, strict=True)
     ]
 

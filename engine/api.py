@@ -37,6 +37,8 @@ class Recipe:
     (0 keeps it, 1 ignores it); None where there is no source. `source` says where the source came
     from (a take's id or a file's path); the samples themselves travel beside the recipe.
     A `seed` of None is drawn by the engine, which returns the recipe with the seed it drew.
+    `remake_from` to `remake_to`, in seconds, is the part of a source that is made anew while the
+    model hears the rest, for models that can; None where no part is meant.
     """
 
     prompt: str
@@ -46,6 +48,8 @@ class Recipe:
     strength: float | None = None
     source: str | None = None
     model: str = EMBEDDED
+    remake_from: float | None = None
+    remake_to: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse nonsense by name, value and range."""
@@ -64,6 +68,16 @@ class Recipe:
         if self.strength is not None and not LEAST_STRENGTH <= self.strength <= MOST_STRENGTH:
             raise RecipeError(
                 f"Strength must be {LEAST_STRENGTH}..{MOST_STRENGTH:g}, got {self.strength}."
+            )
+        self._check_part()
+
+    def _check_part(self) -> None:
+        begin, end = self.remake_from, self.remake_to
+        if begin is None and end is None:
+            return
+        if begin is None or end is None or not 0 <= begin < end <= self.seconds:
+            raise RecipeError(
+                f"The part to make anew must lie within 0..{self.seconds:g} s, got {begin}..{end}."
             )
 
 

@@ -124,7 +124,7 @@ class Generator:
     ) -> Generated:
         clock = _Clock()
         random = torch.Generator().manual_seed(recipe.seed or 0)
-        known = self._known(recipe)
+        known = self._known(recipe, source)
         clock.mark("text")
         beginning = self._beginning(recipe, source, random)
         clock.mark("encode")
@@ -176,18 +176,35 @@ class Generator:
 
     # --- from words to latents ---
 
-    def _known(self, recipe: Recipe) -> Known:
+    def _known(self, recipe: Recipe, source: Clip | None) -> Known:
         """What the transformer is told; where it is guided, without the prompt too."""
+        kept = self._kept(recipe, source)
         conditioning = self._model.condition(recipe.prompt, recipe.seconds)
+        conditioning = replace(conditioning, kept=kept)
         if self._model.sampling.guidance != 1:
             without = self._model.condition(recipe.prompt, recipe.seconds, promptless=True)
-            conditioning = joined(conditioning, without)
+            conditioning = joined(conditioning, replace(without, kept=kept))
         conditioning = replace(
             conditioning,
             tokens=conditioning.tokens.to(self._dtype),
             overall=conditioning.overall.to(self._dtype),
         )
         return self._model.transformer.known(conditioning, self._model.latents_for(recipe.seconds))
+
+    def _kept(self, recipe: Recipe, source: Clip | None) -> Tensor | None:
+        """What is given of the recording of which a part is made anew."""
+        if recipe.remake_from is None or recipe.remake_to is None:
+            return None
+        if source is None:
+            raise EngineError("Give the recording of which a part is to be made anew.")
+        audio = self._audio(recipe, source)
+        return self._model.kept(audio, recipe.seconds, recipe.remake_from, recipe.remake_to)
+
+    def _audio(self, recipe: Recipe, source: Clip) -> Tensor:
+        """A recording as the model encodes it."""
+        model = self._model
+        frames = model.latents_for(recipe.seconds) * model.samples_per_latent
+        return _source_audio(source, frames, model.source_peak).to(self.device)
 
     def _velocity(self, known: Known) -> Velocity:
         transformer, scale = self._model.transformer, self._model.sampling.guidance
@@ -204,8 +221,8 @@ class Generator:
         noise = torch.randn(1, channels, latents, generator=random).to(self.device)
         if source is None or recipe.strength is None:
             return Beginning(noise)
-        audio = _source_audio(source, latents * model.samples_per_latent, model.source_peak)
-        return Beginning(noise, model.encode(audio.to(self.device), random), recipe.strength)
+        encoded = model.encode(self._audio(recipe, source), random)
+        return Beginning(noise, encoded, recipe.strength)
 
     def _sample(self, recipe: Recipe, given: _Given, on_step: OnStep) -> Tensor:
         """Latents of all that is given, whose noises go in one by one."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from engine.api import EngineError
 from engine.models.dit import Conditioning, DiffusionTransformer
 from engine.sampling.config import SamplingConfig
 
@@ -55,6 +56,15 @@ class PlayableModel(nn.Module, ABC):
     @abstractmethod
     def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
         """Stereo sound (1, 2, T) of whole latents to latents; `random` draws on the CPU."""
+
+    def kept(self, audio: Tensor, seconds: float, begin: float, end: float) -> Tensor:
+        """A recording (1, 2, T) as Conditioning.kept has it, without the part `begin` to `end` (s).
+
+        Raises EngineError where the model cannot.
+        """
+        raise EngineError(
+            "This model cannot make a part of a recording anew: choose a Stable Audio 3 model."
+        )
 
     def decode_parts(
         self, latents: Tensor, frames: int, seed: int, windows: Windows

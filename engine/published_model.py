@@ -159,6 +159,16 @@ class PublishedModel(PlayableModel):
         shape = (len(audio), self.config.codec.latent_dim, latents)
         return self.codec.encode(audio, torch.randn(shape, generator=random).to(audio))
 
+    def kept(self, audio: Tensor, seconds: float, begin: float, end: float) -> Tensor:
+        """Which latents begin outside of the part and within the seconds, and these latents."""
+        if not isinstance(self.codec, Same):
+            return super().kept(audio, seconds, begin, end)
+        latents = self.codec.encode(audio)
+        first = torch.arange(latents.shape[-1], device=audio.device) * self.samples_per_latent
+        anew = (first >= _samples(begin)) & (first < _samples(end))
+        keep = (~anew & (first < _samples(seconds))).to(latents.dtype).expand(len(audio), 1, -1)
+        return torch.cat([keep, latents * keep], dim=1)
+
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
         """The first frames of latents; only what those depend on is decoded."""
         return torch.cat(list(self.decode_parts(latents, frames, seed, Windows())), dim=-1)

@@ -110,6 +110,18 @@ def test_recording_gives_its_length_and_a_strength(
     assert read_clip(Path("k.wav")).samples.max() == pytest.approx(0.25, abs=1e-4)
 
 
+def test_a_part_to_make_anew_takes_the_rest_as_it_is(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write("hum.wav", np.full((4_000, 1), 0.5), 8_000)
+    arguments = ("kick", "--init", "hum.wav", "--remake", "0.1", "0.4", "--out", "k.wav", "--json")
+    assert generate(run, *arguments) == 0
+    recipe = json.loads(capsys.readouterr().out)["recipe"]
+    assert (recipe["remake_from"], recipe["remake_to"], recipe["strength"]) == (0.1, 0.4, None)
+    assert generate(run, "kick", "--init", "hum.wav", "--remake", "0.1", "2", "--out", "k.wav") == 2
+    assert "must lie within 0..0.5 s, got 0.1..2.0" in one_line(capsys)
+
+
 def test_words_the_model_was_never_taught_are_named(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +144,7 @@ def test_words_the_model_was_never_taught_are_named(
         (["kick", "--count", "0"], "--count must be 1..10000, got 0"),
         (["kick", "--out", "k.mp3"], "--out must end in .wav, got k.mp3"),
         (["kick", "--strength", "0.5"], "--strength needs a recording"),
+        (["kick", "--remake", "0", "0.5"], "--remake needs a recording"),
         ([], "the following arguments are required: prompt"),
         (["kick", "--loud"], "unrecognized arguments: --loud"),
     ],

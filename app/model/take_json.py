@@ -99,6 +99,8 @@ def _recipe(table: Table) -> Recipe:
             strength=table.number("strength") if table.has("strength") else None,
             source=table.text("source") if table.has("source") else None,
             model=table.text("model"),
+            remake_from=table.number("remake_from") if table.has("remake_from") else None,
+            remake_to=table.number("remake_to") if table.has("remake_to") else None,
         )
     except RecipeError as error:
         raise TableError(str(error)) from error

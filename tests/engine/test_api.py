@@ -50,3 +50,22 @@ def test_seed_out_of_range_is_refused(seed: int) -> None:
 def test_limits_themselves_are_allowed() -> None:
     Recipe("kick", seconds=0.05, steps=1, seed=0, strength=0.01)
     Recipe("kick", seconds=12.0, steps=100, seed=MOST_SEED, strength=1.0)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        (None, 0.5),
+        (0.5, None),
+        (0.5, 0.5),
+        (0.6, 0.5),
+        (-0.1, 0.5),
+        (0.0, 1.1),
+        (float("nan"), 1.0),
+    ],
+)
+def test_a_part_to_make_anew_outside_of_the_sound_is_refused(
+    begin: float | None, end: float | None
+) -> None:
+    with pytest.raises(RecipeError, match=r"must lie within 0\.\.1 s"):
+        Recipe("kick", 1.0, remake_from=begin, remake_to=end)

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from published_folder import PARITY
 from published_folder import PARITY_3 as DATA
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.api import Recipe
+from engine.api import EngineError, Recipe
 from engine.clip import Clip
 from engine.generator import Generator
 from engine.model_card import list_models, read_card
@@ -179,3 +180,62 @@ def test_a_recording_becomes_the_reference_s_latents(
     recipe = Recipe(PROMPTS[0], 1.0, 8, seed=99, strength=STRENGTH)
     generator.generate(recipe, source(data))
     assert relative_error(latents[0], data["audio_to_audio.latents"]) < 1e-3
+
+
+def test_a_part_made_anew_becomes_the_reference_s_latents(
+    generator: Generator, latents: list[Tensor], data: dict[str, Tensor]
+) -> None:
+    recipe = Recipe(PROMPTS[0], 1.0, 8, seed=99, remake_from=0.3, remake_to=0.7)
+    generator.generate(recipe, source(data))
+    assert relative_error(latents[0], data["inpainting.latents"]) < 1e-3
+
+
+def test_what_is_kept_begins_outside_of_the_part_and_within_the_seconds(
+    model: PublishedModel, codec: Same, data: dict[str, Tensor]
+) -> None:
+    audio = data["codec.audio"].float()
+    kept = model.kept(audio, 5 * 4096 / 44_100, 4096 / 44_100, 2.5 * 4096 / 44_100)
+    assert kept[0, 0].tolist() == [1, 0, 0, 1, 1, 0]
+    assert torch.equal(kept[0, 1:, 3:5], codec.encode(audio)[0, :, 3:5])
+    assert not kept[0, 1:, 1:3].any()
+
+
+def test_a_part_to_make_anew_needs_a_recording(generator: Generator) -> None:
+    with pytest.raises(EngineError, match="Give the recording of which a part"):
+        generator.generate(Recipe("kick", 1.0, 1, remake_from=0.0, remake_to=0.5))
+
+
+def test_a_model_that_cannot_make_a_part_anew_says_so(data: dict[str, Tensor]) -> None:
+    model, card = load_model(PARITY)
+    with pytest.raises(EngineError, match="choose a Stable Audio 3 model"):
+        recipe = Recipe("kick", 0.5, 1, remake_from=0.0, remake_to=0.5)
+        Generator(model, card, "cpu", "float32").generate(recipe, source(data))
+
+
+@pytest.mark.parametrize(("seconds", "latents", "valid"), [(1.0, 76, 75), (0.3, 68, None)])
+def test_length_is_what_is_asked_for_and_six_seconds(
+    model: PublishedModel, seconds: float, latents: int, valid: int | None
+) -> None:
+    assert model.latents_for(seconds) == latents
+    assert model.condition("kick", seconds).valid == valid
+
+
+def test_a_long_sound_is_as_long_as_the_model_can(model: PublishedModel) -> None:
+    assert model.latents_for(12.0) == 128
+    assert model.condition("kick", 12.0).valid is None
+
+
+def test_windows_are_decoded_as_the_whole(codec: Same) -> None:
+    latents = torch.randn(1, 8, 13, generator=torch.Generator().manual_seed(3))
+    whole = codec.decode(latents)
+    for first, window in ((1, 2), (3, 5), (100, 100), (4, 1)):
+        parts = torch.cat(list(codec.decode_windows(latents, 12, first, window)), dim=-1)
+        assert relative_error(parts, whole[..., : 12 * 4096]) < 1e-5
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_it_plays_in_other_precisions(precision: str, data: dict[str, Tensor]) -> None:
+    model, card = load_model(DATA)
+    generator = Generator(model, card, "cpu", precision)
+    recipe = Recipe("glass", 0.2, 2, seed=1, remake_from=0.0, remake_to=0.1)
+    assert generator.generate(recipe, source(data)).clip.frames == 8_820

@@ -87,6 +87,10 @@ class SoundDevices(Protocol):
         """Open what is wished; returns at once, news comes by on_change."""
         ...
 
+    def measure(self) -> None:
+        """Measure the round trip; news comes by on_change."""
+        ...
+
     def close(self) -> None:
         """Close them."""
         ...

@@ -21,6 +21,10 @@ class OpensDevices(Protocol):
         """Look for devices anew and open what is wished; returns at once, the session hears."""
         ...
 
+    def measure(self) -> None:
+        """Measure the round trip with what is open; returns at once, the session hears of it."""
+        ...
+
 
 class ChooseDevice:
     """The choice stands in the session and is remembered; sound stops for a moment."""
@@ -69,6 +73,13 @@ class ChooseDevice:
         """Look for devices that were plugged in; those chosen are opened if they are there."""
         if self._may_change():
             self.open_chosen()
+
+    def measure_round_trip(self) -> bool:
+        """Play clicks and find them in the input; say whether that begins."""
+        may = self._may_change()
+        if may:
+            self._devices.measure()
+        return may
 
     def open_chosen(self) -> None:
         """Open what was chosen."""

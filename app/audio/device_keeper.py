@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from app.audio.loopback import RoundTrip, find_round_trip, make_clicks
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.audio.sound_system import (
@@ -23,13 +24,14 @@ from app.audio.sound_system import (
     StreamPlan,
     full_name,
     inputs_to_try,
+    is_called,
     names_of,
     outputs_to_try,
 )
 
 RETRY_S = 2.0
 PEEK_EVERY_S = 10.0
-"""Looking for a microphone while an output plays takes another process: not too often."""
+"""Looking for a device while another plays takes another process: not too often."""
 STALLED_S = 1.0
 """A device whose callbacks stand still this long is taken to be gone."""
 LONGEST_LATENCY_S = 2.0
@@ -52,9 +54,10 @@ class AudioState:
     `latency_ms` is from a hit's own frame to the loudspeaker as the sound system reckons it, with
     the limiter's look-ahead; `round_trip_ms` on from there, through the air, to the input's
     callback. `outputs` and `inputs` are the names to choose from.
-    `input_channels` is how many the input has, `channels` which of them are recorded; `realtime`
-    whether the output's callbacks have real-time priority; `exclusive` whether the system can give
-    a device to Pingpad alone.
+    `loop` is the round trip as it was measured with these devices, None before; without the
+    look-ahead. `input_channels` is how many the input has, `channels` which of them are recorded;
+    `realtime` whether the output's callbacks have real-time priority; `exclusive` whether the
+    system can give a device to Pingpad alone.
     """
 
     output_name: str | None = None
@@ -66,6 +69,7 @@ class AudioState:
     message: str = OPENING
     outputs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    loop: RoundTrip | None = None
     input_channels: int = 0
     channels: Channels = FIRST_TWO
     realtime: bool = True
@@ -90,9 +94,10 @@ class Wish:
 class _Line:
     """An open stream, its device and when its callbacks last moved."""
 
-    def __init__(self, stream: SoundStream, device: Device, count: Callable[[], int]) -> None:
+    def __init__(self, stream: SoundStream, plan: StreamPlan, count: Callable[[], int]) -> None:
         self.stream = stream
-        self.device = device
+        self.plan = plan
+        self.device = plan.device
         self._count = count
         self._seen = count()
         self._moved_s: float | None = None
@@ -121,6 +126,7 @@ class DeviceKeeper:
         self._input_message = ""
         self._names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._exclusive_offered = False
+        self._loop: RoundTrip | None = None
         self._channels = FIRST_TWO
         self._next_try_s = 0.0
         self._next_peek_s = 0.0
@@ -130,6 +136,7 @@ class DeviceKeeper:
     def choose(self, wish: Wish, now_s: float) -> None:
         """Close what is open and open what is wished, now."""
         self._close_lines()
+        self._loop = None
         self._wish = wish
         self._next_try_s = now_s
         self._next_peek_s = now_s + PEEK_EVERY_S
@@ -141,8 +148,8 @@ class DeviceKeeper:
         if self._output is None and now_s >= self._next_try_s and not self._busy_recording():
             self._next_try_s = now_s + RETRY_S
             self._open_all()
-        elif self._output is not None and self._input is None and now_s >= self._next_peek_s:
-            self._look_for_input(now_s)
+        elif self._output is not None and now_s >= self._next_peek_s and self._misses_one():
+            self._look_for_missing(now_s)
         self._rest(now_s)
 
     def state(self) -> AudioState:
@@ -157,6 +164,7 @@ class DeviceKeeper:
             inputs=self._names[1],
             input_channels=source.device.inputs if source else 0,
             channels=self._channels if source else FIRST_TWO,
+            loop=self._loop,
             realtime=output.stream.realtime if output else True,
             exclusive=self._exclusive_offered,
         )
@@ -166,12 +174,38 @@ class DeviceKeeper:
         out_ms = self._latency_ms(output, 2 * block) + self._look_ahead_ms
         # PortAudio's JACK knows no latency of inputs; it is one block.
         in_ms = self._latency_ms(source, block) if source else 0.0
-        return replace(state, block_frames=block, latency_ms=out_ms, round_trip_ms=out_ms + in_ms)
+        loop = self._loop
+        if loop is not None and not loop.trouble:
+            there_ms = self._look_ahead_ms + loop.milliseconds
+        else:
+            there_ms = out_ms + in_ms
+        return replace(state, block_frames=block, latency_ms=out_ms, round_trip_ms=there_ms)
 
     def close(self) -> None:
         """Close the streams and let the sound system go."""
         self._close_lines()
         self._system.shut()
+
+    # --- measuring ---
+
+    def measure(self, now_s: Callable[[], float]) -> None:
+        """Play clicks and find them in the input; everything is closed meanwhile."""
+        output, source = self._output, self._input
+        if output is None or source is None:
+            self._loop = RoundTrip(trouble="This needs a sound output and an input.")
+            return
+        played, heard = output.plan, source.plan
+        self._close_lines()
+        try:
+            clicks = make_clicks(played.rate)
+            loop = find_round_trip(self._system.loop_back(played, heard, clicks), played.rate)
+        except SoundError as error:
+            loop = RoundTrip(trouble=f"Output and input could not be opened together ({error}).")
+        # What was hit meanwhile is not to sound now.
+        self._mixer.stop_all()
+        self._mixer.render(self._mixer.rate // 10)
+        self.choose(self._wish, now_s())
+        self._loop = loop
 
     # --- opening ---
 
@@ -247,7 +281,7 @@ class DeviceKeeper:
                 mixer.stop_all()
                 mixer.render(mixer.rate // 10)
                 mixer.set_rate(rate)
-            line = _Line(stream, device, lambda: mixer.counts().callbacks)
+            line = _Line(stream, plan, lambda: mixer.counts().callbacks)
             stream.start()
         except SoundError:
             stream.close()
@@ -286,7 +320,7 @@ class DeviceKeeper:
         )
         stream = self._system.open_input(plan)
         try:
-            line = _Line(stream, device, lambda: recorder.callbacks)
+            line = _Line(stream, plan, lambda: recorder.callbacks)
             stream.start()
         except SoundError:
             stream.close()
@@ -305,13 +339,31 @@ class DeviceKeeper:
         """A scan would cut a take that still comes in: it waits for the take's end."""
         return self._input is not None and self._recorder.recording
 
-    def _look_for_input(self, now_s: float) -> None:
-        """When a new microphone is there, open everything anew, in a moment when nothing plays."""
+    def _misses_one(self) -> bool:
+        """No microphone, or not the devices that were wished."""
+        wish, output, source = self._wish, self._output, self._input
+        return source is None or _is_other(output, wish.output) or _is_other(source, wish.input)
+
+    def _look_for_missing(self, now_s: float) -> None:
+        """When it is there, open everything anew, in a moment when nothing plays."""
         quiet = all(self._mixer.playing(pad) is None for pad in range(self._mixer.pads))
-        if not quiet:
+        if not quiet or self._busy_recording():
             return
         self._next_peek_s = now_s + PEEK_EVERY_S
-        if self._system.peek_inputs() - set(self._names[1]):
+        wish, devices = self._wish, self._system.peek()
+        inputs = [device for device in devices if device.inputs]
+        back = (
+            (self._input is None and set(names_of(inputs)) - set(self._names[1]))
+            or (
+                _is_other(self._output, wish.output)
+                and any(device.outputs and is_called(device, wish.output) for device in devices)
+            )
+            or (
+                _is_other(self._input, wish.input)
+                and any(is_called(device, wish.input) for device in inputs)
+            )
+        )
+        if back:
             self._open_all()
 
     def _drop_dead_lines(self, now_s: float) -> None:
@@ -324,7 +376,8 @@ class DeviceKeeper:
         if self._input is not None and not self._input.alive(now_s):
             name = self._input.device.name
             self._input_message = f"The microphone {name} is gone. Plug it in; Pingpad finds it."
-            self._names = (self._names[0], tuple(n for n in self._names[1] if n != name))
+            gone = (name, full_name(self._input.device))
+            self._names = (self._names[0], tuple(n for n in self._names[1] if n not in gone))
             self._input.stream.close()
             self._input = None
 
@@ -357,6 +410,10 @@ class DeviceKeeper:
 
 
 def _about_wish(wanted: str | None, device: Device, doing: str) -> str:
-    if wanted is None or wanted in (device.name, full_name(device)):
+    if wanted is None or is_called(device, wanted):
         return ""
-    return f"{wanted} is not there: {doing} {device.name}. Choose it again to use it."
+    return f"{wanted} is not there: {doing} {device.name} until it is back."
+
+
+def _is_other(line: _Line | None, wanted: str | None) -> bool:
+    return line is not None and wanted is not None and not is_called(line.device, wanted)

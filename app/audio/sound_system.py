@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 HOSTS = ("JACK Audio Connection Kit", "Core Audio", "ASIO", "Windows WASAPI", "ALSA")
 """Best first: short and steady blocks before everything else. Any other host comes after them."""
 EXCLUSIVE_HOSTS = ("Windows WASAPI", "Core Audio")
@@ -118,14 +121,22 @@ class SoundSystem(Protocol):
     def scan(self) -> tuple[Device, ...]:
         """Look for devices anew; only while no stream is open. Raises SoundError."""
 
-    def peek_inputs(self) -> frozenset[str]:
-        """Names of the inputs there are now, without disturbing open streams; may take a second."""
+    def peek(self) -> tuple[Device, ...]:
+        """The devices there are now, without disturbing open streams; may take a second."""
 
     def open_output(self, plan: StreamPlan) -> SoundStream:
         """Open an output; raises SoundError."""
 
     def open_input(self, plan: StreamPlan) -> SoundStream:
         """Open an input; raises SoundError."""
+
+    def loop_back(
+        self, output: StreamPlan, source: StreamPlan, played: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Play `(frames,)` and return what came in meanwhile, frame by frame, channels added.
+
+        Only while no stream is open; lasts as long as the sound. Raises SoundError.
+        """
 
     def shut(self) -> None:
         """Let go of the sound system; only while no stream is open."""
@@ -144,10 +155,15 @@ def full_name(device: Device) -> str:
     return f"{device.name} · {device.host}"
 
 
+def is_called(device: Device, name: str | None) -> bool:
+    """Say whether a device is the one of that name, with or without its host."""
+    return name in (device.name, full_name(device))
+
+
 def outputs_to_try(devices: Sequence[Device], wanted: str | None) -> list[Device]:
     """Return outputs in the order to try: the wanted one, then each host's own default."""
     outputs = [device for device in devices if device.outputs > 0]
-    named = [device for device in outputs if wanted in (device.name, full_name(device))]
+    named = [device for device in outputs if is_called(device, wanted)]
     defaults = [device for device in outputs if device.is_default_output]
     return _best_host_first(named) + [d for d in _best_host_first(defaults) if d not in named]
 
@@ -157,7 +173,7 @@ def inputs_to_try(
 ) -> list[Device]:
     """Return inputs in the order to try: the wanted one, then defaults, the output's host first."""
     inputs = [device for device in devices if device.inputs > 0]
-    named = [device for device in inputs if wanted in (device.name, full_name(device))]
+    named = [device for device in inputs if is_called(device, wanted)]
     defaults = _best_host_first([device for device in inputs if device.is_default_input])
     if output is not None:
         defaults.sort(key=lambda device: device.host != output.host)

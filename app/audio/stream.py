@@ -17,8 +17,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.audio import realtime_priority
 from app.audio.device_keeper import AudioState, DeviceKeeper, Wish
@@ -43,8 +47,7 @@ PEEK_WITHIN_S = 5.0
 
 _PEEK = """
 import json, sounddevice
-names = [found["name"] for found in sounddevice.query_devices() if found["max_input_channels"]]
-print(json.dumps(names))
+print(json.dumps([sounddevice.query_hostapis(), list(sounddevice.query_devices())]))
 """
 
 _Module: TypeAlias = Any
@@ -72,6 +75,7 @@ class AudioDevices:
         self._state = AudioState(rate=mixer.rate)
         self._wishes: list[Wish] = []
         self._wish = Wish()
+        self._to_measure = False
         self._changed = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -107,6 +111,12 @@ class AudioDevices:
         """Look for devices anew and open what was wished last; sound stops for a moment."""
         return self.open(self._wish, wait_s=wait_s)
 
+    def measure(self) -> None:
+        """Measure the round trip: some seconds of clicks, while nothing else sounds."""
+        with self._changed:
+            self._to_measure = True
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Close everything; bounded, even when a driver hangs."""
         with self._changed:
@@ -134,14 +144,23 @@ class AudioDevices:
     def _wait(self) -> bool:
         """Wait for a wish or for the next look; False when it is time to stop."""
         with self._changed:
-            self._changed.wait_for(lambda: self._wishes or self._stopping, LOOK_EVERY_S)
+            self._changed.wait_for(
+                lambda: self._wishes or self._to_measure or self._stopping, LOOK_EVERY_S
+            )
             return not self._stopping
 
     def _look(self) -> None:
         with self._changed:
             wishes = list(self._wishes)
+            to_measure = self._to_measure and not wishes
+            if to_measure:
+                self._to_measure = False
         if wishes:
             self._keeper.choose(wishes[-1], time.monotonic())
+        elif to_measure:
+            # Told in between, so that the same result twice is news twice.
+            self._publish(replace(self._state, loop=None))
+            self._keeper.measure(time.monotonic)
         else:
             self._keeper.look(time.monotonic())
         self._publish(self._keeper.state())
@@ -248,7 +267,46 @@ class PortAudio:
         except (module.PortAudioError, ValueError) as error:
             raise sound_error(error) from error
 
-    def peek_inputs(self) -> frozenset[str]:
+    def loop_back(
+        self, output: StreamPlan, source: StreamPlan, played: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Play and record by one stream, whose frames in and out belong together."""
+        module = self._module
+        heard = np.zeros(len(played), np.float32)
+        done = threading.Event()
+        place = 0
+
+        def pass_block(incoming: _Module, outgoing: _Module, frames: int, *_: object) -> None:
+            nonlocal place
+            count = min(frames, len(played) - place)
+            outgoing[:] = 0.0
+            outgoing[:count] = played[place : place + count, np.newaxis]
+            heard[place : place + count] = incoming[:count].sum(axis=1)
+            place += count
+            if place == len(played):
+                done.set()
+
+        try:
+            both = module.Stream(
+                samplerate=output.rate,
+                blocksize=output.block_frames,
+                device=(source.device.index, output.device.index),
+                channels=(source.channels, output.channels),
+                dtype="float32",
+                latency="low",
+                callback=pass_block,
+            )
+        except (module.PortAudioError, ValueError) as error:
+            raise sound_error(error) from error
+        stream = _PortAudioStream(both, self._stuck, self._threads_before)
+        try:
+            stream.start()
+            done.wait(len(played) / output.rate + CLOSE_WITHIN_S)
+        finally:
+            stream.close()
+        return heard
+
+    def peek(self) -> tuple[Device, ...]:
         """Ask another process: this one's PortAudio cannot look without closing its streams."""
         try:
             found = subprocess.run(
@@ -259,8 +317,9 @@ class PortAudio:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except (subprocess.SubprocessError, OSError):
-            return frozenset()
-        return frozenset(json.loads(found.stdout))
+            return ()
+        hosts, devices = json.loads(found.stdout)
+        return tuple(_device(hosts, found) for found in devices)
 
     def shut(self) -> None:
         """Let go of every host."""

@@ -23,9 +23,17 @@ Value = TypeVar("Value")
 class DeviceMenu:
     """Names what was found the last time, marks what was chosen, and looks again."""
 
-    def __init__(self, session: Session, devices: ChooseDevice, parent: QWidget) -> None:
+    def __init__(
+        self,
+        session: Session,
+        devices: ChooseDevice,
+        measure: Callable[[], object],
+        parent: QWidget,
+    ) -> None:
+        """`measure` opens the loopback wizard."""
         self._session = session
         self._devices = devices
+        self._measure = measure
         self._parent = parent
 
     def build(self) -> QMenu:
@@ -41,6 +49,7 @@ class DeviceMenu:
         self._add_channels(menu)
         self._add_stream(menu)
         self._add_timing(menu)
+        menu.addAction("Measure the round trip…", self._measure)
         menu.addAction("Look for devices again", self._devices.look_again)
         return menu
 

@@ -20,6 +20,7 @@ from app.actions.actions import Actions
 from app.model.session import Session
 from app.ui.device_menu import DeviceMenu
 from app.ui.icons import draw_icon
+from app.ui.loopback_dialog import LoopbackDialog
 from app.ui.midi_window import MidiWindow
 from app.ui.models_dialog import ModelsDialog
 from app.ui.pad_button import HIT_KEYS
@@ -178,7 +179,8 @@ class StatusLine(QWidget):
         self._midi_lit_until_s = 0.0
         self.midi_window: MidiWindow | None = None
         self.models_dialog: ModelsDialog | None = None
-        self.device_menu = DeviceMenu(session, actions.devices, self)
+        self.loopback_dialog: LoopbackDialog | None = None
+        self.device_menu = DeviceMenu(session, actions.devices, self.open_loopback, self)
         self._underflows = 0
         self._late = 0
         self.output = StatusButton("Output", "sound", "Click to choose output and input", theme)
@@ -214,6 +216,16 @@ class StatusLine(QWidget):
         self.midi_window.show()
         self.midi_window.raise_()
         self.midi_window.show_events()
+
+    def open_loopback(self) -> None:
+        """Open the loopback wizard, or bring it to the front."""
+        if self.loopback_dialog is None:
+            devices = self._actions.devices
+            self.loopback_dialog = LoopbackDialog(
+                self._session, devices, self._theme, self.window()
+            )
+        self.loopback_dialog.show()
+        self.loopback_dialog.raise_()
 
     def open_models(self) -> None:
         """Open the models window, or bring it to the front."""
@@ -254,7 +266,11 @@ class StatusLine(QWidget):
         late = f", {self._late} late" if self._late else ""
         audio = self._session.audio
         ordinary = " · no real-time priority" if audio and not audio.realtime else ""
-        return f"{self._underflows} missed{late}{ordinary}"
+        loop = audio.loop if audio else None
+        measured = (
+            "" if loop is None or loop.trouble else f"round trip {loop.milliseconds:.1f} ms · "
+        )
+        return f"{measured}{self._underflows} missed{late}{ordinary}"
 
     def show_engine(self) -> None:
         """Show the model, its processor and the measured time of the last sound."""

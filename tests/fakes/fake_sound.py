@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from app.audio.clock import QUANTUM_BEATS, Quantum
 from app.audio.device_keeper import AudioState, Wish
+from app.audio.loopback import RoundTrip
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from engine.clip import Clip
@@ -34,6 +35,9 @@ class FakeDevices:
 
     def close(self) -> None:
         self.is_open = False
+
+    def measure(self) -> None:
+        self._on_change(replace(PLUGGED_IN, loop=RoundTrip(10.0, 0.0, 8)))
 
     def pull_out(self) -> None:
         self._on_change(NO_CARD)

@@ -95,6 +95,8 @@ class FakeSoundSystem:
         self.peeks = 0
         self.latency_s = 0.005
         self.realtime = True
+        self.cable_frames: int | None = None
+        self.refuses_loop = False
         self.shut_count = 0
 
     @property
@@ -115,9 +117,21 @@ class FakeSoundSystem:
             raise SoundError(self.broken)
         return tuple(replace(device, index=i) for i, device in enumerate(self.devices))
 
-    def peek_inputs(self) -> frozenset[str]:
+    def peek(self) -> tuple[Device, ...]:
         self.peeks += 1
-        return frozenset(device.name for device in self.devices if device.inputs)
+        return tuple(self.devices)
+
+    def loop_back(
+        self, output: StreamPlan, source: StreamPlan, played: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        if self.open_streams:
+            raise BrokenRule("a device is opened once at a time")
+        if self.refuses_loop:
+            raise SoundError("Illegal combination of I/O devices")
+        heard = np.zeros_like(played)
+        if self.cable_frames is not None:
+            heard[self.cable_frames :] = played[: len(played) - self.cable_frames]
+        return heard
 
     def open_output(self, plan: StreamPlan) -> FakeStream:
         return self._open(plan, "output", plan.device.outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -232,3 +233,37 @@ def test_it_starts_without_a_server_and_finds_it(rig: Rig) -> None:
     assert rig.devices.open(wait_s=WITHIN_S).message
     rig.server.start()
     rig.states.wait_for(lambda state: state.output_name == "system")
+
+
+def test_the_round_trip_through_a_cable_is_two_blocks(rig: Rig) -> None:
+    rig.open()
+    client: Any = jack.Client("cable", no_start_server=True)
+    measured = threading.Event()
+
+    def keep_plugged() -> None:
+        """Ports come and go: the clicks have a stream of their own."""
+        while not measured.wait(0.02):
+            outputs = client.get_ports("PortAudio.*", is_audio=True, is_output=True)
+            inputs = client.get_ports("PortAudio.*", is_audio=True, is_input=True)
+            for out, into in zip(outputs, inputs, strict=False):
+                with contextlib.suppress(jack.JackError):
+                    if into not in client.get_all_connections(out):
+                        client.connect(out, into)
+
+    with client:
+        plugging = threading.Thread(target=keep_plugged)
+        plugging.start()
+        rig.devices.measure()
+        try:
+            state = rig.states.wait_for(lambda state: state.loop is not None)
+        finally:
+            measured.set()
+            plugging.join()
+    assert state.loop is not None and state.loop.trouble == ""
+    # JACK's client hears itself a block later; a busy machine adds whole blocks to single clicks.
+    assert BLOCK <= state.loop.milliseconds * RATE / 1000 <= 4 * BLOCK
+    assert state.output_name == "system"
+    before = rig.mixer.counts().callbacks
+    pause = threading.Event()
+    while rig.mixer.counts().callbacks < before + 10:
+        pause.wait(0.01)

@@ -16,12 +16,14 @@ from app.audio.device_keeper import (
     DeviceKeeper,
     Wish,
 )
+from app.audio.loopback import RoundTrip
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.audio.sound_system import Channels, Device
 from app.audio.voicing import Voicing
 
 JACK = Device(0, "system", "JACK Audio Connection Kit", 2, 2, 48_000, True, True)
+RATE = 48_000
 INTERFACE = Device(0, "Interface", "ALSA", 4, 2, 96_000)
 
 
@@ -292,7 +294,7 @@ def test_the_wished_input_is_used_and_its_absence_told() -> None:
     rig.system.devices.remove(INTERFACE)
     state = rig.choose(None, "Interface")
     assert (state.output_name, state.input_name) == ("Speakers", "Microphone")
-    assert state.message.startswith("Interface is not there: recording from Microphone.")
+    assert state.message.startswith("Interface is not there: recording from Microphone until")
 
 
 def test_two_devices_of_one_name_are_told_apart_by_their_hosts() -> None:
@@ -368,3 +370,59 @@ def test_a_system_that_grants_no_real_time_priority_is_told() -> None:
     assert rig.choose().realtime
     rig.system.realtime = False
     assert not rig.wait(0.1).realtime
+
+
+def measured(rig: Rig) -> RoundTrip:
+    rig.keeper.measure(lambda: rig.now_s)
+    loop = rig.keeper.state().loop
+    assert loop is not None
+    return loop
+
+
+def test_the_round_trip_is_measured_with_what_is_open_and_shown_until_something_changes() -> None:
+    rig = Rig(SPEAKERS, replace(MICROPHONE, rate=48_000))
+    rig.choose()
+    rig.system.cable_frames = 480
+    rig.mixer.load(0, np.full((RATE, 2), 0.25, np.float32))
+    rig.mixer.hit(0)
+    assert measured(rig) == RoundTrip(10.0, 0.0, 8)
+    state = rig.wait(0.2)
+    assert (state.output_name, state.input_name) == ("Speakers", "Microphone")
+    assert state.loop == RoundTrip(10.0, 0.0, 8)
+    assert state.round_trip_ms == pytest.approx(10.0 + 78 / 48)
+    assert not rig.system.stream("output").run(512).any(), "what was hit meanwhile sounds late"
+    assert rig.choose().loop is None
+
+
+def test_a_round_trip_that_cannot_be_measured_says_why_and_sound_goes_on() -> None:
+    rig = Rig(SPEAKERS)
+    rig.choose()
+    assert "needs a sound output and an input" in measured(rig).trouble
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.choose()
+    assert "0 of 8 clicks came back" in measured(rig).trouble
+    rig.system.refuses_loop = True
+    assert "Illegal combination" in measured(rig).trouble
+    assert rig.wait(0.2).output_name == "Speakers"
+
+
+def test_a_wished_device_that_comes_back_is_used_again_when_nothing_plays() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE, INTERFACE)
+    rig.choose("Interface", "Interface")
+    rig.wait(0.5)
+    rig.system.devices.remove(INTERFACE)
+    rig.system.stream("output").pulled_out = True
+    rig.system.stream("input").pulled_out = True
+    state = rig.wait(2.5)
+    assert (state.output_name, state.input_name) == ("Speakers", "Microphone")
+    rig.system.devices.append(INTERFACE)
+    rig.mixer.load(0, np.full((10 * RATE, 2), 0.25, np.float32))
+    rig.mixer.configure(0, Voicing("loop"))
+    rig.mixer.hit(0)
+    assert rig.wait(25.0).output_name == "Speakers", "a loop that plays is not cut"
+    rig.mixer.stop_all()
+    state = rig.wait(11.0)
+    assert (state.output_name, state.input_name, state.message) == ("Interface", "Interface", "")
+    peeks = rig.system.peeks
+    rig.wait(25.0)
+    assert rig.system.peeks == peeks

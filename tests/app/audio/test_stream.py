@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from itertools import groupby
 
 from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
 
 from app.audio.device_keeper import Wish
+from app.audio.loopback import RoundTrip
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.audio.sound_system import Device, SoundError, SoundSystemMissing
 from app.audio.stream import AudioDevices, AudioState, PortAudio, sound_error
+
+FOUND = RoundTrip(10.0, 0.0, 8)
 
 
 class Heard:
@@ -27,12 +32,16 @@ class Heard:
             self.threads.add(threading.current_thread().name)
             self._came.notify_all()
 
+    def loops(self) -> list[RoundTrip | None]:
+        """What was told of the round trip, each as often as it changed."""
+        return [loop for loop, _ in groupby(state.loop for state in self.states)]
+
     def wait_for_output(self, name: str | None) -> AudioState:
+        return self.wait_for(lambda: self.states and self.states[-1].output_name == name)
+
+    def wait_for(self, done: Callable[[], object]) -> AudioState:
         with self._came:
-            found = self._came.wait_for(
-                lambda: self.states and self.states[-1].output_name == name, timeout=10.0
-            )
-            assert found, self.states
+            assert self._came.wait_for(done, timeout=10.0), self.states
             return self.states[-1]
 
 
@@ -81,6 +90,19 @@ def test_another_device_can_be_chosen_while_one_plays() -> None:
     devices.open(wait_s=10.0)
     assert devices.open(Wish("Headphones"), wait_s=10.0).output_name == "Headphones"
     assert devices.look_again(wait_s=10.0).output_name == "Headphones"
+    devices.close()
+
+
+def test_each_measurement_is_news_even_when_it_finds_the_same() -> None:
+    heard = Heard()
+    system = FakeSoundSystem(SPEAKERS, MICROPHONE)
+    system.cable_frames = 480
+    devices = devices_with(system, heard)
+    devices.open(wait_s=10.0)
+    devices.measure()
+    heard.wait_for(lambda: heard.loops() == [None, FOUND])
+    devices.measure()
+    heard.wait_for(lambda: heard.loops() == [None, FOUND, None, FOUND])
     devices.close()
 
 

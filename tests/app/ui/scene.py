@@ -29,6 +29,7 @@ from app.actions.record import Decks, Record
 from app.actions.transfer import Transfer
 from app.audio.clock import Clock
 from app.audio.device_keeper import Wish
+from app.audio.loopback import RoundTrip
 from app.audio.sound_system import FIRST_TWO, Channels
 from app.audio.voicing import Voicing
 from app.errors import PlayerError
@@ -212,8 +213,13 @@ class Opened:
 
     wishes: list[Wish] = field(default_factory=list)
 
+    measured: int = 0
+
     def open(self, wish: Wish) -> None:
         self.wishes.append(wish)
+
+    def measure(self) -> None:
+        self.measured += 1
 
 
 @dataclass(frozen=True)
@@ -257,6 +263,7 @@ class Audio:
     inputs: tuple[str, ...] = ("Scarlett 2i2", "Webcam & co")
     input_channels: int = 4
     channels: Channels = FIRST_TWO
+    loop: RoundTrip | None = None
     realtime: bool = True
     exclusive: bool = False
 

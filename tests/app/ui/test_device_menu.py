@@ -39,6 +39,7 @@ def test_every_device_is_named_once_with_the_chosen_ones_marked(scene: Scene) ->
         "Rate",
         "",
         "Play hits at once (less delay, less even)",
+        "Measure the round trip…",
         "Look for devices again",
     ]
     assert marked(menu) == ["Automatic", "Automatic"]

@@ -22,6 +22,7 @@ from app.audio.voicing import Voicing
 
 RATE, BLOCK = 48_000, 128
 WITHIN_S = 20.0
+TRIES = 10
 
 if shutil.which("jackd") is None:
     pytest.skip("jackd is not installed", allow_module_level=True)
@@ -167,27 +168,41 @@ def test_recording_keeps_every_frame_of_the_input(rig: Rig) -> None:
     rig.open()
     client: Any = jack.Client("singer", no_start_server=True)
     out = client.outports.register("out")
-    sung = [0]
+    sung, missed = [0], [0]
 
     def sing(frames: int) -> None:
         out.get_array()[:] = (np.arange(frames) + sung[0]) % 65_536 / 65_536.0
         sung[0] += frames
 
+    def miss(delay_us: float) -> None:
+        missed[0] += 1
+
     client.set_process_callback(sing)
+    client.set_xrun_callback(miss)
     with client:
         ours = client.get_ports("PortAudio.*", is_audio=True, is_input=True)
         client.connect(out, ours[0])
-        rig.recorder.start()
-        pause = threading.Event()
-        while rig.recorder.seconds < 0.5:
-            pause.wait(0.01)
-        clip = rig.recorder.stop()
-    assert clip is not None
-    values = np.round(clip.samples[:, 0].astype(np.float64) * 65_536).astype(np.int64)
-    sound = values[np.flatnonzero(values)[0] :]
+        # What the server itself misses on a busy machine nobody can keep: then once more.
+        for _ in range(TRIES):
+            before = missed[0]
+            sound = half_a_second(rig)
+            if missed[0] == before:
+                break
     assert len(sound) > 10_000
     # A frame lost or doubled would break the count.
     assert set(np.diff(sound) % 65_536) == {1}
+
+
+def half_a_second(rig: Rig) -> NDArray[np.int64]:
+    """Record it, and return what the first channel counted."""
+    pause = threading.Event()
+    rig.recorder.start()
+    while rig.recorder.seconds < 0.5:
+        pause.wait(0.01)
+    clip = rig.recorder.stop()
+    assert clip is not None
+    values = np.round(clip.samples[:, 0].astype(np.float64) * 65_536).astype(np.int64)
+    return values[np.flatnonzero(values)[0] :]
 
 
 def test_what_is_played_is_found_on_the_inputs_tape_by_its_moment(rig: Rig) -> None:

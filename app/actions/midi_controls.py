@@ -66,6 +66,8 @@ class MidiControls:
         """Counts a tap of the tempo; the window's tap button is one too."""
         self.on_beat_1: Callable[[], object] = lambda: None
         """Lets a bar begin now."""
+        self.on_perform: Callable[[], object] = lambda: None
+        """Writes all that is played to a file, or ends that."""
         self._presses = self._make_presses()
         self._knobs = make_knobs(session, playing.pad_settings)
         session.selection_changed.connect(self._forget_last_pad)
@@ -124,6 +126,9 @@ class MidiControls:
             "beat_1": self._begin_bar,
             "keep_seed": self._keep_seed,
             "play_back": self._switch_play_back,
+            "count_in": self._switch_count_in,
+            "resample": self._switch_resampling,
+            "perform": self._perform,
             "sixteen_notes": self._switch_sixteen_notes,
             "reverse": self._reverse,
         }
@@ -143,6 +148,16 @@ class MidiControls:
 
     def _switch_play_back(self) -> None:
         self._session.hear_recordings = not self._session.hear_recordings
+
+    def _switch_count_in(self) -> None:
+        self._session.count_in = not self._session.count_in
+
+    def _switch_resampling(self) -> None:
+        resamples = self._session.record_from == "played"
+        self._session.record_from = "input" if resamples else "played"
+
+    def _perform(self) -> None:
+        self.on_perform()
 
     def _switch_sixteen_notes(self) -> None:
         self._session.sixteen_notes = not self._session.sixteen_notes

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from app.actions.pad_settings import PadSettings
 from app.audio.clock import NOTE_REPEATS, QUANTUM_BEATS
@@ -28,10 +29,12 @@ from app.audio.voicing import (
     SHORTEST_REGION,
     SHORTEST_RELEASE_S,
 )
-from app.model.session import Session
+from app.model.session import RecordStart, Session
 from engine.api import LEAST_STRENGTH, LONGEST_S, MOST_STRENGTH, SHORTEST_S
 
 STEPS = (1, 2, 4, 8)
+RECORD_STARTS: tuple[RecordStart, ...] = get_args(RecordStart)
+RECORD_BARS = (0, 1, 2, 4)
 QUANTA = tuple(QUANTUM_BEATS)
 KNOB_TEMPO = (60.0, 200.0)
 """A knob has 127 steps: over the whole 20..999 bpm each would be a jump of 8 bpm."""
@@ -90,6 +93,7 @@ def make_knobs(session: Session, settings: PadSettings) -> dict[str, Knob]:
     """Return every value by the name of its target (app.midi.targets)."""
     return (
         _session_knobs(session)
+        | _record_knobs(session)
         | _choice_knobs(session, settings)
         | {
             name: _voicing_knob(session, settings, field, ends, text)
@@ -203,6 +207,25 @@ def _session_knobs(session: Session) -> dict[str, Knob]:
             lambda value: _spoken_repeat(NOTE_REPEATS[round(value)]),
         ),
         "length": _length_knob(session),
+    }
+
+
+def _record_knobs(session: Session) -> dict[str, Knob]:
+    return {
+        "record_start": Knob(
+            0,
+            len(RECORD_STARTS) - 1,
+            lambda _pad: RECORD_STARTS.index(session.record_start),
+            lambda _pad, value: setattr(session, "record_start", RECORD_STARTS[round(value)]),
+            lambda value: f"recordings begin: {RECORD_STARTS[round(value)].replace('_', ' ')}",
+        ),
+        "record_bars": Knob(
+            0,
+            len(RECORD_BARS) - 1,
+            lambda _pad: RECORD_BARS.index(session.record_bars),
+            lambda _pad, value: setattr(session, "record_bars", RECORD_BARS[round(value)]),
+            lambda value: f"recordings of {RECORD_BARS[round(value)] or 'any'} bars",
+        ),
     }
 
 

@@ -212,6 +212,7 @@ class MainWindow(QMainWindow):
         controls_by_midi = self._actions.midi.controls
         controls_by_midi.on_tap = self.prompt_panel.tap_once
         controls_by_midi.on_beat_1 = self._actions.beat.start
+        controls_by_midi.on_perform = self._actions.perform.toggle
         menu, prompt, pad = self.midi_learn_menu, self.prompt_panel, self.pad_panel
         controls: tuple[tuple[QWidget, str], ...] = (
             (prompt.generate, "generate"),
@@ -237,6 +238,7 @@ class MainWindow(QMainWindow):
             (self.record_panel.hear, "play_back"),
             (self.kit_bar.silence, "stop"),
             (self.kit_bar.open_button, "kit"),
+            (self.kit_bar.perform, "perform"),
             (self.kit_bar.master, "master_gain"),
             (self.kit_bar.beat.metronome, "metronome"),
             (self.kit_bar.beat.start, "beat_1"),

@@ -306,17 +306,24 @@ def test_what_another_hand_moved_meanwhile_stays_where_it_was_put(scene: MidiSce
 
 
 def test_switches_and_choices_of_the_window_are_reached_too(scene: MidiScene) -> None:
-    presses = ("play_back", "sixteen_notes", "reverse")
-    values = ("note_repeat", "loop_bars", "layers")
+    presses = ("play_back", "sixteen_notes", "reverse", "count_in", "resample", "perform")
+    values = ("note_repeat", "loop_bars", "layers", "record_start", "record_bars")
+    performed: list[bool] = []
+    scene.midi.controls.on_perform = lambda: performed.append(True)
     scene.map(
         "".join(f'[[control]]\ndoes = "{name}"\nnote = {n}\n' for n, name in enumerate(presses))
         + "".join(f'[[control]]\ndoes = "{name}"\ncc = {n + 20}\n' for n, name in enumerate(values))
     )
-    for number in range(3):
+    for number in range(len(presses)):
         scene.play(0x90, number, 100)
+    for number in range(len(values)):
         scene.play(0xB0, 20 + number, 0)
         scene.play(0xB0, 20 + number, 127)
     session, voicing = scene.session, scene.pads[0].voicing
+    assert session.count_in and session.record_from == "played" and performed == [True]
+    assert (session.record_start, session.record_bars) == ("four_bars", 4)
+    scene.play(0x90, 4, 100)
+    assert session.record_from == "input"
     assert not session.hear_recordings and session.sixteen_notes and voicing.reverse
     assert (session.note_repeat, voicing.loop_bars, voicing.layers) == (0.125, 8, "velocity")
     scene.play(0x90, 2, 100)

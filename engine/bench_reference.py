@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from engine.api import EngineError, Recipe
 from engine.bench import WARM_UPS, Spread, spread
 from engine.generator_protocol import Generator
-from engine.published_config import parse_config
+from engine.published_config import KINDS, parse_config
 from engine.published_files import find_published, read_config
 from engine.sampling.config import SamplingConfig
 from engine.weights import read_tensors
@@ -94,6 +94,8 @@ def load_reference(folder: Path, device: str) -> Make:
     files = find_published(folder)
     if files is None:
         raise EngineError("Only published models can be compared: choose one with --model.")
+    if read_config(files.config).get("model_type") != KINDS[0]:
+        raise EngineError("Stable Audio 3 has code of its own, which is not compared with here.")
     try:
         models = importlib.import_module("stable_audio_tools.models")
         generation = importlib.import_module("stable_audio_tools.inference.generation")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from published_folder import PARITY
+from published_folder import PARITY, PARITY_3
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -80,14 +80,16 @@ def test_both_make_the_same_recipe_and_agreement_is_measured(
 
 
 def test_agreement_leaves_out_what_is_rounded_off_and_faded() -> None:
-    theirs = np.full((1000, 2), 0.5, np.float32)
+    theirs = np.full((2000, 2), 0.5, np.float32)
     ours = theirs.copy()
-    theirs[100], ours[900:] = 2.0, 0.0
+    theirs[800], ours[:20], ours[1900:] = 2.0, 0.0, 0.0
     assert agreement_db(ours, theirs) > 200
 
 
 def test_without_the_other_program_or_a_published_model_it_is_said(generator: Generator) -> None:
     with pytest.raises(EngineError, match="stable-audio-tools is not in this Python"):
         compare(generator, PARITY, RECIPE, 1)
+    with pytest.raises(EngineError, match="Stable Audio 3 has code of its own"):
+        compare(generator, PARITY_3, RECIPE, 1)
     with pytest.raises(EngineError, match="Only published models"):
         compare(generator, EMBEDDED_FOLDER, RECIPE, 1)

@@ -15,6 +15,8 @@ LONGEST_S = 0.35
 LEVEL = 0.5
 LIKE = 0.4
 """How like a click what comes back must be, 0..1: a room and a cheap microphone change it."""
+MOST_SPREAD_MS = 25.0
+"""Clicks further apart than this were not delayed by a way through the air but by a busy system."""
 QUIETEST = 1e-3
 """Below this, linear, nothing has come back but noise."""
 
@@ -53,6 +55,12 @@ def find_round_trip(heard: NDArray[np.float32], rate: int) -> RoundTrip:
         )
     milliseconds = np.array(delays) * 1000.0 / rate
     median, spread = float(np.median(milliseconds)), float(np.ptp(milliseconds))
+    if spread > MOST_SPREAD_MS:
+        return RoundTrip(
+            heard=len(delays),
+            trouble=f"The clicks came back up to {spread:.0f} ms apart: this sound system keeps no "
+            "steady time now. Try a longer block, or JACK.",
+        )
     return RoundTrip(median, spread, len(delays))
 
 

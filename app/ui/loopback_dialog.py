@@ -68,6 +68,7 @@ class LoopbackDialog(QDialog):
         self.button.setEnabled(not self._waits)
         words = spoken(audio.loop if audio is not None else None)
         self.found.setText(LISTENING if self._waits else words)
+        self.adjustSize()
 
 
 def spoken(loop: RoundTrip | None) -> str:

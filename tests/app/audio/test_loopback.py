@@ -40,3 +40,13 @@ def test_without_a_cable_nothing_is_measured_and_it_is_said(noise: float) -> Non
     found = find_round_trip(later(0, gain=0.0, noise=noise), RATE)
     assert found.milliseconds == 0.0
     assert found.trouble.startswith("Only 0 of 8 clicks came back. Connect")
+
+
+def test_a_system_that_keeps_no_time_is_not_given_a_figure() -> None:
+    clicks = make_clicks(RATE)
+    middle = RATE * 2
+    back = np.zeros_like(clicks)
+    back[480:middle] = clicks[: middle - 480]
+    back[middle + 4800 :] = clicks[middle : len(clicks) - 4800]
+    found = find_round_trip(back, RATE)
+    assert found.milliseconds == 0.0 and "90 ms apart" in found.trouble

@@ -30,8 +30,11 @@ def test_what_went_wrong_is_said_and_nothing_is_shown_as_measured(scene: Scene) 
     line = scene.window.status_line
     line.open_loopback()
     assert line.loopback_dialog is not None
-    tell(scene, RoundTrip(trouble="Only 0 of 8 clicks came back."))
-    assert line.loopback_dialog.found.text() == "Only 0 of 8 clicks came back."
+    short = line.loopback_dialog.height()
+    trouble = "Only 0 of 8 clicks came back. " * 5
+    tell(scene, RoundTrip(trouble=trouble))
+    assert line.loopback_dialog.found.text() == trouble
+    assert line.loopback_dialog.height() > short, "nothing of the text above is cut off"
     assert "round trip" not in line.output.text
 
 

@@ -16,6 +16,9 @@ from torch.nn import functional
 from engine.models import spectral_features
 from engine.models.spectral_features import FRAME, LAYOUT
 
+START = 22
+"""Half a millisecond at 44.1 kHz."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpectralCodecConfig:
@@ -112,13 +115,16 @@ class SpectralCodec(nn.Module):
     def decode(self, latents: Tensor, seed: int = 0) -> Tensor:
         """Latents (B, latent_dim, L) to stereo sound (B, 2, L * 1024) on the CPU.
 
-        `seed` draws the phases of noise-like parts.
+        `seed` draws the phases of noise-like parts. The sound comes in over START samples: the
+        first frame's phases are drawn, so that it may well begin with a step otherwise.
         """
         code = latents.transpose(1, 2) * self.latent_deviation + self.latent_mean
         frames = self.frames_from_code(code)
-        return torch.stack(
+        audio = torch.stack(
             [spectral_features.synthesise(item, seed + i) for i, item in enumerate(frames)]
         )
+        audio[..., :START] *= torch.linspace(0, 1, START)
+        return audio
 
     @staticmethod
     def latents_for(samples: int) -> int:

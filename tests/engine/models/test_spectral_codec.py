@@ -43,6 +43,13 @@ def test_silence_in_is_next_to_silence_out(codec: SpectralCodec) -> None:
 
 
 @torch.inference_mode()
+def test_a_sound_that_is_loud_at_once_begins_without_a_step(codec: SpectralCodec) -> None:
+    made = codec.decode(codec.encode(sine(220, 0.3)))
+    assert made[..., 0].abs().max() == 0
+    assert made[..., :100].diff().abs().max() < 0.3 * made.abs().max()
+
+
+@torch.inference_mode()
 def test_items_of_a_batch_have_seeds_of_their_own(codec: SpectralCodec) -> None:
     latents = codec.encode(noise(0.2)).expand(2, -1, -1)
     first, second = codec.decode(latents, seed=3)

@@ -82,7 +82,7 @@ def compare(generator: Generator, folder: Path, recipe: Recipe, runs: int) -> Co
 def agreement_db(ours: Samples, theirs: Samples) -> float:
     """How far the difference lies below the sound, where nothing was rounded off or faded."""
     frames = min(len(ours), len(theirs)) - _FADE
-    ours, theirs = ours[:frames], theirs[:frames]
+    ours, theirs = ours[_FADE:frames], theirs[_FADE:frames]
     quiet = np.abs(theirs) < _QUIET
     difference = float(np.linalg.norm((ours - theirs)[quiet]))
     sound = float(np.linalg.norm(theirs[quiet]))
@@ -104,6 +104,8 @@ def load_reference(folder: Path, device: str) -> Make:
             f"stable-audio-tools is not in this Python ({error}): install it, then try again."
         ) from error
     table = read_config(files.config)
+    # Else it hands half floats to its decoder, which is float32 below: half takes minutes on CPUs.
+    table["model"].get("pretransform", {})["model_half"] = False
     sampling = _sampling(folder)
     with contextlib.redirect_stdout(sys.stderr):
         model: Any = models.create_model_from_config(table)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from published_folder import PARITY, PARITY_3
+from published_folder import PARITY, PARITY_3, change_config, write_published
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.api import EngineError, Recipe
-from engine.bench_reference import agreement_db, compare
+from engine.bench_reference import agreement_db, compare, load_reference
 from engine.generator import Generator
 from engine.model_card import EMBEDDED_FOLDER, read_card
 from engine.model_folder import load_model
@@ -30,6 +31,10 @@ class Double(nn.Module):
         self.gain = gain
         self.asked: list[dict[str, Any]] = []
         self.own, _ = load_model(PARITY)
+
+    def configured(self, table: dict[str, Any]) -> Double:
+        self.table = table
+        return self
 
     def load_state_dict(self, state_dict: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         assert state_dict.keys() == load_file(PARITY / "model.safetensors").keys()
@@ -47,7 +52,7 @@ class Double(nn.Module):
 def install(monkeypatch: pytest.MonkeyPatch, double: Double) -> None:
     package = ModuleType("stable_audio_tools")
     models, inference = ModuleType("m"), ModuleType("i")
-    models.create_model_from_config = lambda table: double  # type: ignore[attr-defined]
+    models.create_model_from_config = double.configured  # type: ignore[attr-defined]
     generation = ModuleType("g")
     generation.generate_diffusion_cond = (  # type: ignore[attr-defined]
         lambda model, **asked: model.make(**asked)
@@ -77,6 +82,21 @@ def test_both_make_the_same_recipe_and_agreement_is_measured(
     assert [asked["seed"] for asked in double.asked] == [0, 1, 2, 3]
     assert double.asked[0]["sampler_type"] == "pingpong"
     assert capsys.readouterr().out == ""
+
+
+def test_the_other_program_decodes_in_single_precision_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    double = Double(1.0)
+    install(monkeypatch, double)
+    folder = write_published(tmp_path / "half")
+
+    def ask_for_half(table: dict[str, Any]) -> None:
+        table["model"]["pretransform"]["model_half"] = True
+
+    change_config(folder / "model_config.json", ask_for_half)
+    load_reference(folder, "cpu")
+    assert double.table["model"]["pretransform"]["model_half"] is False
 
 
 def test_agreement_leaves_out_what_is_rounded_off_and_faded() -> None:

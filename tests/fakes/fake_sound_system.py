@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -91,6 +92,8 @@ class FakeSoundSystem:
         self.only_own_rate = False
         self.missing = False
         self.broken = ""
+        self.may_scan = threading.Event()
+        self.may_scan.set()
         self.scans = 0
         self.peeks = 0
         self.latency_s = 0.005
@@ -110,6 +113,7 @@ class FakeSoundSystem:
     def scan(self) -> tuple[Device, ...]:
         if self.open_streams:
             raise BrokenRule("a scan pulls open streams from under their callbacks")
+        self.may_scan.wait(10.0)
         self.scans += 1
         if self.missing:
             raise SoundSystemMissing("no library")

@@ -6,6 +6,7 @@ data and noise ("Fast Text-to-Audio Generation with Adversarial Post-Training", 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from engine.model_folder import SoundModel
 from engine.models.conditioning import UNKNOWN, Conditioner, Tokens
 from engine.models.dit import DiffusionTransformer
 from engine.models.spectral_features import FRAME, RATE_HZ
+from engine.sampling.guidance import guided, joined
 from engine.training import processes
 from engine.training.autoencoder import load_own_model, load_trained_codec
 from engine.training.optimising import Optimising
@@ -163,6 +165,29 @@ def velocity_loss(predicted: Tensor, data: Tensor, noise: Tensor) -> Tensor:
     return (predicted - flow.velocity(data, noise)).square().mean()
 
 
+class Teacher:
+    """A trained flow model whose guided velocity another learns to give in one evaluation.
+
+    "On Distillation of Guided Diffusion Models" (Meng et al. 2023), first stage, at one scale.
+    """
+
+    def __init__(self, network: Generative, scale: float) -> None:
+        """Copy the network as it is now."""
+        self._network = copy.deepcopy(network).requires_grad_(False)
+        self._scale = scale
+
+    @torch.no_grad()
+    def velocity(self, x: Tensor, example: Example) -> Tensor:
+        """Guided velocity (B, C, L) at x; where prompts are hidden, the promptless one."""
+        conditioner, hidden = self._network.conditioner, torch.zeros_like(example.keep)
+        both = joined(
+            conditioner(example.tokens, example.seconds, example.keep),
+            conditioner(example.tokens, example.seconds, hidden),
+        )
+        transformer = self._network.transformer
+        return guided(lambda y, t: transformer(y, t, both).float(), self._scale)(x, example.times)
+
+
 def latent_pool(
     run: FlowRun, folder: Path, show: Callable[[str], None], device: str
 ) -> list[Shelf]:
@@ -190,7 +215,8 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
     device = choose_device()
     shelves = latent_pool(run, folder.path, folder.note, device)
     step, state = 0, folder.load()
-    begun = load_own_model(Path(run.begin)) if run.begin and state is None else None
+    distilling = run.distilled_guidance > 0
+    begun = load_own_model(Path(run.begin)) if run.begin and (distilling or not state) else None
     if state is not None:
         # The corpus may have learnt words since the run began; the network has not.
         words = words_of_checkpoint(state, folder.path)
@@ -201,6 +227,7 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
     network = Generative(run, words).to(device)
     if begun is not None:
         take_over(network, begun[0], run)
+    teacher = Teacher(network, run.distilled_guidance) if distilling else None
     scaled(network, run.scale)
     optimising = Optimising(network, run.optimiser)
     batches = Batches(shelves, run, run.scale.accumulate * processes.count())
@@ -213,7 +240,7 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
         rng = np.random.default_rng((run.seed, step))
         random = random_of_step(run.seed, step)
         example = draw_example(network, batches.draw(rng), run, random)
-        losses = _Losses(network, example, run, device)
+        losses = _Losses(network, example, run, device, teacher)
         norm = optimising.update_over(losses, run.scale.accumulate, step)
         recent.append(losses.mean)
         folder.stopwatch.add(_work(example, run))
@@ -279,11 +306,18 @@ def draw_example(
     return Example(batch.latents, noise, times, tokens, batch.seconds, keep)
 
 
-def flow_loss(network: Generative, example: Example, run: FlowRun) -> Tensor:
-    """The velocity's loss of one part of a batch, on the network's device (equations 1 to 3)."""
+def flow_loss(
+    network: Generative, example: Example, run: FlowRun, teacher: Teacher | None = None
+) -> Tensor:
+    """The velocity's loss of one part of a batch, on the network's device (equations 1 to 3).
+
+    With a teacher the squared distance from its velocity instead.
+    """
     with precision(run.scale, example.data.device):
         x = flow.noised(example.data, example.noise, example.times)
         predicted = network(x, example.times, example.tokens, example.seconds, example.keep)
+        if teacher is not None:
+            return (predicted.float() - teacher.velocity(x, example)).square().mean()
     return velocity_loss(predicted.float(), example.data, example.noise)
 
 
@@ -298,15 +332,23 @@ def _work(example: Example, run: FlowRun) -> Work:
 class _Losses:
     """This process's parts of a step's loss, one after the other, and then their mean."""
 
-    def __init__(self, network: Generative, example: Example, run: FlowRun, device: str) -> None:
+    def __init__(
+        self,
+        network: Generative,
+        example: Example,
+        run: FlowRun,
+        device: str,
+        teacher: Teacher | None,
+    ) -> None:
         self._network, self._example, self._run = network, example, run
-        self._device = device
+        self._device, self._teacher = device, teacher
         self._values: list[float] = []
 
     def __iter__(self) -> Iterator[Tensor]:
         size = len(self._example.data)
         for share in processes.parts(size, self._run.scale.accumulate):
-            loss = flow_loss(self._network, self._example.part(share, self._device), self._run)
+            part = self._example.part(share, self._device)
+            loss = flow_loss(self._network, part, self._run, self._teacher)
             self._values.append(float(loss.detach()))
             yield loss
 

@@ -159,6 +159,8 @@ class FlowRun:
     Sounds of the families in `favour` are drawn four times as often as others. `begin` names a
     model folder whose weights and words the run begins with; `codec` may name one too.
     `time_shift` and `time_truncation` bring times nearer to noise: see `stratified_times`.
+    With `distilled_guidance` above 0 what is learnt is not the data's velocity but that of the
+    model in `begin` under so much guidance, which then needs no guidance any more.
     """
 
     optimiser: Optimiser
@@ -168,6 +170,7 @@ class FlowRun:
     conditioner: ConditionerConfig = field(default_factory=ConditionerConfig)
     scale: Scale = field(default_factory=Scale)
     begin: str = ""
+    distilled_guidance: float = 0.0
     favour: tuple[str, ...] = ()
     prompt_dropout: float = 0.1
     unknown_word_chance: float = 0.02
@@ -183,6 +186,12 @@ class FlowRun:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0..1, got {getattr(self, name)}")
         _at_least_one(self, ("tokens_per_batch",))
+        if self.distilled_guidance and not self.begin:
+            raise ValueError(
+                "distilled_guidance needs the model it is taken from: name it in begin"
+            )
+        if not 0 <= self.distilled_guidance < math.inf:
+            raise ValueError(f"distilled_guidance must be 0 or more, got {self.distilled_guidance}")
         if not 0 < self.time_shift < math.inf:
             raise ValueError(f"time_shift must be above 0, got {self.time_shift}")
         if not 0 <= self.time_truncation < 1:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from engine import flow
 from engine.models.conditioning import PromptTokenizer, Tokens
-from engine.models.dit import DiffusionTransformerConfig
-from engine.training.flow import Example, flow_loss, stratified_times, velocity_loss
+from engine.models.dit import Conditioning, DiffusionTransformerConfig
+from engine.training.flow import Example, Teacher, flow_loss, stratified_times, velocity_loss
 from engine.training.settings import FlowRun, Optimiser, Pool, Scale
 
 RUN = FlowRun(
@@ -48,6 +50,47 @@ def test_the_flow_s_loss_is_that_computed_by_hand() -> None:
     network: object = Echo()
     loss = flow_loss(network, example, RUN)  # type: ignore[arg-type]
     assert loss.item() == pytest.approx((0.5**2 + 1**2) / 2)
+
+
+class Split(nn.Module):
+    """A network whose velocity is 3 with the prompt and 1 without, at any x."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(()))
+
+    def conditioner(self, tokens: Tokens, seconds: Tensor, keep: Tensor) -> Conditioning:
+        return Conditioning(torch.zeros(len(keep), 1, 1), None, 1.0 + 2.0 * keep[:, None])
+
+    def transformer(self, x: Tensor, time: Tensor, conditioning: Conditioning) -> Tensor:
+        return self.gain * conditioning.overall[:, :, None].expand_as(x)
+
+    def forward(
+        self, x: Tensor, time: Tensor, tokens: Tokens, seconds: Tensor, keep: Tensor
+    ) -> Tensor:
+        return self.transformer(x, time, self.conditioner(tokens, seconds, keep))
+
+
+def test_a_teacher_s_guided_velocity_takes_the_place_of_the_data_s() -> None:
+    network: Any = Split()
+    teacher = Teacher(network, 4.0)
+    example = Example(
+        data=torch.zeros(2, 1, 1),
+        noise=torch.ones(2, 1, 1),
+        times=torch.tensor([0.25, 1.0]),
+        tokens=PromptTokenizer(("a",), 4)(["a", "a"]),
+        seconds=torch.ones(2),
+        keep=torch.tensor([True, False]),
+    )
+    # Guided: 1 + 4 * (3 - 1) = 9; where the prompt is hidden, 1.
+    assert teacher.velocity(example.data, example).flatten().tolist() == [9.0, 1.0]
+    loss = flow_loss(network, example, RUN, teacher)
+    assert loss.item() == ((3 - 9) ** 2 + 0) / 2
+    loss.backward()
+    assert network.gain.grad is not None
+    with torch.no_grad():
+        network.gain.fill_(2.0)
+    assert teacher.velocity(example.data, example).flatten().tolist() == [9.0, 1.0]
 
 
 @pytest.mark.parametrize("truncation", [0.0, 0.2])

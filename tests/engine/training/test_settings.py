@@ -54,6 +54,7 @@ def test_a_stage_decides_the_kind_of_run(tmp_path: Path) -> None:
         ("tokens_per_batch = 64", "prompt_dropout = 2", "prompt_dropout must be 0..1, got 2.0"),
         ("tokens_per_batch = 64", "time_truncation = 1", "time_truncation must be at least 0 and"),
         ("tokens_per_batch = 64", "time_shift = 0", "time_shift must be above 0, got 0.0"),
+        ("tokens_per_batch = 64", "distilled_guidance = 3", "distilled_guidance needs the model"),
         ("cond_token_dim = 16", "cond_token_dim = 8", "must be conditioner.width 16, got 8"),
         ("tokens_per_batch", "tokens_per_bach", "unknown keys: tokens_per_bach"),
     ],

@@ -74,13 +74,18 @@ def kill_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RunFolder, "log", dying)
 
 
+def last_line(folder: Path) -> dict[str, float]:
+    line = (folder / METRICS).read_text().splitlines()[-1]
+    return dict(json.loads(line))
+
+
 def steps_of(folder: Path) -> list[int]:
     return [json.loads(line)["step"] for line in (folder / METRICS).read_text().splitlines()]
 
 
 def test_a_codec_run_leaves_metrics_checkpoint_and_codec(codec_run: Path) -> None:
     assert steps_of(codec_run) == [1, 2, 3, 4, 5, 6]
-    last = json.loads((codec_run / METRICS).read_text().splitlines()[-1])
+    last = last_line(codec_run)
     assert {"loss", "kl", "magnitude", "deviation", "gradient", "rate"} <= last.keys()
     assert read(codec_run / CHECKPOINT)["step"] == 6
     codec = autoencoder.load_trained_codec(codec_run)
@@ -411,6 +416,26 @@ def test_a_run_may_add_timing_to_the_model_it_begins_with(
     state = read(start(tmp_path / "timed", timed) / CHECKPOINT)
     weight = "transformer.transformer.to_timing_embed.weight"
     assert state["optimising"]["network"][weight].any()
+
+
+def test_a_killed_distillation_goes_on_with_the_same_teacher(
+    flow_folder: Path, codec_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "model"
+    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    begin = f"begin = '{model}'\n"
+    text = flow_run(model).replace("tokens_per_batch", f"{begin}tokens_per_batch")
+    distilling = text.replace(begin, f"{begin}distilled_guidance = 3.0\n")
+    plain, whole = start(tmp_path / "plain", text), start(tmp_path / "whole", distilling)
+    with monkeypatch.context() as during:
+        kill_at(4, during)
+        with pytest.raises(Killed):
+            start(tmp_path / "run", distilling)
+    start(tmp_path / "run", distilling)
+    assert_same(read(tmp_path / "run" / CHECKPOINT), read(whole / CHECKPOINT))
+    losses = [last_line(folder)["loss"] for folder in (plain, whole)]
+    # Data's velocity is beyond an untrained network, its own teacher's is not far.
+    assert losses[1] < losses[0]
 
 
 def test_a_run_of_other_sizes_cannot_begin_with_a_model(

@@ -20,7 +20,7 @@ from engine.model_card import CARD_FILE, EMBEDDED_FOLDER
 
 ROOT = Path(__file__).parents[2]
 MISSING = [program for program in ("Xvfb", "xdotool") if shutil.which(program) is None]
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="a virtual X screen is a thing of Linux"),

@@ -31,9 +31,9 @@ from app.actions.midi_controls import Playing
 from app.actions.midi_setup import MidiChoices
 from app.actions.pad_settings import PadSettings
 from app.actions.perform import Perform
+from app.actions.play_modes import PlayModes
 from app.actions.record import Decks, Record
 from app.actions.remember import Remember
-from app.actions.sixteen_notes import SixteenNotes
 from app.actions.transfer import Transfer
 from app.audio.device_keeper import AudioState, Wish
 from app.audio.disk_recorder import DiskRecorder
@@ -215,7 +215,7 @@ class Instrument:
         )
         beat.followed = midi.clock.followed
         loader.swap_frame = beat.swap_frame
-        self._sixteen_notes = SixteenNotes(session, keyboard)
+        self._play_modes = PlayModes(session, keyboard)
         return Actions(
             hits=hits,
             generate=generate,

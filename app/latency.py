@@ -18,6 +18,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from app.audio.keyboard import Keyboard
 from app.audio.mixer import Counts, Mixer
 from app.audio.realtime_bench import (
     LATEST_S,
@@ -163,7 +164,7 @@ def _play_instrument() -> None:
         if any(CLIENT in port for port in state.ports):
             found.set()
 
-    ports = MidiPorts(PadRouter(mixer, lambda pad, velocity: None).receive, on_change)
+    ports = MidiPorts(PadRouter(Keyboard(mixer), lambda pad, velocity: None).receive, on_change)
     ports.start()
     _say("ready")
     found.wait(FOUND_WITHIN_S)

@@ -130,6 +130,7 @@ class MidiControls:
             "resample": self._switch_resampling,
             "perform": self._perform,
             "sixteen_notes": self._switch_sixteen_notes,
+            "full_level": self._switch_full_level,
             "reverse": self._reverse,
         }
 
@@ -161,6 +162,9 @@ class MidiControls:
 
     def _switch_sixteen_notes(self) -> None:
         self._session.sixteen_notes = not self._session.sixteen_notes
+
+    def _switch_full_level(self) -> None:
+        self._session.full_level = not self._session.full_level
 
     def _reverse(self) -> None:
         pad = self._session.selected_pad

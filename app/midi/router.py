@@ -31,6 +31,7 @@ from app.midi.messages import (
     SongPosition,
     parse,
 )
+from app.midi.pad_map import PADS
 from app.midi.rules import PortRules, Rules
 from app.midi.targets import Kind
 
@@ -44,6 +45,11 @@ DOWN = 64
 
 class PadPlayer(Protocol):
     """What MIDI needs of the mixer; every call returns at once."""
+
+    @property
+    def keys(self) -> range:
+        """What may be hit: sixteen pads, or all notes of one, counted from pad 1's."""
+        ...
 
     def frame_at(self, time_s: float) -> int | None:
         """Return the frame on which to play what happened at `time_s` (time.perf_counter)."""
@@ -243,12 +249,12 @@ class PadRouter:
         binding = rules.find(kind, number, message.channel, bank)
         if binding is not None:
             return self._use(binding, message, value, heard)
-        pad = rules.pads.get(number) if isinstance(message, NoteOn) else None
-        if pad is None:
+        key = rules.key(number) if isinstance(message, NoteOn) else None
+        if key is None or key not in self._mixer.keys:
             self._other += 1
             return ""
-        self._held[heard.port, message.channel, number] = pad
-        return self._hit(pad, value / 127, heard)
+        self._held[heard.port, message.channel, number] = key
+        return self._hit(key, value / 127, heard)
 
     def _bank(self, port: str, channel: int) -> int:
         """Return the bank that was chosen last."""
@@ -261,12 +267,14 @@ class PadRouter:
             found = self._ports[port] = self._rules.for_port(port)
         return found
 
-    def _hit(self, pad: int, velocity: float, heard: Heard) -> str:
-        self._mixer.hit(pad, velocity, self._mixer.frame_at(heard.time_s))
+    def _hit(self, key: int, velocity: float, heard: Heard) -> str:
+        self._mixer.hit(key, velocity, self._mixer.frame_at(heard.time_s))
         self._hits += 1
-        self.last_pad = pad
-        self._on_hit(pad, velocity)
-        return f"hit pad {pad + 1}"
+        if key not in range(PADS):
+            return f"played {key:+d} semitones"
+        self.last_pad = key
+        self._on_hit(key, velocity)
+        return f"hit pad {key + 1}"
 
     def _let_go(self, message: NoteOff, heard: Heard) -> str:
         held = self._held.pop((heard.port, message.channel, message.note), None)
@@ -275,7 +283,7 @@ class PadRouter:
         if held is None:
             return ""
         self._mixer.release(held, self._mixer.frame_at(heard.time_s))
-        return f"let go of pad {held + 1}"
+        return f"let go of pad {held + 1}" if held in range(PADS) else f"let go of {held:+d}"
 
     def _use(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from app.midi.controller_map import Binding, ControllerMap, known_name
-from app.midi.pad_map import PadMap, chromatic
+from app.midi.pad_map import PADS, PadMap, chromatic
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,18 @@ class PortRules:
     """Pad 0..15 by note."""
     bindings: Mapping[tuple[int, int], tuple[Binding, ...]]
     """By kind and number; those for one channel, and for one bank, first."""
+
+    def key(self, note: int) -> int | None:
+        """Return the pad 0..15 of a note, or how many semitones it lies from pad 1's.
+
+        None for a note beside pads that do not lie in a row.
+        """
+        pad = self.pads.get(note)
+        if pad is not None:
+            return pad
+        first = min(self.pads)
+        in_a_row = all(self.pads.get(first + pad) == pad for pad in range(PADS))
+        return note - first if in_a_row else None
 
     def find(self, kind: int, number: int, channel: int, bank: int = 0) -> Binding | None:
         """Return what that message does, or None."""

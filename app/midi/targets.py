@@ -49,6 +49,7 @@ _ALL = (
     Target("resample", "Record what is played", "press"),
     Target("perform", "Record all to a file", "press"),
     Target("sixteen_notes", "Sixteen notes of a pad", "press"),
+    Target("full_level", "Full level", "press"),
     Target("reverse", "Reverse a pad", "press", for_pad=True),
     Target("kit", "Open a kit", "press", learnt=False),
     Target("strength", "Strength", "value"),

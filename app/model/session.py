@@ -116,6 +116,8 @@ class Session:
     """Beats between the hits of a held pad; 0 = one hit only."""
     sixteen_notes = Setting(default=False)
     """The pads play sixteen notes of the selected one."""
+    full_level = Setting(default=False)
+    """Every hit is as loud as can be, by mouse or MIDI."""
     swap_at: Setting[Quantum] = Setting("now")
     """When a running loop crosses over to its pad's new sound."""
     play_at_once = Setting(default=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QSlider, QWidget
 
 from app.actions.actions import Actions
@@ -23,8 +23,6 @@ MASTER_STEPS = 2
 class KitBar(QWidget):
     """Kit name, open, save; the beat; full level, silence; the output, and its way to a file."""
 
-    full_level_changed = Signal(bool)
-
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
         self._session = session
@@ -39,11 +37,14 @@ class KitBar(QWidget):
         on_click(self.open_button, self.open_kit)
         self.save_button = make("Save", "Save the kit (Ctrl+S)", theme, "save")
         on_click(self.save_button, self.save_kit)
-        tip = "Full level. Off: a press high on a pad is louder than one at its lower edge"
+        tip = (
+            "Full level: every hit, by mouse or MIDI, is as loud as can be. Off: the velocity "
+            "counts, and a mouse is louder high on a pad than at its lower edge"
+        )
         self.full_level = make("", tip, theme, "level")
         self.full_level.setProperty("quiet", "true")
         self.full_level.setCheckable(True)
-        self.full_level.toggled.connect(self.full_level_changed)
+        self.full_level.toggled.connect(lambda on: setattr(session, "full_level", on))
         self.silence = make("", "Silence. Ends all sounds (Esc)", theme, "stop")
         self.silence.setProperty("quiet", "true")
         on_click(self.silence, actions.hits.stop_all)
@@ -62,9 +63,9 @@ class KitBar(QWidget):
         on_click(self.perform, self._toggle_perform)
         self._lay_out(theme)
         session.kit.changed.connect(self._show_name)
-        session.settings_changed.connect(self._show_master)
+        session.settings_changed.connect(self._show_settings)
         self._show_name()
-        self._show_master()
+        self._show_settings()
 
     def _lay_out(self, theme: Theme) -> None:
         row = QHBoxLayout(self)
@@ -113,7 +114,8 @@ class KitBar(QWidget):
     def _set_master(self, step: int) -> None:
         self._session.master_gain_db = step / MASTER_STEPS
 
-    def _show_master(self) -> None:
+    def _show_settings(self) -> None:
+        self.full_level.setChecked(self._session.full_level)
         gain_db = self._session.master_gain_db
         blocked = self.master.blockSignals(True)
         self.master.setValue(round(gain_db * MASTER_STEPS))

@@ -188,7 +188,6 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         for panel in (self.prompt_panel, self.pad_panel):
             panel.left.connect(self.pads.focus_selected)
-        self.kit_bar.full_level_changed.connect(self.pads.set_full_level)
         takes, generate = self._actions.takes, self._actions.generate
         shortcuts: tuple[tuple[str | QKeyCombination, Callable[[], object]], ...] = (
             ("Ctrl+Z", takes.undo),
@@ -236,6 +235,7 @@ class MainWindow(QMainWindow):
             (self.record_panel.button, "record"),
             (self.record_panel.latch, "record_toggle"),
             (self.record_panel.hear, "play_back"),
+            (self.kit_bar.full_level, "full_level"),
             (self.kit_bar.silence, "stop"),
             (self.kit_bar.open_button, "kit"),
             (self.kit_bar.perform, "perform"),

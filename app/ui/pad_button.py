@@ -59,7 +59,6 @@ class PadButton(QWidget):
 
     def __init__(self, face: PadFace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.full_level = False
         self._face = face
         self._theme = theme
         self._peaks: NDArray[np.floating] | None = None
@@ -177,8 +176,6 @@ class PadButton(QWidget):
         self.chosen.emit()
 
     def _velocity(self, y: float) -> float:
-        if self.full_level:
-            return 1.0
         share = 1.25 * (1.0 - y / max(1, self.height()))
         return SOFTEST + (1.0 - SOFTEST) * max(0.0, min(1.0, share))
 

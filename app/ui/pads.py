@@ -119,11 +119,6 @@ class PadGrid(QWidget):
             policy = Qt.FocusPolicy.StrongFocus if tab else Qt.FocusPolicy.ClickFocus
             button.setFocusPolicy(policy)
 
-    def set_full_level(self, full: bool) -> None:
-        """Let every press of the mouse be as loud as can be, instead of by its height."""
-        for button in self.buttons:
-            button.full_level = full
-
     def focus_selected(self) -> None:
         """Give the selected pad the focus, so that the keys play."""
         self.buttons[self._session.selected].setFocus(Qt.FocusReason.OtherFocusReason)

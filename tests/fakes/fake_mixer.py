@@ -11,6 +11,8 @@ from app.audio.voicing import Voicing
 
 
 class FakeMixer:
+    keys = range(16)
+
     def __init__(self, rate: int = 48_000) -> None:
         self.rate = rate
         self.sounds: dict[int, NDArray[np.float32] | None] = {}
@@ -34,7 +36,7 @@ class FakeMixer:
         self.settings[pad] = voicing
 
     def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
-        assert 0 <= pad < 16 and 0.0 <= velocity <= 1.0
+        assert pad in self.keys and 0.0 <= velocity <= 1.0
         self.calls.append(("hit", pad, velocity))
 
     def release(self, pad: int, at_frame: int | None = None) -> None:

@@ -306,7 +306,10 @@ def test_what_another_hand_moved_meanwhile_stays_where_it_was_put(scene: MidiSce
 
 
 def test_switches_and_choices_of_the_window_are_reached_too(scene: MidiScene) -> None:
-    presses = ("play_back", "sixteen_notes", "reverse", "count_in", "resample", "perform")
+    presses = (
+        *("play_back", "sixteen_notes", "reverse", "count_in", "resample", "perform"),
+        "full_level",
+    )
     values = ("note_repeat", "loop_bars", "layers", "record_start", "record_bars")
     performed: list[bool] = []
     scene.midi.controls.on_perform = lambda: performed.append(True)
@@ -325,6 +328,7 @@ def test_switches_and_choices_of_the_window_are_reached_too(scene: MidiScene) ->
     scene.play(0x90, 4, 100)
     assert session.record_from == "input"
     assert not session.hear_recordings and session.sixteen_notes and voicing.reverse
+    assert session.full_level
     assert (session.note_repeat, voicing.loop_bars, voicing.layers) == (0.125, 8, "velocity")
     scene.play(0x90, 2, 100)
     assert not scene.pads[0].voicing.reverse

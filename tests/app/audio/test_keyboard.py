@@ -39,6 +39,30 @@ def test_sixteen_pads_are_sixteen_notes_of_one(mixer: Mixer) -> None:
     assert mixer.playing(1) is not None and keyboard.playing(12) is None
 
 
+def test_full_level_makes_every_hit_as_loud_as_can_be_but_no_silent_one(mixer: Mixer) -> None:
+    keyboard = Keyboard(mixer)
+    keyboard.full_level = True
+    keyboard.hit(0, 0.1)
+    mixer.render(4800)
+    assert np.abs(mixer.render(4800)).max() == pytest.approx(0.3, abs=0.01)
+    mixer.stop_all()
+    mixer.render(4800)
+    keyboard.hit(0, 0.0)
+    assert np.abs(mixer.render(4800)).max() < 1e-3
+
+
+def test_one_pad_goes_across_the_keyboard(mixer: Mixer) -> None:
+    keyboard = Keyboard(mixer)
+    assert keyboard.keys == range(16)
+    keyboard.pad = 1
+    assert keyboard.keys == range(-48, 25)
+    keyboard.hit(-12)
+    assert pitch(mixer) == 240.0
+    keyboard.release(-12)
+    mixer.render(4800)
+    assert np.abs(mixer.render(4800)).max() < 1e-3
+
+
 def test_what_was_hit_is_let_go_whatever_the_pads_play_now(mixer: Mixer) -> None:
     keyboard = Keyboard(mixer)
     keyboard.pad = 0

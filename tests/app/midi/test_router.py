@@ -60,6 +60,37 @@ def test_a_note_plays_its_pad_at_its_velocity_and_lights_it() -> None:
     assert scene.lights == [(0, 1.0), (15, 1 / 127)]
 
 
+def test_notes_beside_the_pads_play_one_pad_where_it_goes_across_the_keyboard() -> None:
+    scene = Scene()
+    scene.receive(0x90, 60, 127)
+    assert scene.mixer.calls == []
+    scene.mixer.keys = range(-48, 25)
+    for note in (24, 60, 61, 40):
+        scene.receive(0x90, note, 127)
+        scene.receive(0x80, note, 0)
+    played = [call[1] for call in scene.mixer.calls if call[0] == "hit"]
+    assert played == [-12, 24, 4]
+    assert [call[1] for call in scene.mixer.calls if call[0] == "release"] == played
+    assert scene.lights == [(4, 1.0)]
+    assert scene.did()[1:5] == [
+        "played -12 semitones",
+        "let go of -12",
+        "played +24 semitones",
+        "let go of +24",
+    ]
+    assert scene.did()[5] == "nothing", "above what a pad can do"
+
+
+def test_pads_that_do_not_lie_in_a_row_leave_other_notes_silent() -> None:
+    scene = Scene()
+    scene.mixer.keys = range(-48, 25)
+    odd = (37, 36, 42, 82, 40, 38, 46, 44, 48, 47, 45, 43, 49, 55, 51, 53)
+    scene.router.use(Rules(pad_map=PadMap("MPC", odd)))
+    scene.receive(0x90, 60, 127)
+    scene.receive(0x90, 37, 127)
+    assert scene.mixer.calls == [("hit", 0, 1.0)]
+
+
 def test_letting_go_releases_whatever_the_release_velocity() -> None:
     scene = Scene()
     for release in ((0x80, 40, 127), (0x90, 40, 0)):

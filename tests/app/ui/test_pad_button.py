@@ -56,14 +56,6 @@ def test_a_press_is_louder_the_higher_it_is(pad: PadButton) -> None:
     assert heard[2] == 1.0
 
 
-def test_full_level_makes_every_press_as_loud_as_can_be(pad: PadButton) -> None:
-    heard: list[float] = []
-    pad.pressed.connect(heard.append)
-    pad.full_level = True
-    QTest.mouseClick(pad, Qt.MouseButton.LeftButton, pos=QPoint(60, 115))
-    assert heard == [1.0]
-
-
 def test_a_small_slip_does_not_drag(qtbot: QtBot, pad: PadButton) -> None:
     QTest.mousePress(pad, Qt.MouseButton.LeftButton, pos=QPoint(60, 60))
     with qtbot.assertNotEmitted(pad.drag_wanted):

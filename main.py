@@ -72,6 +72,7 @@ def _do(given: argparse.Namespace, load: Loader | None) -> int:
         "bench": lambda: _bench(given, load),
         "evaluate": lambda: _evaluate(given, load),
         "table": lambda: _table(given, load),
+        "listen": lambda: _listen(given, load),
         "latency": lambda: _latency(given),
         "train": lambda: _train(given),
         "export": lambda: _export(given),
@@ -113,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     measuring.add_table(
         commands.add_parser("table", help="train and measure all that the paper's table compares")
+    )
+    measuring.add_listen(
+        commands.add_parser("listen", help="make a page of sounds to listen to and compare")
     )
     training.add_train(commands.add_parser("train", help="train a model; a stopped run goes on"))
     training.add_export(commands.add_parser("export", help="make a model folder of a trained run"))
@@ -331,6 +335,14 @@ def _table(given: argparse.Namespace, load: Loader | None) -> int:
 
     with _sentences():
         print(table(given, _surroundings(load)))
+    return DONE
+
+
+def _listen(given: argparse.Namespace, load: Loader | None) -> int:
+    from engine.evaluation.commands import listen
+
+    with _sentences():
+        print(listen(given, _surroundings(load)))
     return DONE
 
 

@@ -92,3 +92,12 @@ def test_what_is_left_of_recordings_is_measured(
     # The double gives its recording back at half level.
     assert rows[0]["hums"] == 1
     assert json.loads((here / "found" / "recordings.json").read_text())["rows"] == rows
+
+
+def test_a_listening_page_is_made(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["listen", "Ramp=fake@2", "fake@1", "--quick", "--out", "page"]
+    assert command_line.main(asked, load_generator) == 0
+    assert capsys.readouterr().out == f"{Path('page') / 'index.html'}\n"
+    page = (here / "page" / "index.html").read_text(encoding="utf-8")
+    assert "Ramp" in page and "python main.py listen Ramp=fake@2 fake@1" in page
+    assert command_line.main(["listen", "nobody"], load_generator) == 1

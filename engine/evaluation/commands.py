@@ -6,6 +6,7 @@ Loads torch only when one of them runs. Raises EngineError with a sentence for t
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,3 +164,35 @@ def _free_folder(models: Path, name: str) -> Path:
     if (models / name).exists():
         raise EngineError(f'there is a model "{name}" already: choose another name with --keep')
     return models / name
+
+
+def add_listen(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `listen`."""
+    parser.add_argument(
+        "models",
+        nargs="*",
+        default=[f"embedded@{steps}" for steps in (8, 4, 2, 1)],
+        metavar="[LABEL=]MODEL",
+        help="as for evaluate; default: the embedded model in 8, 4, 2 and 1 steps",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("docs/listening"), metavar="FOLDER", help="%(default)s"
+    )
+    parser.add_argument("--quick", action="store_true", help="one row a chapter")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+def listen(given: argparse.Namespace, around: Surroundings) -> str:
+    """Make the listening page and return where it lies."""
+    from engine.device import choose_device
+    from engine.evaluation.evaluate import conditions_of
+    from engine.evaluation.listening import chapters, parse_method
+    from engine.evaluation.listening_page import About, write_listening
+
+    methods = [parse_method(text, around.find) for text in given.models]
+    device = choose_device(given.device)
+    found = chapters(methods, around.load, device, around.show, given.quick)
+    conditions = conditions_of(device, "")
+    command = shlex.join(["python", "main.py", "listen", *given.models])
+    about = About(conditions.made, conditions.machine, command)
+    return str(write_listening(found, about, given.out))

@@ -22,6 +22,10 @@ COLOURS = np.array(
 """From silence to the loudest, evenly spaced; lightness rises all the way."""
 
 
+SHADES = 64
+"""So many colours are told apart: a picture takes a quarter of what all would."""
+
+
 def spectrogram_png(clip: Clip, columns: int = 240, seconds: float | None = None) -> bytes:
     """A picture (TONE_BANDS high, `columns` wide) of 80 dB; low at the bottom, even in mel.
 
@@ -34,25 +38,27 @@ def spectrogram_png(clip: Clip, columns: int = 240, seconds: float | None = None
     frames = max(1, audio.shape[-1] // HOP)
     levels = mel_frames(audio)[0, :frames, :TONE_BANDS].numpy().T[::-1]
     places = np.linspace(0, levels.shape[1] - 1, columns).round().astype(int)
-    return png(coloured(levels[:, places].astype(np.float64)))
+    shades = (levels[:, places] * (SHADES - 1)).round().astype(np.uint8)
+    return png(shades, coloured(np.linspace(0, 1, SHADES)))
 
 
 def coloured(levels: NDArray[np.float64]) -> Pixels:
-    """Levels 0..1 (H, W) to pixels (H, W, 3)."""
+    """Levels 0..1 (...) to pixels (..., 3)."""
     place = levels.clip(0, 1) * (len(COLOURS) - 1)
     lower = np.minimum(place.astype(int), len(COLOURS) - 2)
     share = (place - lower)[..., None]
     return np.asarray((COLOURS[lower] * (1 - share) + COLOURS[lower + 1] * share).round(), np.uint8)
 
 
-def png(pixels: Pixels) -> bytes:
-    """Pixels (H, W, 3) as a PNG file: 8 bits, no filter."""
-    height, width, _ = pixels.shape
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)
-    rows[:, 1:] = pixels.reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+def png(shades: Pixels, palette: Pixels) -> bytes:
+    """Places (H, W) in a palette (up to 256, 3) as a PNG file: 8 bits, no filter."""
+    height, width = shades.shape
+    rows = np.zeros((height, 1 + width), np.uint8)
+    rows[:, 1:] = shades
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     data = zlib.compress(rows.tobytes(), 9)
-    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    colours = palette.tobytes()
+    chunks = ((b"IHDR", header), (b"PLTE", colours), (b"IDAT", data), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in chunks)
 
 

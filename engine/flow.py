@@ -26,6 +26,11 @@ def velocity(data: Tensor, noise: Tensor) -> Tensor:
     return noise - data
 
 
+def velocity_to(data: Tensor, x: Tensor, time: Tensor) -> Tensor:
+    """Return the velocity (B, ...) that leads from any x at times (B,) above 0 to the data."""
+    return (x - data) / spread(time, x)
+
+
 def clean_estimate(x: Tensor, time: Tensor, predicted_velocity: Tensor) -> Tensor:
     """Return the data that x_t and a predicted velocity point at: x_t - t * v."""
     return x - spread(time, x) * predicted_velocity

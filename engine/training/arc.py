@@ -79,7 +79,9 @@ def train_arc(run: ArcRun, folder: RunFolder) -> None:
     if not isinstance(base, FlowRun):
         raise RunError(f"{run.flow} is no flow run.")
     generator, critic = networks(run, base, device)
-    pool = latent_pool(base, Path(run.flow), folder.note, device)
+    shelves = latent_pool(base, Path(run.flow), folder.note, device)
+    # A discriminator sees one sound: it could not tell whether that follows its recording.
+    pool = [shelf for shelf in shelves if shelf.sources is None]
     if run.tokens_per_batch:
         base = replace(base, tokens_per_batch=run.tokens_per_batch)
     batches = Batches(pool, base, run.scale.accumulate * processes.count())

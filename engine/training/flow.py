@@ -35,6 +35,8 @@ from engine.training.throughput import TRAINED, Work, matrix_rate, transformer_f
 SHORTEST_LATENTS = 8
 FAVOUR = 4.0
 """How much more often a sound of a favoured family is drawn than another."""
+FROM_SOURCE = 0.4
+"""The least time of a noised source: below it, a recording is to stay what it is."""
 ENCODING = ("encoder", "mean", "deviation", "latent_")
 """How the names begin of the codec's weights that decide its latents."""
 WORDS = "t5.shared.weight"
@@ -60,11 +62,15 @@ class Generative(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Latents (B, C, L) with their prompts and asked seconds (B,)."""
+    """Latents (B, C, L) with their prompts and asked seconds (B,).
+
+    `sources` are latents of the recordings they are to be made from, if there are such.
+    """
 
     latents: Tensor
     captions: tuple[str, ...]
     seconds: Tensor
+    sources: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class Example:
     tokens: Tokens
     seconds: Tensor
     keep: Tensor
+    sources: Tensor | None = None
 
     def part(self, share: slice, device: str) -> Example:
         """Some of the items, on the device."""
@@ -87,6 +94,7 @@ class Example:
             chosen(self.tokens, share, device),
             self.seconds[share].to(device),
             self.keep[share].to(device),
+            None if self.sources is None else self.sources[share].to(device),
         )
 
 
@@ -108,8 +116,7 @@ class Batches:
         self._parts = parts
         self._needed = [_latents_needed(shelf) for shelf in shelves]
         self._weights = [_weights(shelf, run.favour) for shelf in shelves]
-        sums = np.array([weights.sum() for weights in self._weights])
-        self._shares = sums / sums.sum()
+        self._shares = _shares(shelves, self._weights, run.pair_share)
 
     def draw(self, rng: np.random.Generator) -> Batch:
         """Choose a shelf, a length, and sounds that fit into it."""
@@ -132,12 +139,27 @@ class Batches:
         latents = shelf.rows(picks)[:, :length].transpose(1, 2)
         sounds = [shelf.sounds[i] for i in picks]
         seconds = torch.tensor([min(sound.seconds, shelf.seconds) for sound in sounds])
-        return Batch(latents, tuple(sound.caption for sound in sounds), seconds)
+        sources = shelf.source_rows(picks)
+        if sources is not None:
+            sources = sources[:, :length].transpose(1, 2)
+        return Batch(latents, tuple(sound.caption for sound in sounds), seconds, sources)
 
 
 def _weights(shelf: Shelf, favour: tuple[str, ...]) -> NDArray[np.float64]:
     """How often each sound of a shelf is drawn, compared with the others."""
     return np.array([FAVOUR if sound.family in favour else 1.0 for sound in shelf.sounds])
+
+
+def _shares(
+    shelves: list[Shelf], weights: list[NDArray[np.float64]], pair_share: float
+) -> NDArray[np.float64]:
+    """How often each shelf is drawn from: by what is on it, all pairs together `pair_share`."""
+    sums = np.array([each.sum() for each in weights])
+    paired = np.array([shelf.sources is not None for shelf in shelves])
+    if paired.any() and not paired.all():
+        sums[paired] *= pair_share / sums[paired].sum()
+        sums[~paired] *= (1 - pair_share) / sums[~paired].sum()
+    return sums / sums.sum()
 
 
 def _latents_needed(shelf: Shelf) -> NDArray[np.int64]:
@@ -300,10 +322,13 @@ def draw_example(
     forgotten = torch.rand(tokens.ids.shape, generator=generator) < run.unknown_word_chance
     ids = tokens.ids.masked_fill(forgotten & tokens.real, UNKNOWN)
     keep = torch.rand(size, generator=generator) >= run.prompt_dropout
-    times = stratified_times(size, generator, run.time_shift, run.time_truncation)
+    if batch.sources is None:
+        times = stratified_times(size, generator, run.time_shift, run.time_truncation)
+    else:
+        times = FROM_SOURCE + (1 - FROM_SOURCE) * stratified_times(size, generator, 1.0)
     noise = torch.randn(batch.latents.shape, generator=generator)
     tokens = replace(tokens, ids=ids)
-    return Example(batch.latents, noise, times, tokens, batch.seconds, keep)
+    return Example(batch.latents, noise, times, tokens, batch.seconds, keep, batch.sources)
 
 
 def flow_loss(
@@ -311,13 +336,20 @@ def flow_loss(
 ) -> Tensor:
     """The velocity's loss of one part of a batch, on the network's device (equations 1 to 3).
 
-    With a teacher the squared distance from its velocity instead.
+    With a teacher the squared distance from its velocity instead. From a source, that of the
+    velocity which leads from the noised source to the data: no path of the flow, but where
+    ping-pong's first step from a recording is to arrive.
     """
+    paired = example.sources is not None
+    start = example.data if example.sources is None else example.sources
     with precision(run.scale, example.data.device):
-        x = flow.noised(example.data, example.noise, example.times)
+        x = flow.noised(start, example.noise, example.times)
         predicted = network(x, example.times, example.tokens, example.seconds, example.keep)
-        if teacher is not None:
+        if teacher is not None and not paired:
             return (predicted.float() - teacher.velocity(x, example)).square().mean()
+    if paired:
+        wanted = flow.velocity_to(example.data, x, example.times)
+        return (predicted.float() - wanted).square().mean()
     return velocity_loss(predicted.float(), example.data, example.noise)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from engine.training import processes
 from engine.training.corpus.folder import FolderCorpus, own_corpus
 from engine.training.corpus.lexicon import vocabulary
+from engine.training.corpus.pairs import PairBatch, PairCorpus
 from engine.training.corpus.rendered import RenderedCorpus, Sound
 from engine.training.run_folder import RunError, locked
 from engine.training.settings import Pool
@@ -28,7 +29,7 @@ MADE_BY = "made-by"
 """The file beside the shelves that holds the fingerprint of what encoded them."""
 
 
-Corpus = RenderedCorpus | FolderCorpus
+Corpus = RenderedCorpus | FolderCorpus | PairCorpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +40,31 @@ class _Hooks:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
+    """What a shelf shall hold; `clips` is 0 for all of a player's own sounds."""
+
     seconds: float
     clips: int
     batch: int
+    pairs: bool
 
 
 class Shelf:
-    """Sounds of one length: values (clips, L, width) float16 and what each of them is."""
+    """Sounds of one length: values (clips, L, width) float16 and what each of them is.
 
-    def __init__(self, values: NDArray[np.float16], sounds: list[Sound], seconds: float) -> None:
+    `sources`, shaped alike, are the recordings they were made from, where there are such.
+    """
+
+    def __init__(
+        self,
+        values: NDArray[np.float16],
+        sounds: list[Sound],
+        seconds: float,
+        sources: NDArray[np.float16] | None = None,
+    ) -> None:
         self.values = values
         self.sounds = sounds
         self.seconds = seconds
+        self.sources = sources
 
     def __len__(self) -> int:
         """How many sounds."""
@@ -59,6 +73,12 @@ class Shelf:
     def rows(self, indices: NDArray[np.int64]) -> Tensor:
         """Return float32 values (len(indices), L, width)."""
         return torch.from_numpy(self.values[indices].astype(np.float32))
+
+    def source_rows(self, indices: NDArray[np.int64]) -> Tensor | None:
+        """Return what `rows` does of the sources; None where there are none."""
+        if self.sources is None:
+            return None
+        return torch.from_numpy(self.sources[indices].astype(np.float32))
 
 
 def fill_pool(
@@ -72,13 +92,16 @@ def fill_pool(
     if processes.is_first():
         _fill(pool, encode, cache, _Hooks(show, device))
     processes.wait()
-    shelves = []
-    for seconds, clips in zip(pool.seconds, pool.clips, strict=True):
-        stem = _stem(cache, seconds, clips)
-        sounds = [Sound(**entry) for entry in json.loads(stem.with_suffix(".json").read_text())]
-        values = np.load(stem.with_suffix(".npy"), mmap_mode="r")
-        shelves.append(Shelf(values, sounds, seconds))
-    return shelves
+    return [_shelf(cache, order) for order in _orders(pool)]
+
+
+def _shelf(cache: Path, order: _Order) -> Shelf:
+    stem = _stem(cache, order)
+    sounds = [Sound(**entry) for entry in json.loads(stem.with_suffix(".json").read_text())]
+    values = np.load(stem.with_suffix(".npy"), mmap_mode="r")
+    if order.pairs:
+        return Shelf(values[:, 0], sounds, order.seconds, values[:, 1])
+    return Shelf(values, sounds, order.seconds)
 
 
 def tie_pool(cache: Path, encoder: Mapping[str, Tensor], show: Callable[[str], None]) -> None:
@@ -120,23 +143,35 @@ def words_of_pool(pool: Pool, shelves: list[Shelf]) -> tuple[str, ...]:
     return tuple(sorted({word.text for word in words if word.kind == "word"}))
 
 
-def _stem(cache: Path, seconds: float, clips: int) -> Path:
-    return cache / f"{clips}-sounds-of-{round(seconds * 1000)}-ms"
+def _orders(pool: Pool) -> list[_Order]:
+    counts = [(pool.clips, False), (pool.pairs, True)]
+    return [
+        _Order(seconds, count, pool.render_batch, pairs)
+        for each, pairs in counts
+        for seconds, count in zip(pool.seconds, each, strict=bool(each))
+        if count or not pairs
+    ]
+
+
+def _stem(cache: Path, order: _Order) -> Path:
+    what = "pairs" if order.pairs else "sounds"
+    return cache / f"{order.clips}-{what}-of-{round(order.seconds * 1000)}-ms"
 
 
 def _fill(pool: Pool, encode: Encode, cache: Path, hooks: _Hooks) -> None:
-    asked = list(zip(pool.seconds, pool.clips, strict=True))
-    if all(_is_whole(_stem(cache, *pair)) for pair in asked):
+    asked = [(order, _stem(cache, order)) for order in _orders(pool)]
+    if all(_is_whole(stem) for _, stem in asked):
         return
-    corpus = None
+    own: RenderedCorpus | FolderCorpus | None = None
     # Post-trainings of one flow share its pool, and two may start at once.
     with locked(cache, f"Another process is making sounds ready in {cache}: wait for it."):
-        for seconds, clips in asked:
-            stem = _stem(cache, seconds, clips)
+        for order, stem in asked:
             if _is_whole(stem):
                 continue
-            corpus = corpus or _corpus(pool, hooks.show)
-            order = _Order(seconds, clips or _count(corpus), pool.render_batch)
+            corpus: Corpus = PairCorpus(pool.seed)
+            if not order.pairs:
+                own = own or _corpus(pool, hooks.show)
+                corpus = own
             try:
                 _fill_shelf(corpus, order, encode, stem, hooks)
             except OSError as error:
@@ -157,7 +192,7 @@ def _reserve(path: Path) -> None:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
-def _corpus(pool: Pool, show: Callable[[str], None]) -> Corpus:
+def _corpus(pool: Pool, show: Callable[[str], None]) -> RenderedCorpus | FolderCorpus:
     if pool.is_own:
         return own_corpus(pool.folder, pool.shards, pool.seed, show)
     return RenderedCorpus(pool.seed, families=pool.families)
@@ -170,12 +205,15 @@ def _count(corpus: Corpus) -> int:
 def _fill_shelf(corpus: Corpus, order: _Order, encode: Encode, stem: Path, hooks: _Hooks) -> None:
     kept: np.memmap[tuple[int, ...], np.dtype[np.float16]] | None = None
     sounds: list[Sound] = []
-    clips, seconds = order.clips, order.seconds
+    clips, seconds = order.clips or _count(corpus), order.seconds
     size = max(1, min(order.batch, int(order.batch * 1.5 / seconds)))
     while len(sounds) < clips:
         batch = corpus.batch(len(sounds), min(size, clips - len(sounds)), seconds, hooks.device)
         with torch.no_grad():
-            encoded = encode(batch.audio).cpu().numpy().astype(np.float16)
+            values = encode(batch.audio)
+            if isinstance(batch, PairBatch):
+                values = torch.stack([values, encode(batch.sources)], 1)
+        encoded = values.cpu().numpy().astype(np.float16)
         if kept is None:
             path = stem.with_suffix(".npy")
             kept = np.lib.format.open_memmap(path, "w+", np.float16, (clips, *encoded.shape[1:]))

@@ -76,13 +76,16 @@ class Pool:
     """How many sounds a run keeps at hand, by length in seconds.
 
     They are rendered, those of a family that is named twice twice as often, or the player's own:
-    of a `folder`, or of tar files in `shards`. Then 0 clips means each sound once.
+    of a `folder`, or of tar files in `shards`. Then 0 clips means each sound once. Of rendered
+    sounds there may be `pairs` besides, as many for each length: a hum or a beatbox bar and what
+    it becomes.
     """
 
     seed: int = 1
     families: tuple[str, ...] = ("drum", "tonal", "effect", "texture", "loop")
     seconds: tuple[float, ...] = (1.5,)
     clips: tuple[int, ...] = (4000,)
+    pairs: tuple[int, ...] = ()
     render_batch: int = 32
     folder: str = ""
     shards: str = ""
@@ -95,6 +98,12 @@ class Pool:
             raise ValueError("seconds and clips must have the same number of entries, one or more")
         if min(self.clips) < (0 if self.is_own else 1) or not min(self.seconds) > 0:
             raise ValueError("seconds and clips must be above 0")
+        if self.pairs and (self.is_own or len(self.pairs) != len(self.seconds)):
+            raise ValueError(
+                "pairs are rendered: without folder and shards, one number each length"
+            )
+        if self.pairs and min(self.pairs) < 0:
+            raise ValueError(f"pairs must be 0 or more, got {list(self.pairs)}")
         _at_least_one(self, ("render_batch",))
         check_families(self.families)
         for seconds in () if self.is_own else self.seconds:
@@ -160,7 +169,8 @@ class FlowRun:
     model folder whose weights and words the run begins with; `codec` may name one too.
     `time_shift` and `time_truncation` bring times nearer to noise: see `stratified_times`.
     With `distilled_guidance` above 0 what is learnt is not the data's velocity but that of the
-    model in `begin` under so much guidance, which then needs no guidance any more.
+    model in `begin` under so much guidance, which then needs no guidance any more. Of the batches
+    `pair_share` are pairs, where the pool has some: see `Pool`.
     """
 
     optimiser: Optimiser
@@ -170,6 +180,7 @@ class FlowRun:
     conditioner: ConditionerConfig = field(default_factory=ConditionerConfig)
     scale: Scale = field(default_factory=Scale)
     begin: str = ""
+    pair_share: float = 0.25
     distilled_guidance: float = 0.0
     favour: tuple[str, ...] = ()
     prompt_dropout: float = 0.1
@@ -182,7 +193,7 @@ class FlowRun:
     def __post_init__(self) -> None:
         """Refuse shares beyond 0..1 and networks that do not fit each other."""
         check_fit(self.transformer, self.conditioner)
-        for name in ("prompt_dropout", "unknown_word_chance"):
+        for name in ("prompt_dropout", "unknown_word_chance", "pair_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0..1, got {getattr(self, name)}")
         _at_least_one(self, ("tokens_per_batch",))

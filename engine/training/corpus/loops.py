@@ -1,5 +1,6 @@
 """Renders loops: every line's sound once, copied to its moments on the grid. Training process."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -36,19 +37,21 @@ class Part:
     seconds: float
 
 
-def _player(line: Line) -> str:
+def _player(line: Line, players: Mapping[str, Instrument]) -> str:
     own = f"{line.kind} {line.variant}"
-    return own if own in PLAYERS else line.kind
+    return own if own in players else line.kind
 
 
-def _parts(arrangements: list[Arrangement]) -> dict[str, list[Part]]:
+def _parts(
+    arrangements: list[Arrangement], players: Mapping[str, Instrument]
+) -> dict[str, list[Part]]:
     """All lines of all loops, those of one instrument together."""
     groups: dict[str, list[Part]] = {}
     for place, arrangement in enumerate(arrangements):
         for line in arrangement.lines:
             held = line.length * 15.0 / arrangement.bpm
             part = Part(place, line, held + 0.05 if line.length else RING)
-            groups.setdefault(_player(line), []).append(part)
+            groups.setdefault(_player(line, players), []).append(part)
     return groups
 
 
@@ -86,18 +89,24 @@ def _copied(total: Tensor, sound: Tensor, part: Part, arrangement: Arrangement, 
             total[:, start:end] += (moment.level * part.line.level) * sound[:, : end - start]
 
 
-def loop(patch: Patch) -> Tensor:
-    """The planned loops, each as long as its bars: (B, 2, T)."""
-    arrangements = [arranged(plan) for plan in patch.plans]
+def played(
+    arrangements: list[Arrangement], patch: Patch, players: Mapping[str, Instrument] = PLAYERS
+) -> Tensor:
+    """The arrangements as the patch's items: (B, 2, T)."""
     total = torch.zeros(patch.size, 2, patch.frames, device=patch.device)
-    for player, parts in _parts(arrangements).items():
+    for player, parts in _parts(arrangements, players).items():
         own = _part_patch(parts, patch)
-        sounds = PLAYERS[player](own)
+        sounds = players[player](own)
         sounds = sounds * fade_out(own.time(), own.seconds - 0.001, 0.02).unsqueeze(1)
         sounds = sounds / sounds.abs().amax((1, 2), keepdim=True).clamp(min=1e-6)
         for sound, part in zip(sounds, parts, strict=True):
             _copied(total[part.place], sound, part, arrangements[part.place], patch.rate)
     return total
+
+
+def loop(patch: Patch) -> Tensor:
+    """The planned loops, each as long as its bars: (B, 2, T)."""
+    return played([arranged(plan) for plan in patch.plans], patch)
 
 
 LOOPS: dict[str, Instrument] = {"loop": loop, "beatbox loop": loop}

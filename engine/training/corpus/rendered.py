@@ -114,12 +114,12 @@ class RenderedCorpus:
         plans = [plan for plan, _ in drawn_pairs]
         frames = round(max_seconds * self.sample_rate)
         audio = render(plans, frames, self.sample_rate, generator)
-        return CorpusBatch(audio, tuple(_sound(plan, said) for plan, said in drawn_pairs))
+        return CorpusBatch(audio, tuple(sound_of(plan, said) for plan, said in drawn_pairs))
 
     def sounds(self, index: int, size: int, max_seconds: float) -> tuple[Sound, ...]:
         """What batch `index` holds, without rendering it."""
         pairs = self._drawn(self._seed(index, size, max_seconds), size, max_seconds)
-        return tuple(_sound(plan, said) for plan, said in pairs)
+        return tuple(sound_of(plan, said) for plan, said in pairs)
 
     def _seed(self, index: int, size: int, max_seconds: float) -> int:
         name = f"{self.seed}/{self.split}/{index}/{size}/{max_seconds}"
@@ -166,13 +166,13 @@ def render(plans: list[Plan], frames: int, rate: int, generator: torch.Generator
     for place, plan in enumerate(plans):
         groups.setdefault(instrument(plan.kind.key, plan.variant.key), []).append(place)
     for name, places in groups.items():
-        patch = _patch([plans[place] for place in places], rate, frames, generator)
+        patch = patch_of([plans[place] for place in places], rate, frames, generator)
         sound = finished(INSTRUMENTS[name](patch), patch)
         audio[torch.tensor(places, device=audio.device), :, : sound.shape[-1]] = sound
     return audio
 
 
-def _patch(plans: list[Plan], rate: int, frames: int, generator: torch.Generator) -> Patch:
+def patch_of(plans: list[Plan], rate: int, frames: int, generator: torch.Generator) -> Patch:
     """The plans of one instrument as tensors, as long as the longest of them."""
     device = generator.device
 
@@ -196,7 +196,8 @@ def _patch(plans: list[Plan], rate: int, frames: int, generator: torch.Generator
     )
 
 
-def _sound(plan: Plan, said: str) -> Sound:
+def sound_of(plan: Plan, said: str) -> Sound:
+    """What a plan and its caption say of the sound."""
     return Sound(
         plan.kind.key, plan.kind.family, said, plan.seconds, plan.pitch, plan.bpm, *plan.values
     )

@@ -52,6 +52,25 @@ def test_the_flow_s_loss_is_that_computed_by_hand() -> None:
     assert loss.item() == pytest.approx((0.5**2 + 1**2) / 2)
 
 
+def test_from_a_recording_the_velocity_leads_to_what_it_becomes() -> None:
+    example = Example(
+        data=torch.tensor([[[2.0]]]),
+        noise=torch.tensor([[[5.0]]]),
+        times=torch.tensor([0.5]),
+        tokens=PromptTokenizer(("a",), 4)(["a"]),
+        seconds=torch.ones(1),
+        keep=torch.ones(1, dtype=torch.bool),
+        sources=torch.tensor([[[1.0]]]),
+    )
+    # x is halfway from 1 to 5; from 3 a velocity of 2 leads to 2 at time 0.
+    network: Any = Echo()
+    assert flow_loss(network, example, RUN).item() == pytest.approx((3 - 2) ** 2)
+    assert flow.clean_estimate(torch.tensor(3.0), torch.tensor(0.5), torch.tensor(2.0)) == 2.0
+    # A teacher knows nothing of recordings.
+    teacher = Teacher(Split(), 4.0)  # type: ignore[arg-type]
+    assert flow_loss(network, example, RUN, teacher).item() == pytest.approx(1.0)
+
+
 class Split(nn.Module):
     """A network whose velocity is 3 with the prompt and 1 without, at any x."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from own_sounds import put
 from tiny_runs import largest_file
 from torch import Tensor
 
+from engine.training.corpus.pairs import PairCorpus
 from engine.training.corpus.rendered import RenderedCorpus
 from engine.training.pool import Shelf, fill_pool, words_of_pool
 from engine.training.run_folder import RunError, locked
@@ -41,6 +43,19 @@ def test_shelves_hold_the_corpus_in_order(tmp_path: Path) -> None:
         rows = short.rows(np.arange(first, first + 2))
         assert rows.dtype == torch.float32
         assert torch.allclose(rows, loudness(batch.audio), rtol=1e-2, atol=1e-3)
+
+
+def test_a_shelf_of_pairs_holds_each_sound_and_its_source(tmp_path: Path) -> None:
+    pool = replace(POOL, pairs=(0, 4))
+    *sounds, pairs = fill_pool(pool, loudness, tmp_path / "pool", lambda text: None, "cpu")
+    assert [shelf.sources for shelf in sounds] == [None, None] and len(pairs) == 4
+    for first in (0, 2):
+        batch, which = PairCorpus(4).batch(first, 2, 0.6), np.arange(first, first + 2)
+        assert tuple(pairs.sounds[first : first + 2]) == batch.sounds
+        assert torch.allclose(pairs.rows(which), loudness(batch.audio), rtol=1e-2, atol=1e-3)
+        sources = pairs.source_rows(which)
+        assert sources is not None
+        assert torch.allclose(sources, loudness(batch.sources), rtol=1e-2, atol=1e-3)
 
 
 def test_a_filled_pool_is_not_rendered_again(

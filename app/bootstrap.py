@@ -204,8 +204,8 @@ class Instrument:
         kit_file.adopt = self._adopt
         beat = BeatControl(session, self.mixer)
         decks = Decks(self.recorder, TapeRecorder(self.mixer.tape), self.mixer, beat)
-        record = Record(session, decks, keep, generate, now)
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
+        record = Record(session, decks, keep, generate, pad_settings, now)
         midi = build_midi(
             session,
             Playing(generate, record, takes, pad_settings, kit_file.open),
@@ -294,6 +294,9 @@ class Instrument:
         self.mixer.set_master_gain(self.session.master_gain_db)
 
     def _on_audio(self, state: AudioState) -> None:
+        if state.measured and state.measured != self.session.round_trips:
+            self.session.round_trips = state.measured
+            self._save_settings()
         self.session.set_audio(state)
         self.loader.follow_rate()
 
@@ -335,6 +338,7 @@ class Instrument:
         session.steps, session.seed = settings.steps, settings.seed
         session.output, session.input = settings.output, settings.input
         session.input_channels, session.exclusive = settings.input_channels, settings.exclusive
+        session.round_trips = settings.round_trips
         session.block_frames = settings.block_frames if settings.block_frames in BLOCKS else 0
         session.rate = settings.rate if settings.rate in RATES else 0
         session.master_gain_db = min(max(settings.master_gain_db, -60.0), 6.0)
@@ -355,6 +359,7 @@ class Instrument:
             block_frames=session.block_frames,
             rate=session.rate,
             exclusive=session.exclusive,
+            round_trips=session.round_trips,
             prompt=session.prompt,
             seconds=session.seconds,
             length_unit=session.length_unit,
@@ -382,6 +387,9 @@ class Instrument:
 
     def _on_kept(self) -> None:
         """Each take on disk is a good moment to remember the panel too: a crash may come."""
+        self._save_settings()
+
+    def _save_settings(self) -> None:
         if self._remembers and not self._stopping:
             settings, file = self._settings(self.window_geometry), self._folders.settings_file
             self._settings_writing.write(lambda: write_settings(file, settings))

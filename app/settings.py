@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, cast, get_args, get_type_hints
 
 import platformdirs
 
@@ -58,6 +58,21 @@ def find_folders(environment: Mapping[str, str] | None = None) -> Folders:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredTrip:
+    """How long a sound took out and back in, and with what: devices by their full names."""
+
+    output: str
+    input: str
+    rate: int
+    block_frames: int
+    milliseconds: float
+    spread_ms: float
+    """From the earliest to the latest click."""
+    heard: int
+    """How many clicks came back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What is remembered. Every field has a default: an older file lacks the newer ones."""
 
@@ -75,6 +90,8 @@ class Settings:
     """Hz; 0 = the usual one."""
     exclusive: bool = False
     """The devices for Pingpad alone."""
+    round_trips: tuple[MeasuredTrip, ...] = ()
+    """What the wizard measured, the newest last."""
     prompt: str = ""
     seconds: float = 1.0
     length_unit: Literal["seconds", "bars"] = "seconds"
@@ -168,7 +185,22 @@ def _parse(text: str) -> Settings:
     return Settings(**known)
 
 
+def _measured_trips(value: object) -> tuple[MeasuredTrip, ...]:
+    """Return the trips of a list in a file; what was not measured by us is left out."""
+    hints = get_type_hints(MeasuredTrip)
+    trips = []
+    for row in value if isinstance(value, list) else []:
+        try:
+            given = {name: _checked(name, row[name], hint) for name, hint in hints.items()}
+        except (KeyError, TypeError, ValueError):
+            continue
+        trips.append(MeasuredTrip(**cast("dict[str, Any]", given)))
+    return tuple(trips)
+
+
 def _checked(name: str, value: object, hint: object) -> object:
+    if name == "round_trips":
+        return _measured_trips(value)
     if isinstance(value, int) and not isinstance(value, bool) and hint is float:
         return float(value)
     choices = get_args(hint)

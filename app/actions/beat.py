@@ -5,12 +5,11 @@ A session's tempo is the clock's; a running MIDI clock moves its beats too.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import Protocol
 
-from app.audio.clock import BEATS_PER_BAR, QUANTUM_BEATS, Clock, Quantum
+from app.audio.clock import BEATS_PER_BAR, Clock, Quantum
 from app.midi.beats import BeatLine
 from app.model.kit import Pad
 from app.model.session import Session
@@ -51,8 +50,8 @@ class Timing(Protocol):
         """Return where a pad's newest voice is; None when it is silent."""
         ...
 
-    def count_in(self, start: int, end: int, gain_db: float) -> None:
-        """Click on the beats from frame `start` to before `end`, metronome or not."""
+    def count_in(self, start: float, end: float, gain_db: float) -> None:
+        """Click on the beats from `start` to before `end`, metronome or not."""
         ...
 
     def set_metronome(self, gain_db: float | None) -> None:
@@ -120,27 +119,32 @@ class BeatControl:
         """Return the mixer's frame of the next beat, bar or fourth bar; None for "now"."""
         return self._mixer.clock.next_frame(quantum)
 
-    def start_frame(self, quantum: Quantum, *, count_in: bool) -> int | None:
-        """Return the mixer's frame on which what waits for a beat or bar begins; None: at once.
+    def frame_of(self, beat: float) -> int:
+        """Return the mixer's frame of a beat, at the tempo as it is now."""
+        return self._mixer.clock.frame_of(beat)
 
+    def beats_to(self, beat: float) -> float:
+        """Return how many beats it is to a beat; negative when it has passed."""
+        return beat - self._mixer.clock.position(self._mixer.frame)
+
+    def start_beat(self, quantum: Quantum, *, count_in: bool) -> float | None:
+        """Return the beat on which what waits for a beat or bar begins; None: at once.
+
+        It is a beat and no frame, so that it stays one when the tempo changes meanwhile.
         With `count_in` four clicks come before it, to a bar when there is nothing to wait for.
         While nothing plays and no clock leads they come at once, and the beats start with them.
         """
-        if not count_in:
-            return self.next_frame(quantum)
         mixer, clock = self._mixer, self._mixer.clock
-        counted = COUNT_IN_BEATS * clock.frames_per_beat
+        if not count_in:
+            return clock.next_beat(quantum)
+        start = clock.next_beat("bar" if quantum == "now" else quantum, COUNT_IN_BEATS)
+        assert start is not None
         playing = any(mixer.playing(pad) is not None for pad in range(mixer.pads))
-        if playing or self._is_led():
-            beats = QUANTUM_BEATS[quantum] or BEATS_PER_BAR
-            earliest = clock.position(mixer.frame) + COUNT_IN_BEATS
-            start = clock.frame_of(math.ceil(earliest / beats) * beats)
-        else:
-            start = mixer.frame + round(SOON_S * mixer.rate + counted)
-            clock.start(start)
-        # Half a beat more, so that rounding costs no click.
-        first = round(start - counted - clock.frames_per_beat / 2.0)
-        mixer.count_in(first, start, METRONOME_DB)
+        if not (playing or self._is_led()):
+            start = 0.0
+            counted = COUNT_IN_BEATS * clock.frames_per_beat
+            clock.start(mixer.frame + round(SOON_S * mixer.rate + counted))
+        mixer.count_in(start - COUNT_IN_BEATS, start, METRONOME_DB)
         return start
 
     def _is_led(self) -> bool:

@@ -92,6 +92,7 @@ class ChooseDevice:
                 session.rate,
                 Channels.read(session.input_channels),
                 session.exclusive,
+                session.round_trips,
             )
         )
 

@@ -15,8 +15,10 @@ import numpy as np
 
 from app.actions.generate import Generate, Source
 from app.actions.keep_takes import KeepTakes
+from app.actions.pad_settings import PadSettings
 from app.audio.clock import BEATS_PER_BAR, QUANTUM_BEATS, Quantum
 from app.audio.recorder import KEPT_BEFORE_S, PRE_ROLL_S, trim
+from app.audio.voicing import LOOP_BARS
 from app.model.kit import Pad
 from app.model.session import RecordStart, Session
 from app.model.takes import Take, new_take_id
@@ -116,8 +118,16 @@ class Beats(Protocol):
         """A beat's length in the mixer's frames."""
         ...
 
-    def start_frame(self, quantum: Quantum, *, count_in: bool) -> int | None:
-        """Return the mixer's frame on which what waits for a beat begins; None: at once."""
+    def start_beat(self, quantum: Quantum, *, count_in: bool) -> float | None:
+        """Return the beat on which what waits for one begins; None: at once."""
+        ...
+
+    def frame_of(self, beat: float) -> int:
+        """Return the mixer's frame of a beat, at the tempo as it is now."""
+        ...
+
+    def beats_to(self, beat: float) -> float:
+        """Return how many beats it is to a beat; negative when it has passed."""
         ...
 
     def next_frame(self, quantum: Quantum) -> int | None:
@@ -137,17 +147,27 @@ class Decks:
 
 @dataclass(slots=True, eq=False)
 class _Going:
-    """A recording from the press to its end. `start` and `length` count the mixer's frames."""
+    """A recording from the press to its end.
+
+    What waits for a beat waits for the beat itself, whatever the tempo does meanwhile; bars last
+    as long as they did when it began.
+    """
 
     pad: Pad
     recorder: TakeRecorder
     state: State
     of_input: bool
     quantum: Quantum
-    start: int | None = None
-    """None: at once, or at a sound."""
+    start: float | None = None
+    """The beat on which it begins; None: at once, or at a sound."""
+    farthest: float = 0.0
+    """Beats to the start when it was asked for: no later moment has more of them."""
+    beats: float | None = None
+    """How many it lasts; None: until it is ended by hand."""
+    began: int = 0
+    """The mixer's frame on which it began."""
     length: int | None = None
-    """None: until it is ended by hand."""
+    """Frames of the mixer that it lasts; None: not known yet."""
     in_bars: bool = False
     """Its length was chosen beforehand."""
     armed: int = 0
@@ -165,12 +185,14 @@ class Record:
         decks: Decks,
         keep: KeepTakes,
         generate: Generate,
+        pad_settings: PadSettings,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
         self._decks = decks
         self._keep = keep
         self._generate = generate
+        self._pad_settings = pad_settings
         self._now = now
         self._going: _Going | None = None
 
@@ -202,7 +224,7 @@ class Record:
         if going is None or going.in_bars:
             return
         if going.start is not None and going.quantum != "now":
-            self._end_on_beat(going, going.start)
+            self._end_on_beat(going)
         else:
             self._finish(going, None)
 
@@ -252,8 +274,7 @@ class Record:
         going = self._going
         if going is None or going.state != "beat" or going.start is None:
             return 0
-        left = going.start - self._decks.mixer.frame
-        return max(int(np.ceil(left / self._decks.beats.frames_per_beat)), 0)
+        return max(int(np.ceil(self._decks.beats.beats_to(going.start) - 1e-3)), 0)
 
     # --- beginning ---
 
@@ -268,22 +289,31 @@ class Record:
         quantum = _quantum(session.record_start)
         going = self._going = _Going(pad, recorder, "recording", of_input, quantum)
         if session.record_bars:
-            beats = session.record_bars * BEATS_PER_BAR
-            going.length, going.in_bars = round(beats * decks.beats.frames_per_beat), True
+            going.beats, going.in_bars = float(session.record_bars * BEATS_PER_BAR), True
         if session.record_start == "sound":
             going.state, going.armed = "sound", recorder.position
         else:
-            going.start = decks.beats.start_frame(quantum, count_in=session.count_in)
-            going.state = "recording" if going.start is None else "beat"
+            self._ask_for_beat(going)
         if going.state == "recording":
             # What is held has its silence cut off again; what is played has no time to make up for.
-            held = of_input and going.length is None
+            held = of_input and going.beats is None
             before = round(PRE_ROLL_S * recorder.rate) if held else 0
             self._roll(going, recorder.position - before)
         session.set_recording(True)
 
-    def _roll(self, going: _Going, first: int) -> None:
+    def _ask_for_beat(self, going: _Going) -> None:
+        beats = self._decks.beats
+        going.start = beats.start_beat(going.quantum, count_in=self._session.count_in)
+        going.state = "recording" if going.start is None else "beat"
+        if going.start is not None:
+            going.farthest = beats.beats_to(going.start)
+
+    def _roll(self, going: _Going, first: int, began: int | None = None) -> None:
+        decks = self._decks
         going.state, going.first = "recording", first
+        going.began = decks.mixer.frame if began is None else began
+        if going.beats is not None:
+            going.length = round(going.beats * decks.beats.frames_per_beat)
         going.recorder.start(first)
 
     def _look_for_sound(self, going: _Going) -> None:
@@ -291,15 +321,20 @@ class Record:
         loud = going.recorder.find_loud(going.armed, threshold)
         if loud is not None:
             # Bars begin with the sound itself; what is free is trimmed at its end.
-            before_s = KEPT_BEFORE_S if going.length is not None else PRE_ROLL_S
+            before_s = KEPT_BEFORE_S if going.beats is not None else PRE_ROLL_S
             self._roll(going, loud - round(before_s * going.recorder.rate))
 
     def _look_for_beat(self, going: _Going) -> None:
         assert going.start is not None
-        if self._decks.mixer.frame >= going.start:
-            first = self._frame_on_tape(going, going.start)
+        beats = self._decks.beats
+        if not -BEATS_PER_BAR < beats.beats_to(going.start) < going.farthest + 1.0:
+            # The clock that leads jumped to another place of its song.
+            self._ask_for_beat(going)
+        start = beats.frame_of(going.start)
+        if self._decks.mixer.frame >= start:
+            first = self._frame_on_tape(going, start)
             if first is not None:
-                self._roll(going, first)
+                self._roll(going, first, start)
 
     def _frame_on_tape(self, going: _Going, frame: int) -> int | None:
         """Return where on the tape lies what was played to a frame of the mixer's clock."""
@@ -314,11 +349,14 @@ class Record:
 
     # --- ending ---
 
-    def _end_on_beat(self, going: _Going, start: int) -> None:
+    def _end_on_beat(self, going: _Going) -> None:
+        if going.state == "beat":
+            going.beats = float(QUANTUM_BEATS[going.quantum])
+            return
         following = self._decks.beats.next_frame(going.quantum)
         if following is not None:
             least = round(QUANTUM_BEATS[going.quantum] * self._decks.beats.frames_per_beat)
-            going.length = max(following - start, least)
+            going.length = max(following - going.began, least)
 
     def _end_of(self, going: _Going) -> int | None:
         if going.length is None:
@@ -348,6 +386,7 @@ class Record:
 
     def _use(self, going: _Going, clip: Clip) -> None:
         pad = going.pad
+        self._loop_bars(going, clip)
         name = "recording" if going.of_input else "resampled"
         take = Take(new_take_id(), clip, "recorded", None, self._now(), None, name)
         self._keep.add(pad, take)
@@ -361,6 +400,18 @@ class Record:
             clip = Clip(clip.samples[: int(LONGEST_S * clip.rate)].copy(), clip.rate)
         if clip.seconds >= SHORTEST_S:
             self._generate.generate(pad.index, Source(clip, take.id))
+
+    def _loop_bars(self, going: _Going, clip: Clip) -> None:
+        """Let the pad of a recording that lasts whole bars go round with them."""
+        on_bars = going.in_bars or QUANTUM_BEATS[going.quantum] >= BEATS_PER_BAR
+        bar_s = BEATS_PER_BAR * self._decks.beats.frames_per_beat / self._decks.mixer.rate
+        bars = round(clip.seconds / bar_s)
+        # Ended early, or at another tempo than now: it is as long as it happens to be.
+        whole = abs(clip.seconds - bars * bar_s) * clip.rate < 2.0
+        pad = going.pad
+        if on_bars and whole and 0 < bars in LOOP_BARS:
+            mode = pad.voicing.mode if pad.voicing.goes_round else "loop"
+            self._pad_settings.change(pad.index, mode=mode, loop_bars=bars)
 
 
 def _quantum(start: RecordStart) -> Quantum:

@@ -77,14 +77,22 @@ class Clock:
         """Return the first frame at or after a beat, as the callback rounds it."""
         return math.ceil(self._anchor + beat * self.frames_per_beat - 1e-6)
 
-    def next_frame(self, quantum: Quantum) -> int | None:
-        """Return the frame of the next beat, bar or fourth bar; None for "now"."""
+    def next_beat(self, quantum: Quantum, after: float = 0.0) -> float | None:
+        """Return the next beat, bar or fourth bar, as a beat, that is at least `after` beats away.
+
+        None for "now".
+        """
         beats = QUANTUM_BEATS[quantum]
         if beats == 0:
             return None
+        earliest = self.position(self._timeline.frame) + after
+        return float(math.ceil(earliest / beats - 1e-9) * beats)
+
+    def next_frame(self, quantum: Quantum) -> int | None:
+        """Return the frame of the next beat, bar or fourth bar; None for "now"."""
         with self._lock:
-            number = math.ceil(self.position(self._timeline.frame) / beats - 1e-9)
-            return self.frame_of(number * beats)
+            beat = self.next_beat(quantum)
+            return None if beat is None else self.frame_of(beat)
 
     def set_tempo(self, bpm: float) -> None:
         """Go on at 20..999 bpm from where the beat is now."""

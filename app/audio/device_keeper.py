@@ -6,6 +6,7 @@ the same thread, because a sound system may insist on that.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,7 @@ from app.audio.sound_system import (
     names_of,
     outputs_to_try,
 )
+from app.settings import MeasuredTrip
 
 RETRY_S = 2.0
 PEEK_EVERY_S = 10.0
@@ -36,6 +38,9 @@ STALLED_S = 1.0
 """A device whose callbacks stand still this long is taken to be gone."""
 LONGEST_LATENCY_S = 2.0
 """Some sound systems report nonsense; above this an output is taken for two blocks."""
+
+MOST_MEASURED = 32
+"""Round trips that are remembered: more than anybody's devices in all their blocks and rates."""
 
 OPENING = "Opening the sound output…"
 AGAIN = "Pingpad looks again every two seconds."
@@ -54,10 +59,10 @@ class AudioState:
     `latency_ms` is from a hit's own frame to the loudspeaker as the sound system reckons it, with
     the limiter's look-ahead; `round_trip_ms` on from there, through the air, to the input's
     callback. `outputs` and `inputs` are the names to choose from.
-    `loop` is the round trip as it was measured with these devices, None before; without the
-    look-ahead. `input_channels` is how many the input has, `channels` which of them are recorded;
-    `realtime` whether the output's callbacks have real-time priority; `exclusive` whether the
-    system can give a device to Pingpad alone.
+    `loop` is the round trip as it was measured with these devices, this rate and this block, None
+    before; without the look-ahead. `measured` are all that are known. `input_channels` is how many
+    the input has, `channels` which of them are recorded; `realtime` whether the output's callbacks
+    have real-time priority; `exclusive` whether the system can give a device to Pingpad alone.
     """
 
     output_name: str | None = None
@@ -70,6 +75,7 @@ class AudioState:
     outputs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     loop: RoundTrip | None = None
+    measured: tuple[MeasuredTrip, ...] = ()
     input_channels: int = 0
     channels: Channels = FIRST_TWO
     realtime: bool = True
@@ -81,6 +87,7 @@ class Wish:
     """What the player chose: device names, None for the best there is.
 
     Block and rate 0 are the device's own. `exclusive`: the device alone, where that can be.
+    `measured`: round trips known from before.
     """
 
     output: str | None = None
@@ -89,6 +96,7 @@ class Wish:
     rate: int = 0
     channels: Channels = FIRST_TWO
     exclusive: bool = False
+    measured: tuple[MeasuredTrip, ...] = ()
 
 
 class _Line:
@@ -126,7 +134,8 @@ class DeviceKeeper:
         self._input_message = ""
         self._names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
         self._exclusive_offered = False
-        self._loop: RoundTrip | None = None
+        self._measured: tuple[MeasuredTrip, ...] = ()
+        self._failed_loop: RoundTrip | None = None
         self._channels = FIRST_TWO
         self._next_try_s = 0.0
         self._next_peek_s = 0.0
@@ -136,8 +145,10 @@ class DeviceKeeper:
     def choose(self, wish: Wish, now_s: float) -> None:
         """Close what is open and open what is wished, now."""
         self._close_lines()
-        self._loop = None
+        self._failed_loop = None
         self._wish = wish
+        # What was measured meanwhile is newer.
+        self._measured = self._measured or wish.measured
         self._next_try_s = now_s
         self._next_peek_s = now_s + PEEK_EVERY_S
         self.look(now_s)
@@ -164,7 +175,8 @@ class DeviceKeeper:
             inputs=self._names[1],
             input_channels=source.device.inputs if source else 0,
             channels=self._channels if source else FIRST_TWO,
-            loop=self._loop,
+            loop=self._loop(),
+            measured=self._measured,
             realtime=output.stream.realtime if output else True,
             exclusive=self._exclusive_offered,
         )
@@ -174,7 +186,7 @@ class DeviceKeeper:
         out_ms = self._latency_ms(output, 2 * block) + self._look_ahead_ms
         # PortAudio's JACK knows no latency of inputs; it is one block.
         in_ms = self._latency_ms(source, block) if source else 0.0
-        loop = self._loop
+        loop = state.loop
         if loop is not None and not loop.trouble:
             there_ms = self._look_ahead_ms + loop.milliseconds
         else:
@@ -192,20 +204,40 @@ class DeviceKeeper:
         """Play clicks and find them in the input; everything is closed meanwhile."""
         output, source = self._output, self._input
         if output is None or source is None:
-            self._loop = RoundTrip(trouble="This needs a sound output and an input.")
+            self._failed_loop = RoundTrip(trouble="This needs a sound output and an input.")
             return
         played, heard = output.plan, source.plan
+        block_frames = max(self._mixer.block_frames, 1)
         self._close_lines()
         try:
             clicks = make_clicks(played.rate)
             loop = find_round_trip(self._system.loop_back(played, heard, clicks), played.rate)
         except SoundError as error:
             loop = RoundTrip(trouble=f"Output and input could not be opened together ({error}).")
-        # What was hit meanwhile is not to sound now.
+        # What was hit meanwhile is not to sound now; in whole blocks, so that the block is known.
         self._mixer.stop_all()
-        self._mixer.render(self._mixer.rate // 10)
+        blocks = math.ceil(0.1 * self._mixer.rate / block_frames)
+        self._mixer.render(blocks * block_frames, block_frames)
         self.choose(self._wish, now_s())
-        self._loop = loop
+        if loop.trouble:
+            self._failed_loop = loop
+        else:
+            self._remember(_trip(played, heard, block_frames, loop))
+
+    def _remember(self, trip: MeasuredTrip) -> None:
+        others = [other for other in self._measured if _way(other) != _way(trip)]
+        self._measured = (*others, trip)[-MOST_MEASURED:]
+
+    def _loop(self) -> RoundTrip | None:
+        """What is known of the round trip with what is open."""
+        output, source = self._output, self._input
+        if self._failed_loop is not None or output is None or source is None:
+            return self._failed_loop
+        here = _trip(output.plan, source.plan, self._mixer.block_frames, RoundTrip())
+        known = next((trip for trip in self._measured if _way(trip) == _way(here)), None)
+        if known is None:
+            return None
+        return RoundTrip(known.milliseconds, known.spread_ms, known.heard)
 
     # --- opening ---
 
@@ -407,6 +439,25 @@ class DeviceKeeper:
     @property
     def _look_ahead_ms(self) -> float:
         return 1000.0 * self._mixer.latency_frames / self._mixer.rate
+
+
+def _trip(
+    output: StreamPlan, source: StreamPlan, block_frames: int, loop: RoundTrip
+) -> MeasuredTrip:
+    return MeasuredTrip(
+        full_name(output.device),
+        full_name(source.device),
+        output.rate,
+        block_frames,
+        loop.milliseconds,
+        loop.spread_ms,
+        loop.heard,
+    )
+
+
+def _way(trip: MeasuredTrip) -> tuple[object, ...]:
+    """Return what a round trip belongs to."""
+    return (trip.output, trip.input, trip.rate, trip.block_frames)
 
 
 def _about_wish(wanted: str | None, device: Device, doing: str) -> str:

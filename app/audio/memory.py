@@ -74,8 +74,8 @@ CONTROL = np.dtype(
         ("repeat_beats", "f8"),
         ("metronome", "f8"),
         ("count_in", "f8"),
-        ("count_in_from", "i8"),
-        ("count_in_until", "i8"),
+        ("count_in_from", "f8"),
+        ("count_in_until", "f8"),
         ("tick_address", "i8", (2,)),
         ("tick_frames", "i8", (2,)),
         ("meter_asked", "i8"),
@@ -88,8 +88,8 @@ CONTROL = np.dtype(
 factors; `clock` is the address of the system's steady clock, 0 where there is none; `sinc` the
 address of the interpolation filters (`app.audio.interpolation`); `line` the tempo line in use;
 `repeat_beats` how far held pads repeat their hit, 0 for not at all;
-`metronome` the gain of its clicks, of which the first one is a bar's; `count_in` that of clicks on
-beats from frame `count_in_from` to before `count_in_until`, metronome or not."""
+`metronome` the gain of its clicks, of which the first one is a bar's; `count_in` that of clicks
+from beat `count_in_from` to before `count_in_until`, metronome or not."""
 
 STATUS = np.dtype(
     [
@@ -100,6 +100,9 @@ STATUS = np.dtype(
         ("frame", "i8"),
         ("block_frames", "i8"),
         ("block_ticks", "i8"),
+        ("due_ticks", "f8"),
+        ("drift", "f8"),
+        ("doubted", "i8"),
         ("longest_ticks", "i8"),
         ("busy_ticks", "i8"),
         ("callbacks", "i8"),
@@ -118,7 +121,9 @@ STATUS = np.dtype(
     ],
     align=True,
 )
-"""Written by the callback. `frame` counts all frames played; a `late` callback took longer than
+"""Written by the callback. `frame` counts all frames played; the last block began at `block_ticks`
+for the card, and the next one will at `due_ticks`, if it runs by `drift` slower than it says and
+the last `doubted` blocks were only late; a `late` callback took longer than
 its own block lasts; `shares` counts callbacks by the thousandths of their block they took, the
 last one those that took all of it or more; `power` sums the squares of `metered` frames; `ticks`
 is where the clock writes."""
@@ -297,3 +302,29 @@ CAPTURE = np.dtype(
 those that are kept), `clock` (as in CONTROL) and `meter_asked`, the callback the rest:
 `block_ticks` is when the last block came, `block_position` the number of its first frame on the
 tape."""
+
+MIDI_EVENTS = 1024
+"""Room for what comes in between two polls: a MIDI cable carries one event in this many."""
+
+JACK_EVENT = np.dtype([("frame", "i8"), ("size", "i8"), ("data", "i8", (3,))], align=True)
+
+JACK_MIDI = np.dtype(
+    [
+        ("client", "i8"),
+        ("port", "i8"),
+        ("last_frame_time", "i8"),
+        ("port_get_buffer", "i8"),
+        ("get_event_count", "i8"),
+        ("event_get", "i8"),
+        ("read", "i8"),
+        ("written", "i8"),
+        ("dropped", "i8"),
+        ("event", "i8", (3,)),
+        ("events", JACK_EVENT, (MIDI_EVENTS,)),
+    ],
+    align=True,
+)
+"""All that the callback of a JACK MIDI input reads and writes. The app writes the handles of client
+and port, the addresses of four functions of libjack, and how many events it has `read`; the
+callback the rest: `event` is where libjack writes one (jack_midi_event_t), `frame` the server's own
+frame time of an event, in 32 bits."""

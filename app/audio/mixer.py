@@ -321,8 +321,8 @@ class Mixer:
         """Click on every beat, brighter on a bar's first; None ends it. Recordings lack it."""
         self._control["metronome"] = 0.0 if gain_db is None else _linear(gain_db)
 
-    def count_in(self, start: int, end: int, gain_db: float) -> None:
-        """Click on the beats from frame `start` to before `end`, metronome or not."""
+    def count_in(self, start: float, end: float, gain_db: float) -> None:
+        """Click on the beats from `start` to before `end`, whatever the tempo or the metronome."""
         control = self._control
         control["count_in"] = 0.0
         self._order_writes()

@@ -11,6 +11,7 @@ from app.audio.device_keeper import AudioState
 from app.errors import PlayerError
 from app.model.event import Event
 from app.model.kit import PADS, Kit, Pad
+from app.settings import MeasuredTrip
 from engine.api import EMBEDDED, LONGEST_S
 
 LengthUnit = Literal["seconds", "bars"]
@@ -140,6 +141,8 @@ class Session:
     """Hz; 0: the usual rate, or the device's own."""
     exclusive = Setting(default=False)
     """The devices are to be Pingpad's alone, where the system can do that."""
+    round_trips: Setting[tuple[MeasuredTrip, ...]] = Setting(())
+    """What the loopback wizard measured, with which devices."""
 
     def __init__(self, kit: Kit | None = None) -> None:
         self.kit = kit or Kit()

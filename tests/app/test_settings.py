@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, find_folders, read_settings, write_settings
+from app.settings import (
+    MeasuredTrip,
+    ReadSettings,
+    Settings,
+    find_folders,
+    read_settings,
+    write_settings,
+)
 
 FULL = Settings(
     window_geometry="01d9",
@@ -21,6 +28,7 @@ FULL = Settings(
     hear_recordings=False,
     steps=2,
     seed=2**62,
+    round_trips=(MeasuredTrip("Speakers", "Mikrofon äö", 48_000, 128, 12.5, 0.25, 8),),
 )
 
 
@@ -35,6 +43,17 @@ def test_settings_come_back_as_they_were_written(tmp_path: Path) -> None:
 def test_without_a_file_the_defaults_are_used_silently(tmp_path: Path) -> None:
     read = read_settings(tmp_path / "settings.json")
     assert read.settings == Settings() and read.notice == ""
+
+
+def test_a_round_trip_that_was_not_measured_by_us_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    write_settings(path, FULL)
+    data = json.loads(path.read_text())
+    data["round_trips"] += [7, {"output": "A"}, {**data["round_trips"][0], "heard": "many"}]
+    path.write_text(json.dumps(data))
+    assert read_settings(path).settings == FULL
+    path.write_text('{"round_trips": "none"}')
+    assert read_settings(path) == ReadSettings(Settings())
 
 
 def test_a_file_of_an_older_or_newer_pingpad_is_read_as_far_as_it_is_known(

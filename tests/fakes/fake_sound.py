@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from app.audio.device_keeper import AudioState, Wish
 from app.audio.loopback import RoundTrip
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
+from app.settings import MeasuredTrip
 from engine.clip import Clip
 
 PLUGGED_IN = AudioState(output_name="Speakers", input_name="Microphone", message="")
@@ -37,7 +39,8 @@ class FakeDevices:
         self.is_open = False
 
     def measure(self) -> None:
-        self._on_change(replace(PLUGGED_IN, loop=RoundTrip(10.0, 0.0, 8)))
+        measured = (MeasuredTrip("Speakers", "Microphone", 48_000, 128, 10.0, 0.0, 8),)
+        self._on_change(replace(PLUGGED_IN, loop=RoundTrip(10.0, 0.0, 8), measured=measured))
 
     def pull_out(self) -> None:
         self._on_change(NO_CARD)
@@ -92,12 +95,27 @@ class FakeTiming:
 
     rate = 48_000
     latency_frames = 78
-    frames_per_beat = 24_000.0
 
     def __init__(self) -> None:
         self.frame = 480_000
+        self.frames_per_beat = 24_000.0
+        self.anchor = 0.0
+        """The frame of beat 0."""
         self.counted_in: list[bool] = []
         self.count_ins_ended = 0
+
+    def set_tempo(self, bpm: float) -> None:
+        """Go on at another tempo from the beat that is now."""
+        beat = self._beat
+        self.frames_per_beat = self.rate * 60.0 / bpm
+        self.anchor = self.frame - beat * self.frames_per_beat
+
+    def jump_to(self, beat: float) -> None:
+        self.anchor = self.frame - beat * self.frames_per_beat
+
+    @property
+    def _beat(self) -> float:
+        return (self.frame - self.anchor) / self.frames_per_beat
 
     def moment_of_frame(self, frame: int) -> float | None:
         return frame / self.rate
@@ -105,10 +123,17 @@ class FakeTiming:
     def end_count_in(self) -> None:
         self.count_ins_ended += 1
 
-    def start_frame(self, quantum: Quantum, *, count_in: bool) -> int | None:
+    def beats_to(self, beat: float) -> float:
+        return beat - self._beat
+
+    def frame_of(self, beat: float) -> int:
+        return math.ceil(self.anchor + beat * self.frames_per_beat - 1e-6)
+
+    def start_beat(self, quantum: Quantum, *, count_in: bool) -> float | None:
         self.counted_in.append(count_in)
-        return self.next_frame("bar" if count_in else quantum)
+        beats = QUANTUM_BEATS["bar" if count_in else quantum]
+        return math.ceil(self._beat / beats - 1e-9) * float(beats) if beats else None
 
     def next_frame(self, quantum: Quantum) -> int | None:
-        frames = QUANTUM_BEATS[quantum] * 24_000
-        return -(-self.frame // frames) * frames if frames else None
+        beat = self.start_beat(quantum, count_in=False)
+        return None if beat is None else self.frame_of(beat)

@@ -47,12 +47,14 @@ class PlayingScene:
         self.played = FakeRecorder()
         self.timing = FakeTiming()
         decks = Decks(self.recorder, self.played, self.timing, self.timing)
-        self.record = Record(self.session, decks, keep, self.generate, lambda: 1000.0)
+        self.pad_settings = PadSettings(self.session, self.loader)
+        self.record = Record(
+            self.session, decks, keep, self.generate, self.pad_settings, lambda: 1000.0
+        )
         self.transfer = Transfer(
             self.session, self.background, keep, self.generate, self.store, lambda: 1000.0
         )
         self.takes = ChooseTake(self.session, self.loader)
-        self.pad_settings = PadSettings(self.session, self.loader)
         self.drag_out = DragOut(self.session, self.store)
         self.kit_file = KitFile(
             self.session, self.writer, self.background, self.loader, self.generate

@@ -39,6 +39,16 @@ def test_pads_panel_and_sounds_are_back_at_the_next_start() -> None:
     second.stop()
 
 
+def test_a_measured_round_trip_is_known_at_the_next_start_even_after_a_crash() -> None:
+    first = begun()
+    assert first.actions.devices.measure_round_trip()
+    first.until(lambda: first.session.round_trips and first.folders.settings_file.exists())
+    second = begun()
+    assert [trip.milliseconds for trip in second.devices.wished.measured] == [10.0]
+    second.stop()
+    first.stop()
+
+
 def test_after_a_crash_the_sounds_are_back_and_the_player_is_told() -> None:
     first = begun()
     first.make("kick", 0)

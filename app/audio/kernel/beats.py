@@ -36,10 +36,10 @@ def next_multiple(mix: Record, frame: int, beats: float) -> Number:
 
 
 @compiled
-def click_gain(mix: Record, frame: int) -> Number:
-    """The gain of the click on a beat at `frame`, 0 for none."""
+def click_gain(mix: Record, beat: float) -> Number:
+    """The gain of the click on a beat, 0 for none."""
     control = mix.control
-    counted = control.count_in_from <= frame < control.count_in_until
+    counted = control.count_in_from <= beat < control.count_in_until
     return max(control.metronome, control.count_in if counted else 0.0)
 
 
@@ -54,7 +54,7 @@ def add_metronome(mix: Record, out: Samples) -> None:
     while start < out.shape[0]:
         beat = next_multiple(mix, first + start, 1.0)
         frame = frame_of_beat(mix, beat)
-        gain = click_gain(mix, frame)
+        gain = click_gain(mix, beat)
         # A followed clock may move a beat back behind its click: it clicks once.
         if frame == first + start and gain > 0.0 and frame - mix.tick.frame >= shortly:
             mix.tick.frame = frame

@@ -29,6 +29,7 @@ from app.audio.kernel.residue import add_residue
 from app.audio.kernel.sounding import mix_voices
 from app.audio.kernel.tail import finish
 from app.audio.kernel.tape import roll
+from app.audio.kernel.timing import note_begin
 from app.audio.kernel.voices import next_swap, swap_due_stacks
 from app.audio.memory import CAPTURE, CHUNK, MIX, SHARES
 
@@ -117,7 +118,8 @@ def output_callback(
     """PaStreamCallback of the output: interleaved float32 stereo."""
     mix = carray(memory, (1,))[0]
     began = ticks_now(mix.control.clock, mix.status.ticks)
-    mix.status.block_ticks = began
+    if began != 0:
+        note_begin(mix, began, signed(frames))
     run_block(mix, carray(sink, (signed(frames), 2), np.float32))
     count_block(mix, signed(frames), signed(flags), began)
     return types.int32(0)

@@ -51,15 +51,25 @@ def native(function: Callable[..., Numba]) -> Callable[..., Numba]:
 
 
 def callback(memory: np.dtype[Any]) -> Callable[[Callable[..., Number]], Numba]:
-    """Compile a PaStreamCallback that works on `memory`, and keep it in numba's cache.
+    """Compile a PaStreamCallback that works on `memory`."""
+    long = types.uint32 if WINDOWS else types.uint64
+    return _callback(memory, types.voidptr, types.voidptr, long, types.voidptr, long)
+
+
+def jack_callback(memory: np.dtype[Any]) -> Callable[[Callable[..., Number]], Numba]:
+    """Compile a JackProcessCallback that works on `memory`."""
+    return _callback(memory, types.uint32)
+
+
+def _callback(memory: np.dtype[Any], *arguments: Numba) -> Callable[[Callable[..., Number]], Numba]:
+    """Compile what is called with these arguments and the memory; keep it in numba's cache.
 
     numba finds what it kept by the signature, of which the memory's whole layout is part, and by
     the file of the callback alone: the layout is signed with all the code it is compiled from.
     """
-    long = types.uint32 if WINDOWS else types.uint64
     record = types.CPointer(numba.from_dtype(_signed_layout(memory)))  # type: ignore[no-untyped-call]
-    arguments = (types.voidptr, types.voidptr, long, types.voidptr, long, record)
-    compile_callback: Numba = cfunc(types.int32(*arguments), cache=True, error_model="numpy")
+    signature = types.int32(*arguments, record)
+    compile_callback: Numba = cfunc(signature, cache=True, error_model="numpy")
     return cast("Callable[[Callable[..., Number]], Numba]", compile_callback)
 
 
@@ -119,6 +129,24 @@ def read_clock(typing_context: Numba, address: Numba, ticks: Numba) -> Numba:
         return context.get_dummy_value()
 
     return types.void(address, ticks), generate
+
+
+@native
+def call_c(
+    typing_context: Numba, address: Numba, first: Numba, second: Numba, third: Numba
+) -> Numba:
+    """Call a C function that takes up to three pointers or unsigned ints; what it returns, 64 bits.
+
+    By the conventions of 64-bit processors each argument has a register of its own: those that a
+    function does not take are never looked at, and of a 32-bit result the upper half means nothing.
+    """
+
+    def generate(context: Numba, builder: Numba, signature: Numba, arguments: Numba) -> Numba:
+        word = ir.IntType(64)
+        kind = ir.FunctionType(word, [word] * 3).as_pointer()
+        return builder.call(builder.inttoptr(arguments[0], kind), arguments[1:])
+
+    return types.int64(types.int64, types.int64, types.int64, types.int64), generate
 
 
 @compiled

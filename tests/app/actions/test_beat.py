@@ -20,7 +20,7 @@ class Timing:
 
     def __init__(self) -> None:
         self.sounding: set[int] = set()
-        self.counted: tuple[int, int] | None = None
+        self.counted: tuple[float, float] | None = None
         self.metronome: float | None = None
         self.clock = Clock(self, lambda anchor, frames_per_beat: None)
 
@@ -30,7 +30,7 @@ class Timing:
     def set_note_repeat(self, beats: float) -> None:
         self.repeat_beats = beats
 
-    def count_in(self, start: int, end: int, gain_db: float) -> None:
+    def count_in(self, start: float, end: float, gain_db: float) -> None:
         self.counted = (start, end)
 
     def playing(self, pad: int) -> float | None:
@@ -89,27 +89,38 @@ def test_a_running_clock_leads_and_a_standing_one_does_not() -> None:
 def test_without_a_count_in_a_start_is_the_next_beat() -> None:
     mixer = Timing()
     beat = BeatControl(Session(), mixer)
-    assert beat.start_frame("bar", count_in=False) == 192_000
-    assert beat.start_frame("now", count_in=False) is None and mixer.counted is None
+    assert beat.start_beat("bar", count_in=False) == 8.0 and beat.frame_of(8.0) == 192_000
+    assert beat.beats_to(8.0) == pytest.approx(8 - 100_000 / 24_000)
+    assert beat.start_beat("now", count_in=False) is None and mixer.counted is None
 
 
 def test_a_count_in_begins_at_once_while_nothing_plays_and_the_beats_with_it() -> None:
     mixer = Timing()
     beat = BeatControl(Session(), mixer)
-    start = beat.start_frame("four_bars", count_in=True)
-    assert start == 100_000 + 2400 + 96_000
-    assert mixer.clock.position(start) == 0.0
-    assert mixer.counted == (start - 108_000, start)
+    assert beat.start_beat("four_bars", count_in=True) == 0.0
+    assert beat.frame_of(0.0) == 100_000 + 2400 + 96_000
+    assert mixer.counted == (-4.0, 0.0)
 
 
 def test_a_count_in_waits_for_its_bar_while_something_plays_or_a_clock_leads() -> None:
     session, mixer = Session(), Timing()
     beat = BeatControl(session, mixer, lambda: 10.0)
     mixer.sounding = {3}
-    assert beat.start_frame("bar", count_in=True) == 288_000
-    assert beat.start_frame("beat", count_in=True) == 216_000
-    assert beat.start_frame("now", count_in=True) == 288_000
-    assert mixer.counted == (288_000 - 108_000, 288_000) and mixer.clock.position(0) == 0.0
+    assert beat.start_beat("bar", count_in=True) == 12.0
+    assert beat.start_beat("beat", count_in=True) == 9.0
+    assert beat.start_beat("now", count_in=True) == 12.0
+    assert mixer.counted == (8.0, 12.0) and mixer.clock.position(0) == 0.0
     mixer.sounding = set()
     beat.followed = lambda: BeatLine(9.0, 4.0, 120.0)
-    assert beat.start_frame("bar", count_in=True) == 288_000
+    assert beat.start_beat("bar", count_in=True) == 12.0
+
+
+def test_a_start_stays_on_its_beat_when_the_tempo_changes() -> None:
+    session, mixer = Session(), Timing()
+    beat = BeatControl(session, mixer)
+    start = beat.start_beat("bar", count_in=True)
+    assert start == 0.0
+    before = beat.beats_to(start)
+    session.bpm = 240.0
+    assert beat.beats_to(start) == pytest.approx(before)
+    assert beat.frame_of(start) == 100_000 + (2400 + 96_000) // 2

@@ -317,6 +317,75 @@ def test_a_count_in_is_asked_for_when_it_is_on(scene: PlayingScene) -> None:
     assert scene.timing.counted_in == [True] and scene.record.state == "beat"
 
 
+def test_what_waits_for_a_beat_begins_on_it_though_the_tempo_changes(scene: PlayingScene) -> None:
+    scene.session.record_from = "played"
+    scene.session.count_in, scene.session.record_bars = True, 1
+    scene.played.coming = hum()
+    wait(scene, NOW + 1)
+    scene.record.toggle()
+    scene.timing.set_tempo(240.0)
+    assert scene.record.beats_to_go == 4
+    wait(scene, NOW + 47_000)
+    assert scene.record.state == "beat"
+    wait(scene, NOW + 48_001)
+    assert scene.record.state == "recording"
+    scene.timing.set_tempo(60.0)
+    wait(scene, NOW + 96_100)
+    start = NOW + 48_001 + scene.timing.latency_frames
+    assert scene.played.asked == [(start, start + 48_000)], "a bar as long as when it began"
+
+
+def test_a_clock_that_jumps_away_from_the_awaited_beat_gives_the_next_one(
+    scene: PlayingScene,
+) -> None:
+    scene.session.record_from, scene.session.record_start = "played", "bar"
+    wait(scene, NOW + 1)
+    scene.record.toggle()
+    for jump in (-3.5, 100.5):
+        scene.timing.jump_to(jump)
+        scene.record.look()
+        assert scene.record.state == "beat" and 0 <= scene.record.beats_to_go <= 4
+
+
+@pytest.mark.parametrize("before", ["one_shot", "toggle"])
+def test_a_recording_of_whole_bars_goes_round_with_them(scene: PlayingScene, before: str) -> None:
+    scene.pads[0].voicing = Voicing(before)  # type: ignore[arg-type]
+    scene.session.record_from, scene.session.record_bars = "played", 2
+    scene.played.coming = hum(3.5, 0.25)
+    scene.record.toggle()
+    wait(scene, NOW + 192_100)
+    voicing = scene.pads[0].voicing
+    assert voicing.loop_bars == 2 and voicing.mode == ("loop" if before == "one_shot" else "toggle")
+    assert scene.mixer.settings[0] == voicing
+
+
+def test_what_is_not_whole_bars_plays_as_before(scene: PlayingScene) -> None:
+    scene.session.record_from, scene.session.record_bars = "played", 2
+    scene.played.coming = hum(2.0)
+    scene.record.toggle()
+    scene.record.toggle()
+    scene.session.record_bars = 0
+    scene.played.coming = tone_of(2.0)
+    scene.record.toggle()
+    scene.record.toggle()
+    assert scene.pads[0].voicing == Voicing()
+
+
+def test_what_was_held_from_bar_to_bar_goes_round_too(scene: PlayingScene) -> None:
+    scene.session.record_from, scene.session.record_start = "played", "bar"
+    scene.played.coming = tone_of(2.0)
+    scene.record.toggle()
+    wait(scene, NOW)
+    wait(scene, NOW + 50_000)
+    scene.record.toggle()
+    wait(scene, NOW + 96_100)
+    assert scene.pads[0].voicing == Voicing("loop", loop_bars=1)
+
+
+def tone_of(seconds: float) -> Clip:
+    return Clip(tone(seconds, 220.0, 48_000).samples, 48_000)
+
+
 def test_a_tape_that_is_full_or_cut_ends_it(scene: PlayingScene) -> None:
     for what in ("full", "cut"):
         scene.recorder.coming = hum()

@@ -217,12 +217,12 @@ def test_without_repeat_a_held_pad_is_hit_once() -> None:
 def test_a_count_in_clicks_on_its_beats_only_and_not_on_the_tape() -> None:
     mixer = Mixer(RATE, tape_s=5.0)
     mixer.clock.start(100_000)
-    mixer.count_in(0, 100_000, -12.0)
+    mixer.count_in(-4.0, 0.0, -12.0)
     out = mixer.render(200_000, 777)
     wanted = [100_000 - beat * 24_000 for beat in (4, 3, 2, 1)]
     assert np.abs(np.array(onsets(out)) - DELAY - wanted).max() <= 3
     assert not mixer.tape.read(mixer.tape.reel, 0, 200_000).any()
-    mixer.count_in(200_000, 400_000, -12.0)
+    mixer.count_in(5.0, 13.0, -12.0)
     mixer.end_count_in()
     assert not mixer.render(100_000).any()
 
@@ -232,5 +232,18 @@ def test_a_count_in_that_begins_anew_has_all_its_clicks() -> None:
     for _ in range(2):
         start = mixer.frame + 98_000
         mixer.clock.start(start)
-        mixer.count_in(start - 108_000, start, -12.0)
+        mixer.count_in(-4.0, 0.0, -12.0)
         assert len(onsets(mixer.render(30_000, 512))) == 2
+
+
+def test_a_count_in_follows_the_tempo() -> None:
+    mixer = Mixer(RATE)
+    mixer.clock.start(98_400)
+    mixer.count_in(-4.0, 0.0, -12.0)
+    first = onsets(mixer.render(40_000, 512))
+    assert len(first) == 2
+    mixer.clock.set_tempo(240.0)
+    later = onsets(mixer.render(60_000, 512))
+    start = mixer.clock.frame_of(0.0)
+    wanted = [start - 24_000 - 40_000, start - 12_000 - 40_000]
+    assert np.abs(np.array(later) - DELAY - wanted).max() <= 3

@@ -9,6 +9,7 @@ import pytest
 from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
 
 from app.audio.device_keeper import (
+    MOST_MEASURED,
     NO_INPUT,
     NO_OUTPUT,
     NO_SYSTEM,
@@ -21,6 +22,7 @@ from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.audio.sound_system import Channels, Device
 from app.audio.voicing import Voicing
+from app.settings import MeasuredTrip
 
 JACK = Device(0, "system", "JACK Audio Connection Kit", 2, 2, 48_000, True, True)
 RATE = 48_000
@@ -379,10 +381,11 @@ def measured(rig: Rig) -> RoundTrip:
     return loop
 
 
-def test_the_round_trip_is_measured_with_what_is_open_and_shown_until_something_changes() -> None:
+def test_the_round_trip_is_measured_with_what_is_open() -> None:
     rig = Rig(SPEAKERS, replace(MICROPHONE, rate=48_000))
     rig.choose()
     rig.system.cable_frames = 480
+    rig.wait(0.2)
     rig.mixer.load(0, np.full((RATE, 2), 0.25, np.float32))
     rig.mixer.hit(0)
     assert measured(rig) == RoundTrip(10.0, 0.0, 8)
@@ -391,7 +394,43 @@ def test_the_round_trip_is_measured_with_what_is_open_and_shown_until_something_
     assert state.loop == RoundTrip(10.0, 0.0, 8)
     assert state.round_trip_ms == pytest.approx(10.0 + 78 / 48)
     assert not rig.system.stream("output").run(512).any(), "what was hit meanwhile sounds late"
-    assert rig.choose().loop is None
+
+
+def test_what_was_measured_is_known_again_with_the_same_devices_rate_and_block() -> None:
+    rig = Rig(SPEAKERS, replace(MICROPHONE, rate=48_000), INTERFACE)
+    rig.choose()
+    rig.system.cable_frames = 480
+    rig.wait(0.2)
+    measured(rig)
+    known = rig.wait(0.2).measured
+    assert [(trip.output, trip.rate, trip.block_frames) for trip in known] == [
+        ("Speakers · ALSA", 48_000, 128)
+    ]
+    rig.choose("Interface")
+    assert rig.wait(0.2).loop is None, "measured with another output"
+    rig.system.cable_frames = 960
+    assert measured(rig) == RoundTrip(20.0, 0.0, 8)
+    rig.wait(0.2)
+    rig.choose()
+    assert rig.wait(0.2).loop == RoundTrip(10.0, 0.0, 8)
+    rig.system.refuses_loop = True
+    assert measured(rig).trouble, "what failed is told"
+    again = Rig(SPEAKERS, replace(MICROPHONE, rate=48_000))
+    again.wish(Wish(measured=known))
+    assert again.wait(0.2).loop == RoundTrip(10.0, 0.0, 8)
+    again.system.stream("output").run(64)
+    assert again.keeper.state().loop is None, "measured with another block"
+
+
+def test_the_newest_round_trips_are_remembered() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    old = tuple(MeasuredTrip("A", "B", 48_000, n, 1.0, 0.0, 8) for n in range(MOST_MEASURED))
+    rig.wish(Wish(measured=old))
+    rig.system.cable_frames = 480
+    rig.wait(0.2)
+    measured(rig)
+    known = rig.keeper.state().measured
+    assert known[:-1] == old[1:] and known[-1].milliseconds == 10.0
 
 
 def test_a_round_trip_that_cannot_be_measured_says_why_and_sound_goes_on() -> None:

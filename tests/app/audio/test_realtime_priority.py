@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from app.audio import realtime_priority
+from app.audio import realtime_kit, realtime_priority
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has to be asked")
 
@@ -51,8 +53,53 @@ def test_a_system_that_refuses_is_survived_and_seen(
         raise PermissionError("not for you")
 
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    monkeypatch.setenv("PATH", "")
     realtime_priority.ask([thread])
     assert not realtime_priority.granted([thread])
+
+
+def service(folder: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> Callable[[], list[str]]:
+    """Put a D-Bus there that writes down what it is asked and answers with a shell's line."""
+    asked = folder / "asked"
+    program = folder / "dbus-send"
+    program.write_text(f'#!/bin/sh\necho "$@" >>{asked}\n{answer}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return lambda: asked.read_text().splitlines() if asked.exists() else []
+
+
+def test_who_is_refused_asks_realtime_kit(
+    thread: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("not for you")
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _which, limit: limits.append(limit))
+    asked = service(
+        tmp_path,
+        monkeypatch,
+        'case "$*" in *Priority) echo " variant int32 20";; '
+        '*USecMax) echo " variant int64 200000";; esac',
+    )
+    realtime_priority.ask([thread, thread])
+    assert limits == [(200_000, 200_000)], "promised before anything is asked for"
+    assert [line.split("RealtimeKit1 ")[-1] for line in asked()[2:]] == [
+        "org.freedesktop.RealtimeKit1.MakeThreadRealtimeWithPID "
+        f"uint64:{os.getpid()} uint64:{thread} uint32:20"
+    ] * 2
+
+
+@pytest.mark.parametrize("answer", ["exit 1", "echo nonsense", "exec sleep 60"])
+def test_a_bus_without_realtime_kit_is_survived(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
+) -> None:
+    monkeypatch.setattr(realtime_kit, "ANSWER_WITHIN_S", 0.2)
+    asked = service(tmp_path, monkeypatch, answer)
+    before = resource.getrlimit(resource.RLIMIT_RTTIME)
+    assert not realtime_kit.ask([1], 60)
+    assert len(asked()) == 1 and resource.getrlimit(resource.RLIMIT_RTTIME) == before
 
 
 def test_a_thread_that_has_ended_is_none() -> None:

@@ -119,7 +119,7 @@ class SilentSound:
     def moment_of_frame(self, frame: int) -> float | None:
         return frame / self.rate
 
-    def count_in(self, start: int, end: int, gain_db: float) -> None:
+    def count_in(self, start: float, end: float, gain_db: float) -> None:
         self.counted = (start, end)
 
     def end_count_in(self) -> None:

@@ -1,0 +1,48 @@
+"""A JACK MIDI input: each event noted with its own frame. The thread of a JACK client."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from app.audio.kernel.machine import (
+    Number,
+    Record,
+    as_pointer,
+    call_c,
+    carray,
+    fence,
+    jack_callback,
+    signed,
+)
+from app.audio.kernel.reading import address_of
+from app.audio.memory import JACK_MIDI, MIDI_EVENTS
+
+FRAME = 0xFFFFFFFF
+"""JACK's frame times have 32 bits."""
+
+
+@jack_callback(JACK_MIDI)
+def take_midi(frames: int, memory: Record) -> Number:
+    """JackProcessCallback: put this cycle's events of up to three bytes into the ring."""
+    jack = carray(memory, (1,))[0]
+    count = signed(frames)
+    began = call_c(jack.last_frame_time, jack.client, 0, 0) & FRAME
+    buffer = call_c(jack.port_get_buffer, jack.port, count, 0)
+    for number in range(call_c(jack.get_event_count, buffer, 0, 0) & FRAME):
+        call_c(jack.event_get, address_of(jack.event), buffer, number)
+        size = jack.event[1]
+        if not 1 <= size <= 3:
+            continue
+        if jack.written - jack.read >= MIDI_EVENTS:
+            jack.dropped += 1
+            continue
+        event = jack.events[jack.written % MIDI_EVENTS]
+        event.frame = (began + (jack.event[0] & FRAME)) & FRAME
+        event.size = size
+        data = carray(as_pointer(jack.event[2]), (size,), np.uint8)
+        for place in range(size):
+            event.data[place] = data[place]
+        fence()
+        jack.written += 1
+    return types.int32(0)

@@ -2,7 +2,7 @@
 
 Three processes on one JACK server: a player that sends notes and listens, the instrument's mixer
 with its MIDI and audio, and this one, which starts the others. Times are counted in the server's
-own frames. Linux only. Run as `python -m app.latency player|instrument`, it is those processes.
+own frames. Linux only. Run as `python -m app.latency`, it is the second of them.
 """
 
 from __future__ import annotations
@@ -18,18 +18,15 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from app.audio.jack_player import CLIENT, FOUND_WITHIN_S, HitTimes, impulse
 from app.audio.keyboard import Keyboard
 from app.audio.mixer import Counts, Mixer
 from app.audio.realtime_bench import (
-    LATEST_S,
-    LOUD,
     RATE,
-    HitTimes,
     answer,
-    click,
     jack_server,
-    match_hits,
     open_devices,
+    play_notes,
     running,
 )
 from app.errors import PlayerError
@@ -37,11 +34,6 @@ from app.midi.ports import MidiPorts, MidiState
 from app.midi.router import PadRouter
 
 BLOCKS = (64, 128, 256, 512)
-NOTES_PER_S = 8.0
-CLIENT = "latency-player"
-FOUND_WITHIN_S = 20.0
-WARM_UP_NOTES = 4
-"""The first sounds pay for memory that nobody touched yet; a player's first notes do not count."""
 
 DUMMY = "JACK, dummy driver"
 RUNNING = "JACK, as it runs here"
@@ -119,18 +111,16 @@ def _ms(milliseconds: float) -> str:
 
 def _measure(seconds: float, driver: str, environment: dict[str, str]) -> LatencyRow:
     """Let both processes work on one server, and put together what they counted."""
-    with (
-        running("instrument", environment, "app.latency") as instrument,
-        running("player", environment | {SECONDS: str(seconds)}, "app.latency") as player,
-    ):
-        assert player.stdout is not None
-        heard = json.loads(player.stdout.readline())
+    with running("instrument", environment, "app.latency") as instrument:
+        played = play_notes(seconds, environment)
         counted = json.loads(answer(instrument))
-    rate = heard["rate"]
-    hits, onsets = (np.array(heard[name]) / rate for name in ("hits", "onsets"))
-    times = match_hits(hits[WARM_UP_NOTES:].tolist(), onsets.tolist())
     return LatencyRow(
-        heard["block_frames"], driver, rate, counted["callbacks"], counted["missed"], times
+        played.block_frames,
+        driver,
+        played.rate,
+        counted["callbacks"],
+        counted["missed"],
+        played.times(),
     )
 
 
@@ -145,9 +135,7 @@ def _server_runs() -> bool:
     return True
 
 
-# --- the other processes ---
-
-SECONDS = "PINGPAD_LATENCY_SECONDS"
+# --- the instrument's process ---
 
 
 def _play_instrument() -> None:
@@ -157,7 +145,7 @@ def _play_instrument() -> None:
     mixer = Mixer(RATE)
     devices = open_devices(mixer)
     for pad in range(mixer.pads):
-        mixer.load(pad, click())
+        mixer.load(pad, impulse())
     found = threading.Event()
 
     def on_change(state: MidiState) -> None:
@@ -183,65 +171,6 @@ def _missed(before: Counts, after: Counts) -> dict[str, int]:
     }
 
 
-def _play_notes() -> None:
-    """Send notes at uneven times and note when the output answers, in the server's frames."""
-    import jack
-
-    client = jack.Client(CLIENT)
-    notes, ear = client.midi_outports.register("out"), client.inports.register("in")
-    hits: list[int] = []
-    onsets: list[int] = []
-    state = _PlayerState(np.random.default_rng(0))
-
-    @client.set_process_callback  # type: ignore[untyped-decorator]
-    def process(frames: int) -> None:
-        now = client.last_frame_time
-        notes.clear_buffer()
-        if state.playing and now >= state.next_frame:
-            notes.write_midi_event(0, (0x90, 36, 127))
-            hits.append(now)
-            state.wait(now, client.samplerate)
-        loud = np.flatnonzero(np.abs(ear.get_array()) > LOUD)
-        if loud.size and state.quiet_frames > client.samplerate // 50:
-            onsets.append(now + int(loud[0]))
-        state.quiet_frames = 0 if loud.size else state.quiet_frames + frames
-
-    with client:
-        sound = next(
-            port for port in client.get_ports(is_audio=True, is_output=True) if _is_ours(port.name)
-        )
-        client.connect(sound, ear)
-        _say("ready")
-        pause = threading.Event()
-        for _ in range(int(FOUND_WITHIN_S * 20)):
-            if client.get_all_connections(notes):
-                break
-            pause.wait(0.05)
-        state.playing = True
-        pause.wait(float(os.environ[SECONDS]))
-        state.playing = False
-        pause.wait(LATEST_S)
-        found = {"hits": hits, "onsets": onsets}
-        _say(json.dumps({"rate": client.samplerate, "block_frames": client.blocksize} | found))
-
-
-class _PlayerState:
-    """When the next note is due, and how long the output has been quiet."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self.playing = False
-        self.next_frame = 0
-        self.quiet_frames = 0
-
-    def wait(self, now: int, rate: int) -> None:
-        self.next_frame = now + int(rate * (0.5 + self._rng.random()) / NOTES_PER_S)
-
-
-def _is_ours(port: str) -> bool:
-    return "PortAudio" in port
-
-
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -253,4 +182,4 @@ def as_json(rows: Sequence[LatencyRow]) -> str:
 
 
 if __name__ == "__main__":
-    {"instrument": _play_instrument, "player": _play_notes}[sys.argv[1]]()
+    _play_instrument()

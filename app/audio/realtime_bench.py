@@ -2,8 +2,8 @@
 
 Starts JACK servers of its own with the dummy driver (no sound card, real deadlines), plays on one
 of them under load, and lets a second process play silence on another for the same minutes: what
-that control loses, the machine lost. A third process listens, to time hits from call to sound.
-Linux only. Run as `python -m app.audio.realtime_bench control|listen`, it is those processes.
+that control loses, the machine lost. A third process plays notes by MIDI and hears when they sound.
+Linux only. Run as `python -m app.audio.realtime_bench`, it is the second process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio.disk_recorder import DiskRecorder, DiskTake
+from app.audio.jack_player import (
+    SECONDS,
+    HitTimes,
+    PairDistances,
+    Played,
+    impulse,
+    read_played,
+)
 from app.audio.mixer import Counts, Mixer
 from app.audio.recorder import TAPE_S, Recorder, TapeRecorder
 from app.audio.stream import AudioDevices
@@ -35,12 +43,9 @@ from app.errors import PlayerError
 RATE = 48_000
 BLOCK_FRAMES = 128
 HITS_PER_S = 8.0
-LISTEN_S = 30.0
+LISTEN_S = 60.0
 OPEN_WITHIN_S = 30.0
 ANSWER_WITHIN_S = 20.0
-LATEST_S = 0.25
-"""A sound that comes later than this is not taken for the answer to a hit."""
-LOUD = 0.2
 NOTES = (0, 7, 12)
 SOUNDING = 32
 """Voices that sound throughout, half of them at another speed than their sound's."""
@@ -50,20 +55,8 @@ LOOK_EVERY_S = 1.0
 
 Load = Callable[[], AbstractContextManager[None]]
 """Makes a context in which the machine is kept busy: an engine generating, a window repainting."""
-
-
-@dataclass(frozen=True, slots=True)
-class HitTimes:
-    """Milliseconds from `Mixer.hit` to the first sample of its sound at the sound card's port.
-
-    `heard` of `hits` were found. The card itself adds its own latency: one block with JACK.
-    """
-
-    hits: int
-    heard: int
-    median_ms: float
-    p99_ms: float
-    longest_ms: float
+Midi = Callable[[Mixer], AbstractContextManager[None]]
+"""Makes a context in which MIDI plays a mixer's pads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +76,8 @@ class RealtimeReport:
     at most `kernel_p999_percent` of it, with `voices` sounding throughout.
 
     `control_*` is the silent stream in another process on a server of its own. `takes` were cut
-    out of what was played, which went to a file: `file_s` of it, `file_lost_s` not. `hit_times` is
-    None where JACK-Client is not installed.
+    out of what was played, which went to a file: `file_s` of it, `file_lost_s` not. `hit_times` and
+    `pairs`, by MIDI from another process, are None where JACK-Client is not installed.
     """
 
     minutes: float
@@ -106,28 +99,35 @@ class RealtimeReport:
     file_lost_s: float
     memory: MemoryUse
     hit_times: HitTimes | None
+    pairs: PairDistances | None
 
 
-def measure_realtime(minutes: float = 5.0, load: Load = nullcontext) -> RealtimeReport:
-    """Play for `minutes` with `load` entered, and count. Blocks; takes some 35 s longer.
-
-    Raises PlayerError where there is no jackd or it does not start.
-    """
+def check_minutes(minutes: float) -> None:
+    """Raise PlayerError where measuring for so long cannot be."""
     if not 0.0 < minutes <= 24 * 60:
         raise PlayerError(f"Minutes must be above 0 and at most 1440, got {minutes}.")
     if shutil.which("jackd") is None:
         raise PlayerError("The real-time bench needs jackd: sudo apt install jackd2.")
+
+
+def measure_realtime(minutes: float, load: Load, midi: Midi) -> RealtimeReport:
+    """Play for `minutes` with `load` entered, and count. Blocks; takes over a minute longer.
+
+    Raises PlayerError where there is no jackd or it does not start.
+    """
+    check_minutes(minutes)
     with jack_server("played"), jack_server("control") as control:
         mixer = Mixer(RATE, tape_s=TAPE_S)
         with _playing(mixer), load():
-            hit_times = _time_hits(mixer, min(LISTEN_S, minutes * 60.0))
+            with midi(mixer):
+                answered = _play_notes(min(LISTEN_S, minutes * 60.0))
             with running("control", {"JACK_DEFAULT_SERVER": control}) as silent:
                 before, shares = mixer.counts(), mixer.busy_shares()
                 with tempfile.TemporaryDirectory() as folder:
                     played = _play_and_record(mixer, minutes * 60.0, Path(folder))
                 counted = json.loads(answer(silent))
             shares = mixer.busy_shares() - shares
-            return _report(minutes, (before, mixer.counts()), shares, counted, played, hit_times)
+            return _report(minutes, (before, mixer.counts()), shares, counted, played, answered)
 
 
 def _report(
@@ -135,8 +135,8 @@ def _report(
     counts: tuple[Counts, Counts],
     shares: NDArray[np.int64],
     control: dict[str, int],
-    played: _Played,
-    hit_times: HitTimes | None,
+    performed: _Performed,
+    answered: Played | None,
 ) -> RealtimeReport:
     before, after = counts
     callbacks = after.callbacks - before.callbacks
@@ -153,13 +153,14 @@ def _report(
         underflows=after.underflows - before.underflows,
         control_callbacks=control["callbacks"],
         control_underflows=control["underflows"],
-        hits=len(played.hits),
+        hits=len(performed.hits),
         dropped_commands=after.dropped_commands - before.dropped_commands,
-        takes=played.takes,
-        file_s=played.file.seconds,
-        file_lost_s=played.file.lost_s,
-        memory=memory_use(played.resident_mb),
-        hit_times=hit_times,
+        takes=performed.takes,
+        file_s=performed.file.seconds,
+        file_lost_s=performed.file.lost_s,
+        memory=memory_use(performed.resident_mb),
+        hit_times=None if answered is None else answered.times(),
+        pairs=None if answered is None else answered.distances(),
     )
 
 
@@ -214,19 +215,13 @@ def _playing(mixer: Mixer) -> Iterator[None]:
     for voice in range(SOUNDING):
         note, pad = divmod(voice, mixer.pads - 1)
         mixer.hit(pad + 1, note=NOTES[note])
-    mixer.load(0, click())
+    mixer.load(0, impulse())
     os.environ["JACK_DEFAULT_SERVER"] = f"pingpad-played-{os.getpid()}"
     devices = open_devices(mixer)
     try:
         yield
     finally:
         devices.close()
-
-
-def click() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """5 ms that start at their loudest."""
-    wave = 0.5 * np.cos(np.arange(240) * 0.5) * np.linspace(1.0, 0.0, 240)
-    return np.stack([wave, wave], axis=1).astype(np.float32)
 
 
 def open_devices(mixer: Mixer) -> AudioDevices:
@@ -275,7 +270,7 @@ def answer(process: subprocess.Popen[str]) -> str:
 
 
 @dataclass(slots=True)
-class _Played:
+class _Performed:
     """When hits were made (perf_counter), and what was recorded meanwhile."""
 
     file: DiskTake = field(default_factory=lambda: DiskTake((), 0.0, 0.0, ""))
@@ -284,9 +279,9 @@ class _Played:
     resident_mb: list[float] = field(default_factory=list)
 
 
-def _play_and_record(mixer: Mixer, seconds: float, folder: Path) -> _Played:
+def _play_and_record(mixer: Mixer, seconds: float, folder: Path) -> _Performed:
     """Play while takes are cut out of it and all of it goes to a file."""
-    played, ended = _Played(), list[DiskTake]()
+    played, ended = _Performed(), list[DiskTake]()
     disk = DiskRecorder(mixer.tape, ended.append)
     disk.start(folder / "played.wav")
     stop = threading.Event()
@@ -304,7 +299,7 @@ def _play_and_record(mixer: Mixer, seconds: float, folder: Path) -> _Played:
     return played
 
 
-def _record(mixer: Mixer, played: _Played, stop: threading.Event) -> None:
+def _record(mixer: Mixer, played: _Performed, stop: threading.Event) -> None:
     """Take two seconds of what is played, again and again, and look at the memory."""
     recorder = TapeRecorder(mixer.tape)
     recorder.start()
@@ -326,34 +321,26 @@ def _play(mixer: Mixer, seconds: float) -> list[float]:
         hits.append(time.perf_counter())
         mixer.hit(0)
         if len(hits) % 16 == 0:
-            mixer.load(0, click())
+            mixer.load(0, impulse())
     return hits
 
 
-def _time_hits(mixer: Mixer, seconds: float) -> HitTimes | None:
-    """Let another JACK client listen to the output and match what it hears with the hits."""
+def _play_notes(seconds: float) -> Played | None:
+    """Let another process play by MIDI and hear what came of it."""
     if find_spec("jack") is None:
         return None
-    with running("listen", {}) as listener:
-        hits = _play(mixer, seconds)
-        threading.Event().wait(LATEST_S)
-        return match_hits(hits, json.loads(answer(listener)))
+    return play_notes(seconds, {})
 
 
-def match_hits(hits: Sequence[float], onsets: Sequence[float]) -> HitTimes:
-    """Give each hit the first onset after it and before the next hit; times in seconds."""
-    found = []
-    for hit, following in zip(hits, [*hits[1:], float("inf")], strict=True):
-        place = int(np.searchsorted(onsets, hit))
-        if place < len(onsets) and onsets[place] < min(following, hit + LATEST_S):
-            found.append(1000.0 * (onsets[place] - hit))
-    if not found:
-        return HitTimes(len(hits), 0, float("nan"), float("nan"), float("nan"))
-    median, p99, longest = (float(np.percentile(found, share)) for share in (50, 99, 100))
-    return HitTimes(len(hits), len(found), median, p99, longest)
+def play_notes(seconds: float, environment: dict[str, str]) -> Played:
+    """Run the player for so long, on the JACK server that the environment names."""
+    environment = environment | {SECONDS: str(seconds)}
+    with running("player", environment, "app.audio.jack_player") as player:
+        assert player.stdout is not None
+        return read_played(player.stdout.readline())
 
 
-# --- the other processes ---
+# --- the other process ---
 
 
 def _control() -> None:
@@ -372,41 +359,10 @@ def _control() -> None:
     _say(json.dumps(counted))
 
 
-def _listen() -> None:
-    """Note when the output jumps from quiet to loud, in seconds of perf_counter."""
-    import jack
-
-    client = jack.Client("pingpad-bench-listener")
-    port = client.inports.register("in")
-    onsets: list[float] = []
-    quiet = [0]
-
-    @client.set_process_callback  # type: ignore[untyped-decorator]
-    def process(frames: int) -> None:
-        loud = np.flatnonzero(np.abs(port.get_array()) > LOUD)
-        if loud.size and quiet[0] * frames > RATE // 50:
-            ago = client.frames_since_cycle_start - int(loud[0])
-            onsets.append(time.perf_counter() - ago / RATE)
-        quiet[0] = 0 if loud.size else quiet[0] + 1
-
-    with client:
-        source = next(
-            p for p in client.get_ports(is_audio=True, is_output=True) if _is_ours(p.name)
-        )
-        client.connect(source, port)
-        _say("ready")
-        sys.stdin.readline()
-    _say(json.dumps(onsets))
-
-
-def _is_ours(port: str) -> bool:
-    return "PortAudio" in port
-
-
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    {"control": _control, "listen": _listen}[sys.argv[1]]()
+    _control()

@@ -110,7 +110,7 @@ class MidiPorts:
                 data = port.read()
                 if data is None:
                     return
-                time_s = time.perf_counter()
+                time_s = time.perf_counter() if port.time_s is None else port.time_s
                 # A clock is followed on one port alone; here its ticks would crowd out the notes.
                 if data == TICK_DATA or not self._echoes.is_echo(data, time_s, own=own):
                     self._on_message(data, time_s, name)

@@ -5,6 +5,7 @@ Whoever opens a system uses it from one thread.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Protocol
 
 import rtmidi
+
+from app.midi.jack_input import JackInput, JackRefusedError, Libjack
 
 CLIENT_NAME = "Pingpad"
 
@@ -34,6 +37,9 @@ class MidiUnavailableError(Exception):
 
 class MidiInput(Protocol):
     """One open input."""
+
+    time_s: float | None
+    """When the message that was read last came (time.perf_counter); None where that is unknown."""
 
     def read(self) -> bytes | None:
         """Return the next message, or None when there is none; never waits."""
@@ -170,6 +176,8 @@ class RtMidiSystem:
 
     def open(self, index: int, name: str) -> MidiInput:
         """Open the input at that place of `names()`, if it still has that name."""
+        if self._api == rtmidi.API_UNIX_JACK:
+            return _jack_input(name)
         client = self._client()
         _open(client, index, name, "in")
         return RtMidiInput(client)
@@ -184,6 +192,8 @@ class RtMidiSystem:
         """Open the port "Pingpad" for others to connect to; Windows knows no such thing."""
         if self._api == rtmidi.API_WINDOWS_MM:
             return None
+        if self._api == rtmidi.API_UNIX_JACK:
+            return _jack_input(None)
         client = self._client()
         try:
             client.open_virtual_port(CLIENT_NAME)
@@ -224,6 +234,8 @@ class RtMidiSystem:
 class RtMidiInput:
     """One open rtmidi port."""
 
+    time_s: float | None = None
+
     def __init__(self, client: rtmidi.MidiIn) -> None:
         self._client = client
 
@@ -255,6 +267,14 @@ class RtMidiOutput:
         """Close and free it."""
         self._client.close_port()
         self._client.delete()
+
+
+def _jack_input(source: str | None) -> MidiInput:
+    """Open an input of the JACK that rtmidi brings, which is the one that JackRuns counts."""
+    try:
+        return JackInput(Libjack(ctypes.CDLL(rtmidi._rtmidi.__file__)), CLIENT_NAME, source)
+    except (JackRefusedError, OSError) as error:
+        raise MidiUnavailableError(str(error)) from error
 
 
 def _open(client: rtmidi.MidiIn | rtmidi.MidiOut, index: int, name: str, port: str) -> None:

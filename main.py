@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", help='what it should be: "punchy 909 kick"')
-    parser.add_argument("--seconds", type=float, help="default: 1, or as long as the recording")
+    parser.add_argument("--seconds", type=float, help="default: as the prompt or recording says")
     parser.add_argument("--seed", type=int, help="the same seed makes the same sound again")
     parser.add_argument("--steps", type=int, help="default: what the model's card says")
     parser.add_argument("--out", type=Path, metavar="FILE.wav", help="default: named by the prompt")
@@ -423,6 +423,7 @@ def _source(given: argparse.Namespace) -> Clip | None:
 def _sounds(given: argparse.Namespace, card: ModelCard, source: Clip | None) -> list[Sound]:
     """Check everything that can be wrong before the model is loaded."""
     from engine.api import MOST_SEED, Recipe
+    from engine.words import seconds_of
 
     _check_count("--count", given.count)
     seconds, strength = given.seconds, None
@@ -431,7 +432,8 @@ def _sounds(given: argparse.Namespace, card: ModelCard, source: Clip | None) -> 
         strength = given.strength
         if strength is None and given.remake is None:
             strength = _DEFAULT_STRENGTH
-    seconds = _DEFAULT_SECONDS if seconds is None else seconds
+    if seconds is None:
+        seconds = seconds_of(given.prompt) or _DEFAULT_SECONDS
     steps = card.default_steps if given.steps is None else given.steps
     init = None if given.init is None else str(given.init)
     seeds: list[int | None] = [None] * given.count
@@ -475,7 +477,7 @@ def _free_path(prompt: str) -> Path:
 
 
 def _warn_of_unknown_words(prompt: str, card: ModelCard) -> None:
-    from engine.words import unknown_words
+    from engine.prompt_reading import unknown_words
 
     if not card.vocabulary:
         return

@@ -1,7 +1,6 @@
 """Words, notes and numbers of a prompt, with their places in it. Light half: no torch.
 
-The torch text encoder and the window both read prompts through `split_words`, so a word that the
-window marks as unknown is exactly a word that the model was never taught.
+What a model makes of them is read in engine/prompt_reading.py.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Literal
 
 WordKind = Literal["word", "note", "number"]
@@ -30,6 +30,15 @@ SLOWEST, FASTEST = 20.0, 400.0
 _TEMPO_WORDS = ("bpm", "tempo")
 _LIKELY = (60.0, 200.0)
 """Beats a minute that a number means which begins or ends a prompt: "house loop 120"."""
+
+LENGTH_UNITS = {
+    "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3,
+}  # fmt: skip
+"""What follows a number of seconds or milliseconds, and how many seconds that is."""
+_UNITS = (*LENGTH_UNITS, "hz", "hertz", "khz", "bar", "bars", "bit", "step", "steps", "cents", "db")
+BEATS_A_BAR = 4
+
+_SEPARATORS = (",", ";", "|")
 
 _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
@@ -72,23 +81,11 @@ def split_words(prompt: str) -> tuple[Word, ...]:
     return tuple(word for match in _TOKEN.finditer(prompt) for word in _words_of(match))
 
 
-def unknown_words(prompt: str, vocabulary: Collection[str]) -> tuple[tuple[int, int], ...]:
-    """Return the spans (start, end) of words that are not in the vocabulary of the model.
-
-    Numbers and note names are known by rule.
-    """
-    return tuple(
-        (word.start, word.end)
-        for word in split_words(prompt)
-        if word.kind == "word" and word.text not in vocabulary
-    )
-
-
 def tempo_of(prompt: str) -> float | None:
     """Return the beats a minute that a prompt asks for, None where it names no tempo.
 
-    That is the number beside "bpm" or "tempo", or else the only number, where it begins or ends
-    the prompt and is a usual tempo.
+    That is the number beside "bpm" or "tempo", or else the only one that is a usual tempo and no
+    quantity of something else, where it begins or ends the prompt or stands alone between commas.
     """
     words = split_words(prompt)
     numbers = [i for i, word in enumerate(words) if word.kind == "number"]
@@ -97,9 +94,30 @@ def tempo_of(prompt: str) -> float | None:
         value = words[i].value or 0.0
         if beside & set(_TEMPO_WORDS) and SLOWEST <= value <= FASTEST:
             return value
-    if len(words) > 1 and len(numbers) == 1 and numbers[0] in (0, len(words) - 1):
-        value = words[numbers[0]].value or 0.0
-        return value if _LIKELY[0] <= value <= _LIKELY[1] else None
+    likely = [i for i in numbers if _LIKELY[0] <= (words[i].value or 0.0) <= _LIKELY[1]]
+    if len(words) < 2 or len(likely) != 1:
+        return None
+    (place,) = likely
+    after = words[place + 1].text if place + 1 < len(words) else ""
+    if after in _UNITS:
+        return None
+    is_apart = place in (0, len(words) - 1) or _stands_alone(prompt, words[place])
+    return words[place].value if is_apart else None
+
+
+def seconds_of(prompt: str) -> float | None:
+    """Return the length that a prompt asks for, None where it names none.
+
+    Either in seconds ("3 seconds", "2.5s"), or in bars with a tempo.
+    """
+    words = split_words(prompt)
+    bpm = tempo_of(prompt)
+    for word, after in pairwise(words):
+        if word.kind == "number" and word.value:
+            if after.text in LENGTH_UNITS:
+                return word.value * LENGTH_UNITS[after.text]
+            if after.text in ("bar", "bars") and bpm:
+                return word.value * BEATS_A_BAR * 60 / bpm
     return None
 
 
@@ -129,6 +147,11 @@ def note_number(name: str) -> int | None:
     letter, accidental, octave = match[1].lower(), match[2].lower(), int(match[3])
     number = 12 * (octave + 1) + _SEMITONES[letter] + _ACCIDENTALS[accidental]
     return number if number <= _HIGHEST_NOTE else None
+
+
+def _stands_alone(prompt: str, word: Word) -> bool:
+    before, after = prompt[: word.start].rstrip(), prompt[word.end :].lstrip()
+    return before[-1:] in _SEPARATORS and after[:1] in _SEPARATORS
 
 
 def _words_of(match: re.Match[str]) -> tuple[Word, ...]:

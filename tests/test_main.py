@@ -54,6 +54,25 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     return line
 
 
+@pytest.mark.parametrize(
+    ("prompt", "options", "seconds"),
+    [
+        ("kick, 400 ms", (), 0.4),
+        ("2 bars of kick at 120 bpm", (), 4.0),
+        ("kick, 400 ms", ("--seconds", "0.2"), 0.2),
+    ],
+)
+def test_a_prompt_may_say_how_long(
+    run: Run,
+    capsys: pytest.CaptureFixture[str],
+    prompt: str,
+    options: tuple[str, ...],
+    seconds: float,
+) -> None:
+    assert generate(run, prompt, *options, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["recipe"]["seconds"] == seconds
+
+
 def test_generate_writes_the_sound_and_says_what_it_made(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QLineEdit, QListWidget, QListWidgetItem
 
 from app.ui.theme import COLOURS, Theme
-from engine.words import completions, split_words, unknown_words
+from engine.prompt_reading import unknown_words
+from engine.words import completions, split_words
 
 MOST_WORDS = 6
 SHORTEST_PREFIX = 2

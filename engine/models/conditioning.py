@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from engine.models.dit import Conditioning
 from engine.models.t5 import T5Config, T5Encoder
-from engine.words import split_words, tempo_of
+from engine.prompt_reading import read_prompt
+from engine.words import tempo_of
 
 PAD, UNKNOWN, NOTE, NUMBER = range(4)
 FIRST_WORD = 4
@@ -81,7 +82,7 @@ class PromptTokenizer:
 
     def _row(self, prompt: str) -> list[tuple[int, float]]:
         row: list[tuple[int, float]] = []
-        for word in split_words(prompt)[: self._most_words]:
+        for word in read_prompt(prompt, self._ids).told[: self._most_words]:
             if word.kind == "note" and word.value is not None:
                 row.append((NOTE, word.value))
             elif word.kind == "number" and word.value is not None and word.text not in self._ids:

@@ -11,7 +11,7 @@ from engine.clip import Clip
 from engine.evaluation.descriptors import Descriptors, describe
 from engine.generator import Generator, load_generator
 from engine.model_card import EMBEDDED_FOLDER, read_card
-from engine.words import unknown_words
+from engine.prompt_reading import unknown_words
 
 SEEDS = range(5)
 ENOUGH = 4

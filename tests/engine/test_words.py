@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.words import completions, note_number, split_words, tempo_of, unknown_words
+from engine.prompt_reading import unknown_words
+from engine.words import completions, note_number, seconds_of, split_words, tempo_of
 
 VOCABULARY = frozenset(
     {"kick", "snare", "clap", "punchy", "distorted", "dark", "bright", "bass", "glass"}
@@ -156,7 +157,35 @@ def test_completions_of_nothing_of_a_known_word_and_of_nonsense() -> None:
         ("0 bpm loop", None),
         ("9000 bpm loop", None),
         ("note A4", None),
+        ("2 bars drum and bass 174", 174),
+        ("808 beat 90", 90),
+        ("4/4 house 124", 124),
+        ("house beat, 124, dark", 124),
+        ("house @ 124", 124),
+        ("pad juno 106 warm", None),
+        ("100 Hz", None),
+        ("tone 100 ms", None),
+        ("take 120 or 140", None),
     ],
 )
 def test_the_tempo_of_a_prompt(prompt: str, bpm: float | None) -> None:
     assert tempo_of(prompt) == bpm
+
+
+@pytest.mark.parametrize(
+    ("prompt", "seconds"),
+    [
+        ("riser, 3 seconds", 3),
+        ("8s riser", 8),
+        ("whoosh 2.5 sec", 2.5),
+        ("400 ms kick", 0.4),
+        ("2 bars drum and bass 160", 3),
+        ("1 bar loop at 120 bpm", 2),
+        ("4 bar loop", None),
+        ("80s snare", None),
+        ("kick 3", None),
+        ("0 s kick", None),
+    ],
+)
+def test_the_length_of_a_prompt(prompt: str, seconds: float | None) -> None:
+    assert seconds_of(prompt) == seconds

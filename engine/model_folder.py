@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.adapter_files import has_adapter, read_adapter_file
 from engine.adapters import change_weights, read_adapter
 from engine.api import EngineError
+from engine.loudness import levelled
 from engine.model_card import CARD_FILE, ModelCard, read_card
 from engine.models.conditioning import Conditioner, ConditionerConfig
 from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
@@ -100,8 +101,8 @@ class SoundModel(PlayableModel):
         return self.codec.encode(audio)
 
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
-        """The first frames of latents; `seed` draws the phases of noise-like parts."""
-        return self.codec.decode(latents, seed)[..., :frames]
+        """The first frames of latents at one loudness; `seed` draws phases of noise-like parts."""
+        return levelled(self.codec.decode(latents, seed)[..., :frames], RATE_HZ)
 
 
 def load_model(folder: Path) -> tuple[PlayableModel, ModelCard]:

@@ -51,7 +51,8 @@ def traits_of(clip: Clip, found: Descriptors | None = None) -> Traits:
         np.log(found.length_s + 0.005),
         found.width,
         (60.0 if found.pitch is None else found.pitch) / 12,
-        found.loudness_db / 10,
+        # Against its peak: how loud a sound is as a whole says nothing of it.
+        (found.loudness_db - 20 * np.log10(found.peak + 1e-9)) / 10,
     ]
     return np.concatenate([numbers, spectrum])
 

@@ -11,7 +11,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +26,7 @@ LOWEST_HZ, HIGHEST_HZ = 20.0, 5000.0
 """Frequencies that are read as notes."""
 _FREQUENCY_UNITS = {"hz": 1.0, "hertz": 1.0, "khz": 1000.0}
 _CHORD = re.compile(r"([a-g][#b]?)(m|min|minor|moll|maj|major|dur|sus)")
+_NAME = re.compile("[a-g][#b]?")
 _MODES = {
     "m": "minor", "min": "minor", "minor": "minor", "moll": "minor",
     "maj": "major", "major": "major", "dur": "major", "sus": "sus",
@@ -47,11 +48,17 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Synonyms:
-    """The written list: phrases for phrases, words that say nothing, words that deny the next."""
+    """The written list: phrases for phrases, words that say nothing, words that deny the next.
+
+    A note without an octave lies in the lowest of `octaves` that is said; beside a word of `keyed`
+    it is a key.
+    """
 
     same: dict[tuple[str, ...], tuple[str, ...]]
     silent: frozenset[str]
     negations: frozenset[str]
+    keyed: frozenset[str]
+    octaves: dict[str, int]
 
 
 def read_prompt(prompt: str, vocabulary: Collection[str]) -> Reading:
@@ -69,7 +76,8 @@ def synonyms() -> Synonyms:
     """Read the list, once."""
     read = tomllib.loads(SYNONYMS.read_text(encoding="utf-8"))
     same = {tuple(typed.split()): tuple(meant.split()) for typed, meant in read["same"].items()}
-    return Synonyms(same, frozenset(read["silent"]), frozenset(read["negations"]))
+    silent, negations, keyed = (frozenset(read[key]) for key in ("silent", "negations", "keyed"))
+    return Synonyms(same, silent, negations, keyed, read["octaves"])
 
 
 class _Reader:
@@ -78,6 +86,7 @@ class _Reader:
     def __init__(self, prompt: str, vocabulary: Collection[str]) -> None:
         self._prompt, self._vocabulary = prompt, vocabulary
         self._words = split_words(prompt)
+        self._octave = self._octave_said()
         self._told: list[Word] = []
         self._unknown: list[tuple[int, int]] = []
 
@@ -85,6 +94,7 @@ class _Reader:
         rules = (
             self._quantity,
             self._phrase,
+            self._bare_note,
             self._own,
             self._spaced_note,
             self._seventh,
@@ -156,7 +166,8 @@ class _Reader:
         """Whether a sharp or flat and an octave stand here as two words: "C# 3"."""
         name, octave = self._text(place), self._text(place + 1)
         return (
-            re.fullmatch("[a-g][#b]", name) is not None
+            len(name) == 2
+            and _NAME.fullmatch(name) is not None
             and re.fullmatch("[0-8]", octave) is not None
             and self._prompt[self._words[place].end : self._words[place + 1].start] == " "
             and self._text(place + 2) not in _COUNTED
@@ -169,6 +180,27 @@ class _Reader:
         start, end = self._words[place].start, self._words[place + 1].end
         self._told.append(Word(note.text, start, end, "note", note.value))
         return 2
+
+    def _bare_note(self, place: int) -> int:
+        """A note without an octave where one note is asked for: models learn those with octaves."""
+        name, typed = self._text(place), self._prompt[self._words[place].start]
+        if _NAME.fullmatch(name) is None or name not in self._vocabulary or self._octave is None:
+            return 0
+        if self._is_spaced(place):
+            return 0
+        # Within a prompt a small "a" is an article, and so is a capital one at its beginning.
+        if name == "a" and (place == 0 or not typed.isupper()):
+            return 0
+        (note,) = split_words(f"{name}{self._octave}")
+        self._told.append(replace(note, start=self._words[place].start, end=self._words[place].end))
+        return 1
+
+    def _octave_said(self) -> int | None:
+        said = {word.text for word in self._words}
+        book = synonyms()
+        if said & book.keyed or any(word.kind == "note" for word in self._words):
+            return None
+        return min((book.octaves[word] for word in said & book.octaves.keys()), default=None)
 
     def _seventh(self, place: int) -> int:
         before = self._told[-1].text if self._told else ""
@@ -191,7 +223,9 @@ class _Reader:
         # Only a capital tells A minor from "am".
         if found[2] == "m" and not self._prompt[self._words[place].start].isupper():
             return 0
-        taken = self._tell((found[1], _MODES[found[2]]), place, 1)
+        # A sign asks for a chord, where no loop is asked for in its key.
+        chord = () if {word.text for word in self._words} & synonyms().keyed else ("chord",)
+        taken = self._tell((*chord, found[1], _MODES[found[2]]), place, 1)
         if taken and found[2] == "sus" and self._text(place + 1) in ("2", "4"):
             return 2
         return taken

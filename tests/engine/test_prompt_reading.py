@@ -42,7 +42,6 @@ def marked(prompt: str) -> list[str]:
         ("ocean waves", "ocean waves"),
         ("grosse caisse", "bass drum"),
         ("Trommel", "drum"),
-        ("Gitarre in a-Moll", "guitar in a minor"),
         ("éthereal pad", "ethereal pad"),
         # What says nothing
         ("kick in the style of a 909", "kick in style a 909"),
@@ -51,9 +50,11 @@ def marked(prompt: str) -> list[str]:
         ("Am7 chord", "a minor seventh chord"),
         ("F#m chord", "f# minor chord"),
         ("Bbmaj7 stab", "bb major seventh stab"),
-        ("C#minor pad", "c# minor pad"),
+        ("C#minor chord", "c# minor chord"),
         ("Gsus4 chord", "g sus chord"),
         ("E7 chord", "e seventh chord"),
+        ("Dm7 rhodes", "chord d minor seventh rhodes"),
+        ("house loop F#m", "house loop f# minor"),
         ("C major 7 chord", "c major seventh chord"),
         ("bass E7", "bass =100"),
         ("fm bass", "fm bass"),
@@ -61,6 +62,17 @@ def marked(prompt: str) -> list[str]:
         ("loop in C# 2 bars", "loop in c# 2 bars"),
         ("440 Hz sine", "=69 sine"),
         ("0.22khz tone", "=57 tone"),
+        # A note without an octave
+        ("saw bass F", "saw bass =41"),
+        ("synth bass in Eb", "synth bass in =39"),
+        ("pluck in A", "pluck in =69"),
+        ("a bell d#", "a bell =63"),
+        ("A warm pad", "a warm pad"),
+        ("pad in D minor", "pad in =62 minor"),
+        ("pad chord in D minor", "pad chord in d minor"),
+        ("house loop in A minor, bass", "house loop in a minor bass"),
+        ("bass note F1 in C", "bass note =29 in c"),
+        ("C minor", "c minor"),
         # Seconds are told beside the prompt
         ("riser, 3 seconds", "riser"),
         ("8s riser", "riser"),
@@ -126,6 +138,7 @@ def test_the_list_holds_no_word_of_the_model_and_stands_for_its_words_only() -> 
     assert not singles & WORDS
     assert not (book.silent | book.negations) & WORDS
     assert not singles & (book.silent | book.negations)
+    assert book.octaves.keys() <= WORDS
     missing = {word for meant in book.same.values() for word in meant} - WORDS
     assert not missing, f"not in the vocabulary: {missing} ({SYNONYMS.name})"
 

@@ -45,11 +45,12 @@ class LearnMidi:
         """Learning began or ended."""
         self.target: Target | None = None
         """What waits for a touch."""
-        self._kit = ""
+        self.kit = ""
+        """The folder of the kit that the touch is to open; "" for any other target."""
 
     def start(self, name: str, kit: str = "") -> None:
         """Wait for a touch that is to do the target of this name; `kit` is what it opens."""
-        self.target, self._kit = TARGETS[name], kit
+        self.target, self.kit = TARGETS[name], kit
         self._until_s = self.now() + TIME_OUT_S
         self._router.learn(self.target.kind)
         self.changed.emit()
@@ -83,7 +84,7 @@ class LearnMidi:
         self.target = None
         takeover = source.kind != PRESSURE
         self._setup.add_learnt(
-            Binding(source, target, port=touched.port, takeover=takeover, kit=self._kit)
+            Binding(source, target, port=touched.port, takeover=takeover, kit=self.kit)
         )
         self.changed.emit()
         self._session.say(f'{target.title}: {source.spoken()} of "{touched.port}".')

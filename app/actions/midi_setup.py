@@ -151,6 +151,11 @@ class MidiSetup:
             )
         )
 
+    def kits(self) -> tuple[str, ...]:
+        """Return the folders of all kits that something opens; learnt ones first."""
+        found = (binding.kit for binding in (*self.learnt, *self._from_maps()))
+        return tuple(dict.fromkeys(kit for kit in found if kit))
+
     def _from_maps(self) -> list[Binding]:
         midi = self._session.midi
         ports = midi.ports if midi is not None else ()

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 from app.actions.actions import Actions
 from app.model.session import Session
 from app.ui.controls import caption
+from app.ui.midi_kits import MidiKits
 from app.ui.midi_learn_panel import MidiLearnPanel
 from app.ui.midi_log import MidiLog
 from app.ui.midi_setup_panel import MidiSetupPanel
@@ -28,11 +29,16 @@ class MidiWindow(QDialog):
         self.setModal(False)
         self.setup_panel = MidiSetupPanel(session, actions.midi, actions.hits, theme)
         self.learn_panel = MidiLearnPanel(session, actions.midi, theme)
+        self.kits = MidiKits(session, actions.midi, actions.kit_file, theme)
         self.log = MidiLog(actions.midi.router, theme)
         above = QHBoxLayout()
         theme.fit(above, 12)
         above.addWidget(self.setup_panel)
-        above.addWidget(self.learn_panel, 1)
+        right = QVBoxLayout()
+        theme.fit(right, 12)
+        right.addWidget(self.learn_panel, 1)
+        right.addWidget(self.kits)
+        above.addLayout(right, 1)
         column = QVBoxLayout(self)
         theme.fit(column, 10, (14, 14, 14, 14))
         column.addLayout(above, 1)

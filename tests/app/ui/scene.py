@@ -94,6 +94,7 @@ class Counted:
 class SilentSound:
     """The mixer's double: remembers what it was told."""
 
+    keys = range(16)
     rate: int = 48_000
     frame: int = 0
     pads: int = 16
@@ -295,10 +296,10 @@ class Scene:
         beat = BeatControl(session, self.sound)
         self.played = Microphone()
         decks = Decks(self.microphone, self.played, self.sound, beat)
-        record = Record(session, decks, keep, generate)
+        takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
+        record = Record(session, decks, keep, generate, pad_settings)
         self.disk = DiskFile()
         kit_file = KitFile(session, now, now, loader, generate)
-        takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
         midi = build_midi(
             session,
             Playing(generate, record, takes, pad_settings, kit_file.open),

@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QApplication, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.midi.targets import TARGETS
+from app.ui.midi_kits import NONE_YET, ON_THE_PADS
+from app.ui.midi_learn_panel import WAITING
 from app.ui.midi_window import MidiWindow
 from tests.app.ui.scene import Midi, Scene
 
@@ -229,6 +231,28 @@ def test_the_open_button_learns_what_opens_the_kit_on_the_pads(
     assert menu.build(button, "kit").actions()[-1].text() == "Now: program 0"
     menu.build(button, "kit").actions()[1].trigger()
     assert [Path(binding.kit).stem for binding in setup.learnt] == ["Night"]
+
+
+def test_the_window_shows_which_program_of_which_bank_opens_which_kit(
+    scene: Scene, window: MidiWindow, tmp_path: Path
+) -> None:
+    kits, day, night = window.kits, *(str(tmp_path / f"{n}.pingpad") for n in ("Day", "Night"))
+    assert NONE_YET in kits.how.text() and kits.learn_buttons == {}
+    for kit in (day, night):
+        scene.actions.kit_file.save(Path(kit))
+        click(kits.learn_buttons[kit])
+        assert kits.learn_buttons[kit].text() == WAITING
+        play(scene, 0xB0, 32, 1)
+        play(scene, 0xC0, 5 if kit == day else 6)
+    assert kits.sources[night].text() == "program 6, bank 1, on the pads"
+    assert kits.sources[day].text() == "program 5, bank 1"
+    play(scene, 0xC0, 5)
+    assert kits.sources[day].text() == "program 5, bank 1, on the pads"
+    play(scene, 0xB0, 32, 0)
+    play(scene, 0xC0, 6)
+    assert ON_THE_PADS in kits.sources[day].text(), "another bank's program"
+    click(kits.forget_buttons[night])
+    assert list(kits.sources) == [day] and NONE_YET not in kits.how.text()
 
 
 def test_every_control_that_is_taught_is_reached_by_a_right_click_or_in_the_window(

@@ -27,11 +27,33 @@ class ModelEvent:
     sounds: tuple[Sound, ...] = ()
 
 
+@dataclass(frozen=True)
+class ModelBeats:
+    """Beat 0 lies at `anchor`; a beat falls on the first frame at or after it."""
+
+    anchor: float = 0.0
+    frames_per_beat: float = 24_000.0
+
+    def frame_of(self, beat: float) -> int:
+        return math.ceil(self.anchor + beat * self.frames_per_beat - 1e-6)
+
+    def on(self, frame: int, beats: float) -> float | None:
+        """The multiple of `beats` that falls on a frame."""
+        near = round((frame - self.anchor) / self.frames_per_beat / beats)
+        multiples = (number * beats for number in (near - 1, near, near + 1))
+        return next((beat for beat in multiples if self.frame_of(beat) == frame), None)
+
+    def between(self, first: int, last: int) -> float:
+        return (last - first) / self.frames_per_beat
+
+
 @dataclass
 class ModelPad:
     sounds: tuple[Sound, ...] = ()
     voicing: Voicing = field(default_factory=Voicing)
     turn: int = 0
+    held: ModelEvent | None = None
+    """The hit that was not let go."""
 
 
 class Filter:
@@ -71,6 +93,10 @@ class ModelVoice:
         self.last = np.zeros(2)
         self.filters: list[Filter] = []
         self.layer = 0
+        self.loop_beats = 4.0 * voicing.loop_bars if self.around else 0.0
+        self.waiting = self.loop_beats > 0.0
+        self.next_beat: float | None = None
+        """On which a locked loop begins anew; None: with the next bar."""
 
     @property
     def around(self) -> bool:
@@ -115,6 +141,8 @@ class MixerModel:
 
     rate: int = 48_000
     voices: int = 64
+    beats: ModelBeats = field(default_factory=ModelBeats)
+    repeat_beats: float = 0.0
     pads: list[ModelPad] = field(default_factory=lambda: [ModelPad() for _ in range(16)])
     slots: list[ModelVoice | None] = field(default_factory=list)
     started: list[ModelVoice] = field(default_factory=list)
@@ -126,11 +154,14 @@ class MixerModel:
         out = np.zeros((frames, 2))
         waiting = sorted(events, key=lambda event: (event.frame, event.kind != "swap"))
         for frame in range(frames):
+            while waiting and waiting[0].frame <= frame and waiting[0].kind == "swap":
+                self.obey(waiting.pop(0))
+            self.repeat(frame)
             while waiting and waiting[0].frame <= frame:
                 self.obey(waiting.pop(0))
             for slot, voice in enumerate(self.slots):
-                if voice is not None:
-                    out[frame] += self.advance(slot, voice)
+                if voice is not None and self.sounds(slot, voice, frame):
+                    out[frame] += self.advance(slot, voice, frame)
             # What the voices of this frame took out by their ends belongs to the next frame.
             self.residue_now *= math.exp(-1 / (0.0015 * self.rate))
             out[frame] += self.residue_now
@@ -146,10 +177,43 @@ class MixerModel:
     def sounding(self) -> list[ModelVoice]:
         return [voice for voice in self.slots if voice is not None]
 
+    def repeat(self, frame: int) -> None:
+        """Hit held pads again, unless the hand was just before the beat."""
+        if self.repeat_beats == 0.0 or self.beats.on(frame, self.repeat_beats) is None:
+            return
+        for pad in self.pads:
+            if pad.held is not None:
+                passed = self.beats.between(pad.held.frame, frame)
+                if passed > self.repeat_beats / 2:
+                    self.hit(pad.held)
+
+    def sounds(self, slot: int, voice: ModelVoice, frame: int) -> bool:
+        """Begin a locked loop anew on its bar; whether the voice sounds on this frame."""
+        if voice.loop_beats == 0.0:
+            return True
+        bar = self.beats.on(frame, 4.0)
+        if bar is not None and voice.next_beat in (None, bar):
+            if voice.waiting:
+                voice.waiting = False
+                voice.opening = voice.start > 0 or voice.voicing.reverse
+            elif voice.position > 0.0:
+                whole = voice.position >= voice.end - voice.start
+                if not (whole and voice.has_smooth_seam()):
+                    self.residue_now = self.residue_now + voice.last
+                    voice.opening = True
+            voice.position = 0.0
+            voice.next_beat = bar + voice.loop_beats
+        if voice.waiting and voice.fall > 0.0:
+            self.slots[slot] = None
+        return not voice.waiting
+
     def obey(self, event: ModelEvent) -> None:
         pad = self.pads[event.pad]
         if event.kind == "hit":
             self.hit(event)
+            pad.held = event
+        elif event.kind == "release" and pad.held is not None and pad.held.note == event.note:
+            pad.held = None
         elif event.kind == "swap":
             self.swap(event)
         for voice in self.sounding():
@@ -226,6 +290,8 @@ class MixerModel:
         voice.velocity_gain, voice.layer, voice.mode = old.velocity_gain, layer, old.mode
         voice.attack_frames = self.frames(0.020)
         voice.position = old.position % (voice.end - voice.start)
+        voice.loop_beats, voice.next_beat = old.loop_beats, old.next_beat
+        voice.waiting = old.waiting
         return voice
 
     def end(self, slot: int, *, now: bool = False) -> None:
@@ -238,7 +304,7 @@ class MixerModel:
         else:
             self.residue = self.residue + voice.last
 
-    def advance(self, slot: int, voice: ModelVoice) -> Stereo:
+    def advance(self, slot: int, voice: ModelVoice, frame: int) -> Stereo:
         """One frame of a voice."""
         value = voice.source()
         for each in voice.filters:
@@ -263,6 +329,11 @@ class MixerModel:
             self.slots[slot] = None
         elif over and not voice.around:
             self.end(slot)
+        elif over and voice.loop_beats > 0.0:
+            assert voice.next_beat is not None
+            if self.beats.frame_of(voice.next_beat) != frame + 1:
+                self.residue = self.residue + voice.last
+                voice.waiting = True
         elif over:
             voice.position %= voice.end - voice.start
             if not voice.has_smooth_seam():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixer_model import MixerModel, ModelEvent, ModelPad, high_passed, limited
+from mixer_model import MixerModel, ModelBeats, ModelEvent, ModelPad, high_passed, limited
 from numpy.typing import NDArray
 
 from app.audio.mixer import Mixer
@@ -15,7 +15,7 @@ RATE = 8_000
 """A low rate makes fades short, so that a short stream holds many of them."""
 QUIET = 16
 """Frames before the first event: a swap needs a sound that was there before."""
-FRAMES = 700
+FRAMES = 500
 PADS = 4
 
 VOICINGS = st.builds(
@@ -35,7 +35,14 @@ VOICINGS = st.builds(
     high_pass_hz=st.sampled_from([20.0, 20.0, 500.0]),
     velocity_curve=st.sampled_from([0.0, 1.0, 2.0]),
     layers=st.sampled_from(LAYER_SELECTIONS),
+    loop_bars=st.sampled_from([0, 0, 1, 2]),
 )
+BEATS = st.builds(
+    ModelBeats,
+    anchor=st.floats(-500.0, 500.0),
+    frames_per_beat=st.sampled_from([23.7, 40.0]),
+)
+REPEATS = st.sampled_from([0.0, 0.0, 1.0, 1 / 3])
 SIZES = st.lists(st.integers(1, 400), min_size=1, max_size=3)
 EVENTS = st.lists(
     st.builds(
@@ -72,12 +79,13 @@ def send(mixer: Mixer, event: ModelEvent) -> None:
         mixer.stop(event.pad, event.frame)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(
     st.lists(st.tuples(VOICINGS, SIZES), min_size=PADS, max_size=PADS),
     EVENTS,
     SWAPS,
     st.sampled_from([1, 3, 64]),
+    st.tuples(BEATS, REPEATS),
     st.sampled_from([13, 64, 300]),
 )
 def test_any_events_sound_as_the_model_says(
@@ -85,9 +93,15 @@ def test_any_events_sound_as_the_model_says(
     events: list[ModelEvent],
     swaps: dict[int, tuple[int, list[int]]],
     voices: int,
+    time: tuple[ModelBeats, float],
     block: int,
 ) -> None:
-    mixer, model = Mixer(RATE, pads=PADS, voices=voices), MixerModel(RATE, voices)
+    beats, repeat_beats = time
+    mixer = Mixer(RATE, pads=PADS, voices=voices)
+    # Far faster than a clock can go, so that a short stream holds many bars.
+    mixer._write_line(beats.anchor, beats.frames_per_beat)
+    mixer.set_note_repeat(repeat_beats)
+    model = MixerModel(RATE, voices, beats, repeat_beats)
     for index, (voicing, sizes) in enumerate(pads):
         sounds = make_sounds(sizes, index)
         mixer.configure(index, voicing)

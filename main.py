@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -125,7 +125,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", help='what it should be: "punchy 909 kick"')
-    parser.add_argument("--seconds", type=float, help="default: as the prompt or recording says")
+    parser.add_argument(
+        "--seconds", type=float, help="default: as the prompt says, or the recording, or 1"
+    )
     parser.add_argument("--seed", type=int, help="the same seed makes the same sound again")
     parser.add_argument("--steps", type=int, help="default: what the model's card says")
     parser.add_argument("--out", type=Path, metavar="FILE.wav", help="default: named by the prompt")
@@ -134,6 +136,9 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
         "--strength",
         type=float,
         help="with --init: 0.01 keeps the recording, 1 ignores it; default 0.7",
+    )
+    parser.add_argument(
+        "--avoid", default="", metavar="TEXT", help="what it should not be, for guided models"
     )
     parser.add_argument(
         "--remake",
@@ -152,6 +157,9 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--prompt", default="punchy 909 kick")
+    parser.add_argument(
+        "--count", type=int, default=1, help="measure so many sounds made together too"
+    )
     parser.add_argument(
         "--against",
         choices=["reference"],
@@ -209,8 +217,9 @@ def _generate(given: argparse.Namespace, load: Loader | None) -> int:
         sounds = _sounds(given, card, source)
         _warn_of_unknown_words(given.prompt, card)
         generator = (load or _load_generator)(folder, given.device)
-        for sound in sounds:
-            made = generator.generate(sound.recipe, source, _show_progress)
+        recipes = [sound.recipe for sound in sounds]
+        all_made = generator.generate_all(recipes, source, _show_progress)
+        for sound, made in zip(sounds, all_made, strict=True):
             write_clip(sound.path, made.clip)
             print(_report(sound.path, made, generator, as_json=given.json), flush=True)
     return DONE
@@ -257,6 +266,7 @@ def _bench(given: argparse.Namespace, load: Loader | None) -> int:
     if given.realtime:
         return _bench_realtime(given)
     _check_count("--runs", given.runs)
+    _check_count("--count", given.count)
     if given.threads is not None:
         _check_count("--threads", given.threads)
         # Read by OpenMP when torch is loaded, which is below.
@@ -271,7 +281,10 @@ def _bench(given: argparse.Namespace, load: Loader | None) -> int:
         from engine.bench import measure
 
         report = measure(
-            lambda: (load or _load_generator)(folder, given.device), recipe, given.runs
+            lambda: (load or _load_generator)(folder, given.device),
+            recipe,
+            given.runs,
+            given.count,
         )
     print(json.dumps(asdict(report)))
     return DONE
@@ -441,10 +454,12 @@ def _sounds(given: argparse.Namespace, card: ModelCard, source: Clip | None) -> 
         seeds = [(given.seed + index) % (MOST_SEED + 1) for index in range(given.count)]
         seeds[0] = given.seed  # out of range: refused by the recipe, not wrapped around
     paths = _paths(given.out or _free_path(given.prompt), given.count)
-    part = given.remake or (None, None)
+    begin, end = given.remake or (None, None)
+    recipe = Recipe(
+        given.prompt, seconds, steps, None, strength, init, given.model, begin, end, given.avoid
+    )
     return [
-        Sound(Recipe(given.prompt, seconds, steps, seed, strength, init, given.model, *part), path)
-        for seed, path in zip(seeds, paths, strict=True)
+        Sound(replace(recipe, seed=seed), path) for seed, path in zip(seeds, paths, strict=True)
     ]
 
 

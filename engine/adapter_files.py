@@ -69,4 +69,7 @@ def write_adapter_file(folder: Path, base: str, strength: float) -> None:
     AdapterFiles(folder.parent / base, folder / ADAPTER_WEIGHTS, strength)
     quoted = base.replace("\\", "\\\\").replace('"', '\\"')
     text = f'base = "{quoted}"\nstrength = {float(strength)}\n'
-    (folder / ADAPTER_FILE).write_text(text, encoding="utf-8")
+    # The other file is there until this one is whole.
+    unfinished = folder / f"{ADAPTER_FILE}.unfinished"
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(folder / ADAPTER_FILE)

@@ -39,6 +39,7 @@ class Recipe:
     A `seed` of None is drawn by the engine, which returns the recipe with the seed it drew.
     `remake_from` to `remake_to`, in seconds, is the part of a source that is made anew while the
     model hears the rest, for models that can; None where no part is meant.
+    `avoid` says what the sound should not be, to models that are guided.
     """
 
     prompt: str
@@ -50,15 +51,17 @@ class Recipe:
     model: str = EMBEDDED
     remake_from: float | None = None
     remake_to: float | None = None
+    avoid: str = ""
 
     def __post_init__(self) -> None:
         """Refuse nonsense by name, value and range."""
         if not self.prompt.strip():
             raise RecipeError("Type what the sound should be: the prompt is empty.")
-        if len(self.prompt) > LONGEST_PROMPT:
-            raise RecipeError(
-                f"The prompt must be at most {LONGEST_PROMPT} characters, got {len(self.prompt)}."
-            )
+        for name, text in (("The prompt", self.prompt), ("What to avoid", self.avoid)):
+            if len(text) > LONGEST_PROMPT:
+                raise RecipeError(
+                    f"{name} must be at most {LONGEST_PROMPT} characters, got {len(text)}."
+                )
         if not (math.isfinite(self.seconds) and SHORTEST_S <= self.seconds <= LONGEST_S):
             raise RecipeError(f"Seconds must be {SHORTEST_S}..{LONGEST_S:g}, got {self.seconds}.")
         if not 1 <= self.steps <= MOST_STEPS:

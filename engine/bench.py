@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from engine.api import Recipe, Timing
 from engine.generator_protocol import Generator
@@ -31,8 +33,21 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """`count` sounds made together: milliseconds of each, and how often as long it takes alone.
+
+    `agreement_db` is how far the least alike of them differs from itself made alone.
+    """
+
+    count: int
+    each_ms: Spread
+    ratio: float
+    agreement_db: float
+
+
+@dataclass(frozen=True, slots=True)
 class BenchReport:
-    """What was measured, where, and with what."""
+    """What was measured, where, and with what; `together` where more than one at once was asked."""
 
     model: str
     device: str
@@ -50,6 +65,7 @@ class BenchReport:
     steps_ms: Spread
     decode_ms: Spread
     whole_ms: Spread
+    together: Together | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +75,9 @@ class _Run:
     step_ms: list[float]
 
 
-def measure(load: Callable[[], Generator], recipe: Recipe, runs: int) -> BenchReport:
+def measure(
+    load: Callable[[], Generator], recipe: Recipe, runs: int, count: int = 1
+) -> BenchReport:
     """Load a generator, make the recipe's sound `runs` times with another seed each, and report.
 
     `whole_ms` is taken by the clock around the whole call, from prompt to samples.
@@ -86,7 +104,36 @@ def measure(load: Callable[[], Generator], recipe: Recipe, runs: int) -> BenchRe
         steps_ms=spread([run.timing.steps_ms for run in measured]),
         decode_ms=spread([run.timing.decode_ms for run in measured]),
         whole_ms=spread([run.whole_ms for run in measured]),
+        together=_together(generator, recipe, runs, count) if count > 1 else None,
     )
+
+
+def _together(generator: Generator, recipe: Recipe, runs: int, count: int) -> Together:
+    """Make so many sounds alone and together, in turns."""
+    recipes = [replace(recipe, seed=seed) for seed in range(count)]
+    alone_ms, together_ms, apart_db = [], [], math.inf
+    for run in range(1 + runs):
+        started = time.perf_counter()
+        alone = [generator.generate(each, None, _go_on) for each in recipes]
+        between = time.perf_counter()
+        together = list(generator.generate_all(recipes, None, _go_on))
+        if run:
+            together_ms.append((time.perf_counter() - between) * _MILLISECONDS / count)
+            alone_ms.append((between - started) * _MILLISECONDS / count)
+        pairs = zip(together, alone, strict=True)
+        apart_db = min(agreement_db(a.clip.samples, b.clip.samples) for a, b in pairs)
+    each = spread(together_ms)
+    return Together(count, each, round(spread(alone_ms).median / each.median, 2), apart_db)
+
+
+def agreement_db(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
+    """How far the difference of two sounds lies below the second."""
+    difference, sound = (float(np.linalg.norm(each)) for each in (ours - theirs, theirs))
+    return round(20 * math.log10(max(sound, 1e-12) / max(difference, 1e-12)), 1)
+
+
+def _go_on(step: int, steps: int) -> bool:
+    return True
 
 
 def spread(values: Sequence[float]) -> Spread:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.api import EngineError, Recipe
-from engine.bench import WARM_UPS, Spread, spread
+from engine.bench import WARM_UPS, Spread, agreement_db, spread
 from engine.generator_protocol import Generator
 from engine.published_config import KINDS, parse_config
 from engine.published_files import find_published, read_config
@@ -75,18 +74,16 @@ def compare(generator: Generator, folder: Path, recipe: Recipe, runs: int) -> Co
     assert pair is not None
     here, other = spread(here_ms), spread(there_ms)
     sampler = _sampling(folder).sampler
-    alike = None if sampler == "v_dpm_3m_sde" else agreement_db(*pair)
+    alike = None if sampler == "v_dpm_3m_sde" else quiet_agreement_db(*pair)
     return Comparison(here, other, round(other.median / here.median, 2), alike, generator.precision)
 
 
-def agreement_db(ours: Samples, theirs: Samples) -> float:
+def quiet_agreement_db(ours: Samples, theirs: Samples) -> float:
     """How far the difference lies below the sound, where nothing was rounded off or faded."""
     frames = min(len(ours), len(theirs)) - _FADE
     ours, theirs = ours[_FADE:frames], theirs[_FADE:frames]
     quiet = np.abs(theirs) < _QUIET
-    difference = float(np.linalg.norm((ours - theirs)[quiet]))
-    sound = float(np.linalg.norm(theirs[quiet]))
-    return round(20 * math.log10(max(sound, 1e-12) / max(difference, 1e-12)), 1)
+    return agreement_db(ours[quiet], theirs[quiet])
 
 
 def load_reference(folder: Path, device: str) -> Make:

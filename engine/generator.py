@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Callable, Iterator
-from copy import deepcopy
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,32 +13,38 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.api import EngineError, GenerationCancelled, Recipe, Timing
+from engine.batches import alike, drawn, seeded
 from engine.clip import Clip
-from engine.compiled import lay_channels_last, pack_products, quantise_blocks
-from engine.device import choose_device, choose_precision, draw_seed, sound_dtype, steps_dtype
+from engine.compiled import (
+    lay_channels_last,
+    lower_precision,
+    pack_products,
+    quantise_blocks,
+)
+from engine.device import choose_device, choose_precision, sound_dtype, steps_dtype
+from engine.finishing import finished_clip, source_audio
 from engine.gpu import CompiledBlocks, OnGpu, Recorder
-from engine.memory import free_bytes, is_out_of_memory
+from engine.memory import empty_caches, free_bytes, is_out_of_memory
 from engine.model_card import ModelCard
 from engine.model_folder import load_model
-from engine.models.dit import DiffusionTransformer, Known
+from engine.models.dit import Known
 from engine.models.oobleck import Oobleck
 from engine.models.spectral_features import RATE_HZ
-from engine.playable import WHOLE, PlayableModel, Windows
+from engine.playable import WHOLE, Asked, PlayableModel, Windows
 from engine.sampling.guidance import guided, joined
 from engine.sampling.sample import Beginning, sample
 from engine.sampling.samplers import Velocity
-
-FADE_S = 0.004
-LOUDEST, KNEE = 0.99, 0.8
-"""Up to the knee samples stay as they are; peaks above are rounded off towards the loudest."""
-QUIETEST_SOURCE = 1e-4
+from engine.tiles import work_in_tiles
 
 FIRST_PART = 32
 """Latents that are decoded first, where somebody waits to hear them: 1.5 s of Stable Audio."""
 LEAST_WINDOW = 8
 BYTES_A_SAMPLE = 2048
 """What decoding one sample takes at most: four times 128 channels in float32."""
+LATENTS_APART = 32
+"""How many latents a recording on a GPU decodes is a multiple of that."""
 IN_PARTS = "Memory is short: the sound was decoded in small parts, which takes longer."
+FEWER_AT_ONCE = "Memory is short: fewer sounds were made at a time, which takes longer."
 ON_THE_CPU = "The GPU's memory is full: sounds are made on the processor now, which takes longer."
 
 _WITH_NOISE = ("ping_pong", "v_dpm_3m_sde")
@@ -65,15 +69,16 @@ class Generated:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """All that the steps read."""
+    """All that making latents reads: prompts, or what is already known of them, and noise."""
 
-    known: Known
+    told: Asked | Known
+    kept: Tensor | None
     beginning: Beginning
     noises: tuple[Tensor, ...]
 
 
 class Generator:
-    """A loaded model that makes clips, one at a time."""
+    """A loaded model that makes clips."""
 
     def __init__(
         self,
@@ -98,7 +103,6 @@ class Generator:
         del model
         self._go_to_the_cpu()
 
-    @torch.inference_mode()
     def generate(
         self,
         recipe: Recipe,
@@ -111,30 +115,80 @@ class Generator:
         `on_part` gets the beginning of a long clip as soon as it is decoded. Raises
         GenerationCancelled, and EngineError where memory does not suffice.
         """
-        recipe = replace(recipe, seed=draw_seed() if recipe.seed is None else recipe.seed)
-        try:
-            return self._made(recipe, source, on_step, on_part)
-        except (RuntimeError, MemoryError) as error:
-            self._check_is_escape(error, self.device)
-        self._go_to_the_cpu()
-        return self._made(recipe, source, on_step, on_part)
+        return self._made_somehow([seeded(recipe)], source, on_step, on_part)[0]
 
+    def generate_all(
+        self,
+        recipes: Sequence[Recipe],
+        source: Clip | None = None,
+        on_step: OnStep = lambda step, steps: True,
+    ) -> Iterator[Generated]:
+        """Make many clips, in their order, those that are equally long together.
+
+        Their numbers are those of `generate` to rounding. Raises as it does.
+        """
+        for group in alike([seeded(recipe) for recipe in recipes]):
+            yield from self._made_somehow(group, source, on_step, None)
+
+    def _made_somehow(
+        self,
+        recipes: list[Recipe],
+        source: Clip | None,
+        on_step: OnStep,
+        on_part: OnPart | None,
+    ) -> list[Generated]:
+        """Where memory is short, with half as many at a time, in the end on the processor."""
+        try:
+            return self._made(recipes, source, on_step, on_part)
+        except (RuntimeError, MemoryError) as error:
+            if len(recipes) == 1 or not is_out_of_memory(error):
+                self._check_is_escape(error, self.device)
+        if len(recipes) == 1:
+            self._go_to_the_cpu()
+            return self._made(recipes, source, on_step, on_part)
+        empty_caches()
+        self._notice = FEWER_AT_ONCE
+        middle = len(recipes) // 2
+        return [
+            made
+            for half in (recipes[:middle], recipes[middle:])
+            for made in self._made_somehow(half, source, on_step, None)
+        ]
+
+    @torch.inference_mode()
     def _made(
-        self, recipe: Recipe, source: Clip | None, on_step: OnStep, on_part: OnPart | None
-    ) -> Generated:
-        clock = _Clock()
-        random = torch.Generator().manual_seed(recipe.seed or 0)
-        known = self._known(recipe, source)
+        self,
+        recipes: list[Recipe],
+        source: Clip | None,
+        on_step: OnStep,
+        on_part: OnPart | None,
+    ) -> list[Generated]:
+        """Clips of recipes that differ in nothing but prompt and seed."""
+        clock, like = _Clock(len(recipes)), recipes[0]
+        randoms = [torch.Generator().manual_seed(recipe.seed or 0) for recipe in recipes]
+        kept = self._kept(like, source)
+        told = self._told(recipes, kept)
         clock.mark("text")
-        beginning = self._beginning(recipe, source, random)
+        beginning = self._beginning(like, source, randoms)
         clock.mark("encode")
-        noises = self._noises(recipe, beginning.noise, random)
-        latents = self._sample(recipe, _Given(known, beginning, noises), on_step)
+        given = _Given(told, kept, beginning, self._noises(like, beginning.noise, randoms))
+        _go_on(on_step, 0, like.steps)
+        sounds = self._played_back(like, given, on_step)
+        latents = None if sounds is not None else self._sample(like, given, on_step)
         clock.mark("steps")
-        clip = self._decoded(latents, recipe, on_part)
-        clock.mark("decode")
-        notice, self._notice = self._notice, ""
-        return Generated(recipe, clip, clock.timing(), notice)
+        made = []
+        for row, recipe in enumerate(recipes):
+            if sounds is not None:
+                clip = finished_clip(
+                    np.ascontiguousarray(sounds[row, :, : _frames(recipe)].numpy().T)
+                )
+            else:
+                assert latents is not None
+                clip = self._decoded(latents[row : row + 1], recipe, on_part)
+            clock.mark("decode")
+            notice, self._notice = self._notice, ""
+            made.append(Generated(recipe, clip, clock.timing(), notice))
+        return made
 
     # --- where it runs ---
 
@@ -143,8 +197,10 @@ class Generator:
         self.device, self.precision = device, choose_precision(device, precision)
         self._dtype = steps_dtype(self.precision)
         self._model = model.to(device)
-        _lower_precision(model.transformer, self._dtype)
+        lower_precision(model.transformer, self._dtype)
         for codec in [part for part in model.modules() if isinstance(part, Oobleck)]:
+            if device == "cpu":
+                work_in_tiles(codec)
             lay_channels_last(codec, sound_dtype(device, self.precision))
         if self.precision.startswith("int8"):
             quantise_blocks(model.transformer)
@@ -170,26 +226,42 @@ class Generator:
         assert self._reload is not None
         if hasattr(self, "_model"):
             del self._model
-        _empty_caches()
+        empty_caches()
         self._settle(self._reload(), "cpu", None)
         self._notice = ON_THE_CPU
 
     # --- from words to latents ---
 
-    def _known(self, recipe: Recipe, source: Clip | None) -> Known:
-        """What the transformer is told; where it is guided, without the prompt too."""
-        kept = self._kept(recipe, source)
-        conditioning = self._model.condition(recipe.prompt, recipe.seconds)
-        conditioning = replace(conditioning, kept=kept)
-        if self._model.sampling.guidance != 1:
-            without = self._model.condition(recipe.prompt, recipe.seconds, promptless=True)
-            conditioning = joined(conditioning, replace(without, kept=kept))
+    def _told(self, recipes: list[Recipe], kept: Tensor | None) -> Asked | Known:
+        """The prompts; read at once, where reading them is not recorded with the steps."""
+        prompts, like = [recipe.prompt for recipe in recipes], recipes[0]
+        if like.avoid and self._model.sampling.guidance == 1:
+            raise EngineError(
+                "This model makes sounds in few steps, without guidance, and cannot be told what "
+                "to avoid: leave it out, or choose another model."
+            )
+        avoided = [recipe.avoid for recipe in recipes if recipe.avoid]
+        asked = self._model.ask([*prompts, *avoided], like.seconds)
+        if self._gpu is not None and self._model.records_all:
+            return asked
+        return self._known(asked, kept, len(recipes), self._model.latents_for(like.seconds))
+
+    def _known(self, asked: Asked, kept: Tensor | None, sounds: int, latents: int) -> Known:
+        """What the transformer is told; where it is guided, what to go away from too.
+
+        That is what the prompts after those of the `sounds` say, or no prompt at all.
+        """
+        conditioning = self._model.condition(asked)
+        if self._model.sampling.guidance != 1 and len(asked.seconds) == sounds:
+            conditioning = joined(conditioning, self._model.condition(asked, promptless=True))
+        rows = len(conditioning.tokens)
         conditioning = replace(
             conditioning,
             tokens=conditioning.tokens.to(self._dtype),
             overall=conditioning.overall.to(self._dtype),
+            kept=None if kept is None else kept.expand(rows, -1, -1),
         )
-        return self._model.transformer.known(conditioning, self._model.latents_for(recipe.seconds))
+        return self._model.transformer.known(conditioning, latents)
 
     def _kept(self, recipe: Recipe, source: Clip | None) -> Tensor | None:
         """What is given of the recording of which a part is made anew."""
@@ -204,7 +276,7 @@ class Generator:
         """A recording as the model encodes it."""
         model = self._model
         frames = model.latents_for(recipe.seconds) * model.samples_per_latent
-        return _source_audio(source, frames, model.source_peak).to(self.device)
+        return source_audio(source, frames, model.source_peak).to(self.device)
 
     def _velocity(self, known: Known) -> Velocity:
         transformer, scale = self._model.transformer, self._model.sampling.guidance
@@ -215,45 +287,76 @@ class Generator:
 
         return network if scale == 1 else guided(network, scale)
 
-    def _beginning(self, recipe: Recipe, source: Clip | None, random: torch.Generator) -> Beginning:
+    def _beginning(
+        self, recipe: Recipe, source: Clip | None, randoms: list[torch.Generator]
+    ) -> Beginning:
         model, channels = self._model, self._model.transformer.config.io_channels
-        latents = model.latents_for(recipe.seconds)
-        noise = torch.randn(1, channels, latents, generator=random).to(self.device)
+        shape = 1, channels, model.latents_for(recipe.seconds)
+        noise = drawn(shape, randoms).to(self.device)
         if source is None or recipe.strength is None:
             return Beginning(noise)
-        encoded = model.encode(self._audio(recipe, source), random)
+        audio = self._audio(recipe, source)
+        encoded = torch.cat([model.encode(audio, random) for random in randoms])
         return Beginning(noise, encoded, recipe.strength)
 
-    def _sample(self, recipe: Recipe, given: _Given, on_step: OnStep) -> Tensor:
-        """Latents of all that is given, whose noises go in one by one."""
-        steps, start = recipe.steps, given.beginning.start
-
-        def report(step: int) -> None:
-            if not on_step(step, steps):
-                raise GenerationCancelled
-
-        def work(given: _Given, report: Callable[[int], None] = lambda step: None) -> Tensor:
-            noises, velocity = iter(given.noises), self._velocity(given.known)
-            return sample(
-                self._model.sampling,
-                velocity,
-                given.beginning,
-                steps,
-                lambda x: next(noises),
-                report,
-            )
-
-        report(0)
-        if self._gpu is None:
-            return work(given, report)
-        latents = self._gpu.recorder((steps, start, self._gpu.blocks.shapes), work, given)
-        report(steps)
-        return latents
-
-    def _noises(self, recipe: Recipe, like: Tensor, random: torch.Generator) -> tuple[Tensor, ...]:
+    def _noises(
+        self, recipe: Recipe, like: Tensor, randoms: list[torch.Generator]
+    ) -> tuple[Tensor, ...]:
         """What the sampler adds between its steps; drawn on the CPU, for the same seed's sake."""
         count = recipe.steps - 1 if self._model.sampling.sampler in _WITH_NOISE else 0
-        return tuple(torch.randn(like.shape, generator=random).to(like) for _ in range(count))
+        return tuple(drawn((1, *like.shape[1:]), randoms).to(like) for _ in range(count))
+
+    def _sample(self, recipe: Recipe, given: _Given, on_step: OnStep) -> Tensor:
+        """Latents of all that is given."""
+        steps = recipe.steps
+
+        def report(step: int) -> None:
+            _go_on(on_step, step, steps)
+
+        if self._gpu is not None and isinstance(given.told, Known):
+            kind = steps, given.beginning.start, self._gpu.blocks.shapes
+            latents = self._gpu.recorder.play(kind, lambda mine: self._latents(mine, steps), given)
+            if latents is not None:
+                report(steps)
+                return latents
+        return self._latents(given, steps, report)
+
+    def _latents(
+        self, given: _Given, steps: int, report: Callable[[int], None] = lambda step: None
+    ) -> Tensor:
+        """The steps, whose noises go in one by one."""
+        known, noises = given.told, iter(given.noises)
+        if isinstance(known, Asked):
+            sounds, _, latents = given.beginning.noise.shape
+            known = self._known(known, given.kept, sounds, latents)
+        return sample(
+            self._model.sampling,
+            self._velocity(known),
+            given.beginning,
+            steps,
+            lambda x: next(noises),
+            report,
+        )
+
+    def _played_back(self, recipe: Recipe, given: _Given, on_step: OnStep) -> Tensor | None:
+        """The sounds (B, 2, T) of a recording of all that is done; None where there is none yet."""
+        if self._gpu is None or not isinstance(given.told, Asked):
+            return None
+        model, latents = self._model, given.beginning.noise.shape[-1]
+        needed = -(-_frames(recipe) // model.samples_per_latent)
+        count = min(-(-needed // LATENTS_APART) * LATENTS_APART, latents)
+        if self._window() < count * len(given.beginning.noise):
+            return None
+
+        def work(mine: _Given) -> Tensor:
+            return model.decode_whole(self._latents(mine, recipe.steps), count)
+
+        start = given.beginning.start
+        kind = recipe.steps, start, given.told.valid, count, self._gpu.blocks.shapes
+        sounds = self._gpu.recorder.play(kind, work, given, copied_out=True)
+        if sounds is not None:
+            _go_on(on_step, recipe.steps, recipe.steps)
+        return sounds
 
     # --- from latents to sound ---
 
@@ -271,10 +374,10 @@ class Generator:
                     raise
             window = max(min(window, latents.shape[-1]) // 2, LEAST_WINDOW)
             in_parts, on_part = True, None
-            _empty_caches()
+            empty_caches()
         if in_parts:
             self._notice = self._notice or IN_PARTS
-        return _clip(samples)
+        return finished_clip(samples)
 
     def _window(self) -> int:
         """As many latents as half of the free memory holds: a full one may end the process."""
@@ -295,78 +398,37 @@ class Generator:
         for part in parts:
             pieces.append(np.ascontiguousarray(part[0].numpy().T, np.float32))
             if on_part is not None and len(pieces) == 1 and windows.first == FIRST_PART:
-                on_part(_clip(pieces[0].copy()))
+                on_part(finished_clip(pieces[0].copy()))
         return np.concatenate(pieces)
 
 
-def _clip(samples: NDArray[np.float32]) -> Clip:
-    """A clip of samples (frames, 2), which are faded out at their end."""
-    fade = min(len(samples), round(FADE_S * RATE_HZ))
-    samples[len(samples) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
-    return Clip(_rounded_off(samples), RATE_HZ)
-
-
-def _empty_caches() -> None:
-    """Give back what torch keeps for itself on GPUs."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if torch.backends.mps.is_available():
-        torch.mps.empty_cache()
-
-
 class _Clock:
-    """Measures the stages of one generation."""
+    """Measures the stages of one generation of `count` sounds, each of which is decoded alone."""
 
-    def __init__(self) -> None:
-        self._start = self._last = time.perf_counter()
+    def __init__(self, count: int) -> None:
+        self._last = time.perf_counter()
+        self._count = count
         self._ms: dict[str, float] = {}
 
     def mark(self, stage: str) -> None:
         now = time.perf_counter()
-        self._ms[stage] = (now - self._last) * 1e3
+        each = 1 if stage == "decode" else self._count
+        self._ms[stage] = (now - self._last) * 1e3 / each
         self._last = now
 
     def timing(self) -> Timing:
         ms = self._ms
-        whole = (self._last - self._start) * 1e3
-        return Timing(ms["text"], ms["encode"], ms["steps"], ms["decode"], whole)
+        return Timing(ms["text"], ms["encode"], ms["steps"], ms["decode"], sum(ms.values()))
 
 
-def _lower_precision(transformer: DiffusionTransformer, dtype: torch.dtype) -> None:
-    """Cast all but the frequencies of times and positions, as training keeps them.
-
-    At 12 s a rounded frequency would put the last token a third of a radian off.
-    """
-    rotary = transformer.transformer.rotary_pos_emb
-    exact = rotary.inv_freq.clone(), deepcopy(transformer.timestep_features)
-    transformer.to(dtype)
-    rotary.inv_freq, transformer.timestep_features = exact
-
-
-def _rounded_off(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bend what lies above the knee so that it ends below 1: a lone peak costs no loudness."""
-    above = np.maximum(np.abs(samples) - KNEE, 0)
-    bent = np.sign(samples) * (KNEE + (LOUDEST - KNEE) * np.tanh(above / (LOUDEST - KNEE)))
-    return np.where(above > 0, bent, samples).astype(np.float32)
+def _go_on(on_step: OnStep, step: int, steps: int) -> None:
+    """Report a step; raises GenerationCancelled where that ends the work."""
+    if not on_step(step, steps):
+        raise GenerationCancelled
 
 
 def _frames(recipe: Recipe) -> int:
     return round(recipe.seconds * RATE_HZ)
-
-
-def _source_audio(source: Clip, frames: int, level: float | None) -> Tensor:
-    """A recording as (1, 2, frames) at the model's rate and level, cut or filled with silence.
-
-    `level` is the peak it is brought to; None leaves it.
-    """
-    samples = source.stereo().at_rate(RATE_HZ).samples[:frames]
-    padded = np.zeros((frames, 2), np.float32)
-    padded[: len(samples)] = samples
-    peak = float(np.abs(padded).max())
-    if level is not None and peak > QUIETEST_SOURCE:
-        padded *= level / peak
-    return torch.from_numpy(padded.T.copy())[None]
 
 
 def load_generator(folder: Path, device: str = "auto") -> Generator:

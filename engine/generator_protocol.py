@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from engine.api import Recipe, Timing
@@ -56,3 +56,11 @@ class Generator(Protocol):
 
         `on_part` may get the clip's beginning while the rest is still decoded.
         """
+
+    def generate_all(
+        self,
+        recipes: Sequence[Recipe],
+        source: Clip | None,
+        on_step: Callable[[int, int], bool],
+    ) -> Iterator[Generated]:
+        """Make the clips of recipes, in their order, alike ones together; raises as `generate`."""

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -100,46 +100,74 @@ class CompiledBlocks:
 class Graph(Protocol):
     """Work on the GPU that can be played back."""
 
-    def record(self, work: Callable[[], Tensor]) -> Tensor:
-        """Do the work once and remember it; returns the tensor that playing back fills."""
+    def record(self, work: Callable[[], Tensor], *, copied_out: bool) -> Tensor:
+        """Do the work and remember it; returns the tensor that playing back fills.
+
+        It lies on the GPU, or, `copied_out`, in the processor's memory.
+        """
         ...
 
     def replay(self) -> None:
-        """Do it again, with what lies in the tensors that it read."""
+        """Do it again with what lies in the tensors that it read; what is copied out is there."""
         ...
 
 
 class CudaGraph:
-    """CUDA's own: thousands of small kernels start at once instead of one by one."""
+    """CUDA's own: thousands of small kernels start at once instead of one by one.
+
+    All share one memory, since none plays while another one does, nor is anything left in it.
+    """
+
+    _memory: ClassVar[Any] = None
 
     def __init__(self) -> None:
         self._graph = torch.cuda.CUDAGraph()
+        self._copied_out = False
+        if CudaGraph._memory is None:
+            CudaGraph._memory = torch.cuda.graph_pool_handle()
 
-    def record(self, work: Callable[[], Tensor]) -> Tensor:
+    def record(self, work: Callable[[], Tensor], *, copied_out: bool) -> Tensor:
         """Record, after a first time on another stream, as CUDA demands it."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            work()
+            made = work()
         torch.cuda.current_stream().wait_stream(stream)
+        # Memory that the copy may go to by itself; it cannot be asked for while recording.
+        out = torch.empty(made.shape, dtype=made.dtype, pin_memory=True) if copied_out else None
+        del made
+        torch.cuda.empty_cache()
         # Compiling may go on meanwhile in another thread.
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-            return work()
+        with torch.cuda.graph(self._graph, CudaGraph._memory, capture_error_mode="thread_local"):
+            filled = work()
+            if out is not None:
+                out.copy_(filled, non_blocking=True)
+        self._copied_out = copied_out
+        return filled if out is None else out
 
     def replay(self) -> None:
         """Play it back."""
         self._graph.replay()
+        if self._copied_out:
+            torch.cuda.current_stream().synchronize()
 
 
 class Recording:
     """A graph, the tensors that it reads and the one that it fills."""
 
-    def __init__(self, graph: Graph, work: Callable[[Any], Tensor], given: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        graph: Graph,
+        work: Callable[[Any], Tensor],
+        given: Any,  # noqa: ANN401 - a value of tensors
+        *,
+        copied_out: bool,
+    ) -> None:
         self._graph = graph
         # Clones: what was given belongs to its caller.
         self._read = [each.clone() for each in tensors_in(given)]
         mine = with_tensors(given, iter(self._read))
-        self._filled = graph.record(lambda: work(mine))
+        self._filled = graph.record(lambda: work(mine), copied_out=copied_out)
 
     def play(self, given: Any) -> Tensor:  # noqa: ANN401 - of the same shape as what was recorded
         """Return what the work makes of other values."""
@@ -150,7 +178,7 @@ class Recording:
 
 
 class Recorder:
-    """Does work of tensors, and from the second time of one kind on plays it back."""
+    """Plays work of tensors back, from the second time of one kind on."""
 
     def __init__(self, graph: Callable[[], Graph] = CudaGraph) -> None:
         self._graph = graph
@@ -158,28 +186,37 @@ class Recorder:
         self._recordings: OrderedDict[Hashable, Recording] = OrderedDict()
         self._gave_up = False
 
-    def __call__(self, kind: Hashable, work: Callable[[Value], Tensor], given: Value) -> Tensor:
-        """Return `work(given)`. The same `kind` must mean the same work but for tensors' values.
+    def play(
+        self,
+        kind: Hashable,
+        work: Callable[[Value], Tensor],
+        given: Value,
+        *,
+        copied_out: bool = False,
+    ) -> Tensor | None:
+        """Return `work(given)`; None where the caller has to do the work.
 
-        The work may neither ask for a tensor's value nor draw random numbers.
+        The same `kind` must mean the same work but for tensors' values. The work may neither ask
+        for a tensor's value nor draw random numbers.
         """
-        key = (kind, tuple((each.shape, each.dtype) for each in tensors_in(given)))
+        key = (kind, copied_out, tuple((each.shape, each.dtype) for each in tensors_in(given)))
         if self._gave_up or key not in self._seen:
             # Most lengths are asked for once; those would only cost memory.
             self._seen.add(key)
-            return work(given)
+            return None
         try:
             if key not in self._recordings:
-                self._recordings[key] = Recording(self._graph(), work, given)
+                recording = Recording(self._graph(), work, given, copied_out=copied_out)
+                self._recordings[key] = recording
                 while len(self._recordings) > MOST_RECORDINGS:
                     self._recordings.popitem(last=False)
             self._recordings.move_to_end(key)
             return self._recordings[key].play(given)
-        except RuntimeError:
+        except RuntimeError:  # memory that is short is one as well
             LOG.warning("the steps cannot be recorded: they run one by one", exc_info=True)
             self._recordings.clear()
             self._gave_up = True
-        return work(given)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from pathlib import Path
 
@@ -69,3 +70,12 @@ def check_room(weights: Path, free: int | None) -> None:
             f"The model in {weights.parent.name} needs about {needed / GIB:.1f} GB of free memory, "
             f"and {free / GIB:.1f} GB are free: close other programs, or choose a smaller model."
         )
+
+
+def empty_caches() -> None:
+    """Give back what torch keeps for itself on GPUs."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from engine.api import EngineError
+from engine.time_left import TimeLeft
 
 if TYPE_CHECKING:  # the other commands need not wait for huggingface_hub
     from engine.hub import Hub, OnBytes
@@ -86,22 +87,13 @@ def _with_token(fetch: Callable[[], Path]) -> Path:
 
 def showing_progress(out: TextIO, now: Callable[[], float] = time.monotonic) -> OnBytes:
     """A listener that writes share, size and time left on one line, where `out` is a terminal."""
-    started: list[tuple[float, int]] = []
+    left = TimeLeft(now)
 
     def show(done: int, total: int) -> bool:
-        if not started or done < started[0][1]:
-            started[:] = [(now(), done)]
+        words = left.words(done, total)
         if out.isatty() and total:
-            out.write(f"\r{done / total:4.0%} of {total >> 20} MB{_left(done, total)}   ")
+            out.write(f"\r{done / total:4.0%} of {total >> 20} MB{words}   ")
             out.flush()
         return True
-
-    def _left(done: int, total: int) -> str:
-        since, first = started[0]
-        elapsed = now() - since
-        if elapsed < 1 or done == first:
-            return ""
-        seconds = elapsed * (total - done) / (done - first)
-        return f", {seconds / 60:.0f} min left" if seconds > 90 else f", {seconds:.0f} s left"
 
     return show

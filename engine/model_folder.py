@@ -6,6 +6,7 @@ the published one is described in `engine.published_files`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from engine.adapters import change_weights, read_adapter
 from engine.api import EngineError
 from engine.loudness import levelled
 from engine.model_card import CARD_FILE, ModelCard, read_card
-from engine.models.conditioning import Conditioner, ConditionerConfig
+from engine.models.conditioning import Conditioner, ConditionerConfig, Tokens
 from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from engine.models.spectral_features import RATE_HZ
-from engine.playable import PlayableModel
+from engine.playable import Asked, PlayableModel
 from engine.published_files import find_published
 from engine.published_model import load_published
 from engine.sampling.config import SamplingConfig
@@ -75,15 +76,18 @@ class SoundModel(PlayableModel):
         self.transformer = DiffusionTransformer(config.transformer)
         self.conditioner = Conditioner(config.conditioner, vocabulary)
 
-    def condition(self, prompt: str, seconds: float, *, promptless: bool = False) -> Conditioning:
-        """Tokens of the words and one of the length."""
+    def ask(self, prompts: Sequence[str], seconds: float) -> Asked:
+        """Ids, values, which are real, and tempi of the words."""
         device = self.conditioner.seconds.linear.weight.device
-        tokens = self.conditioner.tokenizer([prompt]).to(device)
-        keep = torch.zeros(1, dtype=torch.bool, device=device) if promptless else None
-        conditioning: Conditioning = self.conditioner(
-            tokens, torch.tensor([seconds], device=device), keep
-        )
-        return conditioning
+        words = self.conditioner.tokenizer(prompts).to(device)
+        told = torch.full((len(prompts),), seconds, device=device)
+        return Asked((words.ids, words.values, words.real, words.bpm), told)
+
+    def condition(self, asked: Asked, *, promptless: bool = False) -> Conditioning:
+        """Tokens of the words and one of the length."""
+        keep = torch.zeros_like(asked.seconds, dtype=torch.bool) if promptless else None
+        told: Conditioning = self.conditioner(Tokens(*asked.words), asked.seconds, keep)
+        return told
 
     def latents_for(self, seconds: float) -> int:
         """As many whole patches of latents as cover the seconds."""

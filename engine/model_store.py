@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from engine.adapter_files import ADAPTER_WEIGHTS, write_adapter_file
+from engine.adapter_files import ADAPTER_WEIGHTS, read_adapter_file, write_adapter_file
 from engine.api import EngineError
 from engine.model_card import CARD_FILE, read_card
 from engine.published_files import STEMS, WEIGHTS_SUFFIXES, find_published, read_config
@@ -95,11 +95,16 @@ class ModelStore:
         write_adapter_file(unfinished, base, strength)
         return self._finished(unfinished, place)
 
+    def set_strength(self, name: str, strength: float) -> None:
+        """Let a LoRA of this store change its base more or less from now on."""
+        folder = self.root / name
+        write_adapter_file(folder, read_adapter_file(folder).base.name, strength)
+
     def fetch(self, hub: Hub, offer: Offer, on_bytes: OnBytes, name: str | None = None) -> Path:
         """Fetch a model that the player has agreed to; its text encoder too, where it needs one."""
         place = self._free_place(name or PurePosixPath(offer.repository).name)
         wanted = _model_files(offer)
-        self._need(sum(file.size for file in wanted))
+        self._need(bytes_to_fetch(offer))
         unfinished = self._unfinished(place)
         hub.fetch(offer, wanted, unfinished, on_bytes)
         encoder = _text_encoder(unfinished)
@@ -228,6 +233,11 @@ def _model_files(offer: Offer) -> tuple[HubFile, ...]:
         if config in names and weights:
             return offer.only(lambda name, kept=(config, weights[0]): name in kept)  # type: ignore[misc]
     raise EngineError(f"{offer.repository} holds no model that Pingpad knows.")
+
+
+def bytes_to_fetch(offer: Offer) -> int:
+    """Return the size of what `fetch` takes of an offer; a text encoder comes on top."""
+    return sum(file.size for file in _model_files(offer))
 
 
 def _text_encoder(folder: Path) -> _TextEncoder | None:

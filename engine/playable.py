@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +25,19 @@ class Windows:
     later: int = WHOLE
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Prompts of equally long sounds as numbers, on the model's device.
+
+    `words` are what the model's own tokenizer makes of B prompts, (B, S) each or (B,); `seconds`
+    is (B,). Latents from `valid` on are pads, for models that have them.
+    """
+
+    words: tuple[Tensor, ...]
+    seconds: Tensor
+    valid: int | None = None
+
+
 class PlayableModel(nn.Module, ABC):
     """Words and sounds to and from the latents that its transformer denoises.
 
@@ -36,9 +49,16 @@ class PlayableModel(nn.Module, ABC):
     sampling: SamplingConfig
     source_peak: float | None
 
+    records_all = False
+    """Whether reading the prompt and `decode_whole` may be recorded on a GPU, as steps may."""
+
     @abstractmethod
-    def condition(self, prompt: str, seconds: float, *, promptless: bool = False) -> Conditioning:
-        """Return what the transformer is told; `promptless` hides the prompt, for guidance."""
+    def ask(self, prompts: Sequence[str], seconds: float) -> Asked:
+        """Return what `condition` reads; all that depends on text happens here."""
+
+    @abstractmethod
+    def condition(self, asked: Asked, *, promptless: bool = False) -> Conditioning:
+        """Return what the transformer is told; `promptless` hides the prompts, for guidance."""
 
     @abstractmethod
     def latents_for(self, seconds: float) -> int:
@@ -71,6 +91,13 @@ class PlayableModel(nn.Module, ABC):
     ) -> Iterator[Tensor]:
         """Yield what `decode` returns, in parts where the model can, one after the other."""
         yield self.decode(latents, frames, seed)
+
+    def decode_whole(self, latents: Tensor, count: int) -> Tensor:
+        """The samples of the first `count` of latents (B, C, L), (B, 2, T), on their device.
+
+        For models that `records_all`.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:

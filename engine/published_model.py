@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +14,7 @@ from engine.models.dit import Conditioning, DiffusionTransformer
 from engine.models.oobleck import Oobleck, folded
 from engine.models.prompt_t5 import EvenSecondsEmbedder, PromptEncoder, SecondsEmbedder
 from engine.models.same import Same, SameConfig, folded_same
-from engine.playable import PlayableModel, Windows, layer_weights
+from engine.playable import Asked, PlayableModel, Windows, layer_weights
 from engine.published_config import SAMPLE_RATE_HZ, parse_config
 from engine.published_files import PublishedFiles, read_config
 from engine.published_sizes import START, TOTAL, PublishedConfig, SecondsConfig
@@ -30,6 +30,8 @@ _SECONDS_NAMES = {
     "linear.weight": "1.weight",
     "linear.bias": "1.bias",
 }
+TOKENS_APART = 16
+"""Lengths of prompts on a GPU are multiples of that."""
 DURATION_PADDING_S = 6.0
 """What Stable Audio 3 makes after the asked length, and cuts off."""
 
@@ -88,6 +90,8 @@ def _embedder(width: int, told: SecondsConfig) -> nn.Module:
 class PublishedModel(PlayableModel):
     """A published model that plays: its networks and the text encoder that it names."""
 
+    records_all = True
+
     def __init__(
         self, config: PublishedConfig, networks: PublishedNetworks, prompt: PromptEncoder
     ) -> None:
@@ -102,22 +106,24 @@ class PublishedModel(PlayableModel):
         if networks.padding is not None:
             self.prompt.padding = networks.padding.detach()
 
-    def condition(self, prompt: str, seconds: float, *, promptless: bool = False) -> Conditioning:
-        """Prompt tokens and one token of each number; without a prompt all tokens are zero."""
-        valid = self._valid(seconds)
-        told = {START: 0.0, TOTAL: seconds}
+    def ask(self, prompts: Sequence[str], seconds: float) -> Asked:
+        """Ids of the tokens and which are real; on a GPU in steps, so that recordings serve."""
         device = next(self.seconds.parameters()).device
-        numbers = [
-            embedder(torch.tensor([told[name]], device=device))
-            for name, embedder in self.seconds.items()
-        ]
+        words = self.prompt.read(prompts, 1 if device.type == "cpu" else TOKENS_APART)
+        told = torch.full((len(prompts),), seconds, device=device)
+        return Asked(words, told, self._valid(seconds))
+
+    def condition(self, asked: Asked, *, promptless: bool = False) -> Conditioning:
+        """Prompt tokens and one token of each number; without a prompt all tokens are zero."""
+        told = {START: torch.zeros_like(asked.seconds), TOTAL: asked.seconds}
+        numbers = [embedder(told[name]) for name, embedder in self.seconds.items()]
         overall = torch.cat(numbers, dim=1)
         if promptless:
             count = self.config.prompt.max_length + len(numbers)
-            hidden = overall.new_zeros(1, count, self.config.transformer.cond_token_dim)
-            return Conditioning(hidden, None, overall, valid=valid)
-        tokens = torch.cat([self.prompt([prompt]), torch.stack(numbers, dim=1)], dim=1)
-        return Conditioning(tokens, None, overall, valid=valid)
+            shape = len(overall), count, self.config.transformer.cond_token_dim
+            return Conditioning(overall.new_zeros(shape), None, overall, valid=asked.valid)
+        tokens = torch.cat([self.prompt(*asked.words), torch.stack(numbers, dim=1)], dim=1)
+        return Conditioning(tokens, None, overall, valid=asked.valid)
 
     def adaptable(self) -> dict[str, Tensor]:
         """The transformer's weights and those of the embeddings of numbers."""
@@ -168,6 +174,10 @@ class PublishedModel(PlayableModel):
         anew = (first >= _samples(begin)) & (first < _samples(end))
         keep = (~anew & (first < _samples(seconds))).to(latents.dtype).expand(len(audio), 1, -1)
         return torch.cat([keep, latents * keep], dim=1)
+
+    def decode_whole(self, latents: Tensor, count: int) -> Tensor:
+        """All at once."""
+        return self.codec.decode_part(latents, 0, count)
 
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
         """The first frames of latents; only what those depend on is decoded."""

@@ -254,6 +254,19 @@ def test_bench_prints_one_json_object(run: Run, capsys: pytest.CaptureFixture[st
     assert {"device", "precision", "threads", "decode_ms"} <= set(report)
 
 
+def test_bench_measures_sounds_made_together(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    assert run("bench", "--model", "fake", "--runs", "1", "--count", "3") == 0
+    assert json.loads(capsys.readouterr().out)["together"]["count"] == 3
+
+
+def test_what_to_avoid_is_in_the_recipe(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate(run, "kick", "--avoid", "hiss", "--json", "--seconds", "0.1") == 0
+    assert json.loads(capsys.readouterr().out)["recipe"]["avoid"] == "hiss"
+    assert generate(run, "kick", "--avoid", "h" * 1001) == 2
+    assert "What to avoid must be at most 1000 characters" in one_line(capsys)
+
+
 def test_bench_refuses_no_runs(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("bench", "--runs", "0") == 2
     assert "--runs must be 1..10000, got 0" in one_line(capsys)

@@ -12,6 +12,7 @@ from app.actions.background import Background
 from app.errors import PlayerError
 from app.model.event import Event
 from app.model.session import Session
+from engine.adapter_files import has_adapter, read_adapter_file
 from engine.api import EngineError
 from engine.model_card import EMBEDDED_FOLDER, ModelCard, list_models, read_card
 from engine.model_store import ModelStore
@@ -32,11 +33,15 @@ class SwitchesModels(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model on this computer; `problem` says why it cannot be used, "" when it can."""
+    """A model on this computer; `problem` says why it cannot be used, "" when it can.
+
+    `strength` is that of a LoRA, None for other models.
+    """
 
     folder: Path
     card: ModelCard | None
     problem: str = ""
+    strength: float | None = None
 
 
 class ChooseModel:
@@ -88,14 +93,26 @@ class ChooseModel:
 
         self._background.run(read, show, self._complain)
 
-    def use(self, choice: Choice) -> None:
-        """Make the next sounds with this model; what is being made with the other one fails."""
-        if choice.card is None:
+    def use(self, choice: Choice, strength: float | None = None) -> None:
+        """Make the next sounds with this model; what is being made with the other one fails.
+
+        A LoRA is used with another `strength` than it has, which it keeps.
+        """
+        card, name = choice.card, choice.folder.name
+        if card is None:
             self._session.say(choice.problem, "warning")
-            return
-        if choice.folder == self.folder:
-            return
-        session, card = self._session, choice.card
+        elif strength is not None and choice.strength not in (None, strength):
+
+            def changed(_: None) -> None:
+                self._load(choice, card)
+                self.look()
+
+            self._run(lambda: self._store.set_strength(name, strength), changed)
+        elif choice.folder != self.folder:
+            self._load(choice, card)
+
+    def _load(self, choice: Choice, card: ModelCard) -> None:
+        session = self._session
         self.folder = choice.folder
         self._engine.use(choice.folder)
         session.steps = card.default_steps
@@ -113,6 +130,13 @@ class ChooseModel:
 
     def add_lora(self, source: Path, base: Choice, strength: float) -> None:
         """Make a model of a LoRA and the model that it changes."""
+        if base.folder.parent != self.home or base.strength is not None:
+            self._session.say(
+                "Choose the model that the LoRA changes in the list first: one that was added, "
+                "and no LoRA itself.",
+                "warning",
+            )
+            return
         self._run(lambda: self._store.add_lora(source, base.folder.name, strength), self._added)
 
     def ask(self, repository: str, offered: Callable[[Offer], object]) -> None:
@@ -184,6 +208,7 @@ def _hugging_face() -> Hub:
 
 def _choice(folder: Path) -> Choice:
     try:
-        return Choice(folder, read_card(folder))
+        strength = read_adapter_file(folder).strength if has_adapter(folder) else None
+        return Choice(folder, read_card(folder), strength=strength)
     except EngineError as error:
         return Choice(folder, None, str(error))

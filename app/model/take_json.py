@@ -101,6 +101,7 @@ def _recipe(table: Table) -> Recipe:
             model=table.text("model"),
             remake_from=table.number("remake_from") if table.has("remake_from") else None,
             remake_to=table.number("remake_to") if table.has("remake_to") else None,
+            avoid=table.text("avoid") if table.has("avoid") else "",
         )
     except RecipeError as error:
         raise TableError(str(error)) from error

@@ -5,6 +5,8 @@ It stays open beside the instrument: pads play while models are read, copied and
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,31 +24,51 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions.choose_model import Choice, ChooseModel
-from app.ui.controls import caption, make_button, on_click
+from app.ui.controls import NumberField, caption, make_button, on_click
 from app.ui.theme import Theme
+from engine.adapter_files import LEAST_STRENGTH, MOST_STRENGTH
+from engine.model_store import bytes_to_fetch
+from engine.time_left import TimeLeft
 
 if TYPE_CHECKING:
     from engine.hub import Offer
 
 SIZE = (620, 460)
 PROGRESS_MS = 250
+_LORAS = "LoRA (*.safetensors)"
 _FILES = "Models (model.safetensors model.ckpt base_model.safetensors base_model.ckpt)"
 
 
 class ModelsDialog(QDialog):
     """A list of models with their limits, and three ways to add one."""
 
-    def __init__(self, models: ChooseModel, theme: Theme, parent: QWidget) -> None:
+    def __init__(
+        self,
+        models: ChooseModel,
+        theme: Theme,
+        parent: QWidget,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(parent)
         self._models = models
+        self._now = now
+        self._time_left = TimeLeft(now)
         self.setWindowTitle("Models")
         self.setModal(False)
         self.list = QListWidget()
         self.list.setAccessibleName("Models on this computer")
+        self.list.currentItemChanged.connect(lambda *_: self._show_strength())
         self.list.itemActivated.connect(lambda _item: self.use_chosen())
         self.use = make_button("Use", "Make the next sounds with this model (Enter)", theme)
         self.add_folder = make_button("Add folder", "Copy a model's folder", theme, "open")
         self.add_file = make_button("Add file", "Copy a model's file and its config", theme, "open")
+        self.strength = NumberField(LEAST_STRENGTH, MOST_STRENGTH, 2)
+        self.strength.setValue(1.0)
+        self.strength.setAccessibleName("Strength of the LoRA")
+        self.strength.setToolTip("How strongly a LoRA changes its model: 0 not at all, 1 as it is")
+        self.add_lora = make_button(
+            "Add LoRA", "Make a model of a LoRA's file and the model chosen above", theme, "open"
+        )
         self.repository = QLineEdit()
         self.repository.setPlaceholderText("stabilityai/stable-audio-open-small")
         self.repository.setAccessibleName("Owner and name on Hugging Face")
@@ -61,6 +83,7 @@ class ModelsDialog(QDialog):
             (self.use, self.use_chosen),
             (self.add_folder, self._ask_folder),
             (self.add_file, self._ask_file),
+            (self.add_lora, self._ask_lora),
             (self.get, self._ask_hub),
             (self.stop, models.stop_fetching),
         ):
@@ -81,6 +104,7 @@ class ModelsDialog(QDialog):
         column.addWidget(self.list, 1)
         for row in (
             (self.use, self.add_folder, self.add_file),
+            (caption("LoRA strength", "soft"), self.strength, self.add_lora),
             (caption("Hugging Face", "soft"), self.repository, self.get),
             (self.token, self.stop),
         ):
@@ -107,12 +131,21 @@ class ModelsDialog(QDialog):
             if choice.folder == wanted:
                 self.list.setCurrentItem(item)
 
+    def _show_strength(self) -> None:
+        strength = self.chosen.strength if self.chosen else None
+        self.strength.setValue(1.0 if strength is None else strength)
+
     def show_progress(self) -> None:
-        """Show how much of a model is there; a few times a second."""
+        """Show how much of a model is there, and the time left; a few times a second."""
         done, total = self._models.fetched
         self.stop.setEnabled(total > 0)
         self.get.setEnabled(total == 0)
-        self.progress.setText(f"{done >> 20} of {total >> 20} MB" if total else "")
+        if not total:
+            self._time_left = TimeLeft(self._now)
+            self.progress.setText("")
+            return
+        left = self._time_left.words(done, total)
+        self.progress.setText(f"{done >> 20} of {total >> 20} MB{left}")
 
     # --- doing ---
 
@@ -126,7 +159,7 @@ class ModelsDialog(QDialog):
     def use_chosen(self) -> None:
         """Make the next sounds with the chosen model."""
         if self.chosen is not None:
-            self._models.use(self.chosen)
+            self._models.use(self.chosen, round(self.strength.value(), 2))
 
     def _ask_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Add a model's folder", str(Path.home()))
@@ -137,6 +170,11 @@ class ModelsDialog(QDialog):
         file, _ = QFileDialog.getOpenFileName(self, "Add a model", str(Path.home()), _FILES)
         if file:
             self._models.add(Path(file))
+
+    def _ask_lora(self) -> None:
+        file, _ = QFileDialog.getOpenFileName(self, "Add a LoRA", str(Path.home()), _LORAS)
+        if file and self.chosen is not None:
+            self._models.add_lora(Path(file), self.chosen, round(self.strength.value(), 2))
 
     def _ask_hub(self) -> None:
         repository, token = self.repository.text().strip(), self.token.text().strip()
@@ -151,11 +189,13 @@ class ModelsDialog(QDialog):
     def agree(self, offer: Offer) -> None:
         """Show licence and size, and fetch what the player agrees to."""
         yes = QMessageBox.StandardButton.Yes
+        size = f"{bytes_to_fetch(offer) >> 20} MB"
         answer = QMessageBox.question(
             self,
             "Licence",
             f"{offer.repository} is under the licence {offer.licence}, which you find on "
-            f"{offer.page}.\n\nDo you agree to it?",
+            f"{offer.page}. {size} are fetched, and a text encoder where it needs one.\n\n"
+            "Do you agree to it?",
         )
         if answer == yes:
             self._models.fetch(offer)

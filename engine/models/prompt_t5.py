@@ -68,18 +68,25 @@ class PromptEncoder(nn.Module):
         texts = [prompt.encode("utf-8", "replace").decode() for prompt in prompts]
         return [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
 
-    def forward(self, prompts: Sequence[str]) -> Tensor:
-        """Encode. Only as many tokens as the longest prompt has are encoded: that is exact."""
+    def read(self, prompts: Sequence[str], multiple: int = 1) -> tuple[Tensor, Tensor]:
+        """Return ids (B, S) and which are real (B, S), on the encoder's device.
+
+        S is no more than the longest prompt needs, which is exact, rounded up to a multiple.
+        """
         rows = self.tokens(prompts)
-        weight = self.t5.shared.weight
-        ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+        longest = -(-max(map(len, rows)) // multiple) * multiple
+        ids = torch.zeros(len(rows), min(longest, self.most_tokens), dtype=torch.long)
         real = torch.zeros(ids.shape, dtype=torch.bool)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
             real[i, : len(row)] = True
-        ids, real = ids.to(weight.device), real.to(weight.device)
+        device = self.t5.shared.weight.device
+        return ids.to(device), real.to(device)
+
+    def forward(self, ids: Tensor, real: Tensor) -> Tensor:
+        """Encode what `read` returned."""
         encoded = torch.where(real[..., None], self.t5(self.t5.shared(ids), real), self.padding)
-        rest = self.padding.expand(len(rows), self.most_tokens - ids.shape[1], -1)
+        rest = self.padding.expand(len(ids), self.most_tokens - ids.shape[1], -1)
         return torch.cat([encoded, rest], dim=1)
 
 

@@ -13,8 +13,10 @@ from tiny_model import RATE_HZ, sine, tiny_model, write_tiny_model
 from torch import Tensor
 
 from engine.api import EngineError, GenerationCancelled, Recipe
+from engine.batches import MOST_AT_ONCE
 from engine.clip import Clip
-from engine.generator import LOUDEST, Generator, load_generator
+from engine.finishing import LOUDEST
+from engine.generator import Generator, load_generator
 from engine.sampling.config import SamplingConfig
 
 RECIPE = Recipe("deep kick c2", seconds=0.3, steps=3, seed=7)
@@ -249,3 +251,61 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
         load_generator(tmp_path)
     with pytest.raises(EngineError, match="no device"):
         load_generator(write_tiny_model(tmp_path / "model"), "warp")
+
+
+def test_a_kit_made_together_has_the_sounds_made_alone(generator: Generator) -> None:
+    prompts = ("deep kick c2", "soft snare", "deep kick", "kick")
+    recipes = [replace(RECIPE, prompt=prompt, seed=i) for i, prompt in enumerate(prompts)]
+    recipes += [replace(RECIPE, seconds=0.5), replace(recipes[0], steps=1)]
+    steps: list[int] = []
+    made = list(generator.generate_all(recipes, None, lambda step, _: steps.append(step) is None))
+    assert [each.recipe for each in made] == recipes
+    assert steps == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
+    for each in made:
+        alone = generator.generate(each.recipe).clip.samples
+        assert np.abs(each.clip.samples - alone).max() < 1e-4
+        timing = each.timing
+        parts = timing.text_ms + timing.encode_ms + timing.steps_ms + timing.decode_ms
+        assert timing.whole_ms == pytest.approx(parts)
+
+
+def test_a_kit_from_a_recording_has_the_sounds_made_alone(generator: Generator) -> None:
+    recipes = [replace(RECIPE, seed=seed, strength=0.6) for seed in (1, 2, None)]
+    made = list(generator.generate_all(recipes, tone()))
+    assert made[2].recipe.seed is not None
+    for each in made:
+        alone = generator.generate(each.recipe, tone()).clip.samples
+        assert np.abs(each.clip.samples - alone).max() < 1e-4
+
+
+def test_as_many_as_a_kit_are_made_at_once(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    ask = generator._model.ask
+    monkeypatch.setattr(
+        generator._model, "ask", lambda prompts, s: seen.append(len(prompts)) or ask(prompts, s)
+    )
+    recipes = [replace(RECIPE, seconds=0.05, steps=1, seed=seed) for seed in range(18)]
+    assert len(list(generator.generate_all(recipes))) == 18
+    assert seen == [MOST_AT_ONCE, 2]
+
+
+def test_a_kit_can_be_cancelled(generator: Generator) -> None:
+    with pytest.raises(GenerationCancelled):
+        list(generator.generate_all([RECIPE, RECIPE], None, lambda step, steps: step < 1))
+
+
+def test_what_to_avoid_changes_the_sounds_of_a_guided_model_alone(generator: Generator) -> None:
+    avoiding = replace(RECIPE, avoid="soft snare")
+    with pytest.raises(EngineError, match="cannot be told what to avoid"):
+        generator.generate(avoiding)
+    guided = Generator(tiny_model(SamplingConfig(guidance=3.0)), TINY_CARD, "cpu", "float32")
+    plain, other = (guided.generate(each).clip.samples for each in (RECIPE, avoiding))
+    assert np.abs(plain - other).max() > 1e-3
+    kit = list(guided.generate_all([avoiding, replace(avoiding, prompt="kick")]))
+    assert np.abs(kit[0].clip.samples - other).max() < 1e-4
+    # Going away from what is wanted leads nowhere: both say the same.
+    itself = guided.generate(replace(RECIPE, avoid=RECIPE.prompt)).clip.samples
+    unguided = Generator(tiny_model(SamplingConfig()), TINY_CARD, "cpu", "float32")
+    assert np.abs(itself - unguided.generate(RECIPE).clip.samples).max() < 1e-3

@@ -11,8 +11,10 @@ import pytest
 import torch
 from published_folder import PARITY
 from safetensors.torch import load_file
+from tiny_model import CARD, tiny_model
 from torch import Tensor
 
+from engine import generator as generator_module
 from engine.api import GenerationCancelled, Recipe
 from engine.clip import Clip
 from engine.generator import Generator
@@ -28,9 +30,11 @@ class Replayed:
     """A graph that does the work again, into the same tensor, and refuses to draw or to wait."""
 
     recorded: int = 0
+    copied_out: bool = False
 
-    def record(self, work: Callable[[], Tensor]) -> Tensor:
+    def record(self, work: Callable[[], Tensor], *, copied_out: bool) -> Tensor:
         Replayed.recorded += 1
+        Replayed.copied_out = copied_out
         self._work = work
         before = torch.get_rng_state()
         self._filled = work().clone()
@@ -113,7 +117,7 @@ def plain() -> Generator:
     return Generator(load_model(PARITY)[0], read_card(PARITY), "cpu", "float32")
 
 
-def test_recorded_steps_make_the_same_sounds() -> None:
+def test_a_recording_of_all_that_is_done_makes_the_same_sounds() -> None:
     usual, recorded = plain(), on_gpu(plain())
     for seed, prompt in ((1, "kick"), (2, "kick"), (3, "rain"), (4, "a longer prompt of words")):
         recipe = Recipe(prompt, 0.3, 3, seed)
@@ -126,7 +130,48 @@ def test_recorded_steps_make_the_same_sounds() -> None:
         recipe = Recipe("rain", 0.3, 3, 9, strength)
         ours, theirs = (each.generate(recipe, source).clip.samples for each in (recorded, usual))
         assert np.array_equal(ours, theirs), strength
-    assert Replayed.recorded == 2
+    assert Replayed.recorded == 2 and Replayed.copied_out
+
+
+def test_lengths_close_to_each_other_share_a_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generator_module, "LATENTS_APART", 4)
+    usual, recorded = plain(), on_gpu(plain())
+    for seconds in (0.3, 0.35, 0.33, 0.1, 0.3, 0.6):
+        recipe = Recipe("kick", seconds, 2, seed=1)
+        ours, theirs = (each.generate(recipe).clip.samples for each in (recorded, usual))
+        assert ours.shape == theirs.shape
+        assert np.abs(ours - theirs).max() < 1e-5
+    assert Replayed.recorded == 1
+
+
+def test_the_embedded_kind_of_model_has_its_steps_recorded_alone() -> None:
+    usual, recorded = (Generator(tiny_model(), CARD, "cpu", "float32") for _ in range(2))
+    on_gpu(recorded)
+    for seed in (1, 2, 3):
+        recipe = Recipe("deep kick", 0.3, 3, seed)
+        ours, theirs = (each.generate(recipe).clip.samples for each in (recorded, usual))
+        assert np.array_equal(ours, theirs)
+    assert Replayed.recorded == 1 and not Replayed.copied_out
+
+
+def test_what_does_not_fit_into_a_gpu_at_once_is_not_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorded = on_gpu(plain())
+    monkeypatch.setattr(generator_module, "free_bytes", lambda device: 4 * 2 * 2048 * 2048)
+    for _ in range(3):
+        recorded.generate(RECIPE)
+    assert Replayed.recorded == 0
+
+
+def test_a_gpu_reads_prompts_in_steps_to_the_same_end() -> None:
+    prompt = load_model(PARITY)[0].prompt
+    for text in ("kick", "a longer prompt of words"):
+        exact, rounded = prompt.read([text]), prompt.read([text], 8)
+        assert rounded[0].shape[1] == 8 or exact[0].shape[1] > 8
+        assert (prompt(*rounded) - prompt(*exact)).abs().max() < 1e-5
+    longest = prompt.read(["kick " * 100], 7)[0]
+    assert longest.shape[1] == prompt.most_tokens
 
 
 def test_recorded_steps_can_be_cancelled_before_them_and_say_when_they_are_done() -> None:
@@ -134,29 +179,30 @@ def test_recorded_steps_can_be_cancelled_before_them_and_say_when_they_are_done(
     seen: list[int] = []
     for _ in range(3):
         recorded.generate(RECIPE, None, lambda step, steps: seen.append(step) is None)
-    assert seen == [0, 3, 0, 3, 0, 3]
+    assert seen == [0, 1, 2, 3, 0, 3, 0, 3]
     with pytest.raises(GenerationCancelled):
         recorded.generate(RECIPE, None, lambda step, steps: False)
 
 
 def test_what_cannot_be_recorded_is_done_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
     class Refuses(Replayed):
-        def record(self, work: Callable[[], Tensor]) -> Tensor:
+        def record(self, work: Callable[[], Tensor], *, copied_out: bool) -> Tensor:
             raise RuntimeError("operation not permitted when stream is capturing")
 
     recorder = Recorder(Refuses)
     for number in range(4):
         x = torch.full((2,), float(number))
-        assert torch.equal(recorder("double", lambda x: x * 2, x), x * 2)
+        assert recorder.play("double", lambda x: x * 2, x) is None
     assert caplog.text.count("they run one by one") == 1
 
 
 def test_few_recordings_are_kept_and_another_kind_is_another_one() -> None:
     recorder = Recorder(Replayed)
-    for _ in range(2):
+    for again in (False, True):
         for kind in range(6):
             x = torch.ones(3)
-            assert torch.equal(recorder(kind, lambda x, kind=kind: x * kind, x), x * kind)
+            made = recorder.play(kind, lambda x, kind=kind: x * kind, x)
+            assert torch.equal(made, x * kind) if again else made is None
     assert Replayed.recorded == 6 and len(recorder._recordings) == 4
 
 

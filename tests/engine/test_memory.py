@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from engine import generator as generator_module
 from engine import weights
 from engine.api import EngineError, Recipe
 from engine.clip import Clip
-from engine.generator import IN_PARTS, ON_THE_CPU, Generator
+from engine.finishing import FADE_S
+from engine.generator import FEWER_AT_ONCE, IN_PARTS, ON_THE_CPU, Generator
 from engine.memory import GIB, check_room, free_bytes, is_out_of_memory
 from engine.model_card import read_card
 from engine.model_folder import load_model
-from engine.models.dit import Conditioning
-from engine.playable import PlayableModel, Windows
+from engine.playable import Asked, PlayableModel, Windows
 from engine.published_model import PublishedModel
 
 RECIPE = Recipe("latin funk drumset 115 BPM", seconds=0.7, steps=1, seed=7)
@@ -47,7 +47,7 @@ class Elsewhere(PublishedModel):
     def to(self, *args: object, **kwargs: object) -> Elsewhere:
         return self
 
-    def condition(self, prompt: str, seconds: float, *, promptless: bool = False) -> Conditioning:
+    def ask(self, prompts: Sequence[str], seconds: float) -> Asked:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
@@ -79,6 +79,23 @@ def test_a_sound_that_does_not_fit_is_decoded_in_parts_and_that_is_said(
     assert made.notice == IN_PARTS
     monkeypatch.setattr(Cramped, "room", 16)
     assert cramped.generate(RECIPE).notice == ""
+
+
+def test_a_kit_that_does_not_fit_is_made_in_parts_and_that_is_said(usual: Clip) -> None:
+    crowded, most = generator(), 2
+    ask = crowded._model.ask
+
+    def asks(prompts: list[str], seconds: float) -> object:
+        if len(prompts) > most:
+            raise torch.OutOfMemoryError("out of memory")
+        return ask(prompts, seconds)
+
+    crowded._model.ask = asks  # type: ignore[method-assign, assignment]
+    made = list(crowded.generate_all([RECIPE] * 5))
+    assert len(made) == 5
+    for each in made:
+        assert np.abs(each.clip.samples - usual.samples).max() < 1e-4
+    assert FEWER_AT_ONCE in {each.notice for each in made}
 
 
 def test_where_nothing_fits_the_player_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +149,7 @@ def test_the_beginning_is_heard_before_the_rest_and_is_the_same(
     made = generator().generate(RECIPE, on_part=heard.append)
     (beginning,) = heard
     assert beginning.frames == 4 * 2048
-    kept = beginning.frames - round(generator_module.FADE_S * 44_100)
+    kept = beginning.frames - round(FADE_S * 44_100)
     assert np.abs(beginning.samples[:kept] - usual.samples[:kept]).max() < 1e-5
     assert beginning.samples[-1].tolist() == [0.0, 0.0]
     assert np.abs(made.clip.samples - usual.samples).max() < 1e-5

@@ -341,7 +341,7 @@ def test_progress_tells_share_size_and_time_left() -> None:
         def isatty(self) -> bool:
             return True
 
-    times = iter([0.0, 0.0, 10.0])
+    times = iter([0.0, 10.0])
     out = Terminal()
     show = showing_progress(out, lambda: next(times))
     assert show(0, 100 << 20) and show(20 << 20, 100 << 20)

@@ -27,7 +27,8 @@ from torch import Tensor
 import main as command_line
 from engine.api import EngineError, Recipe
 from engine.clip import Clip, read_clip
-from engine.generator import LOUDEST, Generator, load_generator
+from engine.finishing import LOUDEST
+from engine.generator import Generator, load_generator
 from engine.model_card import list_models, read_card
 from engine.model_folder import load_model
 from engine.published_model import PublishedModel

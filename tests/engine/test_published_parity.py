@@ -18,7 +18,8 @@ from torch import Tensor
 
 from engine.api import Recipe
 from engine.clip import Clip
-from engine.generator import KNEE, Generator
+from engine.finishing import KNEE
+from engine.generator import Generator
 from engine.model_card import read_card
 from engine.model_folder import load_model
 from engine.models.dit import Conditioning
@@ -72,7 +73,7 @@ def test_conditioning_is_that_of_the_reference(model: PublishedModel, row: int) 
     real = data["attention_mask"][row].bool()
     assert model.prompt.tokens([PROMPTS[row]]) == [data["input_ids"][row][real].tolist()]
     seconds = MANIFEST["conditioning.safetensors"]["meta"]["seconds_total"][row]
-    ours = model.condition(PROMPTS[row], seconds)
+    ours = model.condition(model.ask([PROMPTS[row]], seconds))
     assert ours.mask is None
     words = data["prompt_embeds_fp32_t5"][row] * real[:, None]
     assert relative_error(ours.tokens[0, :-1], words) < 2e-5
@@ -83,9 +84,9 @@ def test_conditioning_is_that_of_the_reference(model: PublishedModel, row: int) 
 
 
 def test_prompts_of_one_batch_are_encoded_as_alone(model: PublishedModel) -> None:
-    together = model.prompt(PROMPTS)
+    together = model.prompt(*model.prompt.read(PROMPTS))
     for row, prompt in enumerate(PROMPTS):
-        assert relative_error(together[row], model.prompt([prompt])[0]) < 1e-5
+        assert relative_error(together[row], model.prompt(*model.prompt.read([prompt]))[0]) < 1e-5
 
 
 def test_guided_velocity_is_that_of_the_reference(model: PublishedModel) -> None:
@@ -98,7 +99,9 @@ def test_guided_velocity_is_that_of_the_reference(model: PublishedModel) -> None
 
 
 def test_without_a_prompt_all_tokens_are_zero(model: PublishedModel) -> None:
-    told, hidden = (model.condition("kick", 1.0, promptless=hide) for hide in (False, True))
+    told, hidden = (
+        model.condition(model.ask(["kick"], 1.0), promptless=hide) for hide in (False, True)
+    )
     assert not hidden.tokens.any()
     assert torch.equal(told.overall, hidden.overall)
 
@@ -123,7 +126,7 @@ def use_conditioning(
     generator: Generator, monkeypatch: pytest.MonkeyPatch, data: dict[str, Tensor]
 ) -> None:
     recorded = Conditioning(data["cross_attn_cond"], None, data["global_cond"])
-    monkeypatch.setattr(generator._model, "condition", lambda prompt, seconds: recorded)
+    monkeypatch.setattr(generator._model, "condition", lambda asked: recorded)
 
 
 def test_words_become_the_reference_s_latents_and_sound(

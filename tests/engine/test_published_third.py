@@ -87,16 +87,16 @@ def test_conditioning_is_that_of_the_reference(
 ) -> None:
     real = data["text.mask"][row].bool()
     assert model.prompt.tokens([PROMPTS[row]]) == [data["text.ids"][row][real].tolist()]
-    ours = model.condition(PROMPTS[row], SECONDS[row])
+    ours = model.condition(model.ask([PROMPTS[row]], SECONDS[row]))
     assert relative_error(ours.tokens[0], data["text.cross"][row]) < 2e-5
     assert relative_error(ours.overall[0], data["text.global"][row]) < 2e-6
     assert torch.equal(ours.tokens[0, :-1][~real], data["text.cross"][row, :-1][~real])
 
 
 def test_prompts_of_one_batch_are_encoded_as_alone(model: PublishedModel) -> None:
-    together = model.prompt(PROMPTS)
+    together = model.prompt(*model.prompt.read(PROMPTS))
     for row, prompt in enumerate(PROMPTS):
-        assert relative_error(together[row], model.prompt([prompt])[0]) < 1e-5
+        assert relative_error(together[row], model.prompt(*model.prompt.read([prompt]))[0]) < 1e-5
 
 
 def test_both_halves_of_the_autoencoder_are_those_of_the_reference(
@@ -217,12 +217,12 @@ def test_length_is_what_is_asked_for_and_six_seconds(
     model: PublishedModel, seconds: float, latents: int, valid: int | None
 ) -> None:
     assert model.latents_for(seconds) == latents
-    assert model.condition("kick", seconds).valid == valid
+    assert model.condition(model.ask(["kick"], seconds)).valid == valid
 
 
 def test_a_long_sound_is_as_long_as_the_model_can(model: PublishedModel) -> None:
     assert model.latents_for(12.0) == 128
-    assert model.condition("kick", 12.0).valid is None
+    assert model.condition(model.ask(["kick"], 12.0)).valid is None
 
 
 def test_windows_are_decoded_as_the_whole(codec: Same) -> None:

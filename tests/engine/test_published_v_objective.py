@@ -182,7 +182,7 @@ def test_conditioning_is_that_of_the_reference(
         MANIFEST["prompts"], MANIFEST["seconds_start"], MANIFEST["seconds_total"], strict=True
     )
     for row, (prompt, start, total) in enumerate(rows):
-        ours = model.condition(prompt, total)
+        ours = model.condition(model.ask([prompt], total))
         if start == 0:
             assert relative_error(ours.tokens[0], data["conditioning.cross"][row]) < 2e-5
             assert relative_error(ours.overall[0], data["conditioning.global"][row]) < 2e-6
@@ -216,8 +216,8 @@ def test_latents_are_those_of_the_reference(
     x = first_sample(data[f"{name}.initial_noise"], source, sigmas[0])
     assert relative_error(x, data[f"{name}.first_x"]) < 2e-5
     told = joined(
-        model.condition(MANIFEST["prompts"][0], 0.7),
-        model.condition("", 0.7, promptless=True),
+        model.condition(model.ask([MANIFEST["prompts"][0]], 0.7)),
+        model.condition(model.ask([""], 0.7), promptless=True),
     )
     velocity = guided(lambda x, time: model.transformer(x, time, told), 7.0)
     drawn = iter(data[f"{name}.noise"])

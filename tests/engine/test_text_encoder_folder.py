@@ -36,6 +36,12 @@ def load(folder: Path) -> PromptEncoder:
     return load_text_encoder(folder, CONFIG, WIDTH)
 
 
+def encoded(folder: Path) -> Tensor:
+    encoder = load(folder)
+    read: Tensor = encoder(*encoder.read(["a car"]))
+    return read
+
+
 def refusal(folder: Path, width: int = WIDTH) -> str:
     with pytest.raises(EngineError) as caught:
         load_text_encoder(folder, CONFIG, width)
@@ -75,7 +81,7 @@ def test_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
 
 @torch.inference_mode()
 def test_a_whole_t5_is_read_without_its_decoder(folder: Path) -> None:
-    wanted = load(folder)(["a car"])
+    wanted = encoded(folder)
 
     def grow(weights: dict[str, Tensor]) -> None:
         weights["decoder.block.0.layer.0.SelfAttention.q.weight"] = torch.zeros(4, 4)
@@ -83,17 +89,17 @@ def test_a_whole_t5_is_read_without_its_decoder(folder: Path) -> None:
         weights["encoder.embed_tokens.weight"] = weights[SHARED].clone()
 
     change_weights(folder / "model.safetensors", grow)
-    assert torch.equal(load(folder)(["a car"]), wanted)
+    assert torch.equal(encoded(folder), wanted)
     change_weights(folder / "model.safetensors", lambda w: w.pop(SHARED))
-    assert torch.equal(load(folder)(["a car"]), wanted)
+    assert torch.equal(encoded(folder), wanted)
 
 
 @torch.inference_mode()
 def test_a_torch_file_serves_as_well(folder: Path) -> None:
-    wanted = load(folder)(["a car"])
+    wanted = encoded(folder)
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
-    assert torch.equal(load(folder)(["a car"]), wanted)
+    assert torch.equal(encoded(folder), wanted)
 
 
 @pytest.mark.parametrize("key", ["relative_attention_max_distance", "feed_forward_proj"])

@@ -17,7 +17,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,6 +81,14 @@ class FakeGenerator:
             self.device, notice = "another", "Memory is short."
         timing = Timing(1.0, 0.0, 8.0, 2.0, 11.0)
         return Generated(replace(recipe, seed=seed), made, timing, notice)
+
+    def generate_all(
+        self,
+        recipes: Sequence[Recipe],
+        source: Clip | None,
+        on_step: Callable[[int, int], bool],
+    ) -> Iterator[Generated]:
+        return (self.generate(recipe, source, on_step) for recipe in recipes)
 
 
 def load_generator(folder: Path, device: str = "auto") -> FakeGenerator:

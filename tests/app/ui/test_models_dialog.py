@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from published_folder import write_published
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
+from safetensors.torch import save_file
 
 from app.ui.models_dialog import ModelsDialog
-from engine.hub import Offer
+from engine.adapter_files import read_adapter_file
+from engine.hub import HubFile, Offer
 from engine.model_card import EMBEDDED_FOLDER
 from tests.app.ui.scene import Scene
 
@@ -65,9 +68,12 @@ def test_nothing_is_fetched_before_the_player_agrees(
     monkeypatch.setattr(QMessageBox, "question", question)
     fetched: list[Offer] = []
     monkeypatch.setattr(scene.actions.models, "fetch", fetched.append)
-    offer = Offer("a/b", "main", "a licence of its own", "https://page", ())
+    files = (HubFile("model_config.json", 5 << 10), HubFile("model.safetensors", 1600 << 20))
+    unread = HubFile("model.ckpt", 4000 << 20)
+    offer = Offer("a/b", "main", "a licence of its own", "https://page", (*files, unread))
     dialog.agree(offer)
     assert "a licence of its own" in shown[0] and "https://page" in shown[0]
+    assert "1600 MB are fetched" in shown[0]
     assert fetched == ([offer] if agrees else [])
 
 
@@ -93,7 +99,43 @@ def test_progress_is_shown_while_something_is_fetched(
     scene: Scene, dialog: ModelsDialog, qtbot: QtBot
 ) -> None:
     assert not dialog.stop.isEnabled() and dialog.get.isEnabled()
+    clock = [100.0]
+    dialog._now = lambda: clock[0]
+    dialog.show_progress()
     scene.actions.models.fetched = 300 << 20, 1600 << 20
     dialog.show_progress()
     assert dialog.progress.text() == "300 of 1600 MB"
+    clock[0] += 10
+    scene.actions.models.fetched = 500 << 20, 1600 << 20
+    dialog.show_progress()
+    assert dialog.progress.text() == "500 of 1600 MB, 55 s left"
     assert dialog.stop.isEnabled() and not dialog.get.isEnabled()
+
+
+def test_a_lora_is_added_onto_the_chosen_model_with_a_strength_that_can_be_changed(
+    scene: Scene, dialog: ModelsDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "funk.safetensors"
+    save_file({"a.lora_A.weight": torch.zeros(1, 4), "a.lora_B.weight": torch.zeros(4, 1)}, file)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *given: (str(file), ""))
+    scene.actions.models.add(write_published(tmp_path / "small"))
+    dialog.list.setCurrentRow(0)
+    dialog.add_lora.click()
+    assert "Choose the model that the LoRA changes" in scene.said[-1]
+    dialog.list.setCurrentRow(1)
+    dialog.strength.setValue(0.75)
+    dialog.add_lora.click()
+    home = scene.actions.models.home
+    assert read_adapter_file(home / "funk").strength == 0.75
+    row = next(row for row, text in enumerate(texts(dialog)) if text.startswith("funk"))
+    dialog.list.setCurrentRow(row)
+    assert dialog.strength.value() == 0.75
+    dialog.use.click()
+    assert scene.engine.used == [home / "funk"]
+    dialog.use.click()
+    assert len(scene.engine.used) == 1
+    dialog.strength.setValue(-0.5)
+    dialog.use.click()
+    assert read_adapter_file(home / "funk").strength == -0.5
+    assert scene.engine.used == [home / "funk"] * 2
+    assert dialog.strength.value() == -0.5

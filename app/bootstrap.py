@@ -184,10 +184,7 @@ class Instrument:
         self._remember = Remember(
             self.session, self.store, self.writer, folders.data / "session.json", parts.now
         )
-        self.midi = parts.midi(
-            self.actions.midi.router.receive,
-            lambda state: post(lambda: self.session.set_midi(state)),
-        )
+        self.midi = parts.midi(self.actions.midi.router.receive, self._on_midi)
         setup = self.actions.midi.setup
         self.midi_out = parts.midi_out(
             self.actions.midi.senders, lambda names: post(lambda: setup.set_outputs(names))
@@ -299,6 +296,11 @@ class Instrument:
             self._save_settings()
         self.session.set_audio(state)
         self.loader.follow_rate()
+
+    def _on_midi(self, state: MidiState) -> None:
+        """Let go of what was held on a port that was pulled out; the MIDI thread."""
+        self.actions.midi.router.keep_ports(state.ports)
+        self._post(lambda: self.session.set_midi(state))
 
     def _read_model_card(self) -> None:
         session, folder = self.session, self._model_folder()

@@ -6,8 +6,9 @@ mixer; everything else is asked of the main thread, which hears of it by `wake`.
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from app.midi.messages import (
     BANK,
     CONTROL,
     FINE_BANK,
+    NOTE_OFF,
     NOTE_ON,
     PRESSURE,
     PROGRAM,
@@ -33,6 +35,7 @@ from app.midi.messages import (
 )
 from app.midi.pad_map import PADS
 from app.midi.rules import PortRules, Rules
+from app.midi.system import CLIENT_NAME
 from app.midi.targets import Kind
 
 MOST_HEARD = 256
@@ -212,6 +215,15 @@ class PadRouter:
                 heard.did = did
         self._heard.append(heard)
         self._events += 1
+
+    def keep_ports(self, ports: Collection[str]) -> None:
+        """Let go of all that is held on ports that are not there any more; never our own."""
+        for place in [place for place in self._held if place[0] not in (*ports, CLIENT_NAME)]:
+            port, channel, number = place
+            data = bytes([NOTE_OFF | channel, number, 0])
+            gone = Heard(time.perf_counter(), port, data, "nothing")
+            gone.did = self._let_go(NoteOff(number, channel), gone) or gone.did
+            self._heard.append(gone)
 
     def _do(self, message: Message, heard: Heard) -> str:
         match message:

@@ -99,6 +99,21 @@ def test_letting_go_releases_whatever_the_release_velocity() -> None:
     assert scene.mixer.calls == [("hit", 4, 64 / 127), ("release", 4)] * 2
 
 
+def test_what_is_held_on_a_port_that_was_pulled_out_is_let_go() -> None:
+    record = ControlLine("record", note=90)
+    scene = Scene(record)
+    scene.receive(0x90, 36, 127, port="A")
+    scene.receive(0x90, 37, 127, port="B")
+    scene.receive(0x90, 38, 127, port="Pingpad")
+    scene.receive(0x90, 90, 127, port="A")
+    scene.router.keep_ports(("B",))
+    assert [call for call in scene.mixer.calls if call[0] == "release"] == [("release", 0)]
+    assert scene.asked() == [("record", 1.0, 2), ("record", 0.0, 2)]
+    assert scene.did()[-2:] == ["let go of pad 1", "Record while held"]
+    scene.receive(0x80, 36, 0, port="A")
+    assert [call for call in scene.mixer.calls if call[0] == "release"] == [("release", 0)]
+
+
 def test_a_pad_held_while_the_map_changes_is_let_go() -> None:
     scene = Scene()
     scene.receive(0x90, 36, 127)

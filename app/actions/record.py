@@ -409,7 +409,7 @@ class Record:
         # Ended early, or at another tempo than now: it is as long as it happens to be.
         whole = abs(clip.seconds - bars * bar_s) * clip.rate < 2.0
         pad = going.pad
-        if on_bars and whole and 0 < bars in LOOP_BARS:
+        if on_bars and whole and 0 < bars in LOOP_BARS and not pad.locked:
             mode = pad.voicing.mode if pad.voicing.goes_round else "loop"
             self._pad_settings.change(pad.index, mode=mode, loop_bars=bars)
 

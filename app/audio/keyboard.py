@@ -46,8 +46,9 @@ class Keyboard:
 
     def release(self, pad: int, at_frame: int | None = None) -> None:
         """Let go of what the pad played when it was hit, whatever it would play now."""
-        key = self._held.pop(pad, _Key(pad, 0))
-        self._mixer.release(key.pad, at_frame, key.note)
+        key = self._held.pop(pad, None)
+        if key is not None:
+            self._mixer.release(key.pad, at_frame, key.note)
 
     def stop_all(self) -> None:
         """Silence."""

@@ -359,6 +359,15 @@ def test_a_recording_of_whole_bars_goes_round_with_them(scene: PlayingScene, bef
     assert scene.mixer.settings[0] == voicing
 
 
+def test_a_pad_locked_meanwhile_keeps_how_it_plays(scene: PlayingScene) -> None:
+    scene.session.record_from, scene.session.record_bars = "played", 2
+    scene.played.coming = tone_of(4.0)
+    scene.record.toggle()
+    scene.pads[0].locked = True
+    wait(scene, NOW + 192_100)
+    assert scene.pads[0].takes.items and scene.pads[0].voicing == Voicing()
+
+
 def test_what_is_not_whole_bars_plays_as_before(scene: PlayingScene) -> None:
     scene.session.record_from, scene.session.record_bars = "played", 2
     scene.played.coming = hum(2.0)

@@ -63,6 +63,17 @@ def test_one_pad_goes_across_the_keyboard(mixer: Mixer) -> None:
     assert np.abs(mixer.render(4800)).max() < 1e-3
 
 
+def test_a_key_that_comes_up_after_silence_is_nobodys(mixer: Mixer) -> None:
+    keyboard = Keyboard(mixer)
+    keyboard.pad = 1
+    for key in (-12, 20):
+        keyboard.hit(key)
+        keyboard.stop_all()
+        keyboard.release(key)
+    keyboard.pad = None
+    keyboard.release(20)
+
+
 def test_what_was_hit_is_let_go_whatever_the_pads_play_now(mixer: Mixer) -> None:
     keyboard = Keyboard(mixer)
     keyboard.pad = 0

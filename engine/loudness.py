@@ -30,7 +30,8 @@ def loudness(audio: Tensor, rate: int) -> Tensor:
     power = bins.real.square() + bins.imag.square()
     weights = k_weights(window, rate).to(audio.device)
     mean = (power * weights).sum((1, 3)) * (2 / window**2)
-    return _OFFSET_DB + 10 * mean.amax(1).clamp(min=_SILENT).log10()
+    lufs: Tensor = _OFFSET_DB + 10 * mean.amax(1).clamp(min=_SILENT).log10()
+    return lufs
 
 
 def levelled(audio: Tensor, rate: int) -> Tensor:

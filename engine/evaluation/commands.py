@@ -46,6 +46,12 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="24 prompts: to see that it works")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
     parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE.md",
+        help="write the first model's card and the figures between the marks of a page, too",
+    )
+    parser.add_argument(
         "--embedder",
         default="auto",
         help="auto, none, clap (LAION-CLAP, if it is on this computer), or an embedder's folder",
@@ -74,6 +80,7 @@ def evaluate(given: argparse.Namespace, around: Surroundings) -> str:
     from engine.evaluation.evaluate import evaluate as measure_models
     from engine.evaluation.evaluate import size_of
     from engine.evaluation.making import parse_contestant
+    from engine.evaluation.model_page import write_measured
     from engine.evaluation.report import as_json, write_results
     from engine.evaluation.table import text_tables
 
@@ -83,6 +90,8 @@ def evaluate(given: argparse.Namespace, around: Surroundings) -> str:
     embedder = load_embedder(given.embedder, device)
     found = measure_models(contestants, embedder, size, around.load, device, around.show)
     paths = write_results(found, given.out or Path("runs") / "evaluation")
+    if given.page is not None:
+        paths.append(write_measured(given.page, contestants[0].folder, found))
     around.show("written: " + ", ".join(map(str, paths)))
     return as_json(found) if given.json else text_tables(found.rows)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from engine.evaluation.table import (
     CHECKS_LEGEND,
     COLUMNS,
     NOTHING,
+    grid,
     score_cells,
     scores_legend,
     share_cells,
@@ -66,17 +66,17 @@ def as_markdown(table: PaperTable) -> str:
         "The table of arXiv 2505.08175 at our size: one flow model, and post-trainings that begin "
         f"with it. {_amounts(table)} {_samplers(table)}",
         "## Measures",
-        _grid(heads, scores),
+        grid(heads, scores),
         f"{scores_legend(table.embedder, size)} Hours: of this model's own training, by the wall; "
         "post-trainings come on top of the flow's.",
         "## What the prompts claim, right by measuring",
-        _grid(["right by", "steps", *PROPERTIES, "all"], checks),
+        grid(["right by", "steps", *PROPERTIES, "all"], checks),
         CHECKS_LEGEND,
     ]
     if table.trainings:
         parts += [
             "## Trainings",
-            _grid(
+            grid(
                 ["", "steps", "hours", "processor hours", "samples/s", "of the matrix rate", "on"],
                 map(_training, table.trainings),
             ),
@@ -124,8 +124,3 @@ def _training(training: Training) -> list[str]:
         share,
         "; ".join(training.machines),
     ]
-
-
-def _grid(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *("--:" for _ in heads[1:])]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rule, *lines))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.evaluation.evaluate import EvaluationSize, neighbours_of
@@ -91,6 +91,12 @@ def aligned(lines: list[list[str]]) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def grid(heads: Sequence[str], lines: Iterable[Sequence[str]], right: bool = True) -> str:
+    """A table in Markdown: the first column to the left, the others to the right if `right`."""
+    rule = ["---", *("--:" if right else "---" for _ in heads[1:])]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rule, *lines))
 
 
 def scores_legend(embedder: str, size: EvaluationSize) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_embedder import FakeEmbedder, RealMaker, loads
+from fake_generator import CARD
 
 from engine.api import EngineError
 from engine.evaluation.evaluate import Evaluation, EvaluationSize, evaluate, size_of
@@ -23,9 +24,11 @@ from engine.evaluation.making import (
     make_all,
     parse_contestant,
 )
+from engine.evaluation.model_page import write_measured
 from engine.evaluation.report import PAGE, RESULTS, write_results
 from engine.evaluation.scoring import Scores, row_of
 from engine.evaluation.table import text_tables
+from engine.model_card import write_card
 
 SIZE = EvaluationSize(prompts=6, varied=2, seeds=2, repeats=2, sounds_of_a_kind=4, shown=2)
 CONTESTANTS = [Contestant("first@2", Path("first"), 2), Contestant("second", Path("second"))]
@@ -152,6 +155,25 @@ def test_results_hold_every_figure_and_the_page_needs_nothing_else(
     assert len(sources) == 2 * 3 * 2
     assert all(source.startswith(("data:image/png;", "data:audio/ogg;")) for source in sources)
     assert "<h3>" in page and "seed 1" in page
+
+
+def test_a_models_page_keeps_what_people_wrote(found: Evaluation, tmp_path: Path) -> None:
+    model, page = tmp_path / "model", tmp_path / "page.md"
+    model.mkdir()
+    write_card(model, CARD)
+    page.write_text("# Mine\n\n<!-- measured -->\nold\n<!-- end of measured -->\n\nand mine\n")
+    for _ in range(2):
+        write_measured(page, model, found)
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith("# Mine\n") and text.endswith("\n\nand mine\n")
+        assert "old" not in text and text.count("| first, 2 steps |") == 2
+        assert "44100 Hz, stereo, up to 12 s" in text
+    page.write_text("# Mine\n")
+    with pytest.raises(EngineError, match="has no place for figures"):
+        write_measured(page, model, found)
+    assert page.read_text() == "# Mine\n"
+    with pytest.raises(EngineError, match="could not be written"):
+        write_measured(tmp_path / "nowhere.md", model, found)
 
 
 def test_a_report_that_cannot_be_written_says_so(found: Evaluation, tmp_path: Path) -> None:

@@ -94,15 +94,23 @@ class _Unflat(nn.Module):
         return x[:, :, 0, :].float()
 
 
-def lay_channels_last(codec: Oobleck, decoding: torch.dtype = torch.float32) -> None:
+def lay_channels_last(
+    codec: Oobleck, decoding: torch.dtype = torch.float32, *, fused: bool = False
+) -> None:
     """Let both halves keep the channels of a sample beside each other; for playing alone.
 
     Torch has that order for pictures only, so within them a sound is (B, C, 1, T). The decoder
-    computes in `decoding`; what goes in and comes out is float32. A second time changes nothing.
+    computes in `decoding`; what goes in and comes out is float32. `fused` snakes are for
+    processors, in float32 and bfloat16. A second time changes nothing.
     """
     if isinstance(codec.decoder.layers[0], _Flat):
         return
     for half, dtype in ((codec.encoder, torch.float32), (codec.decoder, decoding)):
+        if fused:
+            # Here, since numba takes a while to load, and only these models need it.
+            from engine.snake_kernel import FusedSnake
+
+            _replace(half, Snake, FusedSnake)
         for snake in [part for part in half.modules() if isinstance(part, Snake)]:
             snake.frequency = _constant(snake.frequency[:, :, None])
             snake.scale = _constant(snake.scale[:, :, None])

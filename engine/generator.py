@@ -201,7 +201,8 @@ class Generator:
         for codec in [part for part in model.modules() if isinstance(part, Oobleck)]:
             if device == "cpu":
                 work_in_tiles(codec)
-            lay_channels_last(codec, sound_dtype(device, self.precision))
+            sound = sound_dtype(device, self.precision)
+            lay_channels_last(codec, sound, fused=device == "cpu")
         if self.precision.startswith("int8"):
             quantise_blocks(model.transformer)
         elif device == "cpu":

@@ -68,17 +68,18 @@ def test_packed_products_are_the_same(model: PlayableModel, dtype: torch.dtype) 
     assert distance(after.float(), before.float()) < (1e-5 if dtype == torch.float32 else 1e-2)
 
 
+@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize(
     ("dtype", "least_db", "most_db"), [(torch.float32, 100, 200), (torch.bfloat16, 30, 60)]
 )
 @torch.inference_mode()
 def test_sounds_with_channels_beside_each_other_are_the_same(
-    model: PlayableModel, dtype: torch.dtype, least_db: float, most_db: float
+    model: PlayableModel, dtype: torch.dtype, least_db: float, most_db: float, fused: bool
 ) -> None:
     assert isinstance(model, PublishedModel)
     codec, data = model.codec, load_file(PARITY / "autoencoder.safetensors")
     before = codec.decode(data["z"]), codec.posterior(data["audio"])
-    lay_channels_last(codec, dtype)
+    lay_channels_last(codec, dtype, fused=fused)
     after = codec.decode(data["z"]), codec.posterior(data["audio"])
     assert after[0].shape == before[0].shape and after[0].dtype == torch.float32
     assert least_db < -20 * math.log10(distance(after[0], before[0])) < most_db

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from as_on_gpu import Counting, Replayed, on_gpu
 from published_folder import PARITY
 from safetensors.torch import load_file
 from tiny_model import CARD, tiny_model
@@ -18,45 +18,12 @@ from engine import generator as generator_module
 from engine.api import GenerationCancelled, Recipe
 from engine.clip import Clip
 from engine.generator import Generator
-from engine.gpu import CompiledBlocks, OnGpu, Recorder, tensors_in, with_tensors
+from engine.gpu import CompiledBlocks, Recorder, tensors_in, with_tensors
 from engine.model_card import read_card
 from engine.model_folder import load_model
 from engine.models.dit import Conditioning, DiffusionTransformer
 
 RECIPE = Recipe("sports car passing by", seconds=0.3, steps=3, seed=7)
-
-
-class Replayed:
-    """A graph that does the work again, into the same tensor, and refuses to draw or to wait."""
-
-    recorded: int = 0
-    copied_out: bool = False
-
-    def record(self, work: Callable[[], Tensor], *, copied_out: bool) -> Tensor:
-        Replayed.recorded += 1
-        Replayed.copied_out = copied_out
-        self._work = work
-        before = torch.get_rng_state()
-        self._filled = work().clone()
-        assert torch.equal(before, torch.get_rng_state())
-        return self._filled
-
-    def replay(self) -> None:
-        self._filled.copy_(self._work())
-
-
-class Counting:
-    """A compiler that leaves everything as it is and counts what it is given."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.compiled = 0
-        self.error = error
-
-    def __call__(self, graph: Any, example: Any) -> Callable[..., Any]:  # noqa: ANN401
-        if self.error is not None:
-            raise self.error
-        self.compiled += 1
-        return graph.forward
 
 
 @pytest.fixture(autouse=True)
@@ -104,13 +71,6 @@ def test_blocks_that_cannot_be_compiled_play_on(caplog: pytest.LogCaptureFixture
         assert torch.equal(faster(data["a.x"], data["a.t"], told(data)), wanted)
     assert blocks.shapes == 0
     assert caplog.text.count("they play as they are") == 1
-
-
-def on_gpu(generator: Generator) -> Generator:
-    """A generator that does what it would do on a GPU."""
-    blocks = CompiledBlocks(generator._model.transformer, Counting(), lambda work: None)
-    generator._gpu = OnGpu(blocks, Recorder(Replayed))
-    return generator
 
 
 def plain() -> Generator:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from as_on_gpu import Replayed, on_gpu
 from published_folder import PARITY
 from published_folder import PARITY_3 as DATA
 from safetensors.torch import load_file
@@ -188,6 +190,29 @@ def test_a_part_made_anew_becomes_the_reference_s_latents(
     recipe = Recipe(PROMPTS[0], 1.0, 8, seed=99, remake_from=0.3, remake_to=0.7)
     generator.generate(recipe, source(data))
     assert relative_error(latents[0], data["inpainting.latents"]) < 1e-3
+
+
+def test_parts_made_anew_together_are_those_made_alone(
+    generator: Generator, data: dict[str, Tensor]
+) -> None:
+    recipe = Recipe(PROMPTS[0], 1.0, 2, seed=99, remake_from=0.3, remake_to=0.7)
+    recipes = [recipe, replace(recipe, prompt="rain", seed=5)]
+    for made in generator.generate_all(recipes, source(data)):
+        alone = generator.generate(made.recipe, source(data)).clip.samples
+        assert np.abs(made.clip.samples - alone).max() < 1e-4
+
+
+def test_what_a_gpu_records_makes_the_same_sounds(
+    generator: Generator, data: dict[str, Tensor]
+) -> None:
+    recorded = on_gpu(Generator(load_model(DATA)[0], read_card(DATA), "cpu", "float32"))
+    Replayed.recorded = 0
+    recipe = Recipe(PROMPTS[0], 1.0, 2, seed=1)
+    for asked in (recipe, replace(recipe, seed=2), replace(recipe, remake_from=0.3, remake_to=0.7)):
+        for _ in range(2):
+            ours = recorded.generate(asked, source(data)).clip.samples
+            assert np.abs(ours - generator.generate(asked, source(data)).clip.samples).max() < 1e-5
+    assert Replayed.recorded == 2
 
 
 def test_what_is_kept_begins_outside_of_the_part_and_within_the_seconds(

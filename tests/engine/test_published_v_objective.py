@@ -10,12 +10,14 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from as_on_gpu import Replayed, on_gpu
 from published_folder import PARITY, PUBLISHED, change_config
 from safetensors.torch import load_file
 from torch import Tensor
@@ -263,3 +265,30 @@ def test_the_generator_goes_the_same_way_with_the_reference_s_noise(
     # The seed alone draws what the reference draws with it, up to the Brownian tree.
     for ours, theirs in zip(asked, first, strict=False):
         assert torch.equal(ours, theirs)
+
+
+def test_a_guided_kit_that_avoids_something_has_the_sounds_made_alone(folder: Path) -> None:
+    generator = Generator(load_model(folder)[0], read_card(folder), "cpu", "float32")
+    recipe = Recipe(MANIFEST["prompts"][0], 0.5, 3, seed=1)
+    avoiding = replace(recipe, avoid="hiss and voices of a crowd")
+    plain = generator.generate(recipe).clip.samples
+    assert np.abs(generator.generate(avoiding).clip.samples - plain).max() > 1e-4
+    recipes = [avoiding, replace(avoiding, prompt="kick", seed=2), recipe]
+    for made in generator.generate_all(recipes):
+        alone = generator.generate(made.recipe).clip.samples
+        # Guidance makes sevenfold what rounding differs by, at every step.
+        assert np.abs(made.clip.samples - alone).max() < 5e-3
+
+
+def test_what_a_gpu_records_of_a_guided_model_makes_the_same_sounds(folder: Path) -> None:
+    usual, recorded = (
+        Generator(load_model(folder)[0], read_card(folder), "cpu", "float32") for _ in range(2)
+    )
+    on_gpu(recorded)
+    Replayed.recorded = 0
+    recipe = Recipe(MANIFEST["prompts"][0], 0.5, 3, seed=1)
+    for asked in (recipe, replace(recipe, seed=2), replace(recipe, seed=3)):
+        for same in (asked, replace(asked, avoid="hiss")):
+            ours, theirs = (each.generate(same).clip.samples for each in (recorded, usual))
+            assert np.abs(ours - theirs).max() < 1e-5
+    assert Replayed.recorded == 2

@@ -32,7 +32,7 @@ from engine.models.oobleck import Oobleck
 from engine.models.spectral_features import RATE_HZ
 from engine.playable import WHOLE, Asked, PlayableModel, Windows
 from engine.sampling.guidance import guided, joined
-from engine.sampling.sample import Beginning, sample
+from engine.sampling.sample import Beginning, sample, steps_taken
 from engine.sampling.samplers import Velocity
 from engine.tiles import work_in_tiles
 
@@ -171,6 +171,7 @@ class Generator:
         clock.mark("text")
         beginning = self._beginning(like, source, randoms)
         clock.mark("encode")
+        like = replace(like, steps=steps_taken(self._model.sampling, like.steps, beginning.start))
         given = _Given(told, kept, beginning, self._noises(like, beginning.noise, randoms))
         _go_on(on_step, 0, like.steps)
         sounds = self._played_back(like, given, on_step)

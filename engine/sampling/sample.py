@@ -9,7 +9,7 @@ from torch import Tensor
 from engine.sampling.config import SamplingConfig
 from engine.sampling.dpm import dpm_3m_sde, first_sample, sigmas_from
 from engine.sampling.samplers import Noise, OnStep, Velocity, euler, ping_pong, start_from
-from engine.sampling.schedule import euler_times, ping_pong_times
+from engine.sampling.schedule import euler_times, ping_pong_times, steps_at_pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,11 @@ class Beginning:
     noise: Tensor
     source: Tensor | None = None
     start: float = 1.0
+
+
+def steps_taken(config: SamplingConfig, steps: int, start: float) -> int:
+    """How many of the asked steps the model takes from a time on."""
+    return steps_at_pace(steps, start, config.first_log_snr) if config.same_pace else steps
 
 
 def sample(

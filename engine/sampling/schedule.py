@@ -29,6 +29,19 @@ def ping_pong_times(steps: int, start: float = 1.0, first_log_snr: float = FIRST
     return times
 
 
+def steps_at_pace(steps: int, start: float, first_log_snr: float = FIRST_LOG_SNR) -> int:
+    """How many of the steps from noise are left at `start`, one at least.
+
+    All of them from there on would add as much noise again and again, and each time a little of
+    what the recording said goes lost.
+    """
+    _check(steps, start)
+    if start == 1:
+        return steps
+    left = LAST_LOG_SNR - max(math.log((1 - start) / start), first_log_snr)
+    return max(1, round(steps * left / (LAST_LOG_SNR - first_log_snr)))
+
+
 def euler_times(steps: int, start: float = 1.0, shift: float = 1.0) -> Tensor:
     """Return (steps + 1,) even times from `start` to 0, moved towards noise by shift > 1."""
     _check(steps, start)

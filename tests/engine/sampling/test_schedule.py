@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.api import LEAST_STRENGTH, MOST_STEPS
-from engine.sampling.schedule import euler_times, ping_pong_times
+from engine.sampling.schedule import euler_times, ping_pong_times, steps_at_pace
 
 Times = Callable[..., Tensor]
 STRENGTHS = sorted(
@@ -53,3 +53,16 @@ def test_nonsense_is_refused_by_value(times_of: Times) -> None:
     for start in (0.0, -0.1, 1.01, float("nan")):
         with pytest.raises(ValueError, match=f"got {start}"):
             times_of(4, start)
+
+
+def test_at_the_pace_from_noise_fewer_steps_are_left_the_weaker_the_start() -> None:
+    counts = [steps_at_pace(8, start) for start in STRENGTHS]
+    assert counts == sorted(counts)
+    assert counts[0] == 1 and steps_at_pace(8, 1.0) == 8
+    # From 0.5 on, a quarter of the eight even steps from -6 to 2 is left.
+    assert steps_at_pace(8, 0.5) == 2
+    assert all(1 <= steps_at_pace(n, s) <= n for n in (1, 2, 4, MOST_STEPS) for s in STRENGTHS)
+    for start in (0.7, 0.8, 0.9):
+        first, second = ping_pong_times(steps_at_pace(8, start), start)[:2].double()
+        fall = torch.logit(first) - torch.logit(second)
+        assert fall.item() == pytest.approx(1.0, abs=0.2)

@@ -16,15 +16,16 @@ class SamplingConfig:
     """How this model wants to be sampled.
 
     `first_log_snr` is the logarithm of the ratio of data to noise from which on the times of
-    ping-pong fall, after the first one. With `same_pace` they fall from a recording as fast as
-    from noise, in fewer steps than are asked for: see `steps_at_pace`.
+    ping-pong fall, after the first one. With `follows_recordings` they are gone through by Euler's
+    method from a recording on, and as fast as from noise (see `steps_at_pace`): ping-pong's fresh
+    noise, step after step, drowns what the recording says.
     """
 
     sampler: str = "ping_pong"
     guidance: float = 1.0
     shift: float = 1.0
     first_log_snr: float = FIRST_LOG_SNR
-    same_pace: bool = False
+    follows_recordings: bool = False
 
     def __post_init__(self) -> None:
         """Refuse samplers that do not exist and numbers that no sampler can use."""

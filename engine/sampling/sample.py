@@ -26,7 +26,9 @@ class Beginning:
 
 def steps_taken(config: SamplingConfig, steps: int, start: float) -> int:
     """How many of the asked steps the model takes from a time on."""
-    return steps_at_pace(steps, start, config.first_log_snr) if config.same_pace else steps
+    if config.follows_recordings:
+        return steps_at_pace(steps, start, config.first_log_snr)
+    return steps
 
 
 def sample(
@@ -47,6 +49,6 @@ def sample(
     if config.sampler == "euler":
         return euler(velocity, x, euler_times(steps, start, config.shift), on_step)
     times = ping_pong_times(steps, start, config.first_log_snr)
-    if config.sampler == "euler_log_snr":
+    if config.sampler == "euler_log_snr" or (config.follows_recordings and start < 1):
         return euler(velocity, x, times, on_step)
     return ping_pong(velocity, x, times, noise, on_step)

@@ -32,8 +32,8 @@ def ping_pong_times(steps: int, start: float = 1.0, first_log_snr: float = FIRST
 def steps_at_pace(steps: int, start: float, first_log_snr: float = FIRST_LOG_SNR) -> int:
     """How many of the steps from noise are left at `start`, one at least.
 
-    All of them from there on would add as much noise again and again, and each time a little of
-    what the recording said goes lost.
+    With so many the times fall from there as fast as they do from noise; more would cost time and
+    change little.
     """
     _check(steps, start)
     if start == 1:

@@ -48,7 +48,8 @@ def export(given: argparse.Namespace) -> Path:
     from engine.training.export import About, export_model
 
     try:
-        sampling = SamplingConfig(given.sampler, given.guidance, given.shift, same_pace=True)
+        asked = given.sampler, given.guidance, given.shift
+        sampling = SamplingConfig(*asked, follows_recordings=True)
     except ValueError as error:
         raise RecipeError(str(error)) from error
     about = About(given.name, given.licence, tuple(given.made_by), given.notes)

@@ -154,19 +154,23 @@ def test_less_strength_keeps_more_of_the_source(sampler: str) -> None:
     assert kept[0] > 0.9 and kept[2] < 0.5
 
 
-def test_at_the_same_pace_a_weak_strength_takes_few_steps_and_says_so() -> None:
+def test_a_model_that_follows_recordings_takes_few_steps_from_a_weak_strength_and_says_so() -> None:
     reported: list[tuple[int, int]] = []
 
     def on_step(step: int, steps: int) -> bool:
         reported.append((step, steps))
         return True
 
-    sampling = SamplingConfig(same_pace=True)
+    sampling = SamplingConfig(follows_recordings=True)
     generator = Generator(tiny_model(sampling=sampling), TINY_CARD, "cpu")
     asked = replace(RECIPE, steps=8, strength=0.5)
     made = generator.generate(asked, tone(), on_step)
     assert reported == [(0, 2), (1, 2), (2, 2)]
     assert made.recipe == asked
+    # No noise is added on the way: the same as by Euler's method in as many steps.
+    euler = Generator(tiny_model(SamplingConfig("euler_log_snr")), TINY_CARD, "cpu")
+    same = euler.generate(replace(asked, steps=2), tone())
+    assert np.array_equal(made.clip.samples, same.clip.samples)
     reported.clear()
     generator.generate(replace(asked, strength=None), None, on_step)
     assert reported[-1] == (8, 8)

@@ -18,8 +18,9 @@ from app.audio.memory import JACK_MIDI, MIDI_EVENTS
 MIDI_TYPE = b"8 bit raw midi"
 NO_START_SERVER = 0x01
 IS_INPUT = 0x1
-FURTHEST_S = 0.5
-"""A time further from now than this is none: the server has just lost count."""
+FURTHEST_S = 0.03
+"""A time further from now than this, more than a long block and a poll, is none: a server that
+misses its cycles loses count."""
 
 _FRAME = 1 << 32
 

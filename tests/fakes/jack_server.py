@@ -18,15 +18,18 @@ def why_not() -> str:
 class JackServer:
     """Use under its own JACK_DEFAULT_SERVER; 48 kHz, two channels in and out."""
 
-    def __init__(self, name: str, log: Path, block_frames: int = 128) -> None:
+    def __init__(
+        self, name: str, log: Path, block_frames: int = 128, *, realtime: bool = False
+    ) -> None:
         self.name = name
         self._log = log
         self._block_frames = block_frames
+        self._realtime = realtime
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it can be used."""
-        command = ["jackd", "--name", self.name, "-r", "-d", "dummy"]
+        command = ["jackd", "--name", self.name, "-R" if self._realtime else "-r", "-d", "dummy"]
         command += ["-r", "48000", "-p", str(self._block_frames), "-C", "2", "-P", "2"]
         environment = os.environ | {"JACK_NO_AUDIO_RESERVATION": "1"}
         with self._log.open("ab") as log:

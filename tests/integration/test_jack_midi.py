@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -152,6 +153,87 @@ def test_a_program_can_play_pingpads_own_port(receiver: Receiver) -> None:
     receiver.until_ports(0)
     receiver.sender("Pingpad's port").play()
     receiver.hear_all()
+
+
+PAIRS = """
+import jack, threading
+
+client = jack.Client("Test hands")
+out = client.midi_outports.register("out")
+begin, sent, missed = threading.Event(), [], []
+
+@client.set_xrun_callback
+def xrun(delayed_usecs):
+    missed.append(delayed_usecs)
+
+@client.set_process_callback
+def process(frames):
+    out.clear_buffer()
+    # Places all over a cycle; the second note of some pairs belongs to the next one.
+    place = len(sent) // 2 * 1009 % frames
+    if begin.is_set() and len(sent) < 400:
+        now = client.last_frame_time
+        if len(sent) % 2 == 0:
+            sent.append(now + place)
+            out.write_midi_event(place, (0x90, 36, 127))
+        second = sent[-1] + 48 - now
+        if len(sent) % 2 == 1 and second < frames:
+            sent.append(now + second)
+            out.write_midi_event(max(second, 0), (0x80, 36, 0))
+
+with client:
+    print("open", flush=True)
+    input()
+    begin.set()
+    while len(sent) < 400:
+        threading.Event().wait(0.05)
+    threading.Event().wait(0.5)
+    print(len(missed), flush=True)
+"""
+
+
+@pytest.fixture
+def realtime_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JackServer]:
+    server = JackServer(f"pingpadhands{os.getpid()}", tmp_path / "jackd.log", realtime=True)
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.usefixtures("realtime_server")
+def test_notes_1_ms_apart_in_one_cycle_or_two_arrive_1_ms_apart() -> None:
+    pytest.importorskip("jack")
+    came: list[tuple[int, float]] = []
+    loop = MainLoop()
+    states: list[MidiState] = []
+    ports = MidiPorts(
+        lambda data, time_s, port: came.append((data[0], time_s)),
+        lambda state: loop.post(lambda: states.append(state)),
+    )
+    sender = subprocess.Popen(
+        [sys.executable, "-c", PAIRS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert sender.stdout is not None
+    assert sender.stdout.readline() == "open\n"
+    ports.start()
+    loop.run_until(lambda: states and states[-1].ports)
+    missed = int(sender.communicate("begin\n", timeout=60)[0])
+    ports.stop()
+    if missed > 5:
+        pytest.skip(f"the machine was too busy for JACK, which missed {missed} cycles")
+    pairs = [
+        round((second[1] - first[1]) * 48_000)
+        for first, second in itertools.pairwise(came)
+        if (first[0], second[0]) == (0x90, 0x80)
+    ]
+    assert len(pairs) > 100
+    assert sum(abs(frames - 48) <= 1 for frames in pairs) > 0.9 * len(pairs)
 
 
 def test_a_jack_server_that_ends_is_said_and_found_again(

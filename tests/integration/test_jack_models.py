@@ -7,7 +7,7 @@ missed. Standard output says what was counted (`pytest -s`).
 from __future__ import annotations
 
 import json
-import os
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_midi import FakeMidiOutputs, FakeMidiPorts
-from jack_server import JackServer, why_not
+from jack_server import why_not
 from published_folder import write_published
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.audio.realtime_bench import answer, running
+from app.audio.realtime_bench import answer, jack_server, running
 from app.bootstrap import Instrument, Parts
 from app.model.kit import Pad
 from app.settings import find_folders
@@ -95,25 +95,30 @@ class Scene:
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[JackServer]:
-    played = JackServer(f"pingpadmodels{os.getpid()}", tmp_path / "jackd.log", BLOCK)
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", played.name)
-    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
-    played.start()
-    yield played
-    played.stop()
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Of real-time priority where the system grants it: a starved server throws its clients out."""
+    with jack_server("models") as name:
+        monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
+        monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+        yield ready(name)
 
 
 @pytest.fixture
-def silent_server(tmp_path: Path) -> Iterator[JackServer]:
-    silent = JackServer(f"pingpadsilent{os.getpid()}", tmp_path / "silent.log", BLOCK)
-    silent.start()
-    yield silent
-    silent.stop()
+def silent_server() -> Iterator[str]:
+    with jack_server("silent") as name:
+        yield ready(name)
+
+
+def ready(server: str) -> str:
+    """Wait until a server can be used."""
+    wait = ["jack_wait", "-s", server, "-w", "-t", "30"]
+    done = subprocess.run(wait, check=False, capture_output=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return server
 
 
 @pytest.fixture
-def scene(server: JackServer, qtbot: QtBot) -> Iterator[Scene]:
+def scene(server: str, silent_server: str, qtbot: QtBot) -> Iterator[Scene]:
     main_thread = MainThread()
     parts = Parts(midi=FakeMidiPorts, midi_out=FakeMidiOutputs)
     instrument = Instrument(find_folders(), main_thread.post, parts, remember=False)
@@ -136,7 +141,7 @@ def stolen() -> int:
 
 
 def test_switching_models_in_the_window_while_a_pad_loops_drops_no_callback(
-    scene: Scene, silent_server: JackServer, tmp_path: Path
+    scene: Scene, silent_server: str, tmp_path: Path
 ) -> None:
     import jack
 
@@ -149,7 +154,7 @@ def test_switching_models_in_the_window_while_a_pad_loops_drops_no_callback(
     write_clip(tmp_path / "loop.wav", Clip(noise, RATE))
     scene.loop(tmp_path / "loop.wav")
     clock = jack.Client("clock", no_start_server=True)
-    with running("control", {"JACK_DEFAULT_SERVER": silent_server.name}) as silent:
+    with running("control", {"JACK_DEFAULT_SERVER": silent_server}) as silent:
         before, began, stolen_before = mixer.counts(), clock.frame_time, stolen()
         dialog = scene.open_models()
         small = scene.instrument.actions.models.home / "small"

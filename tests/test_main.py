@@ -307,3 +307,4 @@ def test_export_names_the_run_that_holds_no_checkpoint(
     assert command_line.main([*arguments, "--name", "Mine"]) == 1
     assert str(tmp_path) in capsys.readouterr().err
     assert command_line.main([*arguments, "--name", "Mine", "--sampler", "none"]) == 2
+    assert command_line.main([*arguments, "--name", "Mine", "--flow-share", "1.5"]) == 2

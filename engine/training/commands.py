@@ -40,6 +40,13 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sampler", default="ping_pong", help="default ping_pong")
     parser.add_argument("--guidance", type=float, default=1.0, help="1 is none, default 1")
     parser.add_argument("--shift", type=float, default=1.0, help="of Euler's times, default 1")
+    parser.add_argument(
+        "--flow-share",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of an ARC run: so much of the weights as in the flow it began with, 0 to 1",
+    )
 
 
 def export(given: argparse.Namespace) -> Path:
@@ -52,7 +59,9 @@ def export(given: argparse.Namespace) -> Path:
         sampling = SamplingConfig(*asked, follows_recordings=True)
     except ValueError as error:
         raise RecipeError(str(error)) from error
+    if not 0 <= given.flow_share <= 1:
+        raise RecipeError(f"--flow-share must be 0..1, got {given.flow_share:g}.")
     about = About(given.name, given.licence, tuple(given.made_by), given.notes)
-    export_model(given.run, given.codec, given.out, about, sampling)
+    export_model(given.run, given.codec, given.out, about, sampling, given.flow_share)
     out: Path = given.out
     return out

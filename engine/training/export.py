@@ -35,20 +35,34 @@ class About:
 
 
 def export_model(
-    run_folder: Path, codec_folder: Path, target: Path, about: About, sampling: SamplingConfig
+    run_folder: Path,
+    codec_folder: Path,
+    target: Path,
+    about: About,
+    sampling: SamplingConfig,
+    flow_share: float = 0.0,
 ) -> None:
     """Write card, config and half-precision weights of a flow or ARC run into `target`.
 
-    `codec_folder` is the codec run whose latents the flow learnt, or one that refined it.
+    `codec_folder` is the codec run whose latents the flow learnt, or one that refined it. Of an ARC
+    run's weights `flow_share` (0..1) are those of the flow it began with: a point on the straight
+    line between the two ("Robust fine-tuning of zero-shot models", Wortsman et al. 2022).
 
     Raises RunError when the run has no checkpoint or is of another stage, or the disk is full.
     """
     checkpoint = read_checkpoint(run_folder)
+    average: dict[str, Tensor] = checkpoint["optimising"]["average"]
     run = read_run(run_folder / "config.toml")
     method = "rectified flow"
     if isinstance(run, ArcRun):
         method = "adversarial post-training after a rectified flow"
+        if flow_share:
+            method += f", of whose weights {flow_share:.0%} are kept"
+            flow: dict[str, Tensor] = read_checkpoint(Path(run.flow))["optimising"]["average"]
+            average = {name: torch.lerp(average[name], flow[name], flow_share) for name in average}
         run = read_run(Path(run.flow) / "config.toml")
+    elif flow_share:
+        raise RunError(f"{run_folder} is no ARC run: it has no flow to keep a share of.")
     if not isinstance(run, FlowRun):
         raise RunError(f"{run_folder} is no flow run.")
     codec = load_trained_codec(codec_folder)
@@ -59,7 +73,6 @@ def export_model(
         raise RunError(f"{codec_folder} is not the codec of this run: {error}.") from error
     model = SoundModel(config, words)
     model.codec = codec
-    average: dict[str, Tensor] = checkpoint["optimising"]["average"]
     for part in ("transformer", "conditioner"):
         prefix = part + "."
         own = {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}

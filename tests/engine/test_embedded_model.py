@@ -9,6 +9,7 @@ import pytest
 from engine.api import LONGEST_S, Recipe
 from engine.clip import Clip
 from engine.evaluation.descriptors import Descriptors, describe
+from engine.evaluation.restyling import likeness, recordings
 from engine.generator import Generator, load_generator
 from engine.model_card import EMBEDDED_FOLDER, read_card
 from engine.prompt_reading import unknown_words
@@ -78,6 +79,19 @@ def test_a_riser_gets_louder_and_brighter() -> None:
 def test_a_loop_keeps_its_tempo(prompt: str, seconds: float, bpm: float) -> None:
     clips = sounds(prompt, seconds)
     assert right(clips, lambda d: d.bpm is not None and abs(d.bpm - bpm) < 2) >= ENOUGH
+
+
+def test_what_is_made_from_a_recording_follows_it() -> None:
+    sources = recordings(6)
+    made = [
+        generator().generate(
+            Recipe(each.prompt, each.clip.seconds, seed=seed, strength=0.7), each.clip
+        )
+        for seed, each in enumerate(sources)
+    ]
+    found = likeness("embedded", 0.7, sources, [each.clip for each in made])
+    assert found.hums > 0.8 and found.tunes > 0.6
+    assert found.hits_kept > 0.8 and found.hits_meant > 0.8
 
 
 def test_the_same_recipe_makes_the_same_samples() -> None:

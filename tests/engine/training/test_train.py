@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from own_sounds import put
-from tiny_runs import CODEC_RUN, curve, flow_run, largest_file, start
+from tiny_runs import CODEC_RUN, arc_run, curve, flow_run, largest_file, start
 
 from engine.api import Recipe
 from engine.generator import load_generator
@@ -326,6 +326,25 @@ def test_exported_weights_are_the_averaged_ones(
     for name, tensor in exported.items():
         wanted = average[f"conditioner.{name}"]
         assert torch.allclose(tensor, wanted, rtol=1e-3, atol=1e-6), name
+
+
+def test_a_share_of_the_flow_s_weights_can_be_kept(
+    flow_folder: Path, codec_run: Path, tmp_path: Path
+) -> None:
+    arc = start(tmp_path / "arc", arc_run(flow_folder).replace("1e-3", "1e-2"))
+    export_model(arc, codec_run, tmp_path / "kept", About("mine"), SamplingConfig(), 0.25)
+    exported = load_generator(tmp_path / "kept", "cpu")._model.conditioner.state_dict()
+    trained, flow = (
+        read(folder / CHECKPOINT)["optimising"]["average"] for folder in (arc, flow_folder)
+    )
+    for name, tensor in exported.items():
+        full = f"conditioner.{name}"
+        wanted = 0.75 * trained[full] + 0.25 * flow[full]
+        assert torch.allclose(tensor, wanted, rtol=1e-3, atol=1e-5), name
+    notes = load_generator(tmp_path / "kept", "cpu").card.trained.notes
+    assert "of whose weights 25% are kept" in notes
+    with pytest.raises(RunError, match="is no ARC run: it has no flow to keep a share of"):
+        export_model(flow_folder, codec_run, tmp_path / "no", About("mine"), SamplingConfig(), 0.25)
 
 
 def test_a_run_that_is_no_flow_or_has_no_checkpoint_is_not_exported(

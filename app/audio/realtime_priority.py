@@ -2,7 +2,7 @@
 
 macOS and Windows give it to sound by themselves; JACK does, where its server has it. PortAudio's
 ALSA threads run like any other program's unless somebody asks: the system itself, which grants it
-to those in a certain group, else RealtimeKit. Sound thread.
+to those in a certain group, else RealtimeKit. Sound thread; `rise` and `sink` any.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import os
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from app.audio import realtime_kit
 
 PRIORITY = 60
 """1..99: above what works, below a JACK server's own 70."""
+WAKING = 50
+"""For what must wake at once, but never before sound."""
 _TASKS = Path("/proc/self/task")
 KNOWN = sys.platform == "linux"
 """Whether this system says what its threads have."""
@@ -36,14 +39,31 @@ def ask(threads: Iterable[int]) -> None:
     for thread in threads:
         try:
             if not _has_it(thread):
-                policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
-                os.sched_setscheduler(thread, policy, os.sched_param(PRIORITY))
+                os.sched_setscheduler(thread, _of(os.SCHED_FIFO), os.sched_param(PRIORITY))
         except PermissionError:
             refused.append(thread)
         except OSError:
             continue
     if refused:
         realtime_kit.ask(refused, PRIORITY)
+
+
+def rise() -> None:
+    """Give the calling thread real-time priority below sound's, where the system itself grants it.
+
+    For a thread that must wake at once, works some microseconds, and may be a Python thread.
+    RealtimeKit is not asked: it would end the program for a fifth of a second of such work.
+    """
+    if KNOWN:
+        with suppress(OSError):
+            os.sched_setscheduler(0, _of(os.SCHED_FIFO), os.sched_param(WAKING))
+
+
+def sink() -> None:
+    """Take real-time priority from the calling thread: for what may take long."""
+    if KNOWN:
+        with suppress(OSError):
+            os.sched_setscheduler(0, _of(os.SCHED_OTHER), os.sched_param(0))
 
 
 def granted(threads: Iterable[int]) -> bool:
@@ -57,3 +77,8 @@ def _has_it(thread: int) -> bool:
     except ProcessLookupError:
         return False
     return policy in (os.SCHED_FIFO, os.SCHED_RR)
+
+
+def _of(policy: int) -> int:
+    """Return the policy, for this thread and not for those it starts."""
+    return policy | os.SCHED_RESET_ON_FORK

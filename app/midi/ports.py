@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.audio import realtime_priority
 from app.midi.echoes import Echoes
 from app.midi.messages import TICK
 from app.midi.system import (
@@ -98,10 +99,14 @@ class MidiPorts:
         next_scan_s = 0.0
         while not self._ending.is_set():
             if time.monotonic() >= next_scan_s:
+                # A scan may take long, and compile; polls must come in time, and take nothing.
+                realtime_priority.sink()
                 self._scan()
                 next_scan_s = time.monotonic() + RESCAN_S
+                realtime_priority.rise()
             self._poll()
             time.sleep(POLL_S)
+        realtime_priority.sink()
         self._let_go()
 
     def _poll(self) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -163,6 +164,35 @@ def test_a_bug_in_looking_for_ports_is_logged_and_looked_over(
     system.present = ["LPD8"]
     scene.until_open("LPD8")
     assert "looking for MIDI inputs failed" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has to be asked")
+def test_ports_are_polled_with_real_time_priority_and_looked_for_without(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    except PermissionError:
+        pytest.skip("this user may not have it")
+    scanning, polling = set[int](), set[int]()
+
+    def noting(name: str, seen: set[int]) -> Callable[..., object]:
+        plain = getattr(MidiPorts, name)
+
+        def noted(self: MidiPorts, *given: object) -> object:
+            seen.add(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK)
+            return plain(self, *given)
+
+        return noted
+
+    monkeypatch.setattr(MidiPorts, "_scan", noting("_scan", scanning))
+    monkeypatch.setattr(MidiPorts, "_poll", noting("_poll", polling))
+    scene.start("Pads").port("Pads").send(*NOTE)
+    scene.until(lambda: scene.messages)
+    scene.until(lambda: scanning and polling)
+    assert scanning == {os.SCHED_OTHER}
+    assert polling == {os.SCHED_FIFO}
 
 
 def test_stop_closes_everything(scene: Scene) -> None:

@@ -37,10 +37,13 @@ VOICINGS = st.builds(
     layers=st.sampled_from(LAYER_SELECTIONS),
     loop_bars=st.sampled_from([0, 0, 1, 2]),
 )
+BETWEEN = 0.1234567
+"""A share of a frame; with beats that are no whole number of frames, nothing falls on a half: which
+way that is rounded is nobody's business."""
 BEATS = st.builds(
     ModelBeats,
-    anchor=st.floats(-500.0, 500.0),
-    frames_per_beat=st.sampled_from([23.7, 40.0]),
+    anchor=st.integers(-500, 500).map(lambda frame: frame + BETWEEN),
+    frames_per_beat=st.sampled_from([23.7, 40.2468]),
 )
 REPEATS = st.sampled_from([0.0, 0.0, 1.0, 1 / 3])
 SIZES = st.lists(st.integers(1, 400), min_size=1, max_size=3)
@@ -79,7 +82,8 @@ def send(mixer: Mixer, event: ModelEvent) -> None:
         mixer.stop(event.pad, event.frame)
 
 
-@settings(max_examples=2000, deadline=None)
+# The same streams every time: what fails, fails for everybody, and not once in a while.
+@settings(max_examples=2000, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(VOICINGS, SIZES), min_size=PADS, max_size=PADS),
     EVENTS,

@@ -18,7 +18,10 @@ from engine.training import processes
 from engine.training.run_folder import CHECKPOINT, RunFolder
 
 ROOT = Path(__file__).parents[3]
+# WORKAROUND torch's own threads sometimes abort a process that is at its end ("terminate called without
+# an active exception"): it ends itself, when all is done and said.
 CODE = """
+import os
 import sys
 from pathlib import Path
 from engine.training import processes
@@ -29,7 +32,8 @@ DTensor.full_tensor = lambda self: gathered.append(self.to_local().numel()) or w
 with processes.joined():
     for config in sys.argv[1:]:
         train(Path(config), Path(config).with_suffix(""))
-print(f"gathered {len(gathered)} of sharded weights", file=sys.stderr)
+print(f"gathered {len(gathered)} of sharded weights", file=sys.stderr, flush=True)
+os._exit(0)
 """
 
 

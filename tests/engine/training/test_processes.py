@@ -18,8 +18,8 @@ from engine.training import processes
 from engine.training.run_folder import CHECKPOINT, RunFolder
 
 ROOT = Path(__file__).parents[3]
-# WORKAROUND torch's own threads sometimes abort a process that is at its end ("terminate called without
-# an active exception"): it ends itself, when all is done and said.
+# WORKAROUND torch's own threads sometimes abort a process that is at its end ("terminate called
+# without an active exception"): it ends itself, when all is done and said.
 CODE = """
 import os
 import sys

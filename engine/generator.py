@@ -32,7 +32,7 @@ from engine.models.oobleck import Oobleck
 from engine.models.spectral_features import RATE_HZ
 from engine.playable import WHOLE, Asked, PlayableModel, Windows
 from engine.sampling.guidance import guided, joined
-from engine.sampling.sample import Beginning, sample, steps_taken
+from engine.sampling.sample import Beginning, sample, sampler_from, steps_taken
 from engine.sampling.samplers import Velocity
 from engine.tiles import work_in_tiles
 
@@ -172,7 +172,7 @@ class Generator:
         beginning = self._beginning(like, source, randoms)
         clock.mark("encode")
         like = replace(like, steps=steps_taken(self._model.sampling, like.steps, beginning.start))
-        given = _Given(told, kept, beginning, self._noises(like, beginning.noise, randoms))
+        given = _Given(told, kept, beginning, self._noises(like, beginning, randoms))
         _go_on(on_step, 0, like.steps)
         sounds = self._played_back(like, given, on_step)
         latents = None if sounds is not None else self._sample(like, given, on_step)
@@ -302,10 +302,11 @@ class Generator:
         return Beginning(noise, encoded, recipe.strength)
 
     def _noises(
-        self, recipe: Recipe, like: Tensor, randoms: list[torch.Generator]
+        self, recipe: Recipe, beginning: Beginning, randoms: list[torch.Generator]
     ) -> tuple[Tensor, ...]:
         """What the sampler adds between its steps; drawn on the CPU, for the same seed's sake."""
-        count = recipe.steps - 1 if self._model.sampling.sampler in _WITH_NOISE else 0
+        like, sampler = beginning.noise, sampler_from(self._model.sampling, beginning.start)
+        count = recipe.steps - 1 if sampler in _WITH_NOISE else 0
         return tuple(drawn((1, *like.shape[1:]), randoms).to(like) for _ in range(count))
 
     def _sample(self, recipe: Recipe, given: _Given, on_step: OnStep) -> Tensor:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QActionGroup, QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDoubleSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QSpinBox,
@@ -86,6 +87,22 @@ class Choice(Generic[Value]):
     value: Value
     text: str
     tip: str = ""
+
+
+def add_choices(
+    menu: QMenu,
+    choices: Iterable[Choice[Value]],
+    chosen: Value,
+    choose: Callable[[Value], object],
+) -> None:
+    """Add values to a menu, of which one is checked; `choose` hears of the one that is picked."""
+    group = QActionGroup(menu)
+    for choice in choices:
+        action = menu.addAction(choice.text)
+        action.setCheckable(True)
+        action.setChecked(choice.value == chosen)
+        action.triggered.connect(lambda _checked, value=choice.value: choose(value))
+        group.addAction(action)
 
 
 class Segments(QFrame, Generic[Value]):

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from PySide6.QtCore import QPoint
-from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.actions.choose_device import BLOCKS, RATES, ChooseDevice
 from app.audio.sound_system import Channels
 from app.model.session import Session
-from app.ui.controls import Choice
+from app.ui.controls import Choice, add_choices
 
 AUTOMATIC = "Automatic"
 NO_PRIORITY = "No real-time priority: this system did not grant it"
@@ -62,17 +61,10 @@ class DeviceMenu:
         choose: Callable[[str | None], None],
     ) -> None:
         menu.addAction(title).setEnabled(False)
-        group = QActionGroup(menu)
-        names = dict.fromkeys([None, *found, chosen])  # several systems may name the same device
-        for name in names:
-            missing = name is not None and name not in found
-            # Qt takes an ampersand for a keyboard mnemonic.
-            text = AUTOMATIC if name is None else name.replace("&", "&&")
-            action = menu.addAction(f"{text} (not there)" if missing else text)
-            action.setCheckable(True)
-            action.setChecked(name == chosen)
-            action.triggered.connect(lambda _checked, name=name: choose(name))
-            group.addAction(action)
+        # Several systems may name the same device; Qt takes an ampersand for a keyboard mnemonic.
+        choices: list[Choice[str | None]] = [Choice(None, AUTOMATIC)]
+        choices += [Choice(name, name.replace("&", "&&")) for name in dict.fromkeys(found)]
+        _choose(menu, choices, chosen, choose)
 
     def _add_channels(self, menu: QMenu) -> None:
         """Offer each input channel and each pair of them, where there is a choice."""
@@ -125,11 +117,6 @@ def _choose(
 ) -> None:
     """Fill a menu with values of which one is chosen; one that is not offered stays to be seen."""
     if chosen not in [choice.value for choice in choices]:
-        choices = [*choices, Choice(chosen, f"{chosen} (not there)")]
-    group = QActionGroup(menu)
-    for choice in choices:
-        action = menu.addAction(choice.text)
-        action.setCheckable(True)
-        action.setChecked(choice.value == chosen)
-        action.triggered.connect(lambda _checked, value=choice.value: choose(value))
-        group.addAction(action)
+        text = str(chosen).replace("&", "&&")
+        choices = [*choices, Choice(chosen, f"{text} (not there)")]
+    add_choices(menu, choices, chosen, choose)

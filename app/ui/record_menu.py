@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from PySide6.QtCore import QPoint, QUrl
-from PySide6.QtGui import QActionGroup, QDesktopServices
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.actions.perform import Perform
 from app.model.session import RecordFrom, RecordStart, Session
-from app.ui.controls import Choice
-
-Value = TypeVar("Value")
+from app.ui.controls import Choice, add_choices
 
 SOURCES: tuple[Choice[RecordFrom], ...] = (
     Choice("input", "Record the input"),
@@ -47,12 +44,12 @@ class RecordMenu:
     def build(self) -> QMenu:
         """Return the menu as things are now."""
         session, menu = self._session, QMenu(self._parent)
-        _add(menu, SOURCES, session.record_from, lambda v: setattr(session, "record_from", v))
+        add_choices(menu, SOURCES, session.record_from, partial(setattr, session, "record_from"))
         menu.addSeparator()
-        _add(menu, STARTS, session.record_start, lambda v: setattr(session, "record_start", v))
+        add_choices(menu, STARTS, session.record_start, partial(setattr, session, "record_start"))
         self._add_threshold(menu)
         menu.addSeparator()
-        _add(menu, LENGTHS, session.record_bars, lambda v: setattr(session, "record_bars", v))
+        add_choices(menu, LENGTHS, session.record_bars, partial(setattr, session, "record_bars"))
         menu.addSeparator()
         count_in = menu.addAction("Count in four beats")
         count_in.setCheckable(True)
@@ -72,7 +69,7 @@ class RecordMenu:
             Choice(level, f"{level:g} dB".replace("-", "\N{MINUS SIGN}")) for level in THRESHOLDS_DB
         ]
         chosen = session.record_threshold_db
-        _add(louder, choices, chosen, lambda v: setattr(session, "record_threshold_db", v))
+        add_choices(louder, choices, chosen, partial(setattr, session, "record_threshold_db"))
 
     def _show_folder(self) -> None:
         open_folder(self._perform.folder)
@@ -97,18 +94,3 @@ def summary(session: Session) -> str:
 def open_folder(folder: Path) -> None:
     """Show a folder in the desktop's own way."""
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
-
-
-def _add(
-    menu: QMenu,
-    choices: Sequence[Choice[Value]],
-    chosen: Value,
-    choose: Callable[[Value], None],
-) -> None:
-    group = QActionGroup(menu)
-    for choice in choices:
-        action = menu.addAction(choice.text)
-        action.setCheckable(True)
-        action.setChecked(choice.value == chosen)
-        action.triggered.connect(lambda _checked, value=choice.value: choose(value))
-        group.addAction(action)

@@ -31,6 +31,11 @@ def steps_taken(config: SamplingConfig, steps: int, start: float) -> int:
     return steps
 
 
+def sampler_from(config: SamplingConfig, start: float) -> str:
+    """The sampler that goes on from a time: another one from a recording, where it is followed."""
+    return "euler_log_snr" if config.follows_recordings and start < 1 else config.sampler
+
+
 def sample(
     config: SamplingConfig,
     velocity: Velocity,
@@ -41,14 +46,15 @@ def sample(
 ) -> Tensor:
     """Return latents shaped as the beginning's noise; `on_step` may raise to stop."""
     start = beginning.start
-    if config.sampler == "v_dpm_3m_sde":
+    sampler = sampler_from(config, start)
+    if sampler == "v_dpm_3m_sde":
         sigmas = sigmas_from(steps, start)
         x = first_sample(beginning.noise, beginning.source, sigmas[0])
         return dpm_3m_sde(velocity, x, sigmas, noise, on_step)
     x = start_from(beginning.noise, beginning.source, start)
-    if config.sampler == "euler":
+    if sampler == "euler":
         return euler(velocity, x, euler_times(steps, start, config.shift), on_step)
     times = ping_pong_times(steps, start, config.first_log_snr)
-    if config.sampler == "euler_log_snr" or (config.follows_recordings and start < 1):
+    if sampler == "euler_log_snr":
         return euler(velocity, x, times, on_step)
     return ping_pong(velocity, x, times, noise, on_step)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from app.audio.clock import QUANTUM_BEATS, Quantum
 from app.audio.device_keeper import AudioState, Wish
@@ -137,3 +138,18 @@ class FakeTiming:
     def next_frame(self, quantum: Quantum) -> int | None:
         beat = self.start_beat(quantum, count_in=False)
         return None if beat is None else self.frame_of(beat)
+
+
+@dataclass
+class DiskFile:
+    """The disk recorder's double."""
+
+    seconds: float = 0.0
+    paths: list[Path] = field(default_factory=list)
+    stopped: int = 0
+
+    def start(self, path: Path) -> None:
+        self.paths.append(path)
+
+    def stop(self) -> None:
+        self.stopped += 1

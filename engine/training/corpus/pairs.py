@@ -5,7 +5,6 @@ process.
 """
 
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from random import Random
 
 import torch
@@ -26,6 +25,7 @@ from engine.training.corpus.rendered import (
     is_held_caption,
     is_held_combination,
     patch_of,
+    seed_of,
     sound_of,
 )
 
@@ -74,8 +74,7 @@ class PairCorpus:
         self, index: int, size: int, max_seconds: float, device: torch.device | str = "cpu"
     ) -> PairBatch:
         """Render batch `index`; no sound is longer than max_seconds."""
-        name = f"pairs {self.seed}/{index}/{size}/{max_seconds}"
-        seed = int.from_bytes(blake2b(name.encode(), digest_size=7).digest(), "big")
+        seed = seed_of(f"pairs {self.seed}/{index}/{size}/{max_seconds}")
         rng = Random(seed)
         planned = [self._planned(rng, max_seconds) for _ in range(size)]
         plans = [plan for plan, _, _ in planned]

@@ -52,6 +52,11 @@ def _bucket(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") % HELD_SHARE
 
 
+def seed_of(name: str) -> int:
+    """A batch's seed: far from those of batches with similar names."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=7).digest(), "big")
+
+
 def is_held_caption(text: str) -> bool:
     """Whether a caption is kept out of training; its words count, not their order or capitals."""
     words = words_of(text)
@@ -122,8 +127,7 @@ class RenderedCorpus:
         return tuple(sound_of(plan, said) for plan, said in pairs)
 
     def _seed(self, index: int, size: int, max_seconds: float) -> int:
-        name = f"{self.seed}/{self.split}/{index}/{size}/{max_seconds}"
-        return int.from_bytes(blake2b(name.encode(), digest_size=7).digest(), "big")
+        return seed_of(f"{self.seed}/{self.split}/{index}/{size}/{max_seconds}")
 
     def _drawn(self, seed: int, size: int, max_seconds: float) -> list[tuple[Plan, str]]:
         """Plans and captions of one batch."""

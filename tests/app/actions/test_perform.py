@@ -1,31 +1,18 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from fake_sound import DiskFile
 
 from app.actions.perform import Perform, spoken_length
 from app.audio.disk_recorder import DiskTake
 from app.model.session import Session
 
 
-@dataclass
-class Disk:
-    seconds: float = 2.5
-    paths: list[Path] = field(default_factory=list)
-    stopped: int = 0
-
-    def start(self, path: Path) -> None:
-        self.paths.append(path)
-
-    def stop(self) -> None:
-        self.stopped += 1
-
-
 class Room:
     def __init__(self, folder: Path) -> None:
-        self.session, self.disk = Session(), Disk()
+        self.session, self.disk = Session(), DiskFile(2.5)
         self.perform = Perform(self.session, self.disk, folder, lambda: 1_000_000.0)
         self.said: list[tuple[str, str]] = []
         self.session.notice.connect(lambda notice: self.said.append((notice.text, notice.kind)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from fake_sound import DiskFile
 from numpy.typing import NDArray
 
 from app.actions.actions import Actions
@@ -191,21 +192,6 @@ class Microphone:
 
     def frame_at(self, time_s: float) -> int | None:
         return self.position
-
-
-@dataclass
-class DiskFile:
-    """The disk recorder's double."""
-
-    seconds: float = 0.0
-    paths: list[Path] = field(default_factory=list)
-    stopped: int = 0
-
-    def start(self, path: Path) -> None:
-        self.paths.append(path)
-
-    def stop(self) -> None:
-        self.stopped += 1
 
 
 @dataclass

@@ -139,6 +139,14 @@ def completions(prefix: str, vocabulary: Collection[str], limit: int = 8) -> lis
     return beginnings + _near_misses(typed, set(vocabulary) - set(beginnings), missing)
 
 
+def pitch_class(name: str) -> int | None:
+    """Return 0..11 for a note's name without its octave ("C#" is 1, "Bb" 10), None for others."""
+    match = re.fullmatch(r"([a-g])([#♯b♭]?)", name, re.IGNORECASE)
+    if match is None:
+        return None
+    return (_SEMITONES[match[1].lower()] + _ACCIDENTALS[match[2].lower()]) % 12
+
+
 def note_number(name: str) -> int | None:
     """Return the MIDI number of a note with its octave ("A4" is 69, "Bb1" 34), None for others."""
     match = re.fullmatch(r"([a-g])([#♯b♭]?)([0-9])", name, re.IGNORECASE)

@@ -12,17 +12,27 @@ from torch import Tensor, nn
 from engine.models.dit import Conditioning
 from engine.models.t5 import T5Config, T5Encoder
 from engine.prompt_reading import read_prompt
-from engine.words import tempo_of
+from engine.words import Word, pitch_class, tempo_of
 
 PAD, UNKNOWN, NOTE, NUMBER = range(4)
 FIRST_WORD = 4
+MODES = frozenset(("minor", "major", "seventh", "dominant", "suspended", "sus"))
+"""What makes a tonic of the letter before it: "a minor", but "a kick"."""
+TONIC = 60.0
+"""The value of the tonic C, so that tonics have the features of the notes from C4 to B4."""
 VALUE_PERIODS = (3.0, 4.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, 384.0, 1536.0)
 """Periods of a number's features: 12 is an octave of note numbers, the long ones tell tempos."""
+NOTE_MARK = 2 * len(VALUE_PERIODS)
+"""The place after the features where a note is marked; a number and a tonic follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionerConfig:
-    """Sizes of the embedded model's text encoder and of its length embedding."""
+    """Sizes of the embedded model's text encoder and of its length embedding.
+
+    `pooled` tells the global condition what is asked for, notes and tempos exactly; `keyed` tells
+    it tonics as well, which are mere words else.
+    """
 
     width: int = 256
     layers: int = 3
@@ -31,6 +41,7 @@ class ConditionerConfig:
     most_words: int = 48
     longest_s: float = 12.0
     pooled: bool = False
+    keyed: bool = False
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not fit each other."""
@@ -43,11 +54,16 @@ class ConditionerConfig:
             )
         if not 0 < self.longest_s < math.inf:
             raise ValueError(f"longest_s must be above 0, got {self.longest_s}")
+        if self.keyed and not self.pooled:
+            raise ValueError("keyed needs pooled: tonics are told beside notes and tempos")
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Prompts as numbers: ids (B, S), value (B, S) of notes and numbers, real (B, S), bpm (B,)."""
+    """Prompts as numbers: ids (B, S), value (B, S), real (B, S), bpm (B,).
+
+    Notes, numbers and tonics have a value; other words have 0.
+    """
 
     ids: Tensor
     values: Tensor
@@ -61,7 +77,10 @@ class Tokens:
 
 
 class PromptTokenizer:
-    """Words to ids by a closed vocabulary; notes and numbers become a mark and a value."""
+    """Words to ids by a closed vocabulary; notes and numbers become a mark and a value.
+
+    A tonic ("c#" in "c# minor") is a word with a value.
+    """
 
     def __init__(self, vocabulary: Sequence[str], most_words: int) -> None:
         self.vocabulary = tuple(vocabulary)
@@ -82,13 +101,14 @@ class PromptTokenizer:
 
     def _row(self, prompt: str) -> list[tuple[int, float]]:
         row: list[tuple[int, float]] = []
-        for word in read_prompt(prompt, self._ids).told[: self._most_words]:
+        told = read_prompt(prompt, self._ids).told[: self._most_words]
+        for place, word in enumerate(told):
             if word.kind == "note" and word.value is not None:
                 row.append((NOTE, word.value))
             elif word.kind == "number" and word.value is not None and word.text not in self._ids:
                 row.append((NUMBER, min(word.value, 2000.0)))
             else:
-                row.append((self._ids.get(word.text, UNKNOWN), 0.0))
+                row.append((self._ids.get(word.text, UNKNOWN), _tonic(told[place : place + 2])))
         return row or [(UNKNOWN, 0.0)]
 
 
@@ -141,7 +161,7 @@ class Conditioner(nn.Module):
             exact = nn.Linear(2 * config.width, config.width)
             nn.init.zeros_(exact.weight)
             nn.init.zeros_(exact.bias)
-            inputs = 2 * len(VALUE_PERIODS) + 2
+            inputs = NOTE_MARK + 2 + config.keyed
             self.exact = nn.Sequential(nn.Linear(inputs, 2 * config.width), nn.SiLU(), exact)
 
     def _initialise(self) -> None:
@@ -178,11 +198,21 @@ class Conditioner(nn.Module):
 
     def _exact_values(self, tokens: Tokens, given: Tensor) -> Tensor:
         """What the given notes and numbers add to the global condition: (B, width)."""
-        kinds = torch.stack([tokens.ids == NOTE, tokens.ids == NUMBER], dim=-1)
+        marks = [tokens.ids == NOTE, tokens.ids == NUMBER]
+        if self.config.keyed:
+            marks.append((tokens.ids >= FIRST_WORD) & (tokens.values > 0))
+        kinds = torch.stack(marks, dim=-1)
         features = torch.cat([_value_features(tokens.values), kinds.float()], dim=-1)
         counted = (kinds.any(-1) & given)[..., None]
         added: Tensor = (self.exact(features) * counted).sum(1)
         return added
+
+
+def _tonic(words: Sequence[Word]) -> float:
+    """Return the first word's value where the second one makes a tonic of it, else 0."""
+    letter = pitch_class(words[0].text)
+    is_tonic = letter is not None and len(words) == 2 and words[1].text in MODES
+    return TONIC + letter if is_tonic and letter is not None else 0.0
 
 
 def _value_features(values: Tensor) -> Tensor:

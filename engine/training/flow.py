@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from engine import flow
 from engine.device import choose_device
 from engine.model_folder import SoundModel
-from engine.models.conditioning import UNKNOWN, Conditioner, Tokens
+from engine.models.conditioning import NOTE_MARK, UNKNOWN, Conditioner, Tokens
 from engine.models.dit import DiffusionTransformer
 from engine.models.spectral_features import FRAME, RATE_HZ
 from engine.sampling.guidance import guided, joined
@@ -41,6 +41,8 @@ ENCODING = ("encoder", "mean", "deviation", "latent_")
 """How the names begin of the codec's weights that decide its latents."""
 WORDS = "t5.shared.weight"
 """The conditioner's weight that holds a row for each word."""
+EXACT = "exact.0.weight"
+"""The one that holds a column for each feature of exact values."""
 
 
 class Generative(nn.Module):
@@ -287,13 +289,15 @@ def take_over(network: Generative, model: SoundModel, run: FlowRun) -> None:
     """Give a network the weights of the model it begins with; raises RunError when sizes differ.
 
     Timing may be new: it begins as if it were not there. So may the network's last words: each
-    begins as a word that the model was never taught.
+    begins as a word that the model was never taught. New tonics begin as the notes that they share
+    their values with.
     """
     config = model.config
-    transformer = config.transformer
+    transformer, conditioner = config.transformer, config.conditioner
+    conditioner = replace(conditioner, keyed=conditioner.keyed or run.conditioner.keyed)
     if not transformer.latents_per_second:
         transformer = replace(transformer, latents_per_second=run.transformer.latents_per_second)
-    if (transformer, config.conditioner) != (run.transformer, run.conditioner):
+    if (transformer, conditioner) != (run.transformer, run.conditioner):
         raise RunError(
             f"The sizes of [transformer] and [conditioner] must be those of {run.begin}: "
             f"{config.transformer}, {config.conditioner}."
@@ -304,6 +308,9 @@ def take_over(network: Generative, model: SoundModel, run: FlowRun) -> None:
     known = taught[WORDS]
     more = network.conditioner.t5.shared.num_embeddings - len(known)
     taught[WORDS] = torch.cat([known, known[UNKNOWN].expand(more, -1)])
+    if conditioner.keyed and not config.conditioner.keyed:
+        values = taught[EXACT]
+        taught[EXACT] = torch.cat([values, values[:, NOTE_MARK : NOTE_MARK + 1]], dim=1)
     network.conditioner.load_state_dict(taught)
 
 

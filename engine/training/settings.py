@@ -75,10 +75,10 @@ class Scale:
 class Pool:
     """How many sounds a run keeps at hand, by length in seconds.
 
-    They are rendered, those of a family that is named twice twice as often, or the player's own:
-    of a `folder`, or of tar files in `shards`. Then 0 clips means each sound once. Of rendered
-    sounds there may be `pairs` besides, as many for each length: a hum or a beatbox bar and what
-    it becomes.
+    They are rendered, those of a family that is named twice twice as often, and those of a kind
+    among families besides its own family's. Or they are the player's own: of a `folder`, or of tar
+    files in `shards`; then 0 clips means each sound once. Of rendered sounds there may be `pairs`
+    besides, as many for each length: a hum or a beatbox bar and what it becomes.
     """
 
     seed: int = 1

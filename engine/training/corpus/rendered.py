@@ -19,6 +19,8 @@ HELD_SHARE = 8  # one combination in eight is held out, and one caption in eight
 HELD_WORDS = 3  # shorter captions are too few to hold any out
 DEFAULT_FAMILIES = ("drum", "tonal", "effect", "texture", "loop")
 FAMILY_SHARE = {"drum": 0.36, "tonal": 0.4, "effect": 0.08, "texture": 0.06, "loop": 0.1}
+KIND_SHARE = 0.03
+"""Of a kind that is named among families, where those have the shares above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,12 @@ def is_held_combination(plan: Plan) -> bool:
 
 
 def check_families(families: tuple[str, ...]) -> None:
-    """Raise ValueError where one of them is not in the lexicon."""
+    """Raise ValueError where one of them is neither a family of the lexicon nor a kind."""
     known = lexicon().families()
-    if not families or not set(families) <= set(known):
-        raise ValueError(f"families must be some of {', '.join(known)}, got {list(families)}")
+    if not families or not set(families) <= {*known, *lexicon().kinds}:
+        raise ValueError(
+            f"families must be some of {', '.join(known)}, or kinds of sound, got {list(families)}"
+        )
 
 
 def fitting_kinds(families: tuple[str, ...], max_seconds: float) -> list[Kind]:
@@ -80,7 +84,7 @@ def fitting_kinds(families: tuple[str, ...], max_seconds: float) -> list[Kind]:
     kinds = [
         kind
         for kind in lexicon().kinds.values()
-        if kind.family in families and kind.seconds.low <= max_seconds
+        if {kind.family, kind.key} & set(families) and kind.seconds.low <= max_seconds
     ]
     if not kinds:
         raise ValueError(f"no kind of {', '.join(families)} fits into {max_seconds:g} seconds")
@@ -90,7 +94,8 @@ def fitting_kinds(families: tuple[str, ...], max_seconds: float) -> list[Kind]:
 class RenderedCorpus:
     """Sounds by number: a batch is the same for the same seed, split, index, size and length.
 
-    A family that is named twice is drawn twice as often.
+    A family that is named twice is drawn twice as often. Among families there may be kinds: each
+    is drawn besides its family.
     """
 
     def __init__(
@@ -145,6 +150,7 @@ class RenderedCorpus:
             * FAMILY_SHARE.get(kind.family, 0.2)
             * kind.weight
             / totals[kind.family]
+            + self.families.count(kind.key) * (kind.key not in totals) * KIND_SHARE
             for kind in kinds
         ]
         return kinds, shares

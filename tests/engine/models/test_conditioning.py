@@ -161,6 +161,22 @@ def test_two_notes_differ_in_the_global_condition() -> None:
     assert not torch.allclose(first, second, atol=0.01)
 
 
+def test_two_tonics_differ_in_the_global_condition_and_an_article_is_none() -> None:
+    config = ConditionerConfig(width=16, layers=1, heads=2, ff_width=16, pooled=True, keyed=True)
+    conditioner = Conditioner(config, ("a", "c#", "kick", "minor"))
+    for name in ("exact.0.weight", "exact.2.weight"):
+        torch.nn.init.normal_(conditioner.get_parameter(name), std=0.5)
+
+    def told(prompt: str) -> torch.Tensor:
+        tokens = conditioner.tokenizer([prompt])
+        return conditioner._exact_values(tokens, tokens.real)
+
+    assert not torch.allclose(told("c# minor"), told("a minor"), atol=0.01)
+    assert not torch.allclose(told("c# minor"), told("kick"), atol=0.01)
+    assert torch.equal(told("a kick"), told("kick"))
+    assert told("kick").abs().sum() == 0
+
+
 def test_the_tempo_is_told_and_hidden_with_its_prompt(conditioner: Conditioner) -> None:
     tokens = conditioner.tokenizer(["loop at 120 bpm", "loop"])
     told = conditioner(tokens, torch.tensor([1.0, 2.0]))

@@ -19,7 +19,7 @@ from tiny_runs import CODEC_RUN, arc_run, curve, flow_run, largest_file, start
 from engine.api import Recipe
 from engine.generator import load_generator
 from engine.model_card import list_models
-from engine.models.conditioning import UNKNOWN
+from engine.models.conditioning import NOTE_MARK, UNKNOWN
 from engine.sampling.config import SamplingConfig
 from engine.training import autoencoder, flow
 from engine.training.corpus.lexicon import vocabulary
@@ -435,6 +435,20 @@ def test_a_run_may_add_timing_to_the_model_it_begins_with(
     state = read(start(tmp_path / "timed", timed) / CHECKPOINT)
     weight = "transformer.transformer.to_timing_embed.weight"
     assert state["optimising"]["network"][weight].any()
+
+
+def test_a_run_may_add_tonics_which_begin_as_notes(codec_run: Path, tmp_path: Path) -> None:
+    run, model = tmp_path / "pooled", tmp_path / "model"
+    plain = flow_run(codec_run).replace("ff_width = 16", "ff_width = 16\npooled = true")
+    export_model(start(run, plain), codec_run, model, About("mine"), SamplingConfig())
+    slow = plain.replace("rate = 1e-3", "rate = 1e-9")
+    text = slow.replace("tokens_per_batch", f"begin = '{model}'\ntokens_per_batch")
+    keyed = text.replace("pooled = true", "pooled = true\nkeyed = true")
+    state = read(start(tmp_path / "keyed", keyed) / CHECKPOINT)
+    weight = state["optimising"]["network"]["conditioner.exact.0.weight"]
+    taught = load_generator(model, "cpu")._model.conditioner.state_dict()["exact.0.weight"]
+    assert torch.allclose(weight[:, :-1], taught, atol=1e-5)
+    assert torch.allclose(weight[:, -1], taught[:, NOTE_MARK], atol=1e-5)
 
 
 def test_a_killed_distillation_goes_on_with_the_same_teacher(

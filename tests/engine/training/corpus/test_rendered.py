@@ -119,3 +119,16 @@ def test_a_family_named_twice_is_drawn_more_often() -> None:
     # 0.1 of 0.46 against 0.3 of 0.66.
     assert 45 < loops[0] < 90
     assert 110 < loops[1] < 165
+
+
+def test_a_kind_among_the_families_is_drawn_besides_its_family() -> None:
+    def counted(*families: str) -> tuple[int, int]:
+        sounds = RenderedCorpus(3, families=families).sounds(0, 600, 4.0)
+        loops = sum(sound.kind == "loop" for sound in sounds)
+        return sum(sound.kind == "chord" for sound in sounds), loops
+
+    chords, loops = counted("tonal", "loop")
+    more_chords, more_loops = counted("tonal", "loop", "chord", "chord", "chord", "chord")
+    assert more_chords > chords + 60
+    assert more_loops < loops  # a family by the name of a kind is still a family
+    assert counted("chord") == (600, 0)

@@ -27,6 +27,10 @@ class Key:
     mode: str
 
 
+OF_NO_TRIAD = ("scale", "arpeggio")
+"""Notes one after the other: the triad with most energy is the key of half of the real ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """What the words ask for; None where they say nothing. `pitch` is a MIDI number.
@@ -54,7 +58,7 @@ def claims_of(prompt: str) -> Claims:
         kind=None if kind is None else kind.key,
         family=family,
         pitch=notes.pop() if len(notes) == 1 and not is_chord else None,
-        key=_key(words),
+        key=None if kind is not None and kind.key in OF_NO_TRIAD else _key(words),
         bpm=_tempo(prompt),
         brightness=_side(words, "brightness", family),
         decay=_side(words, "decay", family),

@@ -36,6 +36,8 @@ def marked(prompt: str) -> list[str]:
         ("breakdown break", "breakdown breaks"),
         ("boombap, hiphop", "boom bap hip hop"),
         ("kickdrum", "kick drum"),
+        ("drum machine snare", "drum snare"),
+        ("factory machine", "factory machine"),
         ("d&b loop 174", "drum and bass loop 174"),
         ("tempo 90 lofi beats", "bpm 90 lofi beat"),
         ("sine wave", "sine"),

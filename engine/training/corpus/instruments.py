@@ -4,6 +4,8 @@ from engine.training.corpus.cymbals import CYMBALS
 from engine.training.corpus.drums import DRUMS
 from engine.training.corpus.effects import EFFECTS
 from engine.training.corpus.loops import LOOPS
+from engine.training.corpus.machines import MACHINES
+from engine.training.corpus.melodic import MELODIC
 from engine.training.corpus.mouth import MOUTH
 from engine.training.corpus.orchestra import ORCHESTRA
 from engine.training.corpus.patch import Instrument
@@ -22,9 +24,11 @@ INSTRUMENTS: dict[str, Instrument] = {
     **STRUCK,
     **STRINGED,
     **ORCHESTRA,
+    **MELODIC,
     **EFFECTS,
     **TEXTURES,
     **SCENES,
+    **MACHINES,
     **MOUTH,
     **LOOPS,
 }

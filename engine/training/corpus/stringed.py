@@ -81,7 +81,17 @@ def muted_guitar(patch: Patch) -> Tensor:
     return centred(mixed * attack(time, 0.001))
 
 
+def plucked_bass(patch: Patch) -> Tensor:
+    """A thick string under a finger, and its low box or pickup."""
+    sound = _plucked(patch, 0.12, 0.9, patch.uniform(0.12, 0.25))
+    sound = sound / sound.abs().amax(-1, keepdim=True).clamp(min=1e-6)
+    finger = lowpass(patch.noise() * fall(patch.time(), 0.006), patch.rate, 900.0)
+    top = between(500.0, 4500.0, patch.brightness)
+    return centred(lowpass(sound + 0.1 * finger, patch.rate, top) * attack(patch.time(), 0.002))
+
+
 STRINGED: dict[str, Instrument] = {
+    "bass plucked": plucked_bass,
     "keys piano": piano,
     "guitar acoustic": acoustic_guitar,
     "guitar electric": electric_guitar,

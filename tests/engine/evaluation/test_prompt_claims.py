@@ -16,6 +16,7 @@ from engine.training.corpus.rendered import RenderedCorpus
         ("bright staccato flute in F#5", Claims("flute", "tonal", 78, None, None, "high", "low")),
         ("house drum loop at 124 BPM", Claims("loop", "loop", bpm=124)),
         ("a minor pad chord in C# minor", Claims("chord", "tonal", key=Key(1, "minor"))),
+        ("piano scale in C# minor", Claims("scale", "tonal")),
         ("bass loop, 90 bpm, Bb major", Claims("loop", "loop", key=Key(10, "major"), bpm=90)),
     ],
 )

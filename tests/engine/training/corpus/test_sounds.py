@@ -197,3 +197,24 @@ def test_a_distorted_bell_keeps_its_pitch() -> None:
     hertz = 440 * 2 ** ((note - 69) / 12)
     assert share_below(bell, 0.8 * hertz) < 0.15
     assert abs(cents_off(bell, hertz)) < 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "steps"),
+    [
+        ("scale", "minor", (0, 2, 3, 5, 7, 8, 10, 12)),
+        ("scale", "major pentatonic", (0, 2, 4, 7, 9, 12)),
+        ("arpeggio", "major", (0, 4, 7, 12, 16, 12, 7, 4)),
+    ],
+)
+def test_scales_and_arpeggios_go_through_their_notes(
+    kind: str, form: str, steps: tuple[int, ...]
+) -> None:
+    asked = plan(kind, "piano", form, pitch=60.0, seconds=4.0)
+    # Beside one of another length and number of notes: each has its own times.
+    sound = played(asked, plan("scale", "piano", "minor pentatonic", pitch=50.0, seconds=1.3))[0]
+    slot = 4.0 / len(steps)
+    for place, rise in enumerate(steps):
+        heard = sound[:, round((place + 0.2) * slot * RATE) : round((place + 0.9) * slot * RATE)]
+        assert abs(cents_off(heard, 440 * 2 ** ((60 + rise - 69) / 12))) < 25
+    assert sound[:, -100:].abs().max() < 0.05

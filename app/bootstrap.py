@@ -50,7 +50,7 @@ from app.model.file_writer import FileWriter, WriteNewest
 from app.model.session import LOUDEST_START_DB, QUIETEST_START_DB, RECORD_BARS, Session
 from app.model.takes import Take
 from app.settings import Folders, Settings, find_folders, read_settings, write_settings
-from engine.api import Answer, EngineError
+from engine.api import Answer, EngineError, SwitchAnswer
 from engine.client import EngineThread
 from engine.model_card import EMBEDDED_FOLDER, read_card
 from engine.model_store import ModelStore
@@ -72,7 +72,11 @@ class RunningEngine(Engine, Protocol):
         ...
 
     def use(self, model_folder: Path) -> None:
-        """Go on with another model; returns at once."""
+        """Load another model, which takes over when it is ready; returns at once."""
+        ...
+
+    def stay(self) -> None:
+        """Load no other model; returns at once."""
         ...
 
     def stop(self) -> None:
@@ -173,8 +177,7 @@ class Instrument:
             run_folder(folders.takes, parts.now()), self.writer, self.session.say
         )
         self.engine = parts.engine(
-            lambda answer: post(lambda: self.actions.generate.on_answer(answer)),
-            self._model_folder(),
+            lambda answer: post(lambda: self._on_answer(answer)), parts.model_folder
         )
         self.devices = parts.audio(
             self.mixer, self.recorder, lambda state: post(lambda: self._on_audio(state))
@@ -229,7 +232,7 @@ class Instrument:
                 self.engine,
                 self.fetching,
                 ModelStore(self._folders.models),
-                self._model_folder(),
+                self._parts.model_folder,
             ),
             midi=midi,
             beat=beat,
@@ -252,6 +255,7 @@ class Instrument:
         self.background.start()
         self.fetching.start()
         self.engine.start()
+        self.actions.models.bring_back(self._read.settings.model)
         self.actions.midi.setup.read_maps()
         self.actions.midi.setup.choose(_midi_choices(self._read.settings))
         self.midi.start()
@@ -302,8 +306,14 @@ class Instrument:
         self.actions.midi.router.keep_ports(state.ports)
         self._post(lambda: self.session.set_midi(state))
 
+    def _on_answer(self, answer: Answer) -> None:
+        if isinstance(answer, SwitchAnswer):
+            self.actions.models.on_answer(answer)
+        else:
+            self.actions.generate.on_answer(answer)
+
     def _read_model_card(self) -> None:
-        session, folder = self.session, self._model_folder()
+        session, folder = self.session, self._parts.model_folder
 
         def read() -> frozenset[str]:
             try:
@@ -318,12 +328,6 @@ class Instrument:
         self.background.run(read, lambda words: session.set_engine(session.engine, words), failed)
 
     # --- what is remembered ---
-
-    def _model_folder(self) -> Path:
-        """The model that was in use the last time, if it is still there."""
-        name = self._read.settings.model
-        folder = self._folders.models / name
-        return folder if name and folder.is_dir() else self._parts.model_folder
 
     def _use_settings(self, settings: Settings) -> None:
         session = self.session

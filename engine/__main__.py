@@ -1,4 +1,4 @@
-"""The engine process: `python -m engine MODEL_FOLDER`, started by engine.client with two pipes."""
+"""The engine process: `python -m engine MODEL_FOLDER`, started by engine_process with two pipes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("model_folder", type=Path)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--factory", default=FACTORY)
+    parser.add_argument("--beside", action="store_true", help="another model plays meanwhile")
     given = parser.parse_args(arguments)
     logging.basicConfig(format="engine: %(levelname)s %(name)s: %(message)s")
-    return run_worker(_pipes(), WorkerOptions(given.model_folder, given.device, given.factory))
+    options = WorkerOptions(given.model_folder, given.device, given.factory, given.beside)
+    return run_worker(_pipes(), options)
 
 
 def _pipes() -> Wire:

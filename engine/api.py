@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.clip import Clip
 
@@ -23,6 +24,10 @@ class EngineError(Exception):
 
 class RecipeError(EngineError):
     """A recipe that cannot be made: the text names the value and its range."""
+
+
+class NoRoomError(EngineError):
+    """Memory is too short for a model or a sound: with other models gone it may do."""
 
 
 class GenerationCancelled(Exception):  # noqa: N818 -- the wish of a player, not an error
@@ -189,4 +194,30 @@ class Restarted:
     message: str
 
 
-Answer = Ready | Progress | Begun | Finished | Failed | Cancelled | Restarted
+SoundAnswer = Ready | Progress | Begun | Finished | Failed | Cancelled | Restarted
+
+
+@dataclass(frozen=True, slots=True)
+class MadeRoom:
+    """Memory is too short for two models: nothing can be made until the wanted one is ready."""
+
+    model_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """The wanted model is ready and makes all sounds that are wished for from now on."""
+
+    model_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class NotSwitched:
+    """The wanted model could not be loaded, and why: the one before goes on."""
+
+    model_folder: Path
+    message: str
+
+
+SwitchAnswer = MadeRoom | Switched | NotSwitched
+Answer = SoundAnswer | SwitchAnswer

@@ -1,88 +1,70 @@
-"""EngineThread: the app's thread that owns the engine process. Light half: no torch.
+"""EngineThread: the app's thread that owns the engine processes. Light half: no torch.
 
-The thread starts the process, follows its answers, and starts it again when it dies. A second
-small thread writes the requests, so that nobody waits when the pipe is full.
+One process makes the sounds. While another model is chosen, a second one loads it beside the
+first; as soon as it is ready, new wishes go to it, and the first ends with its last answer. All
+that happens comes through one queue, and only this thread decides what becomes of it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import math
 import os
-import pickle
 import queue
-import signal
-import subprocess
-import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import count
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from engine.api import (
-    LONGEST_S,
     Answer,
     Cancel,
     Cancelled,
     Failed,
     Finished,
     Generate,
+    MadeRoom,
+    NotSwitched,
+    Ready,
     Recipe,
-    Request,
     Restarted,
     Stop,
+    Switched,
 )
 from engine.clip import Clip
-from engine.wire import ClipPlace, Lane, Wire
-from engine.worker import CANNOT_WORK, FACTORY
+from engine.engine_process import (
+    GRACE_S,
+    Ended,
+    EngineProcess,
+    ModelAt,
+    Said,
+    described,
+    end_all,
+)
+from engine.worker import CANNOT_WORK, FACTORY, NO_ROOM
 
 RESTART_WAITS_S = (0.0, 0.5, 2.0)
 """Waits before each new start of a process that dies without making a sound in between."""
 
-WORKER_COMMAND = "engine-worker"
-"""First argument by which a frozen Pingpad becomes the engine process."""
 
-_GRACE_S = 2.0
-_HIGHEST_RATE, _MOST_CHANNELS = 48_000, 2
-_ROOT = Path(__file__).resolve().parent.parent
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """Go on with another model; None: with the one that there is."""
 
-
-@dataclass(slots=True)
-class _Worker:
-    """One engine process, the requests on their way to it, and what became of it."""
-
-    process: subprocess.Popen[bytes]
-    wire: Wire
-    outbox: queue.SimpleQueue[Request | None]
-    made_a_sound: bool = False
-    last_words: str | None = None
+    folder: Path | None
 
 
-@dataclass(slots=True)
-class _Shared:
-    """What several threads touch, under `changed`."""
-
-    changed: threading.Condition = field(default_factory=threading.Condition)
-    lanes: dict[int, Lane | None] = field(default_factory=dict)
-    outbox: queue.SimpleQueue[Request | None] = field(default_factory=queue.SimpleQueue)
-    process: subprocess.Popen[bytes] | None = None
-    stopping: bool = False
-    switched: bool = False
-    """Another model was chosen since the process was started."""
-    left: dict[int, Lane | None] = field(default_factory=dict)
-    """Jobs of the model before."""
+_Event = Said | Ended | Generate | Cancel | _Use | Stop
 
 
 class EngineThread:
-    """The engine process and the thread that owns it.
+    """The engine process that makes sounds, the one that loads another model, and their thread.
 
     `on_answer` is called on this thread for every answer, and no more once `stop` has returned.
-    Every job gets exactly one of Finished, Failed and Cancelled. A process that dies is started
-    again at once; one that dies again and again, or whose model cannot be loaded, is
-    Failed(None, why), and the next `generate` tries once more.
+    Every job gets exactly one of Finished, Failed and Cancelled, from the process it was sent to.
+    A process that dies is started again at once; one that dies again and again, or whose model
+    cannot be loaded, is Failed(None, why), and the next `generate` tries once more.
     """
 
     def __init__(
@@ -95,13 +77,29 @@ class EngineThread:
         restart_waits_s: Sequence[float] = RESTART_WAITS_S,
     ) -> None:
         self._on_answer = on_answer
-        self._factory = factory
-        self._command = _command(model_folder.resolve(), factory)
-        self._environment = _environment(threads)
+        self._threads, self._factory = threads, factory
         self._restart_waits_s = tuple(restart_waits_s)
         self._numbers = count(1)
-        self._shared = _Shared()
+        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        # What follows belongs to the thread.
+        self._folder = model_folder
+        self._wanted: Path | None = None
+        """The model that is to take over."""
+        self._playing: EngineProcess | None = None
+        self._loading: EngineProcess | None = None
+        self._leaving: list[EngineProcess] = []
+        """Processes that end with their last answer."""
+        self._waiting: list[Generate] = []
+        """Wishes that no process has been sent yet."""
+        self._deaths = 0
+        self._news: str | None = None
+        """What to say once the process has been started again."""
+        self._start_at: float | None = None
+        """When to start the process that died, by time.monotonic."""
+        self._resting = False
+        """Whether it is not started before there is a new wish."""
 
     def start(self) -> None:
         """Start the thread, which starts the process. Returns at once."""
@@ -116,49 +114,35 @@ class EngineThread:
         made first. Of a source, its first 12 seconds go to the engine.
         """
         job = next(self._numbers)
-        shared = self._shared
-        with shared.changed:
-            shared.lanes[job] = None
-            shared.outbox.put(Generate(job, recipe, source, wish))
-            shared.changed.notify_all()
+        self._events.put(Generate(job, recipe, source, wish))
         return job
 
     def cancel(self, job: int) -> None:
         """Ask for the end of a job: before it starts, or between two of its steps; any thread."""
-        with self._shared.changed:
-            self._shared.outbox.put(Cancel(job))
+        self._events.put(Cancel(job))
 
     def use(self, model_folder: Path) -> None:
-        """Go on with another model: jobs that are not done fail, later ones are its; any thread."""
-        shared = self._shared
-        with shared.changed:
-            self._command = _command(model_folder.resolve(), self._factory)
-            shared.outbox.put(Stop())
-            shared.outbox = queue.SimpleQueue()
-            shared.left.update(shared.lanes)
-            shared.lanes = {}
-            shared.switched = True
-            shared.changed.notify_all()
+        """Load another model, which takes over when it is ready; any thread.
+
+        Switched or NotSwitched says how it went, unless still another one is chosen before.
+        """
+        self._events.put(_Use(model_folder))
+
+    def stay(self) -> None:
+        """Go on with the model that makes the sounds, and load no other one; any thread."""
+        self._events.put(_Use(None))
 
     def stop(self) -> None:
-        """End the process and the thread within a few seconds; any thread but the engine's."""
-        with self._shared.changed:
-            self._shared.stopping = True
-            self._shared.outbox.put(Stop())
-            self._shared.changed.notify_all()
-        if not self._thread.is_alive():
-            return
-        self._thread.join(_GRACE_S)
+        """End the processes and the thread within a few seconds; any thread but the engine's."""
+        self._stopping = True
+        self._events.put(Stop())
         if self._thread.is_alive():
-            process = self._shared.process
-            if process is not None:
-                process.kill()
-            self._thread.join(_GRACE_S)
+            self._thread.join(3 * GRACE_S)
 
     @property
     def pid(self) -> int | None:
-        """The process number of the engine while it runs."""
-        process = self._shared.process
+        """The number of the process that makes sounds, while it runs."""
+        process = self._playing
         return process.pid if process is not None else None
 
     # --- the engine thread ---
@@ -166,223 +150,212 @@ class EngineThread:
     def _run(self) -> None:
         if os.name == "posix":
             resource_tracker.ensure_running()  # here, so that no other thread waits for it
-        deaths, news = 0, None
-        while not self._shared.stopping:
-            worker = self._spawn()
-            if worker is not None and news is not None:
-                self._tell(Restarted(news))
-            reason = self._serve(worker) if worker is not None else "it could not be started"
-            if self._shared.stopping:
-                break
-            if self._shared.switched:
-                deaths, news = 0, None
-                continue
-            deaths = 1 if worker is not None and worker.made_a_sound else deaths + 1
-            if worker is not None and worker.last_words is not None:
-                self._fail_jobs(worker.last_words)
-                deaths = self._rest()
-                news = "The engine was started again."
-                continue
-            self._fail_jobs(
-                f"The engine stopped before this sound was made ({reason}). Generate it again."
-            )
-            news = f"The engine had stopped ({reason}) and was started again."
-            if deaths <= len(self._restart_waits_s):
-                self._wait(self._restart_waits_s[deaths - 1])
-                continue
-            self._tell(Failed(None, _gave_up(deaths, reason)))
-            deaths = self._rest()
-        self._fail_jobs("")
+        self._start()
+        while not self._stopping:
+            self._take_in_next()
+        last = (self._playing, self._loading, *self._leaving)
+        end_all([process for process in last if process is not None])
+        self._playing = None
 
-    def _rest(self) -> int:
-        """Wait for a new wish, which is worth one more start; returns the deaths to count from."""
-        shared = self._shared
-        with shared.changed:
-            shared.changed.wait_for(lambda: shared.stopping or shared.lanes or shared.switched)
-        return len(self._restart_waits_s)
-
-    def _wait(self, seconds: float) -> None:
-        with self._shared.changed:
-            shared = self._shared
-            shared.changed.wait_for(lambda: shared.stopping or shared.switched, seconds)
-
-    def _spawn(self) -> _Worker | None:
-        with self._shared.changed:
-            command, self._shared.switched = self._command, False
-            left, self._shared.left = self._shared.left, {}
-        self._fail(left, "Another model was chosen before this sound was made. Generate it again.")
+    def _take_in_next(self) -> None:
+        wait = None if self._start_at is None else max(0.0, self._start_at - time.monotonic())
         try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=self._environment,
-                creationflags=_creation_flags(),
+            event = self._events.get(timeout=wait)
+        except queue.Empty:
+            self._start()
+            return
+        match event:
+            case Generate():
+                self._wish(event)
+            case Cancel(job):
+                self._cancel(job)
+            case Said(process, answer):
+                self._said(process, answer)
+            case Ended(process, status):
+                self._ended(process, status)
+            case _Use(folder):
+                self._use(folder)
+
+    def _tell(self, answer: Answer) -> None:
+        if not self._stopping:
+            self._on_answer(answer)
+
+    # --- wishes ---
+
+    def _wish(self, request: Generate) -> None:
+        for process in self._leaving:
+            for job, wish in process.wishes.items():
+                if wish is not None and wish == request.wish:
+                    process.send(Cancel(job))
+        if self._playing is not None:
+            self._playing.send(request)
+            return
+        self._waiting.append(request)
+        self._resting = self._resting and self._wanted is not None
+        self._go_on()
+
+    def _cancel(self, job: int) -> None:
+        for process in (self._playing, *self._leaving):
+            if process is not None and job in process.wishes:
+                process.send(Cancel(job))
+        for request in self._waiting:
+            if request.job == job:
+                self._waiting.remove(request)
+                self._tell(Cancelled(job))
+                return
+
+    # --- the process that makes sounds ---
+
+    def _go_on(self) -> None:
+        """Where no process is left, nor one to come, start one for the model that is wanted."""
+        if self._playing or self._loading or self._leaving or self._resting:
+            return
+        if self._wanted is not None:
+            self._load()
+        elif self._start_at is None:
+            self._start()
+
+    def _start(self) -> None:
+        self._start_at = None
+        self._playing = self._opened(self._folder)
+        if self._playing is None:
+            self._died("it could not be started", made_a_sound=False)
+            return
+        if self._news is not None:
+            self._tell(Restarted(self._news))
+            self._news = None
+        self._send_waiting()
+
+    def _opened(self, folder: Path, *, beside: bool = False) -> EngineProcess | None:
+        try:
+            return EngineProcess(
+                ModelAt(folder, self._factory, beside, self._threads), self._events.put
             )
         except OSError:
             return None
-        wire = Wire(cast(BinaryIO, process.stdout), cast(BinaryIO, process.stdin))
-        with self._shared.changed:
-            self._shared.process = process
-            outbox = self._shared.outbox
-            if self._shared.switched:  # while it was started
-                outbox = queue.SimpleQueue()
-                outbox.put(Stop())
-            return _Worker(process, wire, outbox)
 
-    def _serve(self, worker: _Worker) -> str:
-        """Follow one process until it ends; returns how it ended, for the player."""
-        writer = threading.Thread(
-            target=self._write_requests, args=(worker,), name="engine requests", daemon=True
-        )
-        writer.start()
-        try:
-            self._follow_answers(worker)
-        finally:
-            status = _end(worker.process)
-            worker.outbox.put(None)
-            writer.join()
-            for pipe in (worker.process.stdin, worker.process.stdout):
-                with contextlib.suppress(OSError):  # what was not sent cannot be any more
-                    cast(BinaryIO, pipe).close()
-            self._shared.process = None
-        if status != CANNOT_WORK:
-            worker.last_words = None
-        return _described(status)
+    def _send_waiting(self) -> None:
+        assert self._playing is not None
+        waiting, self._waiting = self._waiting, []
+        for request in waiting:
+            self._playing.send(request)
 
-    def _follow_answers(self, worker: _Worker) -> None:
-        while True:
-            try:
-                answer = worker.wire.receive(self._take_clip).message
-            except (EOFError, OSError, pickle.UnpicklingError):
-                return  # it has ended, or died in the middle of a message
-            match answer:
-                case Finished() | Cancelled() | Failed(int()):
-                    worker.made_a_sound |= isinstance(answer, Finished)
-                    self._settle(cast(int, answer.job))
-                case Failed(None, message):
-                    worker.last_words = message
-            self._tell(cast(Answer, answer))
+    def _died(self, reason: str, *, made_a_sound: bool) -> None:
+        """Start the process again, now or later, or not before there is a new wish."""
+        self._deaths = 1 if made_a_sound else self._deaths + 1
+        self._news = f"The engine had stopped ({reason}) and was started again."
+        if self._deaths <= len(self._restart_waits_s):
+            self._start_at = time.monotonic() + self._restart_waits_s[self._deaths - 1]
+            return
+        self._tell(Failed(None, _gave_up(self._deaths, reason)))
+        self._rest()
 
-    def _take_clip(self, place: ClipPlace) -> Clip:
-        with self._shared.changed:
-            lanes = [*self._shared.lanes.values(), *self._shared.left.values()]
-        for lane in lanes:
-            if lane is not None and lane.name == place.lane:
-                return lane.take(place)
-        raise EOFError(f"a clip lies in a lane that is gone: {place.lane}")
+    def _rest(self) -> None:
+        """Wait for a new wish, which is worth one more start."""
+        self._deaths, self._resting = len(self._restart_waits_s), True
 
-    def _settle(self, job: int) -> None:
-        with self._shared.changed:
-            shared = self._shared
-            held = shared.lanes if job in shared.lanes else shared.left
-            lane = held.pop(job, None)
-        if lane is not None:
-            lane.close()
+    # --- another model ---
 
-    def _fail_jobs(self, message: str) -> None:
-        """Fail every job of a process that has ended; later jobs go to the next one."""
-        with self._shared.changed:
-            jobs = self._shared.left | self._shared.lanes
-            self._shared.lanes, self._shared.left = {}, {}
-            self._shared.outbox = queue.SimpleQueue()
-        self._fail(jobs, message)
+    def _use(self, folder: Path | None) -> None:
+        if self._loading is not None:
+            self._leave(self._loading)
+            self._loading = None
+        self._wanted = folder
+        if folder is not None:
+            self._load()
+        else:
+            self._go_on()
 
-    def _fail(self, jobs: dict[int, Lane | None], message: str) -> None:
-        for job, lane in jobs.items():
-            if lane is not None:
-                lane.close()
+    def _load(self) -> None:
+        assert self._wanted is not None
+        beside = self._playing is not None or bool(self._leaving) or self._start_at is not None
+        self._loading = self._opened(self._wanted, beside=beside)
+        if self._loading is None:
+            self._stay("No process could be started for it.")
+
+    def _take_over(self, process: EngineProcess, ready: Ready) -> None:
+        if self._playing is not None:
+            self._leave(self._playing)
+        self._playing, self._loading = process, None
+        self._folder, self._wanted = process.folder, None
+        self._deaths, self._news, self._start_at, self._resting = 0, None, None, False
+        self._tell(Switched(self._folder))
+        self._tell(ready)
+        self._send_waiting()
+
+    def _leave(self, process: EngineProcess) -> None:
+        self._leaving.append(process)
+        if not process.wishes:
+            process.send(Stop())
+
+    def _make_room(self) -> None:
+        """Memory is too short for two: let the model before go, then load the wanted one."""
+        assert self._wanted is not None
+        if self._playing is not None:
+            self._leave(self._playing)
+            self._playing = None
+        self._start_at, self._resting = None, False
+        self._tell(MadeRoom(self._wanted))
+        self._go_on()
+
+    def _stay(self, why: str) -> None:
+        """The wanted model could not be loaded: the one before goes on."""
+        assert self._wanted is not None
+        wanted, self._wanted = self._wanted, None
+        self._tell(NotSwitched(wanted, why))
+        self._resting = self._resting and not self._waiting
+        self._go_on()
+
+    # --- what processes say ---
+
+    def _said(self, process: EngineProcess, answer: Answer) -> None:
+        match answer:
+            case Finished(job) | Cancelled(job) | Failed(int(job)):
+                process.made_a_sound |= isinstance(answer, Finished)
+                process.wishes.pop(job, None)
+                if process in self._leaving and not process.wishes:
+                    process.send(Stop())
+            case Failed(None, message):
+                process.last_words = message
+                if process is not self._playing:
+                    return
+            case Ready():
+                if process is self._loading:
+                    self._take_over(process, answer)
+                    return
+                if process is not self._playing:
+                    return
+        self._tell(answer)
+
+    def _ended(self, process: EngineProcess, status: int) -> None:
+        reason = described(status)
+        words = process.last_words if status == CANNOT_WORK else None
+        if process is self._loading:
+            self._loading = None
+            if status == NO_ROOM:
+                self._make_room()
+            else:
+                self._stay(words or f"Its process stopped while it was loaded ({reason}).")
+        elif process is self._playing:
+            self._playing = None
+            self._fail(process, words or _stopped(reason))
+            if words is None:
+                self._died(reason, made_a_sound=process.made_a_sound)
+            else:
+                self._news = "The engine was started again."
+                self._rest()
+        else:
+            self._leaving.remove(process)
+            self._fail(process, words or _stopped(reason))
+            self._go_on()
+
+    def _fail(self, process: EngineProcess, message: str) -> None:
+        for job in process.wishes:
             self._tell(Failed(job, message))
 
-    def _tell(self, answer: Answer) -> None:
-        if not self._shared.stopping:
-            self._on_answer(answer)
 
-    # --- the writing thread ---
-
-    def _write_requests(self, worker: _Worker) -> None:
-        while (request := worker.outbox.get()) is not None:
-            lane = self._lane_for(request) if isinstance(request, Generate) else None
-            try:
-                worker.wire.send(_cut_source(request), lane, name_lane=True)
-            except OSError:
-                return  # it has ended; the engine thread fails its jobs
-
-    def _lane_for(self, request: Generate) -> Lane | None:
-        result = math.ceil(request.recipe.seconds * _HIGHEST_RATE + 1) * _MOST_CHANNELS * 4
-        source = 0 if request.source is None else request.source.samples.nbytes
-        try:
-            lane = Lane.create(max(result, source))
-        except OSError:
-            return None  # the clips go through the pipe, slower
-        with self._shared.changed:
-            if request.job in self._shared.lanes:
-                self._shared.lanes[request.job] = lane
-                return lane
-        lane.close()
-        return None
-
-
-def engine_threads(cores: int) -> int:
-    """Return how many threads the engine may use, so that one core stays with the player."""
-    return max(1, cores - 1)
-
-
-def _command(model_folder: Path, factory: str) -> list[str]:
-    arguments = [str(model_folder), "--factory", factory]
-    if getattr(sys, "frozen", False):
-        return [sys.executable, WORKER_COMMAND, *arguments]
-    # -P: a file torch.py in the player's present folder must not become the engine's torch.
-    return [sys.executable, "-P", "-m", "engine", *arguments]
-
-
-def _environment(threads: int | None) -> dict[str, str]:
-    environment = dict(os.environ)
-    folders = [str(_ROOT), environment.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(folder for folder in folders if folder)
-    if threads is not None:
-        environment["OMP_NUM_THREADS"] = str(threads)
-    else:
-        environment.setdefault("OMP_NUM_THREADS", str(engine_threads(_cores())))
-    return environment
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _creation_flags() -> int:
-    if sys.platform != "win32":
-        return 0
-    return subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NO_WINDOW
-
-
-def _cut_source(request: Request) -> Request:
-    if not isinstance(request, Generate) or request.source is None:
-        return request
-    source = request.source
-    frames = math.ceil(LONGEST_S * source.rate)
-    if source.frames <= frames:
-        return request
-    return replace(request, source=Clip(source.samples[:frames], source.rate))
-
-
-def _end(process: subprocess.Popen[bytes]) -> int:
-    """Return the status of a process that has closed its pipe, ending it if need be."""
-    try:
-        return process.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
-
-
-def _described(status: int) -> str:
-    if status < 0:
-        with contextlib.suppress(ValueError):
-            return f"ended by {signal.Signals(-status).name}"
-    return f"exit status {status}"
+def _stopped(reason: str) -> str:
+    return f"The engine stopped before this sound was made ({reason}). Generate it again."
 
 
 def _gave_up(deaths: int, reason: str) -> str:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.api import EngineError, GenerationCancelled, Recipe, Timing
+from engine.api import EngineError, GenerationCancelled, NoRoomError, Recipe, Timing
 from engine.batches import alike, drawn, seeded
 from engine.clip import Clip
 from engine.compiled import (
@@ -219,7 +219,7 @@ class Generator:
         if not is_out_of_memory(error):
             raise error
         if device == "cpu" or self._reload is None:
-            raise EngineError(
+            raise NoRoomError(
                 "There is not enough memory for this sound: close other programs, ask for fewer "
                 "seconds, or choose a smaller model."
             ) from error
@@ -434,7 +434,23 @@ def _frames(recipe: Recipe) -> int:
     return round(recipe.seconds * RATE_HZ)
 
 
-def load_generator(folder: Path, device: str = "auto") -> Generator:
-    """Load a model folder onto a device; raises EngineError with what to do."""
-    model, card = load_model(folder)
-    return Generator(model, card, choose_device(device), reload=lambda: load_model(folder)[0])
+def load_generator(folder: Path, device: str = "auto", *, beside: bool = False) -> Generator:
+    """Load a model folder onto a device; raises EngineError with what to do.
+
+    `beside` another engine process a full device is no reason to go to the processor: then it
+    raises NoRoomError, as where memory does not suffice at all.
+    """
+    chosen = choose_device(device)
+    try:
+        model, card = load_model(folder)
+        generator = Generator(model, card, chosen, reload=lambda: load_model(folder)[0])
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise NoRoomError(
+            f"There is not enough memory for the model in {folder.name}: close other programs, "
+            "or choose a smaller one."
+        ) from error
+    if beside and generator.device != chosen:
+        raise NoRoomError(ON_THE_CPU)
+    return generator

@@ -30,6 +30,7 @@ from engine.api import (
     Finished,
     Generate,
     GenerationCancelled,
+    NoRoomError,
     Progress,
     Ready,
     Recipe,
@@ -47,16 +48,23 @@ FACTORY = "engine.generator:load_generator"
 CANNOT_WORK = 3
 """Exit status of an engine that has said why it cannot work: starting it again will not help."""
 
+NO_ROOM = 4
+"""Exit status of an engine that found too little memory beside another one."""
+
 _LOWER_PRIORITY = 10
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Which model the engine process holds, on which device ("auto", "cpu", "cuda", "mps")."""
+    """Which model the engine process holds, on which device ("auto", "cpu", "cuda", "mps").
+
+    `beside` says that another process makes the sounds until this one is ready.
+    """
 
     model_folder: Path
     device: str = "auto"
     factory: str = FACTORY
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +139,24 @@ def run_worker(wire: Wire, options: WorkerOptions) -> int:
     started = time.perf_counter()
     try:
         generator = _load(options)
+        # Loading goes at the app's own priority: behind busy programs it would take half a minute.
+        _let_the_app_go_first()
+        load_s = time.perf_counter() - started
+        if options.beside:
+            _warm_up_beside(generator, inbox)
     except EngineError as error:
+        if options.beside and isinstance(error, NoRoomError):
+            return NO_ROOM
         wire.send(Failed(None, str(error)))
         return CANNOT_WORK
     except Exception as error:
         LOG.exception("the model could not be loaded")
         wire.send(Failed(None, f"The model could not be started ({_named(error)})."))
         return CANNOT_WORK
-    # Loading goes at the app's own priority: behind busy programs it would take half a minute.
-    _let_the_app_go_first()
-    load_s = time.perf_counter() - started
     ready = Ready(generator.card.name, generator.device, generator.precision, load_s)
     wire.send(ready)
-    _warm_up(generator, inbox)
+    if not options.beside:
+        _warm_up(generator, inbox)
     try:
         while True:
             _work(wire, inbox, generator, inbox.next())
@@ -157,7 +170,16 @@ def run_worker(wire: Wire, options: WorkerOptions) -> int:
 def _load(options: WorkerOptions) -> Generator:
     module, _, function = options.factory.partition(":")
     factory = getattr(importlib.import_module(module), function)
-    return cast(Generator, factory(options.model_folder, options.device))
+    made = factory(options.model_folder, options.device, beside=options.beside)
+    return cast(Generator, made)
+
+
+def _warm_up_beside(generator: Generator, inbox: Inbox) -> None:
+    """Nobody waits for this one yet: it is ready when it is warm, where it was loaded."""
+    device = generator.device
+    _warm_up(generator, inbox)
+    if generator.device != device:
+        raise NoRoomError("A first sound had no room there.")
 
 
 def _warm_up(generator: Generator, inbox: Inbox) -> None:
@@ -195,7 +217,9 @@ def _work(wire: Wire, inbox: Inbox, generator: Generator, job: Job) -> None:
         LOG.exception("job %d failed", job.number)
         wire.send(Failed(job.number, f"The sound could not be made ({_named(error)})."))
     else:
-        finished = Finished(job.number, made.recipe, made.clip, made.timing, made.notice)
+        # The app may have wished before it knew which model would make it.
+        recipe = replace(made.recipe, model=generator.card.name)
+        finished = Finished(job.number, recipe, made.clip, made.timing, made.notice)
         _send_clip(wire, job, finished)
 
 

@@ -13,7 +13,7 @@ from app.errors import PlayerError
 from app.model.event import Event
 from app.model.session import Session
 from engine.adapter_files import has_adapter, read_adapter_file
-from engine.api import EngineError
+from engine.api import EngineError, MadeRoom, NotSwitched, SwitchAnswer, Switched
 from engine.model_card import EMBEDDED_FOLDER, ModelCard, list_models, read_card
 from engine.model_store import ModelStore
 
@@ -27,7 +27,11 @@ class SwitchesModels(Protocol):
     """What choosing needs of engine.client.EngineThread."""
 
     def use(self, model_folder: Path) -> None:
-        """Go on with another model; returns at once."""
+        """Load another model, which takes over when it is ready; returns at once."""
+        ...
+
+    def stay(self) -> None:
+        """Load no other model; returns at once."""
         ...
 
 
@@ -45,7 +49,10 @@ class Choice:
 
 
 class ChooseModel:
-    """Models are read, copied and fetched in the background; playing goes on all the while."""
+    """Models are read, copied and fetched in the background; playing goes on all the while.
+
+    A chosen model is loaded beside the one in use, which makes the sounds until that is done.
+    """
 
     def __init__(
         self,
@@ -61,6 +68,12 @@ class ChooseModel:
         self._store = store
         self.folder = folder
         """The model in use."""
+        self.loading: Choice | None = None
+        """The model that is to take over."""
+        self.remembered = ""
+        """The folder's name of the model to begin with the next time, "" for the embedded one."""
+        self._chosen: dict[Path, Choice] = {}
+        self._brought_back: Path | None = None
         self._stop = threading.Event()
         self.choices: tuple[Choice, ...] = ()
         self.make_hub: Callable[[], Hub] = _hugging_face
@@ -73,11 +86,6 @@ class ChooseModel:
     def home(self) -> Path:
         """The folder of the models that were added."""
         return self._store.root
-
-    @property
-    def remembered(self) -> str:
-        """What to remember of the model in use: its folder's name, "" for the embedded one."""
-        return self.folder.name if self.folder.parent == self.home else ""
 
     # --- using ---
 
@@ -94,33 +102,103 @@ class ChooseModel:
         self._background.run(read, show, self._complain)
 
     def use(self, choice: Choice, strength: float | None = None) -> None:
-        """Make the next sounds with this model; what is being made with the other one fails.
+        """Make the sounds with this model, as soon as it is loaded.
 
         A LoRA is used with another `strength` than it has, which it keeps.
         """
-        card, name = choice.card, choice.folder.name
-        if card is None:
+        name = choice.folder.name
+        if choice.card is None:
             self._session.say(choice.problem, "warning")
         elif strength is not None and choice.strength not in (None, strength):
 
             def changed(_: None) -> None:
-                self._load(choice, card)
+                self._load(choice)
                 self.look()
 
             self._run(lambda: self._store.set_strength(name, strength), changed)
+        elif self.loading is not None and choice.folder == self.loading.folder:
+            pass
         elif choice.folder != self.folder:
-            self._load(choice, card)
+            self._load(choice)
+        elif self.loading is not None:
+            self._engine.stay()
+            self._stay()
 
-    def _load(self, choice: Choice, card: ModelCard) -> None:
-        session = self._session
-        self.folder = choice.folder
+    def bring_back(self, name: str) -> None:
+        """Use the model of the last time, if it is still there, with the steps of that time."""
+        folder = self.home / name
+        if not name or not folder.is_dir():
+            return
+
+        def load(choice: Choice) -> None:
+            if choice.card is None:
+                self._session.say(choice.problem, "warning")
+            elif self.loading is None:
+                self._brought_back = folder
+                self._load(choice)
+
+        self.remembered = name
+        self._run(lambda: _choice(folder), load)
+
+    def on_answer(self, answer: SwitchAnswer) -> None:
+        """Take in what has become of the model that was to take over."""
+        name = _name(self._chosen[answer.model_folder])
+        match answer:
+            case MadeRoom():
+                self._on_room(name)
+            case Switched(folder):
+                self._on_switched(self._chosen[folder])
+            case NotSwitched(folder, message):
+                engine = self._session.engine
+                more = "" if engine.failed else f" {engine.model} goes on making the sounds."
+                self._session.say(f"{name}: {message}{more}", "error")
+                if self.loading is not None and self.loading.folder == folder:
+                    self._stay()
+
+    def _load(self, choice: Choice) -> None:
+        session, name = self._session, _name(choice)
+        self.loading, self._chosen[choice.folder] = choice, choice
+        self.remembered = self._name_to_remember(choice.folder)
         self._engine.use(choice.folder)
-        session.steps = card.default_steps
-        loading = replace(
-            session.engine, text=f"{card.name} is loading.", ready=False, failed=False
-        )
-        session.set_engine(loading, frozenset(card.vocabulary))
+        session.set_engine(replace(session.engine, loading=name))
+        if session.engine.failed:
+            session.say(f"{name} is loading.")
+        else:
+            session.say(f"{name} is loading. Until it is ready, {session.engine.model} goes on.")
         self.changed.emit()
+
+    def _on_room(self, name: str) -> None:
+        sentence = f"Memory is short for two models: until {name} is ready, nothing can be made."
+        engine = replace(self._session.engine, text=sentence, ready=False, failed=False)
+        self._session.set_engine(engine)
+        self._session.say(sentence, "warning")
+
+    def _on_switched(self, choice: Choice) -> None:
+        session, card = self._session, choice.card
+        assert card is not None
+        self.folder = choice.folder
+        if self.loading is not None and self.loading.folder == choice.folder:
+            self.loading = None
+        if self._brought_back != choice.folder:
+            session.steps = card.default_steps
+        self._brought_back = None
+        coming = "" if self.loading is None else _name(self.loading)
+        session.set_engine(replace(session.engine, loading=coming), frozenset(card.vocabulary))
+        session.say(f"{card.name} is ready: it makes the sounds from now on.")
+        self.changed.emit()
+
+    def _stay(self) -> None:
+        """Show that no other model is coming."""
+        engine = replace(self._session.engine, loading="")
+        if not engine.ready and not engine.failed:
+            engine = replace(engine, text=f"{engine.model} is loading.")
+        self.loading = None
+        self.remembered = self._name_to_remember(self.folder)
+        self._session.set_engine(engine)
+        self.changed.emit()
+
+    def _name_to_remember(self, folder: Path) -> str:
+        return folder.name if folder.parent == self.home else ""
 
     # --- adding ---
 
@@ -204,6 +282,10 @@ def _hugging_face() -> Hub:
     from engine.hub import Hub
 
     return Hub()
+
+
+def _name(choice: Choice) -> str:
+    return choice.folder.name if choice.card is None else choice.card.name
 
 
 def _choice(folder: Path) -> Choice:

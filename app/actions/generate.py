@@ -17,7 +17,6 @@ from app.model.takes import Take, new_take_id
 from engine.api import (
     LONGEST_S,
     SHORTEST_S,
-    Answer,
     Begun,
     Cancelled,
     EngineError,
@@ -27,6 +26,7 @@ from engine.api import (
     Ready,
     Recipe,
     Restarted,
+    SoundAnswer,
 )
 from engine.clip import Clip
 from engine.words import tempo_of
@@ -144,7 +144,7 @@ class Generate:
 
     # --- answers ---
 
-    def on_answer(self, answer: Answer) -> None:
+    def on_answer(self, answer: SoundAnswer) -> None:
         """Take in what the engine says; unknown jobs are logged and let go."""
         match answer:
             case Ready():
@@ -161,7 +161,7 @@ class Generate:
                 self._on_cancelled(answer)
             case Restarted():
                 self._on_restarted(answer)
-            case _ if not isinstance(answer, Answer):
+            case _ if not isinstance(answer, SoundAnswer):
                 log.warning("ignored an unknown answer from the engine: %r", answer)
             case _:
                 assert_never(answer)

@@ -44,6 +44,8 @@ class EngineState:
     model: str = EMBEDDED
     device: str = ""
     """The processor that generates, as the engine measured it; "" before it is ready."""
+    loading: str = ""
+    """The model that is to take over as soon as it is loaded; "" when there is none."""
     last_ms: float | None = None
     """Measured time of the last generation, prompt to samples."""
 

@@ -119,17 +119,27 @@ class ModelsDialog(QDialog):
     # --- showing ---
 
     def show_models(self) -> None:
-        """Show the list as it is now; the model in use is marked."""
+        """Show the list as it is now; the model in use and the one that is coming are marked."""
         chosen = self.chosen
         self.list.clear()
         for choice in self._models.choices:
-            item = QListWidgetItem(_described(choice, in_use=choice.folder == self._models.folder))
+            item = QListWidgetItem(self._described(choice))
             item.setData(Qt.ItemDataRole.UserRole, choice)
             item.setToolTip(choice.problem or str(choice.folder))
             self.list.addItem(item)
             wanted = self._models.folder if chosen is None else chosen.folder
             if choice.folder == wanted:
                 self.list.setCurrentItem(item)
+
+    def _described(self, choice: Choice) -> str:
+        if choice.card is None:
+            return f"{choice.folder.name} (cannot be used)"
+        card, mark, loading = choice.card, "", self._models.loading
+        if loading is not None and choice.folder == loading.folder:
+            mark = " (loading)"
+        elif choice.folder == self._models.folder:
+            mark = " (in use)"
+        return f"{card.name}{mark}: up to {card.longest_s:.0f} s, {card.default_steps} steps"
 
     def _show_strength(self) -> None:
         strength = self.chosen.strength if self.chosen else None
@@ -199,11 +209,3 @@ class ModelsDialog(QDialog):
         )
         if answer == yes:
             self._models.fetch(offer)
-
-
-def _described(choice: Choice, *, in_use: bool) -> str:
-    if choice.card is None:
-        return f"{choice.folder.name} (cannot be used)"
-    card = choice.card
-    mark = " (in use)" if in_use else ""
-    return f"{card.name}{mark}: up to {card.longest_s:.0f} s, {card.default_steps} steps"

@@ -278,7 +278,8 @@ class StatusLine(QWidget):
         if not engine.ready:
             self.engine.show_text(engine.text, warning=engine.failed)
             return
-        words = [f"Model {engine.model}", engine.device]
+        coming = f"{engine.loading} is loading" if engine.loading else ""
+        words = [f"Model {engine.model}", coming, engine.device]
         if engine.last_ms is not None:
             words.append(f"last sound in {spoken_ms(engine.last_ms)}")
         self.engine.show_text(" · ".join(word for word in words if word))

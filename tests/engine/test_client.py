@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
+from engine_player import FACTORY, PATIENCE_S, Player, shared_memory_of
 
 from engine.api import (
-    Answer,
     Begun,
     Cancelled,
     Failed,
@@ -26,44 +24,12 @@ from engine.api import (
     Recipe,
     Restarted,
 )
-from engine.client import EngineThread, engine_threads
+from engine.client import EngineThread
 from engine.clip import Clip
+from engine.engine_process import engine_threads
 
 FAKES = Path(__file__).parent.parent / "fakes"
 ROOT = FAKES.parent.parent
-FACTORY = "fake_generator:load_generator"
-PATIENCE_S = 30.0
-AnswerT = TypeVar("AnswerT", bound=Answer)
-
-
-class Player:
-    """An engine thread and the answers it gave."""
-
-    def __init__(self, folder: Path, threads: int = 1) -> None:
-        self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
-        self.engine = EngineThread(
-            self.answers.put, folder, threads=threads, factory=FACTORY, restart_waits_s=(0.0, 0.0)
-        )
-        self.engine.start()
-
-    def wait(
-        self, kind: type[AnswerT], that: Callable[[AnswerT], bool] = lambda _: True
-    ) -> AnswerT:
-        """Wait for an answer of a kind, forgetting those before it."""
-        while True:
-            answer = self.answers.get(timeout=PATIENCE_S)
-            if isinstance(answer, kind) and that(answer):
-                return answer
-
-    def ends(self, jobs: set[int]) -> list[Finished | Failed | Cancelled]:
-        """Wait until each of the jobs has ended; returns their ends in order."""
-        ends: list[Finished | Failed | Cancelled] = []
-        while jobs:
-            answer = self.answers.get(timeout=PATIENCE_S)
-            if isinstance(answer, Finished | Failed | Cancelled) and answer.job in jobs:
-                jobs = jobs - {answer.job}
-                ends.append(answer)
-        return ends
 
 
 @pytest.fixture(autouse=True)
@@ -78,13 +44,8 @@ def player(tmp_path: Path) -> Iterator[Player]:
     player.engine.stop()
 
 
-def shared_memory_of(app: int) -> list[Path]:
-    """What is left of a process's shared memory, where it can be seen (Linux)."""
-    return list(Path("/dev/shm").glob(f"pingpad_{app}_*"))
-
-
-def test_sound_comes_with_its_progress_recipe_and_timing(player: Player) -> None:
-    assert player.wait(Ready).model == "fake"
+def test_sound_comes_with_its_progress_recipe_and_timing(player: Player, tmp_path: Path) -> None:
+    assert player.wait(Ready).model == tmp_path.name
     job = player.engine.generate(Recipe("kick", seconds=2.0, steps=3, seed=7))
     steps = [player.wait(Progress) for _ in range(4)]
     assert steps == [Progress(job, step, 3) for step in range(4)]
@@ -111,7 +72,7 @@ def test_source_crosses_and_is_cut_at_the_longest_sound(player: Player) -> None:
 def test_clips_go_through_the_pipe_where_shared_memory_is_full(
     player: Player, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.client.Lane.create", _no_room)
+    monkeypatch.setattr("engine.wire.Lane.create", _no_room)
     source = Clip(np.full((48_000, 2), 0.5, np.float32), 48_000)
     player.engine.generate(Recipe("hum", strength=0.5), source)
     assert player.wait(Finished).clip.samples.max() == 0.25
@@ -341,57 +302,3 @@ def test_every_thread_of_a_loaded_engine_lets_the_app_go_first(player: Player) -
     priorities = [os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks.iterdir()]
     assert priorities
     assert min(priorities) >= min(mine + 1, 10)
-
-
-def test_another_model_is_used_without_a_new_engine_thread(player: Player, tmp_path: Path) -> None:
-    first = player.wait(Ready)
-    pid = player.engine.pid
-    other = tmp_path / "other"
-    other.mkdir()
-    player.engine.use(other)
-    job = player.engine.generate(Recipe("kick"))
-    assert player.wait(Ready).model == first.model
-    assert isinstance(player.ends({job})[0], Finished)
-    assert player.engine.pid != pid
-
-
-def test_jobs_of_the_model_before_fail_once_and_say_why(player: Player, tmp_path: Path) -> None:
-    player.wait(Ready)
-    slow = Recipe(f"until {tmp_path / 'never'}")
-    old = {player.engine.generate(slow), player.engine.generate(slow)}
-    player.engine.use(tmp_path)
-    new = player.engine.generate(Recipe("kick"))
-    ends = {end.job: end for end in player.ends(old | {new})}
-    assert isinstance(ends[new], Finished)
-    for job in old:
-        end = ends[job]
-        assert isinstance(end, Failed) and "Another model was chosen" in end.message
-    again = player.engine.generate(Recipe("kick"))
-    assert isinstance(player.ends({again})[0], Finished)
-
-
-def test_the_newest_of_many_choices_is_used(player: Player, tmp_path: Path) -> None:
-    for number in range(5):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        player.engine.use(folder)
-    job = player.engine.generate(Recipe("kick"))
-    assert isinstance(player.ends({job})[0], Finished)
-    command = Path(f"/proc/{player.engine.pid}/cmdline")
-    if command.exists():
-        assert str(tmp_path / "4") in command.read_text()
-
-
-def test_a_model_that_cannot_be_loaded_gives_way_to_another(tmp_path: Path) -> None:
-    bad = tmp_path / "bad"
-    bad.mkdir()
-    (bad / "broken").touch()
-    player = Player(bad)
-    try:
-        assert player.wait(Failed).job is None
-        good = tmp_path / "good"
-        good.mkdir()
-        player.engine.use(good)
-        player.wait(Ready)
-    finally:
-        player.engine.stop()

@@ -20,10 +20,13 @@ from engine.api import (
     Cancelled,
     Failed,
     Finished,
+    MadeRoom,
+    NotSwitched,
     Progress,
     Ready,
     Recipe,
     Restarted,
+    Switched,
     Timing,
 )
 from engine.clip import Clip
@@ -49,6 +52,8 @@ class FakeEngine:
         """Jobs without an end, oldest first."""
         self.used: list[Path] = []
         """Models that were chosen, oldest first."""
+        self.loading: Path | None = None
+        """The model that is to take over."""
 
     # --- what the app calls ---
 
@@ -77,8 +82,11 @@ class FakeEngine:
     def use(self, model_folder: Path) -> None:
         assert self._started, "another model before start"
         self.used.append(model_folder)
-        for number in tuple(self.open):
-            self._end(number, Failed(number, "Another model was chosen. Generate it again."))
+        self.loading = model_folder
+
+    def stay(self) -> None:
+        assert self._started, "stay before start"
+        self.loading = None
 
     def stop(self) -> None:
         assert self._started
@@ -92,6 +100,24 @@ class FakeEngine:
 
     def ready(self) -> None:
         self.say(Ready("embedded", "CPU, 2 cores", "float32", 1.5))
+
+    def switch(self) -> None:
+        """The model that was chosen takes over."""
+        assert self.loading is not None
+        folder, self.loading = self.loading, None
+        self.say(Switched(folder))
+        self.say(Ready(folder.name, "CPU, 2 cores", "float32", 1.5))
+
+    def make_room(self) -> None:
+        """Let the model before go, since memory is short."""
+        assert self.loading is not None
+        self.say(MadeRoom(self.loading))
+
+    def refuse(self, message: str) -> None:
+        """The model that was chosen cannot be loaded."""
+        assert self.loading is not None
+        folder, self.loading = self.loading, None
+        self.say(NotSwitched(folder, message))
 
     def progress(self, job: int, step: int, steps: int = 8) -> None:
         assert job in self.open

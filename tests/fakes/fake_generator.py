@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.api import EngineError, GenerationCancelled, Recipe, Timing
+from engine.api import EngineError, GenerationCancelled, NoRoomError, Recipe, Timing
 from engine.clip import Clip
 from engine.model_card import ModelCard, Trained
 
@@ -49,8 +49,8 @@ class Generated:
 
 
 class FakeGenerator:
-    def __init__(self, device: str) -> None:
-        self.card = CARD
+    def __init__(self, device: str, name: str = CARD.name) -> None:
+        self.card = replace(CARD, name=name)
         self.device = device
         self.precision = f"threads {os.environ['OMP_NUM_THREADS']}"
 
@@ -91,15 +91,22 @@ class FakeGenerator:
         return (self.generate(recipe, source, on_step) for recipe in recipes)
 
 
-def load_generator(folder: Path, device: str = "auto") -> FakeGenerator:
-    """Load, unless the folder holds a file "broken", "buggy" or "deadly"."""
+def load_generator(folder: Path, device: str = "auto", *, beside: bool = False) -> FakeGenerator:
+    """Load, unless the folder holds a file "broken", "buggy", "deadly" or, beside, "cramped".
+
+    With a file "slow" it waits for a file "go" first.
+    """
+    while (folder / "slow").exists() and not (folder / "go").exists():
+        threading.Event().wait(0.005)
+    if beside and (folder / "cramped").exists():
+        raise NoRoomError("There is too little memory.")
     if (folder / "broken").exists():
         raise EngineError("The model is broken: copy it again.")
     if (folder / "buggy").exists():
         raise ZeroDivisionError("oh")
     if (folder / "deadly").exists():
         os.kill(os.getpid(), signal.SIGTERM)
-    return FakeGenerator(device)
+    return FakeGenerator(device, folder.name)
 
 
 def _step_until(path: Path, on_step: Callable[[int, int], bool], steps: int) -> None:

@@ -79,9 +79,10 @@ class Scene:
         """Choose a model in its list and click Use."""
         folders = [dialog.list.item(row).data(Qt.ItemDataRole.UserRole).folder for row in (0, 1)]
         dialog.list.setCurrentRow(folders.index(folder))
+        models = self.instrument.actions.models
         self.qtbot.mouseClick(dialog.use, Qt.MouseButton.LeftButton)
-        assert not self.instrument.session.engine.ready
-        self.until(lambda: self.is_ready)
+        assert models.loading is not None and self.is_ready
+        self.until(lambda: models.folder == folder and self.is_ready)
 
     def make(self, prompt: str, pad: int) -> None:
         """Type a prompt and Enter; wait for the sound."""

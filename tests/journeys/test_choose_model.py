@@ -9,7 +9,6 @@ from published_folder import write_published
 from whole_instrument import WholeInstrument
 
 from app.actions.choose_model import Choice
-from engine.api import Ready
 from engine.model_card import EMBEDDED_FOLDER
 
 
@@ -34,11 +33,20 @@ def test_a_playing_pad_plays_on_while_the_model_is_switched(
     instrument.actions.models.use(small)
     second = instrument.hear(0.25)
     assert np.abs(np.concatenate([first, second]) - whole).max() < 1e-4
-    instrument.engine.say(Ready("small", "cpu", "float32", 1.0))
+    instrument.engine.ready()
     instrument.until(lambda: instrument.session.engine.ready)
+    instrument.make("clap", 2)
+    assert model_of(instrument, 2) == "embedded"
+    instrument.engine.switch()
+    instrument.until(lambda: instrument.session.engine.model == "small")
     instrument.make("snare", 1)
-    taken = instrument.pads[1].takes.current
-    assert taken is not None and taken.recipe is not None and taken.recipe.model == "small"
+    assert model_of(instrument, 1) == "small"
+
+
+def model_of(instrument: WholeInstrument, pad: int) -> str:
+    taken = instrument.pads[pad].takes.current
+    assert taken is not None and taken.recipe is not None
+    return taken.recipe.model
 
 
 def test_the_chosen_model_is_used_again_at_the_next_start(tmp_path: Path) -> None:
@@ -51,11 +59,15 @@ def test_the_chosen_model_is_used_again_at_the_next_start(tmp_path: Path) -> Non
     first.stop()
     second = WholeInstrument()
     second.start()
-    assert second.actions.models.folder == small.folder
-    assert second.engine.model_folder == small.folder
+    second.until(lambda: second.engine.used == [small.folder])
+    assert second.engine.model_folder == EMBEDDED_FOLDER
+    second.engine.switch()
+    second.until(lambda: second.actions.models.folder == small.folder)
     second.stop()
     for path in sorted(small.folder.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     small.folder.rmdir()
     third = WholeInstrument()
-    assert third.engine.model_folder == EMBEDDED_FOLDER
+    third.start()
+    assert third.engine.used == [] and third.actions.models.folder == EMBEDDED_FOLDER
+    third.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from published_folder import CONFIG, PARITY, WEIGHTS, write_published, write_tex
 
 from app.actions.choose_model import Choice, ChooseModel
 from app.model.session import Session
+from engine.api import Answer, NotSwitched, SwitchAnswer, Switched
 from engine.hub import Hub, Offer
 from engine.model_card import EMBEDDED_FOLDER
 from engine.model_store import ModelStore
@@ -25,12 +27,17 @@ class Room:
         self.session = Session()
         self.said: list[str] = []
         self.session.notice.connect(lambda notice: self.said.append(notice.text))
-        self.engine = FakeEngine(lambda answer: None)
+        self.session.set_engine(replace(self.session.engine, ready=True))
+        self.engine = FakeEngine(self._hear)
         self.engine.start()
         self.store = ModelStore(folder / "models")
         self.models = ChooseModel(self.session, self.engine, BackgroundAtOnce(), self.store)
         if hub is not None:
             self.models.make_hub = partial(Hub, hub.endpoint)
+
+    def _hear(self, answer: Answer) -> None:
+        if isinstance(answer, SwitchAnswer):
+            self.models.on_answer(answer)
 
     def named(self, name: str) -> Choice:
         self.models.look()
@@ -52,19 +59,88 @@ def test_an_added_model_is_used_with_its_own_steps_and_words(room: Room, tmp_pat
     room.models.add(write_published(tmp_path / "small"))
     assert room.said == ["small was added."]
     room.session.steps = 3
+    room.session.vocabulary = frozenset({"kick"})
     room.models.use(room.named("small"))
     assert room.engine.used == [room.store.root / "small"]
-    assert room.session.steps == 8
-    assert not room.session.engine.ready
-    assert room.session.engine.text == "small is loading."
-    assert room.session.vocabulary == frozenset()
+    assert room.said[-1] == "small is loading. Until it is ready, embedded goes on."
     assert room.models.remembered == "small"
+    assert (room.session.steps, room.session.vocabulary) == (3, {"kick"})
+    assert room.session.engine.ready and room.session.engine.loading == "small"
+    room.models.use(room.named("small"))
+    assert len(room.engine.used) == 1
+    room.engine.switch()
+    assert room.said[-1] == "small is ready: it makes the sounds from now on."
+    assert (room.session.steps, room.session.vocabulary) == (8, frozenset())
+    assert room.session.engine.ready and room.session.engine.loading == ""
     room.models.use(room.named("small"))
     assert len(room.engine.used) == 1
     room.models.use(room.models.choices[0])
     assert room.engine.used[-1] == EMBEDDED_FOLDER
-    assert room.session.vocabulary
     assert room.models.remembered == ""
+    room.engine.switch()
+    assert room.session.vocabulary
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_one_in_use(room: Room, tmp_path: Path) -> None:
+    room.models.add(write_published(tmp_path / "small"))
+    room.models.use(room.named("small"))
+    room.engine.refuse("It is broken.")
+    assert room.said[-1] == "small: It is broken. embedded goes on making the sounds."
+    assert (room.models.folder, room.models.loading) == (EMBEDDED_FOLDER, None)
+    assert room.models.remembered == ""
+    assert room.session.engine.ready and room.session.engine.loading == ""
+    room.models.use(room.named("small"))
+    assert len(room.engine.used) == 2
+
+
+def test_the_model_in_use_is_kept_by_choosing_it_again(room: Room, tmp_path: Path) -> None:
+    room.models.add(write_published(tmp_path / "small"))
+    room.models.use(room.named("small"))
+    room.models.use(room.models.choices[0])
+    assert room.engine.loading is None and len(room.engine.used) == 1
+    assert room.session.engine.loading == "" and room.models.remembered == ""
+
+
+def test_where_memory_is_short_the_player_is_told_that_nothing_can_be_made(
+    room: Room, tmp_path: Path
+) -> None:
+    room.models.add(write_published(tmp_path / "small"))
+    room.models.use(room.named("small"))
+    room.engine.make_room()
+    said = "Memory is short for two models: until small is ready, nothing can be made."
+    assert room.said[-1] == room.session.engine.text == said
+    assert not room.session.engine.ready
+    room.engine.refuse("It is broken.")
+    assert room.session.engine.text == "embedded is loading."
+
+
+def test_what_becomes_of_an_older_choice_leaves_the_newer_one_coming(
+    room: Room, tmp_path: Path
+) -> None:
+    room.models.add(write_published(tmp_path / "small"))
+    room.models.add(write_published(tmp_path / "other"))
+    small, other = room.named("small"), room.named("other")
+    room.models.use(small)
+    room.models.use(other)
+    room.models.on_answer(NotSwitched(small.folder, "It is broken."))
+    assert room.models.loading == other and room.session.engine.loading == "other"
+    room.models.on_answer(Switched(small.folder))
+    assert room.models.folder == small.folder
+    assert room.models.loading == other and room.session.engine.loading == "other"
+
+
+def test_the_model_of_the_last_time_comes_back_with_the_steps_of_that_time(
+    room: Room, tmp_path: Path
+) -> None:
+    room.models.bring_back("gone")
+    assert room.engine.used == [] and room.models.remembered == ""
+    room.models.add(write_published(tmp_path / "small"))
+    room.session.steps = 3
+    room.models.bring_back("small")
+    assert room.engine.used == [room.store.root / "small"] and room.models.remembered == "small"
+    room.engine.switch()
+    assert room.session.steps == 3
+    assert room.models.folder == room.store.root / "small"
 
 
 def test_a_broken_model_is_listed_but_not_used(room: Room, tmp_path: Path) -> None:

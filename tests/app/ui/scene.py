@@ -41,6 +41,7 @@ from app.ui.main_thread import MainThread
 from app.ui.main_window import MainWindow, Monitors
 from engine.api import Failed, Finished, Progress, Recipe, Timing
 from engine.clip import Clip
+from engine.model_card import EMBEDDED_FOLDER
 from engine.model_store import ModelStore
 
 RATE = 44_100
@@ -226,6 +227,9 @@ class PatientEngine:
 
     def use(self, model_folder: Path) -> None:
         self.used.append(model_folder)
+
+    def stay(self) -> None:
+        self.used.append(EMBEDDED_FOLDER)
 
     def generate(
         self, recipe: Recipe, source: Clip | None = None, *, wish: str | None = None

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from app.ui.models_dialog import ModelsDialog
 from engine.adapter_files import read_adapter_file
+from engine.api import Switched
 from engine.hub import HubFile, Offer
 from engine.model_card import EMBEDDED_FOLDER
 from tests.app.ui.scene import Scene
@@ -47,6 +48,8 @@ def test_models_are_listed_and_the_chosen_one_is_used(
     dialog.list.setCurrentRow(1)
     dialog.use.click()
     assert scene.engine.used == [scene.actions.models.home / "small"]
+    assert "(loading)" in texts(dialog)[1] and "(in use)" in texts(dialog)[0]
+    scene.actions.models.on_answer(Switched(scene.engine.used[0]))
     assert "(in use)" in texts(dialog)[1] and "(in use)" not in texts(dialog)[0]
     assert dialog.chosen is not None and dialog.chosen.folder.name == "small"
     dialog.list.setCurrentRow(0)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
@@ -38,6 +40,13 @@ def test_the_last_generations_measured_time_is_shown(scene: Scene) -> None:
     assert engine.text == "Model embedded · CPU, float32"
     scene.make(0, "kick")
     assert engine.text == "Model embedded · CPU, float32 · last sound in 412 ms"
+
+
+def test_a_model_that_is_coming_is_named_beside_the_one_in_use(scene: Scene) -> None:
+    scene.session.set_engine(replace(scene.session.engine, loading="small"))
+    field = scene.window.status_line.engine
+    assert field.text == "Model embedded · small is loading · CPU, float32"
+    assert not field.warning
 
 
 def test_an_engine_that_is_not_ready_says_so(scene: Scene) -> None:

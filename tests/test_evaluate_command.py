@@ -10,7 +10,9 @@ from fake_generator import CARD, load_generator
 from tiny_model import write_tiny_model
 
 import main as command_line
+from engine.evaluation import kind_figures
 from engine.model_card import write_card
+from engine.training.corpus.lexicon import lexicon
 
 
 @pytest.fixture(autouse=True)
@@ -94,10 +96,44 @@ def test_what_is_left_of_recordings_is_measured(
     assert json.loads((here / "found" / "recordings.json").read_text())["rows"] == rows
 
 
-def test_a_listening_page_is_made(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ["listen", "Ramp=fake@2", "fake@1", "--quick", "--out", "page"]
+def test_kinds_are_gone_through_and_written_into_a_page(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = [lexicon().kinds[key] for key in ("kick", "rain")]
+    monkeypatch.setattr(kind_figures, "kinds_to_measure", lambda: two)
+    (here / "page.md").write_text("<!-- kinds --><!-- end of kinds -->")
+    quick = ("--kinds", "--quick", "--out", "found", "--json", "--page", "page.md")
+    assert evaluate("fake@1", *quick) == 0
+    results = json.loads(capsys.readouterr().out)
+    (found,) = results["models"]
+    assert [figures["kind"] for figures in found["kinds"]] == ["kick", "rain"]
+    assert [figures["sounds"] for figures in found["kinds"]] == [2, 2]
+    assert json.loads((here / "found" / "kinds.json").read_text()) == results
+    assert "| kick |" in (here / "page.md").read_text(encoding="utf-8")
+    assert evaluate("fake", "--kinds", "--recordings") == 2
+    assert evaluate("fake", "--kinds", "--prompts", "1") == 1
+
+
+def test_a_blind_test_is_made_beside_its_key(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["listen", "fake@1", "fake@2", "--blind", "2", "--out", "page"]
     assert command_line.main(asked, load_generator) == 0
     assert capsys.readouterr().out == f"{Path('page') / 'index.html'}\n"
     page = (here / "page" / "index.html").read_text(encoding="utf-8")
-    assert "Ramp" in page and "python main.py listen Ramp=fake@2 fake@1" in page
+    assert "python main.py listen fake@1 --blind 2<" in page
+    assert (here / "page" / "key.txt").read_text(encoding="utf-8").count("\n") == 3
+    assert command_line.main(["listen", "fake", "--blind", "0"], load_generator) == 1
+
+
+def test_a_listening_page_is_made(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elsewhere = here.parent / "home" / "data" / "models" / "fake"
+    asked = ["listen", f"Ramp={elsewhere}@2", "fake@1", "--quick", "--out", "page"]
+    assert command_line.main(asked, load_generator) == 0
+    assert capsys.readouterr().out == f"{Path('page') / 'index.html'}\n"
+    page = (here / "page" / "index.html").read_text(encoding="utf-8")
+    # Nobody else has this computer's folders.
+    relative = Path("..") / "home" / "data" / "models" / "fake"
+    assert f"python main.py listen Ramp={relative}@2 fake@1 --quick<" in page
+    assert str(here.parent) not in page
     assert command_line.main(["listen", "nobody"], load_generator) == 1

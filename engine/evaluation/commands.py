@@ -1,4 +1,4 @@
-"""The command line's `evaluate` and `table`: their arguments, and what they do with them.
+"""The command line's `evaluate`, `table` and `listen`: their arguments, and what they do with them.
 
 Loads torch only when one of them runs. Raises EngineError with a sentence for the player.
 """
@@ -6,10 +6,12 @@ Loads torch only when one of them runs. Raises EngineError with a sentence for t
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 from engine.api import EngineError
 from engine.generator_protocol import Generator
@@ -17,6 +19,8 @@ from engine.generator_protocol import Generator
 PRESETS = Path(__file__).resolve().parents[2] / "presets" / "training"
 FEW_RECORDINGS, MANY_RECORDINGS = 2, 12
 """So many of each kind."""
+PAIRS = 30
+"""Of a blind test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,11 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         help="a name or a model's folder; MODEL@STEPS takes so many steps",
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: runs/evaluation")
-    parser.add_argument("--prompts", type=int, help="how many held-out prompts, default 200")
+    parser.add_argument(
+        "--prompts",
+        type=int,
+        help="how many held-out prompts, default 200; with --kinds of each kind, default 12",
+    )
     parser.add_argument("--repeats", type=int, default=1, help="runs with other seeds, for spread")
     parser.add_argument("--quick", action="store_true", help="24 prompts: to see that it works")
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
@@ -49,7 +57,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--page",
         type=Path,
         metavar="FILE.md",
-        help="write the first model's card and the figures between the marks of a page, too",
+        help="write the figures (and the first model's card) between the marks of a page, too",
     )
     parser.add_argument(
         "--embedder",
@@ -57,15 +65,21 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         help="auto, none, clap (LAION-CLAP, if it is on this computer), or an embedder's folder",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--codec",
         action="store_true",
         help="measure the models' autoencoders instead, beside Opus; codec runs' folders will do",
     )
-    parser.add_argument(
+    instead.add_argument(
         "--recordings",
         action="store_true",
         help="measure instead what is left of hums and beats in what is made from them",
+    )
+    instead.add_argument(
+        "--kinds",
+        action="store_true",
+        help="measure instead kind by kind what becomes of held-out captions and of a bare name",
     )
 
 
@@ -75,6 +89,8 @@ def evaluate(given: argparse.Namespace, around: Surroundings) -> str:
         return _evaluate_codecs(given, around)
     if given.recordings:
         return _evaluate_recordings(given, around)
+    if given.kinds:
+        return _evaluate_kinds(given, around)
     from engine.device import choose_device
     from engine.evaluation.embedders import load_embedder
     from engine.evaluation.evaluate import evaluate as measure_models
@@ -128,6 +144,25 @@ def _evaluate_recordings(given: argparse.Namespace, around: Surroundings) -> str
     path = restyling.write_likeness(rows, given.out or Path("runs") / "evaluation")
     around.show(f"written: {path}")
     return restyling.likeness_json(rows) if given.json else restyling.likeness_table(rows)
+
+
+def _evaluate_kinds(given: argparse.Namespace, around: Surroundings) -> str:
+    """Go through every kind of sound, write kinds.json, and return what to print."""
+    from engine.device import choose_device
+    from engine.evaluation import kind_table
+    from engine.evaluation.kind_figures import compare_kinds, kinds_size
+    from engine.evaluation.making import parse_contestant
+    from engine.evaluation.model_page import KINDS, write_between
+
+    contestants = [parse_contestant(text, around.find) for text in given.models]
+    size = kinds_size(given.quick, given.prompts)
+    device = choose_device(given.device)
+    found = compare_kinds(contestants, size, around.load, device, around.show)
+    paths = [kind_table.write_kinds(found, given.out or Path("runs") / "evaluation")]
+    if given.page is not None:
+        paths.append(write_between(given.page, KINDS, kind_table.kinds_page(found)))
+    around.show("written: " + ", ".join(map(str, paths)))
+    return kind_table.kinds_json(found) if given.json else kind_table.kinds_table(found)
 
 
 def add_table(parser: argparse.ArgumentParser) -> None:
@@ -185,9 +220,21 @@ def add_listen(parser: argparse.ArgumentParser) -> None:
         help="as for evaluate; default: the embedded model in 8, 4, 2 and 1 steps",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("docs/listening"), metavar="FOLDER", help="%(default)s"
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="default: docs/listening; runs/blind with --blind",
     )
     parser.add_argument("--quick", action="store_true", help="one row a chapter")
+    parser.add_argument(
+        "--blind",
+        type=int,
+        nargs="?",
+        const=PAIRS,
+        metavar="PAIRS",
+        help="instead, pairs of a real and a made sound in an order drawn by chance, which a key "
+        f"beside the page tells; by the first model; {PAIRS} unless said otherwise",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
@@ -200,8 +247,29 @@ def listen(given: argparse.Namespace, around: Surroundings) -> str:
 
     methods = [parse_method(text, around.find) for text in given.models]
     device = choose_device(given.device)
-    found = chapters(methods, around.load, device, around.show, given.quick)
     conditions = conditions_of(device, "")
-    command = shlex.join(["python", "main.py", "listen", *given.models])
-    about = About(conditions.made, conditions.machine, command)
-    return str(write_listening(found, about, given.out))
+    about = About(conditions.made, conditions.machine, _listen_command(given))
+    if given.blind is not None:
+        from engine.evaluation.blind_test import blind_test, write_blind_test
+
+        test = blind_test(methods[0], given.blind, around.load, device, Random())
+        return str(write_blind_test(test, about, given.out or Path("runs") / "blind"))
+    found = chapters(methods, around.load, device, around.show, given.quick)
+    return str(write_listening(found, about, given.out or Path("docs") / "listening"))
+
+
+def _listen_command(given: argparse.Namespace) -> str:
+    """The command as it can be given again, without the folders of this computer."""
+    how = ["--quick"] if given.quick else []
+    if given.blind is not None:
+        how = ["--blind", str(given.blind)]
+    models = given.models if given.blind is None else given.models[:1]
+    return shlex.join(["python", "main.py", "listen", *map(_without_root, models), *how])
+
+
+def _without_root(model: str) -> str:
+    """A model's name, or its folder as seen from here."""
+    label, named, rest = model.partition("=")
+    if not named:
+        label, rest = "", model
+    return label + named + (os.path.relpath(rest) if Path(rest).is_absolute() else rest)

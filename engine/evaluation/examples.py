@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.clip import Clip
 from engine.evaluation.embedders import Embedder
 from engine.evaluation.prompt_claims import Claims, claims_of
-from engine.training.corpus.rendered import RenderedCorpus
+from engine.training.corpus.rendered import RenderedCorpus, Sound
 
 RATE_HZ = 44_100
 LONGEST_S = 4.0
@@ -43,16 +43,24 @@ def held_out_examples(count: int, show: Callable[[str], None], first: int = 0) -
     while len(examples) < count:
         batch = corpus.batch(number, RENDERED_AT_ONCE, LONGEST_S)
         for sound, audio in zip(batch.sounds, batch.audio, strict=True):
-            said = claims_of(sound.caption)
-            # The corpus knows what it rendered; a caption's words may name two kinds at once.
-            claims = replace(said, kind=sound.kind, family=sound.family)
-            samples = audio[:, : round(sound.seconds * RATE_HZ)].numpy().T
-            real = Clip(np.ascontiguousarray(samples, np.float32), RATE_HZ)
-            seed = FIRST_SEED + number
-            examples.append(Example(sound.caption, real.seconds, seed, claims, real))
+            examples.append(example_of(sound, audio, FIRST_SEED + number))
             number += 1
     show(f"{count} held-out prompts, of up to {LONGEST_S:g} s")
     return examples[:count]
+
+
+def example_of(sound: Sound, audio: Tensor, seed: int) -> Example:
+    """What the corpus rendered (2, T) as an example."""
+    # The corpus knows what it rendered; a caption's words may name two kinds at once.
+    claims = replace(claims_of(sound.caption), kind=sound.kind, family=sound.family)
+    real = clip_of(audio, sound.seconds)
+    return Example(sound.caption, real.seconds, seed, claims, real)
+
+
+def clip_of(audio: Tensor, seconds: float) -> Clip:
+    """The first seconds of (2, T) at RATE_HZ."""
+    samples = audio[:, : round(seconds * RATE_HZ)].numpy().T
+    return Clip(np.ascontiguousarray(samples, np.float32), RATE_HZ)
 
 
 def as_audio(clips: Sequence[Clip]) -> Tensor:

@@ -88,12 +88,24 @@ class KindReferences:
 
     def family_of(self, traits: Traits) -> str:
         """The family of most of the nearest rendered sounds."""
-        every = np.concatenate([known.traits for known in self.kinds.values()])
-        families = [known.family for known in self.kinds.values() for _ in known.traits]
-        mean, spread = every.mean(0), every.std(0) + 1e-6
-        distance = np.abs((every - mean) / spread - (traits - mean) / spread).sum(1)
-        nearest = np.argsort(distance, kind="stable")[:NEAREST]
-        return Counter(families[place] for place in nearest).most_common(1)[0][0]
+        families = [self.kinds[key].family for key in self.nearest_kinds(traits)]
+        return Counter(families).most_common(1)[0][0]
+
+    def nearest_kinds(self, traits: Traits) -> list[str]:
+        """The kinds of the nearest rendered sounds, the nearest first."""
+        every = self._every()
+        keys = [key for key, known in self.kinds.items() for _ in known.traits]
+        distance = (np.abs(every - traits) / (every.std(0) + 1e-6)).sum(1)
+        return [keys[place] for place in np.argsort(distance, kind="stable")[:NEAREST]]
+
+    def spread_of(self, rows: Traits) -> float:
+        """Mean distance of two of these sounds (N, F), each trait by how far all kinds vary."""
+        scaled = rows / (self._every().std(0) + 1e-6)
+        first, second = np.triu_indices(len(rows), 1)
+        return float(np.abs(scaled[first] - scaled[second]).sum(1).mean())
+
+    def _every(self) -> Traits:
+        return np.concatenate([known.traits for known in self.kinds.values()])
 
 
 def measure_kinds(

@@ -139,6 +139,9 @@ def _page(chapters: Sequence[Chapter], about: About, parts: Sequence[str]) -> st
         f'<a href="#chapter-{number}">{escape(chapter.title)}</a>'
         for number, chapter in enumerate(chapters, start=1)
     )
+    has_references = any(
+        tile.is_reference for chapter in chapters for row in chapter.rows for tile in row.tiles
+    )
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -150,7 +153,7 @@ def _page(chapters: Sequence[Chapter], about: About, parts: Sequence[str]) -> st
 <body>
 <main>
 <h1>Pingpad: sounds to listen to</h1>
-<p>{LEGEND}</p>
+<p>{LEGEND}{REFERENCES if has_references else ""}</p>
 <p class="quiet">Nothing was picked by ear. Any sound comes again with
 <code>python main.py generate "PROMPT" --seconds S --seed N --steps K</code> and, for a recording,
 <code>--init FILE --strength X</code>. Made {escape(about.made)} on {escape(about.place)} by
@@ -165,9 +168,9 @@ def _page(chapters: Sequence[Chapter], about: About, parts: Sequence[str]) -> st
 
 LEGEND = (
     "Click a picture to hear it, click it again to stop. A picture is a spectrogram: as wide as "
-    "the asked length, low notes at the bottom, 80 dB from black to white. What has a coloured "
-    "frame is what the others are compared with."
+    "the asked length, low notes at the bottom, 80 dB from black to white."
 )
+REFERENCES = " What has a coloured frame is what the others are compared with."
 
 
 def _section(number: int, chapter: Chapter, folder: Path) -> str:

@@ -1,6 +1,6 @@
 """A model's page: what its card says and what was measured, written into a page that people wrote.
 
-Everything between the marks is replaced; the rest of the page is left alone. One process.
+Everything between two marks is replaced; the rest of the page is left alone. One process.
 """
 
 from __future__ import annotations
@@ -21,19 +21,24 @@ from engine.evaluation.table import (
 )
 from engine.model_card import ModelCard, read_card
 
-BEGIN, END = "<!-- measured -->", "<!-- end of measured -->"
+MEASURED, KINDS = "measured", "kinds"
 
 
 def write_measured(page: Path, model: Path, evaluation: Evaluation) -> Path:
     """Write a model's facts and figures between the page's marks; raises EngineError."""
+    return write_between(page, MEASURED, f"{card_text(model)}\n\n{measured_text(evaluation)}")
+
+
+def write_between(page: Path, name: str, said: str) -> Path:
+    """Write Markdown between the marks of that name; raises EngineError."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     try:
         text = page.read_text(encoding="utf-8")
-        before, begin, rest = text.partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if not (begin and end):
-            raise EngineError(f"{page} has no place for figures: write {BEGIN} and {END} there.")
-        said = "\n\n".join((card_text(model), measured_text(evaluation)))
-        replace_text(page, f"{before}{BEGIN}\n\n{said}\n\n{END}{after}")
+        before, begun, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not (begun and ended):
+            raise EngineError(f"{page} has no place for figures: write {begin} and {end} there.")
+        replace_text(page, f"{before}{begin}\n\n{said}\n\n{end}{after}")
     except OSError as error:
         raise EngineError(f"The page {page} could not be written ({error}).") from error
     return page

@@ -214,7 +214,6 @@ class Instrument:
             ),
         )
         beat.followed = midi.clock.followed
-        loader.swap_frame = beat.swap_frame
         self._play_modes = PlayModes(session, keyboard)
         return Actions(
             hits=hits,

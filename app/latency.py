@@ -20,9 +20,10 @@ import numpy as np
 
 from app.audio.jack_player import CLIENT, FOUND_WITHIN_S, HitTimes, impulse
 from app.audio.keyboard import Keyboard
-from app.audio.mixer import Counts, Mixer
+from app.audio.mixer import Mixer
 from app.audio.realtime_bench import (
     RATE,
+    Counting,
     answer,
     jack_server,
     open_devices,
@@ -156,19 +157,12 @@ def _play_instrument() -> None:
     ports.start()
     _say("ready")
     found.wait(FOUND_WITHIN_S)
-    before = mixer.counts()
+    counting = Counting(mixer)
     sys.stdin.readline()
-    after = mixer.counts()
+    counts = counting.counts()
     ports.stop()
     devices.close()
-    _say(json.dumps(_missed(before, after)))
-
-
-def _missed(before: Counts, after: Counts) -> dict[str, int]:
-    return {
-        "callbacks": after.callbacks - before.callbacks,
-        "missed": after.underflows - before.underflows,
-    }
+    _say(json.dumps({"callbacks": counts.callbacks, "missed": counts.underflows}))
 
 
 def _say(line: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.actions.background import Background
+from app.audio.clock import Quantum
 from app.audio.prepare import prepare
 from app.audio.voicing import Voicing
 from app.model.kit import Pad
@@ -28,9 +29,9 @@ class PadMemory(Protocol):
         ...
 
     def load_layers(
-        self, pad: int, layers: Sequence[NDArray[np.float32]], at_frame: int | None = None
+        self, pad: int, layers: Sequence[NDArray[np.float32]], at: Quantum = "now"
     ) -> None:
-        """Let hits from `at_frame` on, or the next one, play these sounds; none empties it."""
+        """Let the next hit play these sounds, a running loop on a beat or bar; none empties it."""
         ...
 
     def configure(self, pad: int, voicing: Voicing) -> None:
@@ -49,8 +50,6 @@ class PadLoader:
         self._begun: dict[int, object] = {}
         """Pads that play the beginning of a sound which is still being made."""
         self._rate = mixer.rate
-        self.swap_frame: Callable[[Pad], int | None] = lambda pad: None
-        """Says when a pad's new sound is to be heard; None: at once."""
 
     def load(self, pad: Pad, then: Callable[[], None] = lambda: None) -> None:
         """Make the pad's current take what the next hit plays.
@@ -77,7 +76,7 @@ class PadLoader:
                 self.load(pad, then)
                 return
             self._begun.pop(pad.index, None)
-            self._mixer.load_layers(pad.index, layers, self.swap_frame(pad))
+            self._mixer.load_layers(pad.index, layers, self._session.swap_at)
             pad.loaded = take
             if pad.state in ("empty", "ready"):
                 pad.settle()

@@ -41,6 +41,7 @@ LINES = 64
 """Tempo lines: a new one is written beside the one in use, and then pointed at."""
 
 NO_STACK = -1
+NONE_COMING = -2
 NOW = -1
 
 ONE_SHOT, GATE, LOOP, TOGGLE = 0, 1, 2, 3
@@ -79,6 +80,7 @@ CONTROL = np.dtype(
         ("tick_address", "i8", (2,)),
         ("tick_frames", "i8", (2,)),
         ("meter_asked", "i8"),
+        ("longest_asked", "i8"),
         ("clock", "i8"),
         ("ticks_per_s", "i8"),
     ],
@@ -103,6 +105,7 @@ STATUS = np.dtype(
         ("due_ticks", "f8"),
         ("drift", "f8"),
         ("doubted", "i8"),
+        ("longest_seen", "i8"),
         ("longest_ticks", "i8"),
         ("busy_ticks", "i8"),
         ("callbacks", "i8"),
@@ -127,6 +130,9 @@ the last `doubted` blocks were only late; a `late` callback took longer than
 its own block lasts; `shares` counts callbacks by the thousandths of their block they took, the
 last one those that took all of it or more; `power` sums the squares of `metered` frames; `ticks`
 is where the clock writes."""
+
+COUNTED = ("callbacks", "late", "longest_ticks", "busy_ticks", "shares")
+"""What STATUS says of the callbacks and their time."""
 
 TAIL = np.dtype(
     [
@@ -173,7 +179,7 @@ COMMAND = np.dtype(
 PAD = np.dtype(
     [
         ("stack", "i8"),
-        ("swap_frame", "i8"),
+        ("swap_beats", "f8"),
         ("mode", "i8"),
         ("choke_group", "i8"),
         ("selection", "i8"),
@@ -192,9 +198,10 @@ PAD = np.dtype(
     ],
     align=True,
 )
-"""Written by the app. `stack` is played from `swap_frame` on; `start` and `end` are shares of the
-sound; `speed` is source frames a frame; `decay` a factor a frame; `low_pass` and `high_pass` are
-tan(pi f / rate), 0 for none; `loop_beats` is a locked loop's length, 0 for the sound's own."""
+"""Written by the app. `stack` is what is to be played, by a running loop from the next multiple of
+`swap_beats` on, 0 for at once; `start` and `end` are shares of the sound; `speed` is source frames
+a frame; `decay` a factor a frame; `low_pass` and `high_pass` are tan(pi f / rate), 0 for none;
+`loop_beats` is a locked loop's length, 0 for the sound's own."""
 LINE = np.dtype([("anchor", "f8"), ("frames_per_beat", "f8")], align=True)
 """Written by the app: the frame of beat 0, with its fraction, and the length of a beat."""
 TICK = np.dtype([("frame", "i8"), ("sound", "i8"), ("left", "i8"), ("gain", "f8")], align=True)
@@ -206,10 +213,19 @@ TAPE = np.dtype(
 app sets it up while no callback runs, 0 frames keep nothing; the callback counts `position`, the
 number of the next frame."""
 HEARD = np.dtype(
-    [("stack", "i8"), ("turn", "i8"), ("newest", "i8"), ("position", "i8")], align=True
+    [
+        ("stack", "i8"),
+        ("coming", "i8"),
+        ("swap_beat", "f8"),
+        ("turn", "i8"),
+        ("newest", "i8"),
+        ("position", "i8"),
+    ],
+    align=True,
 )
-"""Written by the callback for each pad: the stack hits play, how many played it, and where its
-newest voice is in frames of its sound, -1 for none."""
+"""Written by the callback for each pad: the stack hits play, the one that waits for `swap_beat`,
+how many hits played the former, and where the newest voice is in frames of its sound, -1 for none.
+"""
 STACK = np.dtype(
     [("layers", "i8"), ("address", "i8", (LAYERS,)), ("frames", "i8", (LAYERS,))], align=True
 )

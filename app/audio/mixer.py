@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio import memory
-from app.audio.clock import Clock
+from app.audio.clock import QUANTUM_BEATS, Clock, Quantum
 from app.audio.commands import Command, Hit, Release, Stop, StopAll
 from app.audio.interpolation import make_sincs
 from app.audio.steady_clock import find_steady_clock
@@ -81,8 +81,9 @@ class Meter:
 class Counts:
     """What the callback counted since the mixer was made.
 
-    `late` callbacks took longer than their own block lasts; `longest_ms` and `busy_s` are the time
-    spent inside them (0 where the system has no clock the callback may read).
+    `late` callbacks took longer than their own block lasts; `longest_ms`, since `forget_longest`,
+    and `busy_s` are the time spent inside them (0 where the system has no clock the callback may
+    read).
     """
 
     callbacks: int
@@ -130,6 +131,7 @@ class Mixer:
         self._dropped = 0
         self._free = list(range(memory.STACKS - 1, -1, -1))
         self._pads["stack"] = self._heard["stack"] = memory.NO_STACK
+        self._heard["coming"] = memory.NONE_COMING
         self._heard["position"] = -1
         self._voicings = [Voicing()] * pads
         self._sincs = make_sincs()
@@ -194,7 +196,8 @@ class Mixer:
         control["open_filter"] = self._filter_place(HIGHEST_HZ)
         control["closed_filter"] = self._filter_place(LOWEST_HZ)
         self._reset_tail()
-        self.tape.set_format(rate, 2)
+        if rate != self.tape.reel.rate:
+            self.tape.set_format(rate, 2)
         self.clock.follow_rate()
         self._make_ticks()
         for pad, voicing in enumerate(self._voicings):
@@ -215,19 +218,18 @@ class Mixer:
 
     # --- pads ---
 
-    def load(
-        self, pad: int, samples: NDArray[np.float32] | None, at_frame: int | None = None
-    ) -> None:
+    def load(self, pad: int, samples: NDArray[np.float32] | None, at: Quantum = "now") -> None:
         """Set what the pad's next hit plays: `(frames, 2)` at the mixer's rate; None empties it.
 
         Voices that play the old sound to its end go on with it, those that go round cross over to
-        the new one; the old one is let go when the last of them ended. `at_frame` on the mixer's
-        clock is when; None: with the next block. The array must not be changed any more.
+        the new one; the old one is let go when the last of them ended. While one goes round, the
+        new sound waits for the beat, bar or fourth bar that `at` says, whatever the tempo does
+        meanwhile. The array must not be changed any more.
         """
-        self.load_layers(pad, () if samples is None else (samples,), at_frame)
+        self.load_layers(pad, () if samples is None else (samples,), at)
 
     def load_layers(
-        self, pad: int, layers: Sequence[NDArray[np.float32]], at_frame: int | None = None
+        self, pad: int, layers: Sequence[NDArray[np.float32]], at: Quantum = "now"
     ) -> None:
         """Set up to 16 sounds of a pad, of which `Voicing.layers` says which one a hit plays."""
         self._check_pad(pad)
@@ -237,7 +239,7 @@ class Mixer:
         with self._lock:
             self._let_go()
             old = int(self._pads[pad]["stack"])
-            self._pads[pad]["swap_frame"] = 0 if at_frame is None else at_frame
+            self._pads[pad]["swap_beats"] = QUANTUM_BEATS[at]
             self._order_writes()
             self._pads[pad]["stack"] = self._keep(playable) if playable else memory.NO_STACK
             if old != memory.NO_STACK:
@@ -468,15 +470,20 @@ class Mixer:
         """Return what the callback counted so far."""
         status = self._status
         per_s = int(self._control["ticks_per_s"])
+        forgotten = int(status["longest_seen"]) != int(self._control["longest_asked"])
         return Counts(
             callbacks=int(status["callbacks"]),
             underflows=int(status["underflows"]),
             late=int(status["late"]),
             dropped_commands=self._dropped + int(status["commands_dropped"]),
             frame=int(status["frame"]),
-            longest_ms=int(status["longest_ticks"]) * 1000.0 / per_s,
+            longest_ms=0.0 if forgotten else int(status["longest_ticks"]) * 1000.0 / per_s,
             busy_s=int(status["busy_ticks"]) / per_s,
         )
+
+    def forget_longest(self) -> None:
+        """Let `Counts.longest_ms` begin anew; for one caller."""
+        self._control["longest_asked"] += 1
 
     def busy_shares(self) -> NDArray[np.int64]:
         """Return how many callbacks took so many thousandths of their block, a row of 1000; the
@@ -521,6 +528,17 @@ class Mixer:
             count = min(block, frames - start)
             call(None, out[start:].ctypes.data, count, None, 0, self.memory_address)
         return out
+
+    def play_to_nobody(self, frames: int, block: int) -> None:
+        """Let time pass where no device takes the sound: what nobody waits for cannot be late.
+
+        Never while a stream runs.
+        """
+        status = self._status
+        counted = {name: np.array(status[name]) for name in memory.COUNTED}
+        self.render(frames, block)
+        for name, value in counted.items():
+            status[name] = value
 
     # --- small things ---
 

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -72,8 +72,9 @@ class MemoryUse:
 
 @dataclass(frozen=True, slots=True)
 class RealtimeReport:
-    """What was measured. `over_block` callbacks took longer than their own block lasts; 99.9 % took
-    at most `kernel_p999_percent` of it, with `voices` sounding throughout.
+    """What was measured, all but `hit_times` and `pairs` in the same minutes. `over_block`
+    callbacks took longer than their own block lasts; 99.9 % took at most `kernel_p999_percent` of
+    it, with `voices` sounding throughout.
 
     `control_*` is the silent stream in another process on a server of its own. `takes` were cut
     out of what was played, which went to a file: `file_s` of it, `file_lost_s` not. `hit_times` and
@@ -122,39 +123,62 @@ def measure_realtime(minutes: float, load: Load, midi: Midi) -> RealtimeReport:
             with midi(mixer):
                 answered = _play_notes(min(LISTEN_S, minutes * 60.0))
             with running("control", {"JACK_DEFAULT_SERVER": control}) as silent:
-                before, shares = mixer.counts(), mixer.busy_shares()
+                counting = Counting(mixer)
                 with tempfile.TemporaryDirectory() as folder:
                     played = _play_and_record(mixer, minutes * 60.0, Path(folder))
                 counted = json.loads(answer(silent))
-            shares = mixer.busy_shares() - shares
-            return _report(minutes, (before, mixer.counts()), shares, counted, played, answered)
+            return _report(minutes, counting, counted, played, answered)
+
+
+class Counting:
+    """What a mixer's callback counts from here on."""
+
+    def __init__(self, mixer: Mixer) -> None:
+        """Begin; one at a time, for the longest callback is forgotten."""
+        self._mixer = mixer
+        mixer.forget_longest()
+        self._before, self._shares_before = mixer.counts(), mixer.busy_shares()
+
+    def counts(self) -> Counts:
+        """Return the counts since; `frame` as it is."""
+        before, now = self._before, self._mixer.counts()
+        return replace(
+            now,
+            callbacks=now.callbacks - before.callbacks,
+            underflows=now.underflows - before.underflows,
+            late=now.late - before.late,
+            dropped_commands=now.dropped_commands - before.dropped_commands,
+            busy_s=now.busy_s - before.busy_s,
+        )
+
+    def shares(self) -> NDArray[np.int64]:
+        """Return `Mixer.busy_shares` since."""
+        return self._mixer.busy_shares() - self._shares_before
 
 
 def _report(
     minutes: float,
-    counts: tuple[Counts, Counts],
-    shares: NDArray[np.int64],
+    counting: Counting,
     control: dict[str, int],
     performed: _Performed,
     answered: Played | None,
 ) -> RealtimeReport:
-    before, after = counts
-    callbacks = after.callbacks - before.callbacks
+    counts = counting.counts()
     return RealtimeReport(
         minutes=minutes,
         rate=RATE,
         block_frames=BLOCK_FRAMES,
-        callbacks=callbacks,
-        over_block=after.late - before.late,
-        longest_callback_ms=after.longest_ms,
-        mean_callback_us=(after.busy_s - before.busy_s) * 1e6 / max(callbacks, 1),
+        callbacks=counts.callbacks,
+        over_block=counts.late,
+        longest_callback_ms=counts.longest_ms,
+        mean_callback_us=counts.busy_s * 1e6 / max(counts.callbacks, 1),
         voices=SOUNDING,
-        kernel_p999_percent=share_of_block(shares, 0.999),
-        underflows=after.underflows - before.underflows,
+        kernel_p999_percent=share_of_block(counting.shares(), 0.999),
+        underflows=counts.underflows,
         control_callbacks=control["callbacks"],
         control_underflows=control["underflows"],
         hits=len(performed.hits),
-        dropped_commands=after.dropped_commands - before.dropped_commands,
+        dropped_commands=counts.dropped_commands,
         takes=performed.takes,
         file_s=performed.file.seconds,
         file_lost_s=performed.file.lost_s,
@@ -347,16 +371,12 @@ def _control() -> None:
     """Play silence until told to end; say how often that failed."""
     mixer = Mixer(RATE)
     devices = open_devices(mixer)
-    before = mixer.counts()
+    counting = Counting(mixer)
     _say("ready")
     sys.stdin.readline()
-    after = mixer.counts()
+    counts = counting.counts()
     devices.close()
-    counted = {
-        "callbacks": after.callbacks - before.callbacks,
-        "underflows": after.underflows - before.underflows,
-    }
-    _say(json.dumps(counted))
+    _say(json.dumps({"callbacks": counts.callbacks, "underflows": counts.underflows}))
 
 
 def _say(line: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from app.audio.clock import Quantum
 from app.audio.voicing import Voicing
 
 
@@ -17,16 +18,16 @@ class FakeMixer:
         self.rate = rate
         self.sounds: dict[int, NDArray[np.float32] | None] = {}
         self.layers: dict[int, tuple[NDArray[np.float32], ...]] = {}
-        self.swap_frames: dict[int, int | None] = {}
+        self.swaps: dict[int, Quantum] = {}
         self.settings: dict[int, Voicing] = {}
         self.calls: list[tuple[object, ...]] = []
 
     def load_layers(
-        self, pad: int, layers: Sequence[NDArray[np.float32]], at_frame: int | None = None
+        self, pad: int, layers: Sequence[NDArray[np.float32]], at: Quantum = "now"
     ) -> None:
         assert 0 <= pad < 16
         self.layers[pad] = tuple(layers)
-        self.swap_frames[pad] = at_frame
+        self.swaps[pad] = at
         for samples in layers:
             assert samples.dtype == np.float32 and samples.ndim == 2 and samples.shape[1] == 2
             assert samples.flags.c_contiguous

@@ -17,7 +17,9 @@ Stereo = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ModelEvent:
-    """kind: hit, release, stop, stop_all, or swap, which puts `sounds` on the pad."""
+    """kind: hit, release, stop, stop_all, or swap, which puts `sounds` on the pad; a running loop
+    takes them on the next multiple of `beats`.
+    """
 
     frame: int
     kind: str
@@ -25,6 +27,7 @@ class ModelEvent:
     velocity: float = 1.0
     note: int = 0
     sounds: tuple[Sound, ...] = ()
+    beats: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class ModelPad:
     turn: int = 0
     held: ModelEvent | None = None
     """The hit that was not let go."""
+    coming: ModelEvent | None = None
+    """The swap that waits for its beat."""
 
 
 class Filter:
@@ -155,7 +160,9 @@ class MixerModel:
         waiting = sorted(events, key=lambda event: (event.frame, event.kind != "swap"))
         for frame in range(frames):
             while waiting and waiting[0].frame <= frame and waiting[0].kind == "swap":
-                self.obey(waiting.pop(0))
+                event = waiting.pop(0)
+                self.pads[event.pad].coming = event
+            self.swap_due(frame)
             self.repeat(frame)
             while waiting and waiting[0].frame <= frame:
                 self.obey(waiting.pop(0))
@@ -214,8 +221,6 @@ class MixerModel:
             pad.held = event
         elif event.kind == "release" and pad.held is not None and pad.held.note == event.note:
             pad.held = None
-        elif event.kind == "swap":
-            self.swap(event)
         for voice in self.sounding():
             own = voice.pad == event.pad
             if event.kind == "release" and own and voice.note == event.note:
@@ -272,6 +277,19 @@ class MixerModel:
             self.end(self.slots.index(min(fading, key=lambda other: other.level)), now=True)
         self.slots[self.slots.index(None)] = voice
         self.started.append(voice)
+
+    def swap_due(self, frame: int) -> None:
+        for index, pad in enumerate(self.pads):
+            event = pad.coming
+            runs = any(
+                voice.pad == index and voice.around and voice.fall == 0.0
+                for voice in self.sounding()
+            )
+            if event is None:
+                continue
+            if event.beats == 0.0 or not runs or self.beats.on(frame, event.beats) is not None:
+                pad.coming = None
+                self.swap(event)
 
     def swap(self, event: ModelEvent) -> None:
         pad = self.pads[event.pad]

@@ -66,7 +66,7 @@ def run_chunk(mix: Record, out: Samples) -> None:
         swap_due_stacks(mix, start)
         repeat_held_pads(mix, start)
         obey_due_commands(mix, start)
-        due = min(next_command(mix), next_swap(mix), next_repeat(mix, start + 1))
+        due = min(next_command(mix), next_swap(mix, start), next_repeat(mix, start + 1))
         end = min(frames, due - mix.status.frame)
         mix_voices(mix, out, start, end)
         start = end
@@ -103,6 +103,11 @@ def count_block(mix: Record, frames: int, flags: int, began: int) -> None:
         return
     took = ticks_now(mix.control.clock, status.ticks) - began
     status.busy_ticks += took
+    asked = mix.control.longest_asked
+    if asked != status.longest_seen:
+        status.longest_ticks = 0
+        fence()
+        status.longest_seen = asked
     status.longest_ticks = max(status.longest_ticks, took)
     lasts = frames * mix.control.ticks_per_s / mix.control.rate
     if took > lasts:

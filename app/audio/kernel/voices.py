@@ -6,10 +6,18 @@ import math
 
 import numpy as np
 
-from app.audio.kernel.beats import next_multiple
+from app.audio.kernel.beats import beat_at, frame_of_beat, next_multiple
 from app.audio.kernel.machine import Number, Record, Samples, as_pointer, carray, compiled
 from app.audio.kernel.residue import take_out
-from app.audio.memory import BEATS_PER_BAR, BY_VELOCITY, LOOP, NO_STACK, ROUND_ROBIN, TOGGLE
+from app.audio.memory import (
+    BEATS_PER_BAR,
+    BY_VELOCITY,
+    LOOP,
+    NO_STACK,
+    NONE_COMING,
+    ROUND_ROBIN,
+    TOGGLE,
+)
 
 NEVER = 1 << 62
 SEAM_FRAMES = 16
@@ -219,25 +227,63 @@ def let_go(mix: Record, voice: Record) -> None:
 
 
 @compiled
-def next_swap(mix: Record) -> Number:
-    """The frame on which the next pad plays another stack."""
-    frame = NEVER
+def next_swap(mix: Record, at: int) -> Number:
+    """The frame, after frame `at` of the chunk, on which the next pad plays another stack."""
+    frame = mix.status.frame + at
+    due = NEVER
     for pad in range(mix.control.pads):
         if mix.pads[pad].stack != mix.heard[pad].stack:
-            frame = min(frame, mix.pads[pad].swap_frame)
-    return frame
+            due = min(due, max(swap_frame(mix, pad, frame), frame + 1))
+    return due
 
 
 @compiled
 def swap_due_stacks(mix: Record, at: int) -> None:
     """Let pads play their new stacks that are due; sounds that go round cross over to them."""
+    frame = mix.status.frame + at
     for pad in range(mix.control.pads):
         stack = mix.pads[pad].stack
-        due = mix.pads[pad].swap_frame <= mix.status.frame + at
-        if stack != mix.heard[pad].stack and due:
-            mix.heard[pad].stack = stack
-            mix.heard[pad].turn = 0
+        heard = mix.heard[pad]
+        if stack == heard.stack:
+            continue
+        if stack != heard.coming:
+            heard.coming = stack
+            await_swap(mix, pad, frame)
+        if swap_frame(mix, pad, frame) <= frame:
+            heard.stack = stack
+            heard.coming = NONE_COMING
+            heard.turn = 0
             cross_over(mix, pad, at)
+
+
+@compiled
+def await_swap(mix: Record, pad: int, frame: int) -> None:
+    """Choose the beat on which a running loop takes its pad's new stack."""
+    beats = mix.pads[pad].swap_beats
+    if beats > 0.0:
+        mix.heard[pad].swap_beat = next_multiple(mix, frame, beats)
+
+
+@compiled
+def swap_frame(mix: Record, pad: int, frame: int) -> Number:
+    """The frame on which a pad's new stack is due, whatever the tempo has become."""
+    beats = mix.pads[pad].swap_beats
+    if beats == 0.0 or not runs(mix, pad):
+        return frame
+    if mix.heard[pad].swap_beat - beat_at(mix, frame) > beats:
+        # The beats were moved back: the swap finds its beat again.
+        await_swap(mix, pad, frame)
+    return frame_of_beat(mix, mix.heard[pad].swap_beat)
+
+
+@compiled
+def runs(mix: Record, pad: int) -> Number:
+    """Whether a pad's sound goes round now: only then a new one waits for its beat."""
+    for slot in range(mix.control.slots):
+        voice = mix.voices[slot]
+        if voice.active == 1 and voice.pad == pad and voice.fall == 0.0 and goes_round(voice):
+            return True
+    return False
 
 
 @compiled

@@ -103,10 +103,9 @@ def test_a_pad_of_layers_brings_its_takes_oldest_first(scene: PlayingScene) -> N
     assert scene.pads[0].loaded is scene.pads[0].takes.items[2]
 
 
-def test_a_loop_waits_for_its_frame(scene: PlayingScene) -> None:
-    scene.loader.swap_frame = lambda pad: 4800 if pad.voicing.goes_round else None
+def test_a_running_loop_takes_its_new_sound_when_the_session_says(scene: PlayingScene) -> None:
     scene.make("a")
-    assert scene.mixer.swap_frames[0] is None
-    scene.pad_settings.change(0, mode="loop")
+    assert scene.mixer.swaps[0] == "now"
+    scene.session.swap_at = "bar"
     scene.make("b")
-    assert scene.mixer.swap_frames[0] == 4800
+    assert scene.mixer.swaps[0] == "bar"

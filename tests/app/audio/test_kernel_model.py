@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mixer_model import MixerModel, ModelBeats, ModelEvent, ModelPad, high_passed, limited
 from numpy.typing import NDArray
 
+from app.audio.clock import QUANTUM_BEATS, Quantum
 from app.audio.mixer import Mixer
 from app.audio.voicing import LAYER_SELECTIONS, PAD_MODES, Voicing
 
@@ -58,7 +59,10 @@ EVENTS = st.lists(
     ),
     max_size=30,
 )
-SWAPS = st.dictionaries(st.integers(0, PADS - 1), st.tuples(st.integers(QUIET, FRAMES), SIZES))
+QUANTA = st.sampled_from(["now", "now", "beat", "bar"])
+SWAPS = st.dictionaries(
+    st.integers(0, PADS - 1), st.tuples(st.integers(QUIET, FRAMES), QUANTA, SIZES)
+)
 
 
 def make_sounds(sizes: list[int], seed: int) -> tuple[NDArray[np.float32], ...]:
@@ -95,7 +99,7 @@ def send(mixer: Mixer, event: ModelEvent) -> None:
 def test_any_events_sound_as_the_model_says(
     pads: list[tuple[Voicing, list[int]]],
     events: list[ModelEvent],
-    swaps: dict[int, tuple[int, list[int]]],
+    swaps: dict[int, tuple[int, Quantum, list[int]]],
     voices: int,
     time: tuple[ModelBeats, float],
     block: int,
@@ -111,14 +115,18 @@ def test_any_events_sound_as_the_model_says(
         mixer.configure(index, voicing)
         mixer.load_layers(index, sounds)
         model.pads[index] = ModelPad(sounds, voicing)
-    quiet = mixer.render(QUIET, QUIET)
-    changes = []
-    for index, (frame, sizes) in swaps.items():
-        sounds = make_sounds(sizes, 10 + index)
-        mixer.load_layers(index, sounds, frame)
-        changes.append(ModelEvent(frame, "swap", index, sounds=sounds))
+    heard = [mixer.render(QUIET, QUIET)]
     for event in events:
         send(mixer, event)
-    out = np.concatenate([quiet, mixer.render(FRAMES - QUIET, block)])
+    changes = []
+    for index, (frame, quantum, sizes) in sorted(swaps.items(), key=lambda swap: swap[1][0]):
+        sounds = make_sounds(sizes, 10 + index)
+        heard.append(mixer.render(frame - mixer.frame, block))
+        mixer.load_layers(index, sounds, quantum)
+        changes.append(
+            ModelEvent(frame, "swap", index, sounds=sounds, beats=QUANTUM_BEATS[quantum])
+        )
+    heard.append(mixer.render(FRAMES - mixer.frame, block))
+    out = np.concatenate(heard)
     wanted = limited(high_passed(model.play([*changes, *events], FRAMES), RATE), RATE)
     assert np.abs(out - wanted).max() < 2e-4

@@ -154,11 +154,30 @@ def test_callbacks_are_counted_and_timed() -> None:
     assert counts.busy_s > 0.0
 
 
+def test_the_longest_callback_is_that_since_it_was_forgotten() -> None:
+    mixer = Mixer(RATE)
+    mixer.render(200_000, 200_000)
+    longest_ms = mixer.counts().longest_ms
+    mixer.forget_longest()
+    assert mixer.counts().longest_ms == 0.0
+    mixer.render(256, 128)
+    assert 0.0 < mixer.counts().longest_ms < longest_ms / 10
+
+
 def test_a_callback_longer_than_its_block_is_late() -> None:
     mixer = Mixer(RATE)
     mixer._control["rate"] = 10**12  # a block of 128 frames now lasts 0.1 ns
     mixer.render(1280, 128)
     assert mixer.counts().late == 10
+
+
+def test_what_is_played_to_nobody_takes_its_time_and_is_never_late() -> None:
+    mixer = Mixer(RATE)
+    mixer._control["rate"] = 10**12
+    mixer.play_to_nobody(1280, 128)
+    counts = mixer.counts()
+    assert (counts.frame, counts.callbacks, counts.late, counts.busy_s) == (1280, 0, 0, 0.0)
+    assert counts.longest_ms == 0.0 and not mixer.busy_shares().any()
 
 
 def test_frame_at_keeps_the_distance_of_hits_and_is_one_block_late() -> None:

@@ -7,7 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from app.audio.mixer import Mixer
 from app.audio.realtime_bench import (
+    Counting,
     check_minutes,
     memory_use,
     resident_mb,
@@ -33,6 +35,19 @@ def test_the_share_of_the_block_is_what_all_but_a_thousandth_stay_within() -> No
     shares[[20, 90, 999]] = 9985, 10, 5
     assert share_of_block(shares, 0.999) == pytest.approx(9.1)
     assert share_of_block(shares, 0.99) == pytest.approx(2.1)
+
+
+def test_all_counts_speak_of_the_same_minutes() -> None:
+    mixer = Mixer(48_000)
+    mixer.render(200_000, 200_000)
+    long_ms = mixer.counts().longest_ms
+    counting = Counting(mixer)
+    mixer.render(1280, 128)
+    counts = counting.counts()
+    assert (counts.callbacks, counts.late) == (10, 0)
+    assert counting.shares().sum() == 10
+    assert 0.0 < counts.longest_ms < long_ms / 10
+    assert counts.busy_s * 1000.0 < long_ms / 10
 
 
 def test_memory_is_flat_or_grows_from_the_warm_up_on() -> None:

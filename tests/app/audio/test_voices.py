@@ -249,9 +249,8 @@ def test_a_loop_crosses_over_to_its_pads_new_sound_at_the_same_place() -> None:
     mixer.load(0, sine(100.0, 48_000))
     mixer.configure(0, Voicing("loop"))
     mixer.hit(0)
-    mixer.render(4800)
-    mixer.load(0, sine(200.0, 48_000), at_frame=6000)
-    mixer.render(1200)
+    mixer.render(6000)
+    mixer.load(0, sine(200.0, 48_000))
     assert mixer.playing(0) == pytest.approx(0.125)
     out = mixer.render(4800)
     assert np.abs(out[200:]).max() < 0.7
@@ -260,13 +259,68 @@ def test_a_loop_crosses_over_to_its_pads_new_sound_at_the_same_place() -> None:
     assert mixer.sounds_alive == 1
 
 
-def test_a_hit_before_the_swaps_frame_plays_the_old_sound() -> None:
+def looping(bpm: float = 120.0) -> Mixer:
+    """A loop of 1 kHz that runs from the first bar on."""
     mixer = Mixer(RATE)
+    mixer.clock.set_tempo(bpm)
     mixer.load(0, sine(1000.0, 4800))
-    mixer.render(128)
-    mixer.load(0, sine(2000.0, 4800), at_frame=10_000)
-    mixer.hit(0, at_frame=9000)
-    mixer.hit(0, at_frame=10_000)
-    out = mixer.render(16_000)[:, 0]
-    assert np.argmax(spectrum_db(out[9078 - 128 : 9078 + 800 - 128])) == round(1000 * 800 / RATE)
-    assert np.argmax(spectrum_db(out[10_100 : 10_100 + 4000])) == round(2000 * 4000 / RATE)
+    mixer.configure(0, Voicing("loop"))
+    mixer.hit(0)
+    mixer.render(4800)
+    return mixer
+
+
+def pitch(mixer: Mixer, frames: int = 4800) -> int:
+    """What sounds now, in Hz."""
+    return int(np.argmax(spectrum_db(mixer.render(frames)[:, 0]))) * RATE // frames
+
+
+def render_up_to(mixer: Mixer, frame: int) -> None:
+    mixer.render(frame - mixer.frame, 100)
+
+
+def test_a_running_loop_takes_its_new_sound_on_the_bar_at_the_tempo_of_then() -> None:
+    mixer = looping()
+    mixer.load(0, sine(2000.0, 4800), at="bar")
+    mixer.clock.set_tempo(60.0)
+    # At 120 bpm the bar would have been on frame 96000; a tenth of a bar had passed at 4800.
+    bar = mixer.clock.frame_of(4.0)
+    assert bar > 180_000
+    render_up_to(mixer, bar - 6000)
+    assert pitch(mixer) == 1000
+    render_up_to(mixer, bar + 1200)
+    assert pitch(mixer) == 2000
+
+
+def test_a_new_sound_on_the_bar_hears_that_the_beats_were_begun_anew() -> None:
+    mixer = looping()
+    render_up_to(mixer, 4 * 96_000 + 4800)
+    mixer.load(0, sine(2000.0, 4800), at="bar")
+    mixer.clock.start()
+    start = mixer.clock.frame_of(0.0)
+    render_up_to(mixer, start + 96_000 + 1200)
+    assert pitch(mixer) == 2000
+
+
+def test_a_new_sound_waits_for_nothing_when_its_loop_stands() -> None:
+    mixer = looping()
+    mixer.load(0, sine(2000.0, 4800), at="four_bars")
+    mixer.stop(0)
+    mixer.render(4800)
+    mixer.hit(0)
+    mixer.render(480)
+    assert pitch(mixer) == 2000
+
+
+def test_a_second_new_sound_waits_for_the_same_bar() -> None:
+    mixer = looping()
+    mixer.load(0, sine(2000.0, 4800), at="bar")
+    mixer.render(4800)
+    mixer.load(0, sine(3000.0, 4800), at="bar")
+    render_up_to(mixer, 96_000 - 6000)
+    assert pitch(mixer) == 1000
+    render_up_to(mixer, 96_000 + 1200)
+    assert pitch(mixer) == 3000
+    assert mixer.sounds_alive == 1
+    mixer.load(0, sine(4000.0, 4800), at="bar")
+    assert pitch(mixer) == 3000

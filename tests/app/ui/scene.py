@@ -28,7 +28,7 @@ from app.actions.pad_settings import PadSettings
 from app.actions.perform import Perform
 from app.actions.record import Decks, Record
 from app.actions.transfer import Transfer
-from app.audio.clock import Clock
+from app.audio.clock import Clock, Quantum
 from app.audio.device_keeper import Wish
 from app.audio.loopback import RoundTrip
 from app.audio.sound_system import FIRST_TWO, Channels
@@ -135,7 +135,7 @@ class SilentSound:
         self.repeat_beats = beats
 
     def load_layers(
-        self, pad: int, layers: Sequence[NDArray[np.float32]], at_frame: int | None = None
+        self, pad: int, layers: Sequence[NDArray[np.float32]], at: Quantum = "now"
     ) -> None:
         self.loaded.pop(pad, None)
         if layers:

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from app.audio.clock import BEATS_PER_BAR, Clock, Quantum
 from app.midi.beats import BeatLine
-from app.model.kit import Pad
 from app.model.session import Session
 
 METRONOME_DB = -12.0
@@ -94,19 +93,13 @@ class BeatControl:
             self._mixer.clock.start()
 
     def look(self) -> None:
-        """Be where the clock that leads is; to be called a few times a second."""
+        """Be heard where the clock that leads is; to be called a few times a second."""
         line = self.followed()
         if line is not None and line.running:
             now_s = self._now()
-            self._mixer.clock.follow(line.beat_at(now_s), now_s, line.bpm)
-
-    def swap_frame(self, pad: Pad) -> int | None:
-        """Return when a pad's new sound is to be heard; None is as soon as it is ready.
-
-        Only a running loop waits for the beat: what hits play is the newest there is.
-        """
-        waits = pad.voicing.goes_round
-        return self._mixer.clock.next_frame(self._session.swap_at) if waits else None
+            # What is played now is heard later: it is of the beat that the other box is at then.
+            heard_s = now_s + self._session.heard_after_s
+            self._mixer.clock.follow(line.beat_at(heard_s), now_s, line.bpm)
 
     # --- recordings ---
 

@@ -92,7 +92,7 @@ def build_midi(session: Session, playing: Playing, room: MidiRoom) -> Midi:
     learn = LearnMidi(session, setup, router)
     learn_pads = LearnPads(session, setup, router)
     controls = MidiControls(session, router, playing, learn, learn_pads)
-    clock = MidiClock(session, clock_in, room.clock, room.mixer.frame_at)
+    clock = MidiClock(session, clock_in, room.clock)
     lights = Lights(room.mixer.playing, CrashGuard())
     clock_out = ClockOut(clock.beats)
 

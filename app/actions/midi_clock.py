@@ -18,6 +18,11 @@ LEAST_CHANGE_BPM = 0.1
 """As exact as the tempo is shown: smoothing leaves some hundredths that nobody is to see dance."""
 
 
+HELD_S = 0.5
+"""A sound card that does not call back for so long has stopped; before that it has hiccups, and who
+follows us is not to stop and start with them."""
+
+
 class BeatClock(Protocol):
     """What sending a clock needs of app.audio.clock.Clock."""
 
@@ -26,8 +31,8 @@ class BeatClock(Protocol):
         """The tempo."""
         ...
 
-    def position(self, frame: int) -> float:
-        """Return the beat at a frame."""
+    def beat_at(self, time_s: float) -> float | None:
+        """Return the beat at a moment (time.perf_counter); None where that is not known."""
         ...
 
 
@@ -39,14 +44,13 @@ class MidiClock:
         session: Session,
         clock_in: ClockIn,
         clock: BeatClock | None = None,
-        frame_at: Callable[[float], int | None] = lambda time_s: None,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Without a `clock` the session's tempo is all that is sent."""
         self._session = session
         self._clock_in = clock_in
         self._clock = clock
-        self._frame_at = frame_at
+        self._told: BeatLine | None = None
         self.now = now
         self._own = BeatLine(now(), 0.0, session.bpm, running=False)
         session.settings_changed.connect(self._follow_session)
@@ -72,15 +76,22 @@ class MidiClock:
         return self._clock_in.line(self.now())
 
     def beats(self) -> BeatLine | None:
-        """Return the beats that others are sent: those that are followed, else our own."""
+        """Return the beats that others are sent: those that are followed, else our own.
+
+        The outputs' thread.
+        """
         line = self.followed()
         if line is not None:
             return line
         now = self.now()
-        frame = self._frame_at(now)
-        if self._clock is None or frame is None:
+        beat = None if self._clock is None else self._clock.beat_at(now)
+        if self._clock is not None and beat is not None:
+            # Others are to be heard with us, and we are heard later.
+            heard = beat - self._session.heard_after_s * self._clock.bpm / 60
+            self._told = BeatLine(now, heard, self._clock.bpm)
+        if self._told is None or now - self._told.time_s > HELD_S:
             return self._own
-        return BeatLine(now, self._clock.position(frame), self._clock.bpm)
+        return self._told
 
     def _follow_session(self) -> None:
         if self._session.bpm != self._own.bpm:

@@ -73,6 +73,11 @@ class Clock:
         """Return the beat at a frame of the mixer's clock; negative before the start."""
         return (frame - self._anchor) / self.frames_per_beat
 
+    def beat_at(self, time_s: float) -> float | None:
+        """Return the beat on which what happens at `time_s` (time.perf_counter) is played."""
+        frame = self._timeline.frame_of_moment(time_s)
+        return None if frame is None else self.position(frame)
+
     def frame_of(self, beat: float) -> int:
         """Return the first frame at or after a beat, as the callback rounds it."""
         return math.ceil(self._anchor + beat * self.frames_per_beat - 1e-6)

@@ -6,16 +6,19 @@ the same thread, because a sound system may insist on that.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.audio.loopback import RoundTrip, find_round_trip, make_clicks
+from app.audio.missed_blocks import MissedBlocks, next_longer
 from app.audio.mixer import Mixer
 from app.audio.recorder import Recorder
 from app.audio.sound_system import (
     EXCLUSIVE_HOSTS,
     FIRST_TWO,
+    SERVED_HOSTS,
     Channels,
     Device,
     SoundError,
@@ -52,6 +55,9 @@ NO_SYSTEM = (
 )
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class AudioState:
     """What sounds now. Names are None where there is no device; `message` says what to do, or "".
@@ -81,13 +87,20 @@ class AudioState:
     realtime: bool = True
     exclusive: bool = False
 
+    @property
+    def heard_after_s(self) -> float:
+        """Seconds from what happens now to its sound: one block later, and out of the device."""
+        if self.output_name is None:
+            return 0.0
+        return self.block_frames / self.rate + self.latency_ms / 1000.0
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What the player chose: device names, None for the best there is.
 
-    Block and rate 0 are the device's own. `exclusive`: the device alone, where that can be.
-    `measured`: round trips known from before.
+    Block and rate 0 are the device's own, with longer blocks where it does not keep up.
+    `exclusive`: the device alone, where that can be. `measured`: round trips known from before.
     """
 
     output: str | None = None
@@ -109,6 +122,7 @@ class _Line:
         self._count = count
         self._seen = count()
         self._moved_s: float | None = None
+        self.missed = MissedBlocks()
 
     def alive(self, now_s: float) -> bool:
         """Whether callbacks came lately."""
@@ -137,6 +151,8 @@ class DeviceKeeper:
         self._measured: tuple[MeasuredTrip, ...] = ()
         self._failed_loop: RoundTrip | None = None
         self._channels = FIRST_TWO
+        self._blocks: dict[str, int] = {}
+        """By full name, the blocks of devices that did not keep up with their own."""
         self._next_try_s = 0.0
         self._next_peek_s = 0.0
         self._missing = False
@@ -161,6 +177,7 @@ class DeviceKeeper:
             self._open_all()
         elif self._output is not None and now_s >= self._next_peek_s and self._misses_one():
             self._look_for_missing(now_s)
+        self._follow_misses(now_s)
         self._rest(now_s)
 
     def state(self) -> AudioState:
@@ -217,7 +234,7 @@ class DeviceKeeper:
         # What was hit meanwhile is not to sound now; in whole blocks, so that the block is known.
         self._mixer.stop_all()
         blocks = math.ceil(0.1 * self._mixer.rate / block_frames)
-        self._mixer.render(blocks * block_frames, block_frames)
+        self._mixer.play_to_nobody(blocks * block_frames, block_frames)
         self.choose(self._wish, now_s())
         if loop.trouble:
             self._failed_loop = loop
@@ -301,7 +318,7 @@ class DeviceKeeper:
             device,
             rate,
             2,
-            self._wish.block_frames,
+            self._block_of(device),
             mixer.callback_address,
             mixer.memory_address,
             self._wish.exclusive,
@@ -311,7 +328,7 @@ class DeviceKeeper:
             if rate != mixer.rate:
                 # What plays was made for the old rate.
                 mixer.stop_all()
-                mixer.render(mixer.rate // 10)
+                mixer.play_to_nobody(mixer.rate // 10, 128)
                 mixer.set_rate(rate)
             line = _Line(stream, plan, lambda: mixer.counts().callbacks)
             stream.start()
@@ -345,7 +362,7 @@ class DeviceKeeper:
             device,
             rate,
             channels.first - 1 + channels.count,
-            self._wish.block_frames,
+            self._block_of(device),
             recorder.callback_address,
             recorder.memory_address,
             self._wish.exclusive,
@@ -358,6 +375,9 @@ class DeviceKeeper:
             stream.close()
             raise
         return line
+
+    def _block_of(self, device: Device) -> int:
+        return self._wish.block_frames or self._blocks.get(full_name(device), 0)
 
     def _about_channels(self, device: Device) -> str:
         wanted = self._wish.channels
@@ -413,6 +433,20 @@ class DeviceKeeper:
             self._input.stream.close()
             self._input = None
 
+    def _follow_misses(self, now_s: float) -> None:
+        """Open an output that misses block after block with longer ones, if the choice is ours."""
+        output = self._output
+        if output is None or self._wish.block_frames or output.device.host in SERVED_HOSTS:
+            return
+        if not output.missed.are_many(self._mixer.counts().underflows, now_s):
+            return
+        longer = next_longer(self._mixer.block_frames)
+        if longer is None or self._busy_recording():
+            return
+        log.info("%s misses blocks: it gets %d frames", output.device.name, longer)
+        self._blocks[full_name(output.device)] = longer
+        self._open_all()
+
     def _rest(self, now_s: float) -> None:
         """With no output the mixer plays to nobody, so that no hit waits for a device to come."""
         if self._output is not None:
@@ -420,7 +454,8 @@ class DeviceKeeper:
             return
         since_s = self._silent_since_s if self._silent_since_s is not None else now_s
         self._silent_since_s = now_s
-        self._mixer.render(max(round(min(now_s - since_s, 1.0) * self._mixer.rate), 1), 512)
+        frames = max(round(min(now_s - since_s, 1.0) * self._mixer.rate), 1)
+        self._mixer.play_to_nobody(frames, 512)
 
     def _close_lines(self) -> None:
         for line in (self._input, self._output):

@@ -59,7 +59,7 @@ class TapeRecorder:
     def stop(self, end: int | None = None) -> Clip | None:
         """End the take, before frame `end` or now, and return it; None when there is nothing.
 
-        It has at most the longest length, and ends where another format interrupted it.
+        It has at most the longest length, and ends where its input was interrupted.
         """
         reel, self._reel = self._reel, None
         if reel is None:
@@ -105,7 +105,7 @@ class TapeRecorder:
 
     @property
     def cut(self) -> bool:
-        """True when another format has interrupted the take."""
+        """True when its input was interrupted: the take goes no further."""
         return self._reel is not None and self._reel.end is not None
 
     def _longest_frames(self, reel: Reel) -> int:
@@ -127,8 +127,8 @@ class Recorder(TapeRecorder):
     def set_format(self, rate: int, channels: int, *, skipped: int = 0) -> None:
         """Take what an input gives: rate in Hz, 1 or 2 channels behind those that are skipped.
 
-        Only while no input runs. A take that another format interrupts ends there; `stop` returns
-        what it has.
+        Only while no input runs. A take ends here, whatever comes then: frames are missing between;
+        `stop` returns what it has.
         """
         self._words["skipped"] = skipped
         self.tape.set_format(rate, channels)

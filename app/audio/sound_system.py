@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 HOSTS = ("JACK Audio Connection Kit", "Core Audio", "ASIO", "Windows WASAPI", "ALSA")
 """Best first: short and steady blocks before everything else. Any other host comes after them."""
+SERVED_HOSTS = ("JACK Audio Connection Kit",)
+"""Hosts whose server sets the block, for all its programs."""
 EXCLUSIVE_HOSTS = ("Windows WASAPI", "Core Audio")
 """Hosts that can give a device to one program alone, with shorter blocks."""
 

@@ -17,7 +17,7 @@ MARGIN = 1 << 14
 
 @dataclass(slots=True, eq=False)
 class Reel:
-    """A stretch of tape in one format. `end` is None while it is the one that rolls."""
+    """A stretch of tape in one format, without a gap. `end` is None while it still rolls."""
 
     samples: NDArray[np.float32]
     rate: int
@@ -45,14 +45,12 @@ class Tape:
         return Reel(samples, rate, int(self._words["position"]))
 
     def set_format(self, rate: int, channels: int) -> None:
-        """Go on with another rate in Hz, 1 or 2 channels; only while no callback runs.
+        """Go on with another reel: rate in Hz, 1 or 2 channels; only while no callback runs.
 
         What is on the reel before can still be read by those who hold it.
         """
-        old = self.reel
-        if (rate, channels) != (old.rate, old.samples.shape[1]):
-            old.end = self.position
-            self.reel = self._wind(rate, channels)
+        self.reel.end = self.position
+        self.reel = self._wind(rate, channels)
 
     @property
     def position(self) -> int:

@@ -58,17 +58,16 @@ class ClockOut:
         line = self._beats()
         if line is None:
             return self._halt()
-        if not line.running:
-            return [*self._halt(), *self._tick_freely(line, now_s)]
-        self._free_since_s = None
         # The last tick that has passed; 1e-9 for a beat that a rounding puts just before itself.
         place = math.floor(line.beat_at(now_s) * TICKS_PER_BEAT + 1e-9)
+        # Nothing can be told of what comes before the start: a count-in has its tempo alone.
+        if not line.running or place < 0:
+            return [*self._halt(), *self._tick_freely(line, now_s)]
+        self._free_since_s = None
         messages: list[bytes] = []
         if not self._running or self._jumped(place):
-            first = max(place, 0)
             # Positions are told in sixteenths: the next one that begins, unless one just did.
-            if first > 0:
-                first = -(-first // TICKS_PER_SIXTEENTH) * TICKS_PER_SIXTEENTH
+            first = -(-place // TICKS_PER_SIXTEENTH) * TICKS_PER_SIXTEENTH
             messages += self._go(first)
         assert self._sent is not None
         ticks = max(place - self._sent, 0)

@@ -21,8 +21,8 @@ from app.midi.jack_input import JackInput, JackRefusedError, Libjack
 CLIENT_NAME = "Pingpad"
 
 NO_SYSTEM = (
-    "MIDI is not available on this computer: there is no ALSA sequencer and no JACK server. "
-    "Load the snd-seq module or start JACK; Pingpad finds it."
+    "No MIDI here: there is no ALSA sequencer and no JACK server. Load the snd-seq module or "
+    "start JACK; Pingpad finds it."
 )
 
 LISTENS = 0x10000

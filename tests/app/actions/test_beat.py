@@ -4,9 +4,8 @@ import pytest
 
 from app.actions.beat import METRONOME_DB, BeatControl
 from app.audio.clock import Clock
-from app.audio.voicing import Voicing
+from app.audio.device_keeper import AudioState
 from app.midi.beats import BeatLine
-from app.model.kit import Pad
 from app.model.session import Session
 
 
@@ -51,17 +50,6 @@ def test_the_session_sets_tempo_metronome_and_timing() -> None:
     assert (mixer.clock.bpm, mixer.metronome, mixer.at_once) == (133.0, METRONOME_DB, True)
 
 
-def test_only_a_loop_waits_for_the_bar() -> None:
-    session, mixer, pad = Session(), Timing(), Pad(0)
-    beat = BeatControl(session, mixer)
-    session.swap_at = "bar"
-    assert beat.swap_frame(pad) is None
-    pad.voicing = Voicing("loop")
-    assert beat.swap_frame(pad) == 192_000
-    session.swap_at = "now"
-    assert beat.swap_frame(pad) is None
-
-
 def test_a_bar_begins_when_the_player_says_so() -> None:
     mixer = Timing()
     BeatControl(Session(), mixer).start()
@@ -84,6 +72,15 @@ def test_a_running_clock_leads_and_a_standing_one_does_not() -> None:
     assert said and mixer.clock.position(mixer.frame) == pytest.approx(5.0)
     session.bpm = 60.1
     assert mixer.clock.bpm == 60.0
+
+
+def test_a_clock_that_leads_is_heard_with_us() -> None:
+    session, mixer = Session(), Timing()
+    session.set_audio(AudioState("Speakers", block_frames=960, latency_ms=80.0))
+    beat = BeatControl(session, mixer, lambda: 10.0)
+    beat.followed = lambda: BeatLine(9.0, 4.0, 60.0)
+    beat.look()
+    assert mixer.clock.position(mixer.frame) == pytest.approx(5.1)
 
 
 def test_without_a_count_in_a_start_is_the_next_beat() -> None:

@@ -3,19 +3,24 @@ from __future__ import annotations
 import pytest
 
 from app.actions.midi_clock import MidiClock
+from app.audio.device_keeper import AudioState
 from app.midi.clock_in import ClockIn
 from app.midi.messages import Clock
 from app.model.session import Session
 
+SLOW = AudioState("Speakers", rate=48_000, block_frames=960, latency_ms=80.0)
+"""What is played is heard 100 ms later."""
+
 
 class Beats:
-    """Our own clock: 480 frames a second, beat 0 at frame 0."""
+    """Our own clock: beat 0 at 0 s."""
 
     def __init__(self) -> None:
         self.bpm = 120.0
+        self.known = True
 
-    def position(self, frame: int) -> float:
-        return frame / 480 * self.bpm / 60
+    def beat_at(self, time_s: float) -> float | None:
+        return time_s * self.bpm / 60 if self.known else None
 
 
 class Scene:
@@ -28,7 +33,6 @@ class Scene:
             self.session,
             self.clock_in,
             self.beats if with_beats else None,
-            lambda time_s: round(480 * time_s),
             lambda: self.time_s,
         )
 
@@ -77,6 +81,28 @@ def test_without_a_box_nothing_moves_and_others_are_sent_our_own_beats() -> None
     assert line is not None and line.running
     assert (line.beat, line.bpm) == (20.0, 120.0)
     assert scene.clock.followed() is None, "nobody follows himself"
+
+
+def test_others_are_sent_the_beat_that_is_heard() -> None:
+    scene = Scene()
+    scene.session.set_audio(SLOW)
+    line = scene.clock.beats()
+    assert line is not None and line.beat == pytest.approx(20.0 - 0.1 * 120 / 60)
+
+
+def test_a_hiccup_of_the_sound_card_stops_nobody_and_its_end_does() -> None:
+    scene = Scene()
+    scene.clock.beats()
+    scene.beats.known = False
+    scene.time_s += 0.3
+    line = scene.clock.beats()
+    assert line is not None and line.running and line.beat_at(scene.time_s) == pytest.approx(20.6)
+    scene.time_s += 0.3
+    line = scene.clock.beats()
+    assert line is not None and not line.running
+    scene.beats.known = True
+    line = scene.clock.beats()
+    assert line is not None and line.running and line.beat == pytest.approx(21.2)
 
 
 def test_with_no_beats_of_our_own_the_tempo_is_sent() -> None:

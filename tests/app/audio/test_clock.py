@@ -127,6 +127,17 @@ def test_a_beat_that_is_now_is_the_next_one() -> None:
     assert mixer.clock.next_frame("bar") == 96_000
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_the_beat_of_a_moment_is_known_however_hits_are_played(at_once: bool) -> None:
+    mixer = Mixer(RATE)
+    mixer.at_once = at_once
+    assert mixer.clock.beat_at(time.perf_counter()) is None
+    mixer.render(48_000, 128)
+    began_s = int(mixer._mix["status"][0]["block_ticks"]) / 1e9
+    assert mixer.clock.beat_at(began_s) == pytest.approx(2.0)
+    assert mixer.clock.beat_at(began_s + 0.005) == pytest.approx(2.01)
+
+
 def test_a_followed_clock_moves_beats_but_its_jitter_does_not() -> None:
     mixer = Mixer(RATE)
     mixer.render(1280)

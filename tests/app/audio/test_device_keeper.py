@@ -465,3 +465,75 @@ def test_a_wished_device_that_comes_back_is_used_again_when_nothing_plays() -> N
     peeks = rig.system.peeks
     rig.wait(25.0)
     assert rig.system.peeks == peeks
+
+
+def test_another_device_in_mid_take_ends_the_take() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE, replace(MICROPHONE, name="Other", is_default_input=False))
+    rig.choose()
+    rig.recorder.start()
+    rig.wait(0.3)
+    rig.choose(None, "Other")
+    rig.wait(0.3)
+    assert rig.recorder.cut
+    clip = rig.recorder.stop()
+    assert clip is not None and clip.frames == 3 * 128
+
+
+# --- outputs that do not keep up ---
+
+UNDERFLOW = 4
+
+
+def struggle(rig: Rig, seconds: float) -> int:
+    """Let every block of the output be missed, ten a second; return what it is asked for then."""
+    for _ in range(round(seconds / 0.1)):
+        for stream in rig.system.open_streams:
+            if stream.kind == "output":
+                stream.run(stream.plan.block_frames or 104, flags=UNDERFLOW)
+            else:
+                stream.run(128, np.zeros((128, stream.plan.channels), np.float32))
+        rig.now_s += 0.1
+        rig.keeper.look(rig.now_s)
+    return rig.system.stream("output").plan.block_frames
+
+
+def test_an_output_that_misses_block_after_block_gets_longer_ones() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.choose()
+    assert [struggle(rig, 4.0) for _ in range(4)] == [256, 512, 1024, 1024]
+    rig.choose()
+    assert rig.system.stream("output").plan.block_frames == 1024
+    assert rig.wait(0.2).message == ""
+
+
+def test_a_burst_of_missed_blocks_changes_nothing() -> None:
+    rig = Rig(SPEAKERS)
+    rig.choose()
+    for _ in range(5):
+        assert struggle(rig, 2.0) == 0
+        rig.wait(2.0)
+        assert rig.system.scans == 1
+
+
+def test_a_chosen_block_is_kept_however_many_are_missed() -> None:
+    rig = Rig(SPEAKERS)
+    rig.wish(Wish(block_frames=64))
+    assert struggle(rig, 10.0) == 64
+
+
+def test_the_block_of_a_sound_server_is_its_own() -> None:
+    rig = Rig(JACK)
+    rig.choose()
+    assert struggle(rig, 10.0) == 0
+
+
+def test_no_recording_is_cut_for_longer_blocks() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.choose()
+    rig.recorder.start()
+    for _ in range(100):
+        rig.wait(0.1)
+        rig.system.stream("output").run(104, flags=UNDERFLOW)
+    assert rig.system.scans == 1
+    rig.recorder.stop()
+    assert struggle(rig, 0.2) == 256

@@ -224,6 +224,21 @@ def test_a_new_format_in_mid_take_keeps_what_there_is() -> None:
     assert (clip.frames, clip.rate, clip.channels) == (300, RATE, 1)
 
 
+def test_an_input_that_was_closed_in_between_ends_a_take() -> None:
+    recorder = Recorder(RATE)
+    feed(recorder, ramp(300))
+    recorder.start()
+    recorder.set_format(RATE, 1)
+    feed(recorder, ramp(100))
+    assert recorder.cut
+    clip = recorder.stop()
+    assert clip is not None and clip.frames == 300
+    recorder.start()
+    assert not recorder.cut
+    clip = recorder.stop()
+    assert clip is not None and clip.frames == 100
+
+
 def test_a_broken_driver_gives_silence_not_an_error() -> None:
     recorder = Recorder(RATE)
     recorder.start()

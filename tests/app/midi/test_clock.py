@@ -233,6 +233,19 @@ def test_after_a_stall_the_position_is_said_anew_instead_of_a_flood() -> None:
     assert statuses[:3] == [0xFC, 0xF2, 0xFB] and statuses.count(0xF8) <= 24
 
 
+def test_before_beat_0_the_tempo_ticks_and_start_is_said_once_on_it() -> None:
+    """A count-in moves the beats back: what played before ends."""
+    sent = Sent(BeatLine(10.0, 7.0, 120.0))
+    sent.run(1.0)
+    sent.line = BeatLine(sent.time_s, -4.0, 120.0)
+    zero_s = sent.line.time_of(0.0)
+    statuses = sent.run(4.0)
+    assert (statuses.count(0xFA), statuses.count(0xFC)) == (1, 1) and statuses[0] == 0xFC
+    assert statuses.count(0xF8) in range(8 * 24 - 2, 8 * 24 + 2)
+    started_s = next(time_s for time_s, data in sent.messages if data[0] == 0xFA)
+    assert started_s == pytest.approx(zero_s, abs=0.0011)
+
+
 def test_the_end_leaves_nobody_running() -> None:
     sent = Sent(BeatLine(10.0, 0.0, 120.0))
     sent.run(0.5)

@@ -1,0 +1,36 @@
+"""MissedBlocks: whether an output keeps up with its blocks, and what else it should be given.
+
+Not a thread itself: `app.audio.device_keeper` asks it on the sound thread.
+"""
+
+from __future__ import annotations
+
+MANY = 5
+"""Blocks missed in a second: one now and then is the machine's, this many are the block's."""
+SECONDS = 3
+"""A start, or a model that loads, may take its time once: it is judged by what goes on."""
+LONGER = (256, 512, 1024)
+
+
+class MissedBlocks:
+    """Judges one open output."""
+
+    def __init__(self) -> None:
+        self._since_s: float | None = None
+        self._missed = 0
+        self._bad_seconds = 0
+
+    def are_many(self, missed: int, now_s: float) -> bool:
+        """Say whether many blocks were missed in each of the last seconds; `missed` is the sum."""
+        if self._since_s is None:
+            self._since_s, self._missed = now_s, missed
+        elif now_s - self._since_s >= 1.0:
+            bad = missed - self._missed >= MANY
+            self._bad_seconds = self._bad_seconds + 1 if bad else 0
+            self._since_s, self._missed = now_s, missed
+        return self._bad_seconds >= SECONDS
+
+
+def next_longer(block_frames: int) -> int | None:
+    """Return the next longer block; None when there is none that can still be played."""
+    return next((longer for longer in LONGER if longer > block_frames), None)

@@ -39,13 +39,14 @@ class SwitchesModels(Protocol):
 class Choice:
     """A model on this computer; `problem` says why it cannot be used, "" when it can.
 
-    `strength` is that of a LoRA, None for other models.
+    `strength` is that of a LoRA and `base` the model that it changes, None for other models.
     """
 
     folder: Path
     card: ModelCard | None
     problem: str = ""
     strength: float | None = None
+    base: Path | None = None
 
 
 class ChooseModel:
@@ -255,6 +256,29 @@ class ChooseModel:
 
         self._run(work, lambda _: then())
 
+    # --- removing ---
+
+    def may_remove(self, choice: Choice) -> bool:
+        """Say whether a model was added, and neither makes the sounds nor is about to."""
+        used = {self.folder} | ({self.loading.folder} if self.loading else set())
+        bases = {other.base for other in self.choices if other.folder in used}
+        return choice.folder.parent == self.home and choice.folder not in used | bases
+
+    def changing(self, choice: Choice) -> tuple[str, ...]:
+        """Return the names of the LoRAs that cannot be used without a model."""
+        return tuple(other.folder.name for other in self.choices if other.base == choice.folder)
+
+    def remove(self, choice: Choice) -> None:
+        """Delete a model that `may_remove`; the sounds that were made with it stay."""
+        name = choice.folder.name
+
+        def removed(_: None) -> None:
+            self._session.say(f"{name} was removed.")
+            self.look()
+
+        if self.may_remove(choice):
+            self._run(lambda: self._store.remove(name), removed)
+
     # --- how ---
 
     def _added(self, folder: Path | None) -> None:
@@ -290,7 +314,10 @@ def _name(choice: Choice) -> str:
 
 def _choice(folder: Path) -> Choice:
     try:
-        strength = read_adapter_file(folder).strength if has_adapter(folder) else None
-        return Choice(folder, read_card(folder), strength=strength)
+        card = read_card(folder)
+        if not has_adapter(folder):
+            return Choice(folder, card)
+        adapter = read_adapter_file(folder)
+        return Choice(folder, card, "", adapter.strength, folder.parent / adapter.base.name)
     except EngineError as error:
         return Choice(folder, None, str(error))

@@ -57,9 +57,10 @@ class ModelsDialog(QDialog):
         self.setModal(False)
         self.list = QListWidget()
         self.list.setAccessibleName("Models on this computer")
-        self.list.currentItemChanged.connect(lambda *_: self._show_strength())
+        self.list.currentItemChanged.connect(lambda *_: self._show_chosen())
         self.list.itemActivated.connect(lambda _item: self.use_chosen())
         self.use = make_button("Use", "Make the next sounds with this model (Enter)", theme)
+        self.remove = make_button("Remove", "Delete this model; sounds made with it stay", theme)
         self.add_folder = make_button("Add folder", "Copy a model's folder", theme, "open")
         self.add_file = make_button("Add file", "Copy a model's file and its config", theme, "open")
         self.strength = NumberField(LEAST_STRENGTH, MOST_STRENGTH, 2)
@@ -81,6 +82,7 @@ class ModelsDialog(QDialog):
         self.progress = caption("", "soft")
         for button, do in (
             (self.use, self.use_chosen),
+            (self.remove, self._ask_remove),
             (self.add_folder, self._ask_folder),
             (self.add_file, self._ask_file),
             (self.add_lora, self._ask_lora),
@@ -103,7 +105,7 @@ class ModelsDialog(QDialog):
         theme.fit(column, 10, (14, 14, 14, 14))
         column.addWidget(self.list, 1)
         for row in (
-            (self.use, self.add_folder, self.add_file),
+            (self.use, self.remove, self.add_folder, self.add_file),
             (caption("LoRA strength", "soft"), self.strength, self.add_lora),
             (caption("Hugging Face", "soft"), self.repository, self.get),
             (self.token, self.stop),
@@ -121,13 +123,15 @@ class ModelsDialog(QDialog):
     def show_models(self) -> None:
         """Show the list as it is now; the model in use and the one that is coming are marked."""
         chosen = self.chosen
+        folders = [choice.folder for choice in self._models.choices]
+        there = chosen is not None and chosen.folder in folders
+        wanted = chosen.folder if chosen is not None and there else self._models.folder
         self.list.clear()
         for choice in self._models.choices:
             item = QListWidgetItem(self._described(choice))
             item.setData(Qt.ItemDataRole.UserRole, choice)
             item.setToolTip(choice.problem or str(choice.folder))
             self.list.addItem(item)
-            wanted = self._models.folder if chosen is None else chosen.folder
             if choice.folder == wanted:
                 self.list.setCurrentItem(item)
 
@@ -141,9 +145,11 @@ class ModelsDialog(QDialog):
             mark = " (in use)"
         return f"{card.name}{mark}: up to {card.longest_s:.0f} s, {card.default_steps} steps"
 
-    def _show_strength(self) -> None:
-        strength = self.chosen.strength if self.chosen else None
+    def _show_chosen(self) -> None:
+        chosen = self.chosen
+        strength = chosen.strength if chosen else None
         self.strength.setValue(1.0 if strength is None else strength)
+        self.remove.setEnabled(chosen is not None and self._models.may_remove(chosen))
 
     def show_progress(self) -> None:
         """Show how much of a model is there, and the time left; a few times a second."""
@@ -170,6 +176,22 @@ class ModelsDialog(QDialog):
         """Make the next sounds with the chosen model."""
         if self.chosen is not None:
             self._models.use(self.chosen, round(self.strength.value(), 2))
+
+    def _ask_remove(self) -> None:
+        """Delete the chosen model, if that is what the player means."""
+        choice = self.chosen
+        if choice is None:
+            return
+        loras = ", ".join(self._models.changing(choice))
+        more = f" {loras} cannot be used without it." if loras else ""
+        yes = QMessageBox.StandardButton.Yes
+        answer = QMessageBox.question(
+            self,
+            "Remove a model",
+            f"Delete {choice.folder}?{more} Sounds made with it stay.",
+        )
+        if answer == yes:
+            self._models.remove(choice)
 
     def _ask_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Add a model's folder", str(Path.home()))

@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 from at_once import BackgroundAtOnce
 from fake_engine import FakeEngine
 from fake_hub import FakeHub, running
 from published_folder import CONFIG, PARITY, WEIGHTS, write_published, write_text_encoder
+from safetensors.torch import save_file
 
 from app.actions.choose_model import Choice, ChooseModel
 from app.model.session import Session
@@ -151,6 +153,37 @@ def test_a_broken_model_is_listed_but_not_used(room: Room, tmp_path: Path) -> No
     assert choice.card is None and "card.toml" in choice.problem
     room.models.use(choice)
     assert room.engine.used == [] and room.said == [choice.problem]
+
+
+def test_only_an_added_model_that_makes_no_sounds_is_removed(room: Room, tmp_path: Path) -> None:
+    room.models.add(write_published(tmp_path / "small"))
+    assert not room.models.may_remove(room.named("embedded"))
+    small = room.named("small")
+    room.models.use(small)
+    assert not room.models.may_remove(small)
+    room.engine.switch()
+    assert not room.models.may_remove(small)
+    room.models.remove(small)
+    assert small.folder.exists()
+    room.models.use(room.named("embedded"))
+    assert not room.models.may_remove(small)
+    room.engine.switch()
+    room.models.remove(small)
+    assert not small.folder.exists() and room.said[-1] == "small was removed."
+    assert [choice.folder for choice in room.models.choices] == [EMBEDDED_FOLDER]
+
+
+def test_the_base_of_a_lora_in_use_is_not_removed(room: Room, tmp_path: Path) -> None:
+    room.models.add(write_published(tmp_path / "small"))
+    file = tmp_path / "funk.safetensors"
+    save_file({"a.lora_A.weight": torch.zeros(1, 4), "a.lora_B.weight": torch.zeros(4, 1)}, file)
+    room.models.add_lora(file, room.named("small"), 1.0)
+    small, funk = room.named("small"), room.named("funk")
+    assert room.models.may_remove(small) and room.models.changing(small) == ("funk",)
+    room.models.use(funk)
+    assert not room.models.may_remove(small)
+    room.engine.switch()
+    assert not room.models.may_remove(small) and not room.models.may_remove(funk)
 
 
 def test_what_cannot_be_added_is_said(room: Room, tmp_path: Path) -> None:

@@ -80,6 +80,43 @@ def test_nothing_is_fetched_before_the_player_agrees(
     assert fetched == ([offer] if agrees else [])
 
 
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_model_is_removed_when_the_player_says_so(
+    scene: Scene,
+    dialog: ModelsDialog,
+    agrees: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[str] = []
+    buttons = QMessageBox.StandardButton
+
+    def question(parent: object, title: str, text: str) -> QMessageBox.StandardButton:
+        shown.append(text)
+        return buttons.Yes if agrees else buttons.No
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    models = scene.actions.models
+    models.add(write_published(tmp_path / "small"))
+    models.add_lora(lora(tmp_path), models.choices[1], 1.0)
+    assert not dialog.remove.isEnabled()
+    small = next(row for row, text in enumerate(texts(dialog)) if text.startswith("small"))
+    dialog.list.setCurrentRow(small)
+    assert dialog.remove.isEnabled()
+    dialog.remove.click()
+    said = f"Delete {models.home / 'small'}? funk cannot be used without it."
+    assert shown[0].startswith(said)
+    assert (models.home / "small").exists() is not agrees
+    assert dialog.chosen is not None
+    assert dialog.chosen.folder == (EMBEDDED_FOLDER if agrees else models.home / "small")
+
+
+def lora(folder: Path) -> Path:
+    file = folder / "funk.safetensors"
+    save_file({"a.lora_A.weight": torch.zeros(1, 4), "a.lora_B.weight": torch.zeros(4, 1)}, file)
+    return file
+
+
 def test_a_token_is_kept_before_asking_and_then_forgotten_here(
     scene: Scene, dialog: ModelsDialog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,8 +155,7 @@ def test_progress_is_shown_while_something_is_fetched(
 def test_a_lora_is_added_onto_the_chosen_model_with_a_strength_that_can_be_changed(
     scene: Scene, dialog: ModelsDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "funk.safetensors"
-    save_file({"a.lora_A.weight": torch.zeros(1, 4), "a.lora_B.weight": torch.zeros(4, 1)}, file)
+    file = lora(tmp_path)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *given: (str(file), ""))
     scene.actions.models.add(write_published(tmp_path / "small"))
     dialog.list.setCurrentRow(0)

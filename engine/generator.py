@@ -9,38 +9,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.api import EngineError, GenerationCancelled, NoRoomError, Recipe, Timing
 from engine.batches import alike, drawn, seeded
 from engine.clip import Clip
-from engine.compiled import (
-    lay_channels_last,
-    lower_precision,
-    pack_products,
-    quantise_blocks,
-)
-from engine.device import choose_device, choose_precision, sound_dtype, steps_dtype
+from engine.decoding import Decoder, OnPart, frames_of
+from engine.device import choose_device, choose_precision, steps_dtype
 from engine.finishing import finished_clip, source_audio
+from engine.fitting import fit
 from engine.gpu import CompiledBlocks, OnGpu, Recorder
-from engine.memory import empty_caches, free_bytes, is_out_of_memory
+from engine.memory import empty_caches, is_out_of_memory
 from engine.model_card import ModelCard
 from engine.model_folder import load_model
 from engine.models.dit import Known
-from engine.models.oobleck import Oobleck
-from engine.models.spectral_features import RATE_HZ
-from engine.playable import WHOLE, Asked, PlayableModel, Windows
+from engine.playable import Asked, PlayableModel
 from engine.sampling.guidance import guided, joined
 from engine.sampling.sample import Beginning, sample, sampler_from, steps_taken
 from engine.sampling.samplers import Velocity
-from engine.tiles import work_in_tiles
 
-FIRST_PART = 32
-"""Latents that are decoded first, where somebody waits to hear them: 1.5 s of Stable Audio."""
-LEAST_WINDOW = 8
-BYTES_A_SAMPLE = 2048
-"""What decoding one sample takes at most: four times 128 channels in float32."""
 LATENTS_APART = 32
 """How many latents a recording on a GPU decodes is a multiple of that."""
 IN_PARTS = "Memory is short: the sound was decoded in small parts, which takes longer."
@@ -51,7 +38,6 @@ _WITH_NOISE = ("ping_pong", "v_dpm_3m_sde")
 """Samplers that add noise between their steps."""
 
 OnStep = Callable[[int, int], bool]
-OnPart = Callable[[Clip], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +167,14 @@ class Generator:
         for row, recipe in enumerate(recipes):
             if sounds is not None:
                 clip = finished_clip(
-                    np.ascontiguousarray(sounds[row, :, : _frames(recipe)].numpy().T)
+                    np.ascontiguousarray(sounds[row, :, : frames_of(recipe)].numpy().T)
                 )
             else:
                 assert latents is not None
-                clip = self._decoded(latents[row : row + 1], recipe, on_part)
+                decoder = Decoder(self._model, self.device)
+                clip = decoder.decoded(latents[row : row + 1], recipe, on_part)
+                if decoder.in_parts:
+                    self._notice = self._notice or IN_PARTS
             clock.mark("decode")
             notice, self._notice = self._notice, ""
             made.append(Generated(recipe, clip, clock.timing(), notice))
@@ -198,16 +187,7 @@ class Generator:
         self.device, self.precision = device, choose_precision(device, precision)
         self._dtype = steps_dtype(self.precision)
         self._model = model.to(device)
-        lower_precision(model.transformer, self._dtype)
-        for codec in [part for part in model.modules() if isinstance(part, Oobleck)]:
-            if device == "cpu":
-                work_in_tiles(codec)
-            sound = sound_dtype(device, self.precision)
-            lay_channels_last(codec, sound, fused=device == "cpu")
-        if self.precision.startswith("int8"):
-            quantise_blocks(model.transformer)
-        elif device == "cpu":
-            pack_products(model.transformer)
+        fit(self._model, device, self.precision)
         self._gpu = (
             OnGpu(CompiledBlocks(model.transformer), Recorder())
             if device.startswith("cuda")
@@ -346,9 +326,9 @@ class Generator:
         if self._gpu is None or not isinstance(given.told, Asked):
             return None
         model, latents = self._model, given.beginning.noise.shape[-1]
-        needed = -(-_frames(recipe) // model.samples_per_latent)
+        needed = -(-frames_of(recipe) // model.samples_per_latent)
         count = min(-(-needed // LATENTS_APART) * LATENTS_APART, latents)
-        if self._window() < count * len(given.beginning.noise):
+        if Decoder(model, self.device).window() < count * len(given.beginning.noise):
             return None
 
         def work(mine: _Given) -> Tensor:
@@ -360,49 +340,6 @@ class Generator:
         if sounds is not None:
             _go_on(on_step, recipe.steps, recipe.steps)
         return sounds
-
-    # --- from latents to sound ---
-
-    def _decoded(self, latents: Tensor, recipe: Recipe, on_part: OnPart | None) -> Clip:
-        """Decode at once, or, where memory is short, in windows half as long until they fit."""
-        window, in_parts = self._window(), False
-        while True:
-            windows = self._windows(recipe, window, on_part)
-            parts = self._model.decode_parts(latents, _frames(recipe), recipe.seed or 0, windows)
-            try:
-                samples = self._joined(parts, windows, on_part)
-                break
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or window <= LEAST_WINDOW:
-                    raise
-            window = max(min(window, latents.shape[-1]) // 2, LEAST_WINDOW)
-            in_parts, on_part = True, None
-            empty_caches()
-        if in_parts:
-            self._notice = self._notice or IN_PARTS
-        return finished_clip(samples)
-
-    def _window(self) -> int:
-        """As many latents as half of the free memory holds: a full one may end the process."""
-        free = free_bytes(self.device)
-        if free is None:
-            return WHOLE
-        return max(free // 2 // BYTES_A_SAMPLE // self._model.samples_per_latent, LEAST_WINDOW)
-
-    def _windows(self, recipe: Recipe, window: int, on_part: OnPart | None) -> Windows:
-        long = _frames(recipe) > 2 * FIRST_PART * self._model.samples_per_latent
-        return Windows(FIRST_PART if on_part is not None and long else window, window)
-
-    def _joined(
-        self, parts: Iterator[Tensor], windows: Windows, on_part: OnPart | None
-    ) -> NDArray[np.float32]:
-        """All parts as (frames, 2); the first one is said where it is not yet all."""
-        pieces: list[NDArray[np.float32]] = []
-        for part in parts:
-            pieces.append(np.ascontiguousarray(part[0].numpy().T, np.float32))
-            if on_part is not None and len(pieces) == 1 and windows.first == FIRST_PART:
-                on_part(finished_clip(pieces[0].copy()))
-        return np.concatenate(pieces)
 
 
 class _Clock:
@@ -428,10 +365,6 @@ def _go_on(on_step: OnStep, step: int, steps: int) -> None:
     """Report a step; raises GenerationCancelled where that ends the work."""
     if not on_step(step, steps):
         raise GenerationCancelled
-
-
-def _frames(recipe: Recipe) -> int:
-    return round(recipe.seconds * RATE_HZ)
 
 
 def load_generator(folder: Path, device: str = "auto", *, beside: bool = False) -> Generator:

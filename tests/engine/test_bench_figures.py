@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from published_folder import PARITY
 
-from engine import bench_figures
-from engine import generator as generator_module
+from engine import bench_figures, decoding
 from engine.api import Recipe
 from engine.bench_figures import Row, measure_figures, table, time_precision, usable_precisions
 from engine.generator import Generator
@@ -46,7 +45,7 @@ def test_stages_sum_to_the_whole_and_the_beginning_comes_before_it(
     generator = Generator(load_model(PARITY)[0], read_card(PARITY), "cpu", "float32")
     # Without a part of its own the beginning is there when the whole is.
     assert bench_figures.first_sound_s(generator, RECIPE) > 0
-    monkeypatch.setattr(generator_module, "FIRST_PART", 2)
+    monkeypatch.setattr(decoding, "FIRST_PART", 2)
     ended: list[float] = []
     decode = generator._model.decode_parts
 

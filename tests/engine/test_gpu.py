@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from tiny_model import CARD, tiny_model
 from torch import Tensor
 
+from engine import decoding
 from engine import generator as generator_module
 from engine.api import GenerationCancelled, Recipe
 from engine.clip import Clip
@@ -118,7 +119,7 @@ def test_what_does_not_fit_into_a_gpu_at_once_is_not_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recorded = on_gpu(plain())
-    monkeypatch.setattr(generator_module, "free_bytes", lambda device: 4 * 2 * 2048 * 2048)
+    monkeypatch.setattr(decoding, "free_bytes", lambda device: 4 * 2 * 2048 * 2048)
     for _ in range(3):
         recorded.generate(RECIPE)
     assert Replayed.recorded == 0

@@ -12,12 +12,12 @@ import torch
 from published_folder import PARITY
 from torch import Tensor
 
+from engine import decoding, weights
 from engine import generator as generator_module
-from engine import weights
-from engine.api import EngineError, Recipe
+from engine.api import EngineError, NoRoomError, Recipe
 from engine.clip import Clip
 from engine.finishing import FADE_S
-from engine.generator import FEWER_AT_ONCE, IN_PARTS, ON_THE_CPU, Generator
+from engine.generator import FEWER_AT_ONCE, IN_PARTS, ON_THE_CPU, Generator, load_generator
 from engine.memory import GIB, check_room, free_bytes, is_out_of_memory
 from engine.model_card import read_card
 from engine.model_folder import load_model
@@ -108,7 +108,7 @@ def test_little_free_memory_makes_small_windows_from_the_start(
     usual: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Cramped, "room", 10)
-    monkeypatch.setattr(generator_module, "free_bytes", lambda device: 10 * 2 * 2048 * 2048)
+    monkeypatch.setattr(decoding, "free_bytes", lambda device: 10 * 2 * 2048 * 2048)
     made = generator(Cramped).generate(RECIPE)
     assert np.abs(made.clip.samples - usual.samples).max() < 1e-5
     assert made.notice == ""
@@ -121,6 +121,36 @@ def test_a_full_gpu_gives_way_to_the_processor(usual: Clip) -> None:
     assert (moved.device, made.notice) == ("cpu", ON_THE_CPU)
     assert made.clip.frames == usual.frames
     assert moved.generate(RECIPE).notice == ""
+
+
+class Full(PublishedModel):
+    """A model whose GPU has no room for it."""
+
+    def to(self, *args: object, **kwargs: object) -> Full:
+        if args[0] == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return self
+
+
+def test_beside_another_process_a_full_gpu_is_left_to_that_one_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(generator_module, "choose_device", lambda wanted: "cuda")
+    monkeypatch.setattr(
+        generator_module, "load_model", lambda folder: (model(Full), read_card(PARITY))
+    )
+    assert load_generator(PARITY).device == "cpu"
+    with pytest.raises(NoRoomError):
+        load_generator(PARITY, beside=True)
+
+
+def test_memory_that_ends_while_a_model_is_loaded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(folder: Path) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(generator_module, "load_model", load)
+    with pytest.raises(NoRoomError, match="close other programs"):
+        load_generator(PARITY)
 
 
 def test_without_another_way_a_full_gpu_is_said() -> None:
@@ -144,7 +174,7 @@ def test_bugs_are_not_taken_for_short_memory(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_beginning_is_heard_before_the_rest_and_is_the_same(
     usual: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generator_module, "FIRST_PART", 4)
+    monkeypatch.setattr(decoding, "FIRST_PART", 4)
     heard: list[Clip] = []
     made = generator().generate(RECIPE, on_part=heard.append)
     (beginning,) = heard

@@ -445,7 +445,18 @@ class DeviceKeeper:
             return
         log.info("%s misses blocks: it gets %d frames", output.device.name, longer)
         self._blocks[full_name(output.device)] = longer
-        self._open_all()
+        self._open_again(output, self._input, now_s)
+
+    def _open_again(self, output: _Line, source: _Line | None, now_s: float) -> None:
+        """Close and open the same devices, without looking for others: that takes a second."""
+        self._close_lines()
+        self._next_try_s = now_s
+        try:
+            self._output = self._started_output(output.device, output.plan.rate)
+            if source is not None:
+                self._input = self._started_input(source.device, source.plan.rate)
+        except SoundError as error:
+            log.info("%s or its input was not opened again: %s", output.device.name, error)
 
     def _rest(self, now_s: float) -> None:
         """With no output the mixer plays to nobody, so that no hit waits for a device to come."""

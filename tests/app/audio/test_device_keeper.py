@@ -500,7 +500,8 @@ def struggle(rig: Rig, seconds: float) -> int:
 def test_an_output_that_misses_block_after_block_gets_longer_ones() -> None:
     rig = Rig(SPEAKERS, MICROPHONE)
     rig.choose()
-    assert [struggle(rig, 4.0) for _ in range(4)] == [256, 512, 1024, 1024]
+    assert [struggle(rig, 9.0) for _ in range(3)] == [512, 1024, 1024]
+    assert rig.system.scans == 1 and rig.system.stream("input").started
     rig.choose()
     assert rig.system.stream("output").plan.block_frames == 1024
     assert rig.wait(0.2).message == ""
@@ -510,8 +511,8 @@ def test_a_burst_of_missed_blocks_changes_nothing() -> None:
     rig = Rig(SPEAKERS)
     rig.choose()
     for _ in range(5):
-        assert struggle(rig, 2.0) == 0
-        rig.wait(2.0)
+        assert struggle(rig, 3.0) == 0
+        rig.wait(6.0)
         assert rig.system.scans == 1
 
 
@@ -536,4 +537,18 @@ def test_no_recording_is_cut_for_longer_blocks() -> None:
         rig.system.stream("output").run(104, flags=UNDERFLOW)
     assert rig.system.scans == 1
     rig.recorder.stop()
-    assert struggle(rig, 0.2) == 256
+    assert struggle(rig, 0.2) == 512
+
+
+def test_an_output_that_cannot_be_opened_again_is_looked_for() -> None:
+    rig = Rig(SPEAKERS)
+    rig.choose()
+    struggle(rig, 8.0)
+    rig.system.refuses_start.add("Speakers")
+    rig.system.stream("output").run(104, flags=UNDERFLOW)
+    rig.now_s += 1.0
+    rig.keeper.look(rig.now_s)
+    assert rig.keeper.state().output_name is None
+    rig.system.refuses_start.clear()
+    assert rig.wait(2.5).output_name == "Speakers"
+    assert rig.system.stream("output").plan.block_frames == 512

@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing import resource_tracker
@@ -219,7 +219,10 @@ class EngineThread:
         self._start_at = None
         self._playing = self._opened(self._folder)
         if self._playing is None:
-            self._died("it could not be started", made_a_sound=False)
+            reason = "it could not be started"
+            waiting, self._waiting = self._waiting, []
+            self._fail([request.job for request in waiting], _stopped(reason))
+            self._died(reason, made_a_sound=False)
             return
         if self._news is not None:
             self._tell(Restarted(self._news))
@@ -338,7 +341,7 @@ class EngineThread:
                 self._stay(words or f"Its process stopped while it was loaded ({reason}).")
         elif process is self._playing:
             self._playing = None
-            self._fail(process, words or _stopped(reason))
+            self._fail(process.wishes, words or _stopped(reason))
             if words is None:
                 self._died(reason, made_a_sound=process.made_a_sound)
             else:
@@ -346,11 +349,11 @@ class EngineThread:
                 self._rest()
         else:
             self._leaving.remove(process)
-            self._fail(process, words or _stopped(reason))
+            self._fail(process.wishes, words or _stopped(reason))
             self._go_on()
 
-    def _fail(self, process: EngineProcess, message: str) -> None:
-        for job in process.wishes:
+    def _fail(self, jobs: Iterable[int], message: str) -> None:
+        for job in jobs:
             self._tell(Failed(job, message))
 
 

@@ -19,6 +19,7 @@ from engine.api import (
     Cancelled,
     Failed,
     Finished,
+    NotSwitched,
     Progress,
     Ready,
     Recipe,
@@ -190,6 +191,22 @@ def test_engine_that_dies_again_and_again_is_left_alone_until_the_next_wish(
         player.engine.generate(Recipe("kick"))
         player.wait(Restarted)
         player.wait(Finished)
+    finally:
+        player.engine.stop()
+
+
+def test_an_engine_that_cannot_be_started_fails_every_wish_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
+    player = Player(tmp_path)
+    try:
+        assert "it could not be started" in player.wait(Failed).message
+        job = player.engine.generate(Recipe("kick"))
+        failed = player.wait(Failed)
+        assert failed.job == job and "it could not be started" in failed.message
+        player.engine.use(tmp_path / "other")
+        assert "No process could be started" in player.wait(NotSwitched).message
     finally:
         player.engine.stop()
 

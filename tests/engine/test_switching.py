@@ -192,10 +192,11 @@ def test_the_model_before_may_be_killed_after_the_other_took_over(
     assert made_by(player) == "second"
 
 
+@pytest.mark.parametrize("manner", ["cramped", "full"])
 def test_where_memory_is_short_the_one_before_goes_first_with_its_last_answer(
-    player: Player, first: Path, tmp_path: Path
+    player: Player, first: Path, tmp_path: Path, manner: str
 ) -> None:
-    gate, cramped = tmp_path / "gate", model(tmp_path / "cramped model", "cramped")
+    gate, cramped = tmp_path / "gate", model(tmp_path / "big model", manner)
     running = player.engine.generate(Recipe(f"until {gate}"))
     player.wait(Progress)
     player.engine.use(cramped)
@@ -208,7 +209,7 @@ def test_where_memory_is_short_the_one_before_goes_first_with_its_last_answer(
     assert player.wait(Finished).recipe.model == "first"
     player.wait(Switched)
     assert not processes_of(first)
-    assert player.wait(Finished, lambda made: made.job == waiting).recipe.model == "cramped model"
+    assert player.wait(Finished, lambda made: made.job == waiting).recipe.model == "big model"
     assert running < waiting
 
 

@@ -49,8 +49,9 @@ class Generated:
 
 
 class FakeGenerator:
-    def __init__(self, device: str, name: str = CARD.name) -> None:
+    def __init__(self, device: str, name: str = CARD.name, *, moves: bool = False) -> None:
         self.card = replace(CARD, name=name)
+        self._moves = moves
         self.device = device
         self.precision = f"threads {os.environ['OMP_NUM_THREADS']}"
 
@@ -77,7 +78,7 @@ class FakeGenerator:
         notice = ""
         if word == "begin":
             on_part(Clip(made.samples[: made.frames // 4].copy(), made.rate))
-        if word == "crowd":
+        if word == "crowd" or self._moves:
             self.device, notice = "another", "Memory is short."
         timing = Timing(1.0, 0.0, 8.0, 2.0, 11.0)
         return Generated(replace(recipe, seed=seed), made, timing, notice)
@@ -94,7 +95,8 @@ class FakeGenerator:
 def load_generator(folder: Path, device: str = "auto", *, beside: bool = False) -> FakeGenerator:
     """Load, unless the folder holds a file "broken", "buggy", "deadly" or, beside, "cramped".
 
-    With a file "slow" it waits for a file "go" first.
+    With a file "slow" it waits for a file "go" first. With a file "full" it leaves its device
+    with the first sound, beside another one.
     """
     while (folder / "slow").exists() and not (folder / "go").exists():
         threading.Event().wait(0.005)
@@ -106,7 +108,7 @@ def load_generator(folder: Path, device: str = "auto", *, beside: bool = False) 
         raise ZeroDivisionError("oh")
     if (folder / "deadly").exists():
         os.kill(os.getpid(), signal.SIGTERM)
-    return FakeGenerator(device, folder.name)
+    return FakeGenerator(device, folder.name, moves=beside and (folder / "full").exists())
 
 
 def _step_until(path: Path, on_step: Callable[[int, int], bool], steps: int) -> None:

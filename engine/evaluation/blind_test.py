@@ -9,17 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-import numpy as np
-
 from engine.api import EngineError, Recipe
-from engine.clip import Clip
-from engine.evaluation.examples import as_audio
 from engine.evaluation.figures_file import write_figures
 from engine.evaluation.kind_examples import has_held_combinations, held_out_of, kinds_to_measure
-from engine.evaluation.listening import Chapter, Load, Method, Row, Tile, counted
+from engine.evaluation.listening import Chapter, Load, Method, Row, Tile, as_made, counted
 from engine.evaluation.listening_page import About, write_listening
-from engine.finishing import finished_clip
-from engine.loudness import levelled
 
 KEY = "key.txt"
 SIDES = "AB"
@@ -51,7 +45,7 @@ def blind_test(method: Method, pairs: int, load: Load, device: str, rng: Random)
         made = generator.generate(recipe, None, lambda step, steps: True).clip
         both = [example.real, made]
         real = rng.randrange(2)
-        tiles = [Tile(side, _finished(both[place != real])) for place, side in enumerate(SIDES)]
+        tiles = [Tile(side, as_made(both[place != real])) for place, side in enumerate(SIDES)]
         rows.append(
             Row(
                 f"{number}. {example.prompt}",
@@ -69,12 +63,6 @@ TEXT = (
     "no training saw; both are brought to one loudness. Note which is real, then compare with "
     f"{KEY}, which lies beside this page. Who cannot tell has half of them right."
 )
-
-
-def _finished(clip: Clip) -> Clip:
-    """At the level and with the fade of a model's own sounds: neither gives the real one away."""
-    audio = levelled(as_audio([clip]), clip.rate)[0]
-    return finished_clip(np.ascontiguousarray(audio.numpy().T))
 
 
 def write_blind_test(test: BlindTest, about: About, folder: Path) -> Path:

@@ -14,7 +14,7 @@ import numpy as np
 from engine.api import EngineError, Recipe
 from engine.clip import Clip
 from engine.evaluation.evaluate import Conditions, conditions_of
-from engine.evaluation.examples import Example, as_audio
+from engine.evaluation.examples import RATE_HZ, Example, as_audio
 from engine.evaluation.kind_examples import (
     has_held_combinations,
     held_out_of,
@@ -143,7 +143,7 @@ def figures_of(
         _made(generator, Recipe(each.prompt, each.seconds, steps, each.seed)) for each in examples
     ]
     reals = [example.real for example in examples]
-    levels = np.array([float(loudness(as_audio([clip]), clip.rate)) for clip in made])
+    levels = np.array([float(loudness(as_audio([clip]), RATE_HZ)) for clip in made])
     heard = levels[levels >= SILENT_LUFS]
     variants = variants_of(kind, size.seeds)
     varied = [

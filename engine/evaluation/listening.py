@@ -15,10 +15,12 @@ import numpy as np
 from engine.api import Recipe
 from engine.clip import Clip
 from engine.evaluation.descriptors import onset_times
-from engine.evaluation.examples import RATE_HZ, Example, held_out_examples
+from engine.evaluation.examples import RATE_HZ, Example, as_audio, held_out_examples
 from engine.evaluation.making import Contestant, parse_contestant
 from engine.evaluation.restyling import Recording, in_tune, matched, recordings
+from engine.finishing import finished_clip
 from engine.generator_protocol import Generator
+from engine.loudness import levelled
 
 Load = Callable[[Path, str], Generator]
 Show = Callable[[str], None]
@@ -153,8 +155,8 @@ def chapters(
 
 
 HELD_TEXT = (
-    "Each beside the sound that our own synthesis renders for the same caption. These are the "
-    "first held-out captions of each family, whatever they sound like."
+    "Each beside the sound that our own synthesis renders for the same caption, equally loud. "
+    "These are the first held-out captions of each family, whatever they sound like."
 )
 TYPED_TEXT = (
     "The paper's own test prompts and some that a player would write; for these no sound is "
@@ -250,7 +252,15 @@ def _made(generator: Generator, recipe: Recipe, source: Clip | None = None) -> C
 
 
 def _real_tiles(asking: Asking) -> list[Tile]:
-    return [] if asking.real is None else [Tile("real, rendered", asking.real, is_reference=True)]
+    if asking.real is None:
+        return []
+    return [Tile("real, rendered", as_made(asking.real), is_reference=True)]
+
+
+def as_made(clip: Clip) -> Clip:
+    """At the level and with the fade of a model's own sounds: what is louder sounds better."""
+    audio = levelled(as_audio([clip]), RATE_HZ)[0]
+    return finished_clip(np.ascontiguousarray(audio.numpy().T))
 
 
 def _row(asking: Asking, tiles: list[Tile]) -> Row:

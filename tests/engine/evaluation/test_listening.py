@@ -13,12 +13,13 @@ from fake_generator import load_generator
 from engine.api import EngineError
 from engine.clip import Clip
 from engine.evaluation import listening
-from engine.evaluation.examples import Example
+from engine.evaluation.examples import Example, as_audio
 from engine.evaluation.listening import (
     STRENGTHS,
     Chapter,
     Row,
     Tile,
+    as_made,
     chapters,
     held_out_askings,
     likeness_text,
@@ -27,6 +28,7 @@ from engine.evaluation.listening import (
 from engine.evaluation.listening_page import About, write_listening
 from engine.evaluation.prompt_claims import claims_of
 from engine.evaluation.restyling import Recording
+from engine.loudness import LEVEL_LUFS, loudness
 
 ABOUT = About("2026-11-21", "a <small> machine", "python main.py listen")
 
@@ -96,6 +98,14 @@ def test_captions_are_the_first_of_their_family_and_of_different_kinds(
     # Searching less only leaves out: nothing is chosen anew.
     fewer = [asking.asked.prompt for asking in held_out_askings(4, silent)]
     assert fewer == ["kick", "snare", "bass"]
+
+
+def test_a_real_sound_is_as_loud_as_made_ones() -> None:
+    loud, soft = tone(1000), tone(1000)
+    soft = Clip(soft.samples * np.float32(0.1), soft.rate)
+    levels = [float(np.abs(as_made(clip).samples).max()) for clip in (loud, soft)]
+    assert levels[0] == pytest.approx(levels[1], rel=1e-3)
+    assert loudness(as_audio([as_made(soft)]), 44_100).item() == pytest.approx(LEVEL_LUFS, abs=0.1)
 
 
 def test_likeness_of_a_hum_and_of_a_beat() -> None:

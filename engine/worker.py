@@ -138,8 +138,11 @@ def run_worker(wire: Wire, options: WorkerOptions) -> int:
     threading.Thread(target=_follow, args=(wire, inbox), name="requests", daemon=True).start()
     started = time.perf_counter()
     try:
+        # Loading goes at the app's own priority, since behind busy programs it would take half a
+        # minute; where sounds are made meanwhile, they would wait for it.
+        if options.beside:
+            _let_the_app_go_first()
         generator = _load(options)
-        # Loading goes at the app's own priority: behind busy programs it would take half a minute.
         _let_the_app_go_first()
         load_s = time.perf_counter() - started
         if options.beside:

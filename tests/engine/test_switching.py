@@ -98,6 +98,21 @@ def test_wishes_are_answered_by_the_model_before_until_the_other_is_ready(
     gone(first)
 
 
+def test_loading_lets_the_sounds_that_are_made_meanwhile_have_their_share(
+    player: Player, tmp_path: Path
+) -> None:
+    slow = model(tmp_path / "slow", "slow")
+    player.engine.use(slow)
+    pid, playing = loading(slow), player.engine.pid
+    assert playing is not None
+    until(lambda: lowest_niceness(pid) >= lowest_niceness(playing))
+
+
+def lowest_niceness(pid: int) -> int:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return min(os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks)
+
+
 def test_a_wish_is_answered_by_the_process_that_it_was_sent_to(
     player: Player, first: Path, second: Path, tmp_path: Path
 ) -> None:

@@ -337,6 +337,7 @@ class _PortAudioStream:
         self._stuck = stuck
         self._threads_before = threads_before
         self._threads: frozenset[int] = frozenset()
+        self._left_behind = False
 
     def start(self) -> None:
         before = realtime_priority.foreign_threads()
@@ -360,12 +361,16 @@ class _PortAudioStream:
         closing.join(DRIVER_WITHIN_S)
         if closing.is_alive():
             _log.warning("the sound driver hangs; it is left behind")
+            self._left_behind = True
             self._stuck.set()
 
     def _close(self) -> None:
         # Aborted, not stopped: a device that was pulled out never plays its last block.
         self._stream.abort(ignore_errors=True)
-        self._stream.close(ignore_errors=True)
+        # Ten minutes later, when JACK's host has given up, sounddevice would hand this stream to
+        # the copy of the library that took over, and crash.
+        if not self._left_behind:
+            self._stream.close(ignore_errors=True)
 
     @property
     def active(self) -> bool:

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable
 from itertools import groupby
 
+import pytest
 from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
 
+from app.audio import stream
 from app.audio.device_keeper import Wish
 from app.audio.loopback import RoundTrip
 from app.audio.mixer import Mixer
@@ -150,3 +152,41 @@ def test_a_fault_inside_is_told_and_nobody_waits_for_ever() -> None:
     devices = devices_with(Faulty(), Heard())
     assert "Sound stopped (a bug)" in devices.open(wait_s=10.0).message
     devices.close()
+
+
+class HangingStream:
+    """A stream whose driver answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+        self.aborted = threading.Event()
+        self.closed = 0
+
+    def abort(self, ignore_errors: bool) -> None:
+        self.answers.wait(10.0)
+        self.aborted.set()
+
+    def close(self, ignore_errors: bool) -> None:
+        self.closed += 1
+
+
+def closing_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "closing sound"]
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_stream_that_was_left_behind_is_touched_no_more(
+    hangs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "DRIVER_WITHIN_S", 0.05 if hangs else 10.0)
+    driver, stuck = HangingStream(), threading.Event()
+    if not hangs:
+        driver.answers.set()
+    stream._PortAudioStream(driver, stuck, frozenset()).close()
+    assert stuck.is_set() == hangs
+    stuck.clear()  # a copy of the library has taken over
+    driver.answers.set()
+    for thread in closing_threads():
+        thread.join(10.0)
+    assert driver.aborted.is_set()
+    assert driver.closed == (0 if hangs else 1)

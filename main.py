@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DONE, COULD_NOT, WRONG_ARGUMENT, STOPPED = 0, 1, 2, 130
 WORKER_COMMAND = "engine-worker"
-"""By this first argument a frozen Pingpad becomes its own engine process; see engine.client."""
+"""By this first argument a frozen Pingpad becomes its own engine process: engine.engine_process."""
 
 _DEFAULT_SECONDS, _DEFAULT_STRENGTH, _MOST_SOUNDS = 1.0, 0.7, 10_000
 

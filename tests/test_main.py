@@ -16,8 +16,8 @@ from fake_generator import CARD, FakeGenerator, load_generator
 
 import main as command_line
 from engine.api import EngineError
-from engine.client import WORKER_COMMAND
 from engine.clip import read_clip
+from engine.engine_process import WORKER_COMMAND
 from engine.model_card import write_card
 
 Run = Callable[..., int]

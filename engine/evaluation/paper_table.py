@@ -48,7 +48,10 @@ from engine.evaluation.paper_rows import (
 )
 from engine.evaluation.scoring import Judge, Row
 from engine.model_card import CARD_FILE
+from engine.model_folder import CONFIG as MODEL_CONFIG
+from engine.model_folder import ModelConfig
 from engine.models.embedder_folder import CARD as EMBEDDER_CARD
+from engine.toml_config import from_table, read_toml
 from engine.training.contrastive import MODEL_FOLDER
 from engine.training.export import About, export_model
 from engine.training.run_folder import CONFIG, METRICS, RunError
@@ -165,20 +168,24 @@ class PaperRun:
             "embedder": folder / MODEL_FOLDER / EMBEDDER_CARD,
             "codec": folder / "codec.pt",
         }.get(stage.name, self.run / MODELS / stage.name / CARD_FILE)
-        if done.exists():
-            return
-        self._show(f"training {stage.name}")
-        train(self.run / f"{stage.name}.toml", folder)
+        if not done.exists():
+            self._show(f"training {stage.name}")
+            train(self.run / f"{stage.name}.toml", folder)
         if stage.name not in ("embedder", "codec"):
             self._export(stage.name, folder)
         gc.collect()
 
     def _export(self, name: str, trained: Path) -> None:
+        """Make what is trained a model folder; one that was sampled otherwise, anew."""
         target = self.run / MODELS / name
-        if (target / CARD_FILE).exists():
-            return
         settings = self.plan.settings
         sampling = settings.flow_sampling if name == FLOW else settings.arc_sampling
+        if (target / CARD_FILE).exists():
+            config = from_table(ModelConfig, read_toml(target / MODEL_CONFIG), MODEL_CONFIG)
+            if config.sampling == sampling:
+                return
+            for row in (self.run / ROWS_FOLDER).glob(f"{name}@*.json"):
+                row.unlink()
         about = About(f"{self.run.name} {name}", commands=(COMMAND,))
         part = target.with_name(f"{name}.part")
         shutil.rmtree(part, ignore_errors=True)

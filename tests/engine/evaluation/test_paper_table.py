@@ -137,6 +137,27 @@ def test_a_lost_row_alone_is_measured_again(made: Made, monkeypatch: pytest.Monk
     assert after | timed == before | timed
 
 
+def test_rows_of_another_sampling_are_measured_again(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure, steps = paper_table.measure, []
+
+    def counting(generator: Any, wanted: int, *rest: Any) -> Any:  # noqa: ANN401 - passes on
+        steps.append((generator.generator._model.sampling.guidance, wanted))
+        return measure(generator, wanted, *rest)
+
+    monkeypatch.setattr(paper_table, "measure", counting)
+    before = made.config.read_text(encoding="utf-8")
+    made.config.write_text(before.replace("guidance = 2.0", "guidance = 3.0"), encoding="utf-8")
+    try:
+        assert made.again() == 0
+        assert steps == [(3.0, 50), (3.0, 8)]
+        assert "guidance 3" in made.page.read_text(encoding="utf-8")
+    finally:
+        made.config.write_text(before, encoding="utf-8")
+        made.again()
+
+
 def test_another_config_in_the_same_folder_is_refused(
     made: Made, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -119,6 +119,11 @@ class JackInput:
         words["read"] = number + 1
         return data
 
+    @property
+    def dropped(self) -> int:
+        """Messages that were lost because nobody read in time."""
+        return int(self._words["dropped"])
+
     def _time_of(self, frame: int) -> float | None:
         now_s = time.perf_counter()
         time_s = self._jack.frames_to_time(self._client, frame % _FRAME) / 1e6 + self._ahead_s

@@ -45,10 +45,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MidiState:
-    """The open inputs, and what is wrong and what to do ("" when fine)."""
+    """The open inputs, and what is wrong and what to do ("" when fine).
+
+    `dropped` messages were lost since the start.
+    """
 
     ports: tuple[str, ...]
     message: str
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class MidiPorts:
         self._system: MidiSystem | None = None
         self._open: dict[_Key, MidiInput] = {}
         self._own: MidiInput | None = None
+        self._dropped = 0
+        """What ports lost that are closed by now."""
         self._echoes = Echoes()
         self._state: MidiState | None = None
         self._ending = threading.Event()
@@ -154,8 +160,13 @@ class MidiPorts:
             number = seen.get(name, 0)
             seen[name] = number + 1
             present[_Key(name, number)] = index
-        for key in [key for key in self._open if key not in present]:
-            self._open.pop(key).close()
+        gone = {key.name for key in self._open if key not in present}
+        for key in [key for key in self._open if key.name in gone]:
+            self._close(self._open.pop(key))
+        if any(key.name in gone for key in present):
+            # Of two alike nobody can say which one was pulled out, nor what it held: for a moment
+            # there is none of them.
+            self._tell(trouble)
         for key, index in present.items():
             if key not in self._open:
                 try:
@@ -166,18 +177,24 @@ class MidiPorts:
     def _tell(self, trouble: list[str]) -> None:
         names = tuple(key.name for key in self._open)
         message = " ".join(trouble) if trouble or names else NO_PORTS
-        state = MidiState(names, message)
+        ports = [*self._open.values(), *([self._own] if self._own is not None else [])]
+        dropped = self._dropped + sum(port.dropped for port in ports)
+        state = MidiState(names, message, dropped)
         if state != self._state:
             self._state = state
             self._on_change(state)
 
     def _let_go(self) -> None:
         for port in self._open.values():
-            port.close()
+            self._close(port)
         self._open.clear()
         if self._own is not None:
-            self._own.close()
+            self._close(self._own)
             self._own = None
         if self._system is not None:
             self._system.close()
             self._system = None
+
+    def _close(self, port: MidiInput) -> None:
+        port.close()
+        self._dropped += port.dropped

@@ -41,6 +41,11 @@ class MidiInput(Protocol):
     time_s: float | None
     """When the message that was read last came (time.perf_counter); None where that is unknown."""
 
+    @property
+    def dropped(self) -> int:
+        """Messages that were lost because nobody read in time, as far as that is known."""
+        ...
+
     def read(self) -> bytes | None:
         """Return the next message, or None when there is none; never waits."""
         ...
@@ -235,6 +240,8 @@ class RtMidiInput:
     """One open rtmidi port."""
 
     time_s: float | None = None
+    dropped = 0
+    """rtmidi counts none."""
 
     def __init__(self, client: rtmidi.MidiIn) -> None:
         self._client = client

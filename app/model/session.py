@@ -63,6 +63,11 @@ class MidiStatus(Protocol):
         """What is wrong and what to do; "" when fine."""
         ...
 
+    @property
+    def dropped(self) -> int:
+        """Messages that were lost since the start."""
+        ...
+
 
 class Setting(Generic[Value]):
     """A field of the prompt panel: setting another value tells `settings_changed`."""

@@ -28,8 +28,8 @@ from app.ui.theme import COLOURS, Theme
 
 LIT_S = 0.12
 """A message lights the MIDI field this long: as long as a pad that was hit."""
-WARNING_WIDTH = 620.0
-"""Units a warning may claim before it is shortened: half of the line."""
+WHOLE_WIDTH = 620.0
+"""Units that sound, or a warning, may claim before it is shortened: half of the line."""
 
 
 class Faults(Protocol):
@@ -57,6 +57,8 @@ class StatusField(QWidget):
         self._text = ""
         self._warning = False
         self._lit = False
+        self.comes_first = False
+        """Whether it is read whole however long the others are."""
         self._icons: dict[str, QPixmap] = {}
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         theme.keep(self.updateGeometry)
@@ -97,10 +99,10 @@ class StatusField(QWidget):
         return QSize(round(wide) + self._theme.px(28), self._theme.px(22))
 
     def minimumSizeHint(self) -> QSize:
-        """Return room for the icon and a word; a warning is read whole, unless it is very long."""
+        """Return room for the icon and a word; what is read whole is so unless it is very long."""
         least = self._theme.px(80)
-        if self._warning:
-            least = min(self.sizeHint().width(), self._theme.px(WARNING_WIDTH))
+        if self._warning or self.comes_first:
+            least = min(self.sizeHint().width(), self._theme.px(WHOLE_WIDTH))
         return QSize(least, self._theme.px(22))
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -184,6 +186,7 @@ class StatusLine(QWidget):
         self._underflows = 0
         self._late = 0
         self.output = StatusButton("Output", "sound", "Click to choose output and input", theme)
+        self.output.comes_first = True
         self.output.wanted.connect(lambda: self.device_menu.show_above(self.output))
         tip = "Click for the last events, note map, learning, lights and clocks"
         self.midi = StatusButton("MIDI", "midi", tip, theme)
@@ -264,13 +267,14 @@ class StatusLine(QWidget):
 
     def _faults(self) -> str:
         late = f", {self._late} late" if self._late else ""
-        audio = self._session.audio
+        audio, midi = self._session.audio, self._session.midi
+        lost = f" · {midi.dropped} MIDI events lost" if midi and midi.dropped else ""
         ordinary = " · no real-time priority" if audio and not audio.realtime else ""
         loop = audio.loop if audio else None
         measured = (
             "" if loop is None or loop.trouble else f"round trip {loop.milliseconds:.1f} ms · "
         )
-        return f"{measured}{self._underflows} missed{late}{ordinary}"
+        return f"{measured}{self._underflows} missed{late}{lost}{ordinary}"
 
     def show_engine(self) -> None:
         """Show the model, its processor and the measured time of the last sound."""

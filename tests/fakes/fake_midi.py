@@ -14,6 +14,7 @@ from app.midi.system import MidiInput, MidiOutput, MidiUnavailableError
 class FakePort:
     def __init__(self) -> None:
         self.time_s: float | None = None
+        self.dropped = 0
         self._messages: deque[bytes] = deque()
         self._broken = False
         self.failed = threading.Event()

@@ -111,6 +111,37 @@ def test_two_controllers_of_one_name_are_both_heard(scene: Scene) -> None:
     scene.until(lambda: len(scene.messages) == 2)
 
 
+def test_of_two_alike_one_pulled_out_lets_go_of_what_either_held(scene: Scene) -> None:
+    system = scene.start("LPD8", "Launchpad", "LPD8")
+    first, *_ = [port for name, port in system.opened if name == "LPD8"]
+    first.break_off()
+    del system.present[0]
+    scene.until_open("Launchpad", "LPD8")
+    # Nobody can say which of them held a note: for a moment there is none of that name.
+    assert [state.ports for state in scene.states[1:]] == [("Launchpad",), ("Launchpad", "LPD8")]
+    assert not first.open
+    system.port("LPD8").send(*NOTE)
+    scene.until(lambda: scene.messages)
+
+
+def test_a_second_controller_of_one_name_leaves_the_first_as_it_is(scene: Scene) -> None:
+    system = scene.start("LPD8")
+    system.present.append("LPD8")
+    scene.until_open("LPD8", "LPD8")
+    assert all(port.open for _, port in system.opened) and len(system.opened) == 2
+
+
+def test_events_that_were_lost_are_told(scene: Scene) -> None:
+    system = scene.start("LPD8")
+    system.port("LPD8").dropped = 3
+    scene.until(lambda: scene.states[-1].dropped == 3)
+    system.own.dropped = 1
+    scene.until(lambda: scene.states[-1].dropped == 4)
+    system.present.clear()
+    scene.until_open()
+    assert scene.states[-1].dropped == 4
+
+
 def test_a_port_another_program_holds_is_named_and_tried_again(scene: Scene) -> None:
     system = FakeMidiSystem("LPD8", "Launchpad")
     system.refused.add("LPD8")

@@ -263,6 +263,7 @@ class Audio:
 class Midi:
     ports: tuple[str, ...] = ("Launchpad Mini MK3", "MPK mini 3")
     message: str = ""
+    dropped: int = 0
 
 
 class Scene:

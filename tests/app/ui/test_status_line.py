@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
+from app.audio.loopback import RoundTrip
 from app.model.session import EngineState
 from engine.api import Failed, Restarted
 from tests.app.ui.scene import Audio, Midi, Scene
@@ -17,6 +19,30 @@ def test_output_latency_and_missed_callbacks_are_shown(scene: Scene) -> None:
     for _ in range(30):
         scene.window.show_frame()
     assert line.output.text.endswith("3 missed, 1 late")
+
+
+def test_midi_events_that_were_lost_stand_beside_the_missed_callbacks(scene: Scene) -> None:
+    output = scene.window.status_line.output
+    scene.session.set_midi(Midi(dropped=2))
+    assert output.text.endswith("0 missed · 2 MIDI events lost")
+    scene.session.set_midi(Midi())
+    assert output.text.endswith("0 missed")
+
+
+@pytest.mark.parametrize("width", [1024, 1400])
+def test_the_sound_is_read_whole_however_long_the_rest_is(
+    scene: Scene, qtbot: QtBot, width: int
+) -> None:
+    line = scene.window.status_line
+    scene.window.resize(width, 700)
+    loop = RoundTrip(9.6, 0.0, 8)
+    scene.session.set_audio(Audio(loop=loop, realtime=False))  # type: ignore[arg-type]
+    scene.session.set_midi(Midi(("Launchpad Mini MK3 LPMiniMK3 MIDI", "MPK mini 3 MIDI") * 3))
+    state = replace(scene.session.engine, model="a model with a long name", last_ms=1234.0)
+    scene.session.set_engine(state)
+    qtbot.waitUntil(lambda: line.output.width() >= line.output.sizeHint().width())
+    assert line.midi.width() >= line.midi.minimumSizeHint().width()
+    assert line.engine.geometry().right() <= line.width() and scene.window.width() == width
 
 
 def test_a_missing_sound_card_says_what_to_do(scene: Scene) -> None:

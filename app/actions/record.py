@@ -247,15 +247,16 @@ class Record:
         going = self._going
         if going is None:
             return
+        if going.recorder.cut or (going.of_input and not self._has_input()):
+            self._interrupt(going)
+            return
         if going.state == "sound":
             self._look_for_sound(going)
         elif going.state == "beat":
             self._look_for_beat(going)
         if going.state == "recording":
             end = self._end_of(going)
-            if (end is not None and going.recorder.position >= end) or (
-                going.recorder.full or going.recorder.cut
-            ):
+            if going.recorder.full or (end is not None and going.recorder.position >= end):
                 self._finish(going, end)
 
     @property
@@ -367,6 +368,16 @@ class Record:
         self._going = None
         self._decks.mixer.end_count_in()
         self._session.set_recording(False)
+
+    def _interrupt(self, going: _Going) -> None:
+        """End what goes no further and keep what it has."""
+        text = "The recording was interrupted and ends there."
+        if going.state == "recording":
+            self._finish(going, None)
+        else:
+            self._give_up()
+            text = "The input went away before the recording began."
+        self._session.say(text, "warning")
 
     def _finish(self, going: _Going, end: int | None) -> None:
         waited = going.state != "recording"

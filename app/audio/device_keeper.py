@@ -432,6 +432,7 @@ class DeviceKeeper:
             self._names = (self._names[0], tuple(n for n in self._names[1] if n not in gone))
             self._input.stream.close()
             self._input = None
+            self._recorder.interrupt()
 
     def _follow_misses(self, now_s: float) -> None:
         """Open an output that misses block after block with longer ones, if the choice is ours."""

@@ -133,6 +133,10 @@ class Recorder(TapeRecorder):
         self._words["skipped"] = skipped
         self.tape.set_format(rate, channels)
 
+    def interrupt(self) -> None:
+        """End a take where it is: its input is gone. Only while no input runs."""
+        self.tape.set_format(self.rate, self.tape.channels)
+
     def frame_at(self, time_s: float) -> int | None:
         """Return the frame that comes in at `time_s` (time.perf_counter); None: not known."""
         words = self._words

@@ -9,6 +9,7 @@ from fake_sound import NO_CARD
 from playing_scene import PlayingScene
 
 from app.audio.voicing import Voicing
+from app.model.session import RecordStart
 from engine.clip import Clip
 
 
@@ -403,6 +404,40 @@ def test_a_tape_that_is_full_or_cut_ends_it(scene: PlayingScene) -> None:
         scene.record.look()
         assert not scene.session.recording and scene.pads[0].takes.current is not None
         scene.recorder.full = scene.recorder.cut = False
+
+
+def test_an_input_that_went_away_ends_the_recording_keeps_it_and_says_so(
+    scene: PlayingScene,
+) -> None:
+    scene.recorder.coming = hum()
+    scene.record.toggle()
+    scene.recorder.cut = True
+    scene.record.look()
+    assert scene.pads[0].takes.current is not None
+    assert scene.said()[-1] == "The recording was interrupted and ends there."
+
+
+@pytest.mark.parametrize("start", ["bar", "sound"])
+def test_a_recording_that_still_waits_when_the_input_goes_is_given_up(
+    scene: PlayingScene, start: RecordStart
+) -> None:
+    scene.session.record_start = start
+    scene.record.toggle()
+    assert scene.session.recording
+    scene.session.audio = NO_CARD
+    scene.record.look()
+    assert not scene.session.recording and scene.record.state == "resting"
+    assert scene.said() == ["The input went away before the recording began."]
+    assert scene.pads[0].takes.current is None
+
+
+def test_a_recording_that_begins_while_its_input_goes_ends(scene: PlayingScene) -> None:
+    scene.recorder.coming = None
+    scene.record.toggle()
+    scene.session.audio = NO_CARD
+    scene.record.look()
+    assert not scene.session.recording
+    assert scene.said()[-1] == "The recording was interrupted and ends there."
 
 
 def test_what_is_played_lands_on_the_pad_as_it_is_even_with_a_prompt(

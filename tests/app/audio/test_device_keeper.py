@@ -59,6 +59,20 @@ class Rig:
         return self.keeper.state()
 
 
+def test_a_take_whose_input_goes_away_and_stays_away_is_cut_and_kept() -> None:
+    rig = Rig(SPEAKERS, MICROPHONE)
+    rig.choose()
+    rig.recorder.start()
+    rig.system.stream("input").run(128, np.full((128, 1), 0.25, np.float32))
+    assert not rig.recorder.cut
+    rig.system.stream("input").pulled_out = True
+    rig.system.devices.remove(MICROPHONE)
+    assert rig.wait(0.2).input_name is None
+    assert rig.recorder.cut
+    clip = rig.recorder.stop()
+    assert clip is not None and np.all(clip.samples == 0.25) and len(clip.samples) == 128
+
+
 def test_output_and_input_open_and_are_named() -> None:
     rig = Rig(SPEAKERS, MICROPHONE)
     rig.choose()

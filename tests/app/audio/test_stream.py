@@ -47,6 +47,12 @@ class Heard:
             return self.states[-1]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled_kernel() -> None:
+    """Compile it, where nobody did yet, before a thread that opens streams is waited for."""
+    assert Mixer().callback_address and Recorder(48_000, 1.0).callback_address
+
+
 def devices_with(system: FakeSoundSystem, heard: Heard) -> AudioDevices:
     return AudioDevices(Mixer(), Recorder(48_000, 1.0), heard, system)
 

@@ -43,6 +43,8 @@ LOOK_EVERY_S = 0.1
 CLOSE_WITHIN_S = 5.0
 DRIVER_WITHIN_S = 2.0
 """A driver that needs longer to close a stream hangs."""
+TOLD_WITHIN_S = 0.2
+"""A driver that hangs already is told to end another stream, not waited for."""
 PEEK_WITHIN_S = 5.0
 
 _PEEK = """
@@ -355,11 +357,12 @@ class _PortAudioStream:
 
     def close(self) -> None:
         closing = threading.Thread(target=self._close, name="closing sound", daemon=True)
-        if self._stuck.is_set():
-            return
+        # A driver that hangs may awake: every stream of it must have been told to end by then, or
+        # its callback would write to the same memory as the next one's.
+        self._left_behind = self._stuck.is_set()
         closing.start()
-        closing.join(DRIVER_WITHIN_S)
-        if closing.is_alive():
+        closing.join(TOLD_WITHIN_S if self._left_behind else DRIVER_WITHIN_S)
+        if closing.is_alive() and not self._left_behind:
             _log.warning("the sound driver hangs; it is left behind")
             self._left_behind = True
             self._stuck.set()

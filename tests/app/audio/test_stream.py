@@ -165,10 +165,12 @@ class HangingStream:
 
     def __init__(self) -> None:
         self.answers = threading.Event()
+        self.asked = threading.Event()
         self.aborted = threading.Event()
         self.closed = 0
 
     def abort(self, ignore_errors: bool) -> None:
+        self.asked.set()
         self.answers.wait(10.0)
         self.aborted.set()
 
@@ -196,3 +198,21 @@ def test_a_stream_that_was_left_behind_is_touched_no_more(
         thread.join(10.0)
     assert driver.aborted.is_set()
     assert driver.closed == (0 if hangs else 1)
+
+
+def test_what_else_a_hanging_driver_has_is_told_to_end_before_a_copy_takes_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else its callback would go on beside the new one's when the driver awakes, in one memory."""
+    monkeypatch.setattr(stream, "DRIVER_WITHIN_S", 0.05)
+    stuck = threading.Event()
+    output, source = HangingStream(), HangingStream()
+    for driver in (output, source):
+        stream._PortAudioStream(driver, stuck, frozenset()).close()
+        assert driver.asked.is_set()
+    stuck.clear()
+    for driver in (output, source):
+        driver.answers.set()
+    for thread in closing_threads():
+        thread.join(10.0)
+    assert output.closed == source.closed == 0

@@ -399,13 +399,14 @@ def _host_settings(module: _Module, plan: StreamPlan) -> _Module:
 
 
 def _loaded_library(name: str) -> Path | None:
-    """Return the file a loaded library came from; None where the system does not tell."""
+    """Return a file a loaded library came from; None where the system does not tell."""
     maps = Path("/proc/self/maps")
     if not maps.exists():
         return None
     for line in maps.read_text().splitlines():
         path = Path(line.split(maxsplit=5)[-1])
-        if path.name.startswith(name):
+        # A copy that took over before has no file any more.
+        if path.name.startswith(name) and path.exists():
             return path
     return None
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import _ctypes
+import ctypes
+import shutil
 import threading
 from collections.abc import Callable
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
@@ -216,3 +220,16 @@ def test_what_else_a_hanging_driver_has_is_told_to_end_before_a_copy_takes_over(
     for thread in closing_threads():
         thread.join(10.0)
     assert output.closed == source.closed == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not tell")
+def test_a_library_is_found_beside_copies_whose_files_are_gone(tmp_path: Path) -> None:
+    """Each copy that took over loses its file; the next one is made of the one that is left."""
+    parts = [tmp_path / f"{name} folder" for name in "abc"]
+    for part in parts:
+        part.mkdir()
+        copy = shutil.copy(_ctypes.__file__, part / "libpingpadtest.so.2")
+        ctypes.CDLL(str(copy))
+    for gone in (parts[0], parts[2]):
+        shutil.rmtree(gone)
+    assert stream._loaded_library("libpingpadtest") == parts[1] / "libpingpadtest.so.2"

@@ -78,7 +78,12 @@ def test_a_riser_gets_louder_and_brighter() -> None:
 )
 def test_a_loop_keeps_its_tempo(prompt: str, seconds: float, bpm: float) -> None:
     clips = sounds(prompt, seconds)
-    assert right(clips, lambda d: d.bpm is not None and abs(d.bpm - bpm) < 2) >= ENOUGH
+    # Of slow ones the hats' eighths may be stronger than the beat: they say the double.
+    said = (bpm, 2 * bpm) if bpm < 100 else (bpm,)
+    assert (
+        right(clips, lambda d: d.bpm is not None and min(abs(d.bpm - b) for b in said) < 2)
+        >= ENOUGH
+    )
 
 
 def test_what_is_made_from_a_recording_follows_it() -> None:

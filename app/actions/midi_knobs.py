@@ -42,6 +42,8 @@ MOST_BARS = 8
 FIRST_S = 0.002
 """The first step of an attack or a decay above none."""
 MASTER_DB = (-60.0, 6.0)
+NEAR_ZERO = 0.501 / 127
+"""Half a step of a knob, and what rounding adds: nearer to zero no place can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Knob:
             value = self.least * (self.most / self.least) ** share
         else:
             value = self.least + share * (self.most - self.least)
+            if abs(value) <= abs(self.most - self.least) * NEAR_ZERO:
+                value = 0.0
         # Powers may come out a hair beyond the end.
         self.set(pad, min(max(value, min(self.least, self.most)), max(self.least, self.most)))
 

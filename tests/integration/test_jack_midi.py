@@ -294,7 +294,7 @@ def test_a_jack_server_that_is_killed_takes_nobody_along_and_is_found_again(
         return [line for line in said.read_text().splitlines() if line.split()[:1] == [kind]]
 
     def until(done: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20.0
+        deadline = time.monotonic() + 60.0
         while not done():
             assert instrument.poll() is None, "the server's end was the instrument's end too"
             assert time.monotonic() < deadline, said.read_text()

@@ -214,6 +214,26 @@ def test_a_knob_moves_its_value_from_end_to_end(
     assert read(scene) == pytest.approx(at_127)
 
 
+@pytest.mark.parametrize(
+    ("does", "read", "place"),
+    [
+        ("pan", lambda scene: scene.pads[0].voicing.pan, 64),
+        ("tune", lambda scene: scene.pads[0].voicing.tune, 63),
+        ("pad_level", lambda scene: scene.pads[0].voicing.gain_db, 106),
+        ("master_gain", lambda scene: scene.session.master_gain_db, 115),
+    ],
+)
+def test_a_knob_finds_the_middle_and_the_level_as_it_is(
+    scene: MidiScene, does: str, read: object, place: int
+) -> None:
+    """Of 128 places none is the middle: with 64, a pan in the middle was one of 0.01."""
+    assert callable(read)
+    scene.map(knob(does))
+    for turned in (0, 127, place):
+        scene.play(0xB0, 1, turned)
+    assert read(scene) == 0.0
+
+
 def test_play_modes_are_turned_through(scene: MidiScene) -> None:
     scene.map(knob("play_mode"))
     seen = []

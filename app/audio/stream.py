@@ -325,7 +325,12 @@ class PortAudio:
 
     def shut(self) -> None:
         """Let go of every host."""
-        if self._module is not None and self._module._initialized and not self._stuck.is_set():
+        if self._module is None:
+            return
+        if self._stuck.is_set():
+            # sounddevice terminates at exit what counts as initialised: this would take minutes.
+            self._module._initialized = 0
+        elif self._module._initialized:
             self._module._terminate()
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
@@ -233,3 +234,23 @@ def test_a_library_is_found_beside_copies_whose_files_are_gone(tmp_path: Path) -
     for gone in (parts[0], parts[2]):
         shutil.rmtree(gone)
     assert stream._loaded_library("libpingpadtest") == parts[1] / "libpingpadtest.so.2"
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_the_end_does_not_wait_for_a_library_that_hangs(hangs: bool) -> None:
+    """sounddevice terminates at exit what counts as initialised: that took ten minutes."""
+    library = SimpleNamespace(_initialized=1)
+    ended = threading.Event()
+
+    def terminate() -> None:
+        ended.set()
+        library._initialized = 0
+
+    library._terminate = terminate
+    sound = PortAudio()
+    sound._module = library
+    if hangs:
+        sound._stuck.set()
+    sound.shut()
+    assert ended.is_set() == (not hangs)
+    assert library._initialized == 0

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tiny_runs import CODEC_RUN, flow_run
 
-from engine.toml_config import ConfigError
+from engine.model_folder import ModelConfig
+from engine.toml_config import ConfigError, from_table, read_toml
 from engine.training.settings import CodecRun, FlowRun, read_run
 
 FOLDER = Path(__file__).parents[3] / "presets" / "training"
@@ -19,6 +20,14 @@ PRESETS = [path for path in sorted(FOLDER.glob("*.toml")) if path.stem not in TA
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_presets_can_be_read(path: Path) -> None:
     assert read_run(path).optimiser.steps > 0
+
+
+def test_own_sounds_go_on_from_the_model_that_ships() -> None:
+    run = read_run(FOLDER / "own-sounds.toml")
+    assert isinstance(run, FlowRun) and run.begin == run.codec == "assets/embedded"
+    table = read_toml(FOLDER.parents[1] / run.begin / "config.toml")
+    shipped = from_table(ModelConfig, table, "config.toml")
+    assert (run.transformer, run.conditioner) == (shipped.transformer, shipped.conditioner)
 
 
 def test_a_stage_decides_the_kind_of_run(tmp_path: Path) -> None:

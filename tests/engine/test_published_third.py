@@ -22,6 +22,7 @@ from torch import Tensor
 
 from engine.api import EngineError, Recipe
 from engine.clip import Clip
+from engine.decoding import Decoder
 from engine.generator import Generator
 from engine.model_card import list_models, read_card
 from engine.model_folder import load_model
@@ -141,15 +142,15 @@ def test_times_are_those_of_the_reference(model: PublishedModel, data: dict[str,
 
 
 @pytest.fixture
-def latents(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
-    """The latents that the generator decodes."""
-    decoded, heard = generator._decoded, []
+def latents(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """The latents that a generator decodes."""
+    decoded, heard = Decoder.decoded, []
 
-    def listening(latents: Tensor, *others: Any) -> Clip:  # noqa: ANN401 - handed on
+    def listening(decoder: Decoder, latents: Tensor, *others: Any) -> Clip:  # noqa: ANN401 - handed on
         heard.append(latents)
-        return decoded(latents, *others)
+        return decoded(decoder, latents, *others)
 
-    monkeypatch.setattr(generator, "_decoded", listening)
+    monkeypatch.setattr(Decoder, "decoded", listening)
     return heard
 
 

@@ -211,8 +211,9 @@ class Conditioner(nn.Module):
 def _tonic(words: Sequence[Word]) -> float:
     """Return the first word's value where the second one makes a tonic of it, else 0."""
     letter = pitch_class(words[0].text)
-    is_tonic = letter is not None and len(words) == 2 and words[1].text in MODES
-    return TONIC + letter if is_tonic and letter is not None else 0.0
+    if letter is None or len(words) < 2 or words[1].text not in MODES:
+        return 0.0
+    return TONIC + letter
 
 
 def _value_features(values: Tensor) -> Tensor:

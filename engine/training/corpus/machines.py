@@ -9,6 +9,8 @@ from engine.training.corpus.grains import coloured, scattered, wander
 from engine.training.corpus.oscillators import cycles, periodic, sine
 from engine.training.corpus.patch import TAU, Instrument, Patch, between
 from engine.training.corpus.room import centred
+from engine.training.corpus.scenes import every, grain_time, in_time
+from engine.training.corpus.textures import unit
 
 
 def _begun(patch: Patch, sound: Tensor) -> Tensor:
@@ -50,17 +52,14 @@ def motor(patch: Patch) -> Tensor:
 def fan(patch: Patch) -> Tensor:
     """Air that blades cut into pieces."""
     air = lowpass(coloured(patch, 4.0), patch.rate, between(900.0, 9000.0, patch.brightness))
-    air = air / air.std(-1, keepdim=True).clamp(min=1e-6)
     blades = sine(cycles(patch.uniform(12.0, 38.0), patch.rate, patch.frames))
-    return _begun(patch, 0.3 * air * (1 + 0.35 * blades))
+    return _begun(patch, 0.3 * unit(air) * (1 + 0.35 * blades))
 
 
 def factory(patch: Patch) -> Tensor:
     """A press that stamps metal, again and again, over the hum of the hall."""
-    period = patch.uniform(0.35, 0.9)
-    count = int(patch.frames / patch.rate / float(period.min())) + 1
-    starts = period * torch.arange(count, device=patch.device).unsqueeze(0)
-    time = torch.arange(int(0.3 * patch.rate), device=patch.device) / patch.rate
+    starts = every(patch, patch.uniform(0.35, 0.9))
+    time = grain_time(patch, 0.3)
     shape = (patch.size, 1, time.shape[0])
     blow = torch.randn(shape, generator=patch.generator, device=patch.device)
     base = between(300.0, 1500.0, patch.brightness).unsqueeze(-1)
@@ -69,12 +68,11 @@ def factory(patch: Patch) -> Tensor:
         for ratio, length in ((1.0, 0.05), (2.3, 0.035), (3.9, 0.025))
     )
     grain = (blow * torch.exp(-time / 0.02) + 0.6 * ring) * attack(time, 0.001)
-    late = starts.clamp(max=patch.frames / patch.rate)
-    stamps = scattered(grain.expand(-1, count, -1), late, patch.frames, patch.rate)
+    blows = grain.expand(-1, starts.shape[1], -1)
+    stamps = scattered(blows, in_time(starts, patch), patch.frames, patch.rate)
     hum = sine(cycles(patch.uniform(45.0, 60.0), patch.rate, patch.frames))
     hall = lowpass(coloured(patch, 5.0), patch.rate, between(300.0, 2000.0, patch.brightness))
-    hall = hall / hall.std(-1, keepdim=True).clamp(min=1e-6)
-    return _begun(patch, stamps + 0.06 * hum + 0.05 * hall)
+    return _begun(patch, stamps + 0.06 * hum + 0.05 * unit(hall))
 
 
 MACHINES: dict[str, Instrument] = {

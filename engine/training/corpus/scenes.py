@@ -11,23 +11,25 @@ from engine.training.corpus.patch import TAU, Instrument, Patch, between
 from engine.training.corpus.room import centred
 
 
-def _grain_time(patch: Patch, seconds: float) -> Tensor:
+def grain_time(patch: Patch, seconds: float) -> Tensor:
+    """Seconds since a grain's start, (T,)."""
     return torch.arange(int(seconds * patch.rate), device=patch.device) / patch.rate
 
 
-def _every(patch: Patch, period: Tensor, first: Tensor | float = 0.0) -> Tensor:
+def every(patch: Patch, period: Tensor, first: Tensor | float = 0.0) -> Tensor:
     """Moments `period` (B, 1) seconds apart over the length, (B, N); late ones fall off the end."""
     count = int(patch.frames / patch.rate / float(period.min())) + 1
     return first + period * torch.arange(count, device=patch.device).unsqueeze(0)
 
 
-def _in_time(starts: Tensor, patch: Patch) -> Tensor:
+def in_time(starts: Tensor, patch: Patch) -> Tensor:
+    """Moments past the end at the end, where nothing is heard of them."""
     return starts.clamp(max=patch.frames / patch.rate)
 
 
 def glass(patch: Patch) -> Tensor:
     """Glass breaks: a crack, then shards that ring high and fall later and later."""
-    time = _grain_time(patch, 0.18)
+    time = grain_time(patch, 0.18)
     count = 60
     starts = patch.uniform(0, 1, count) ** 2.2 * between(0.25, 1.3, patch.decay)
     hertz = between(2200.0, 4600.0, patch.brightness) * 2 ** patch.uniform(-0.7, 1.4, count)
@@ -43,42 +45,42 @@ def glass(patch: Patch) -> Tensor:
 
 def clock(patch: Patch) -> Tensor:
     """Tick, tock: two alike clicks in turn, half a second apart."""
-    time = _grain_time(patch, 0.06)
-    starts = _every(patch, torch.full_like(patch.seconds, 0.5))
+    time = grain_time(patch, 0.06)
+    starts = every(patch, torch.full_like(patch.seconds, 0.5))
     count = starts.shape[1]
     turn = (torch.arange(count, device=patch.device) % 2).float()
     hertz = between(1300.0, 3800.0, patch.brightness) * (1 - 0.2 * turn)
     tone = torch.sin(TAU * hertz.unsqueeze(-1) * time) * torch.exp(-time / 0.006)
     over = torch.sin(TAU * 2.76 * hertz.unsqueeze(-1) * time) * torch.exp(-time / 0.002)
     grains = (tone + 0.6 * over) * attack(time, 0.0003)
-    return centred(scattered(grains, _in_time(starts, patch), patch.frames, patch.rate))
+    return centred(scattered(grains, in_time(starts, patch), patch.frames, patch.rate))
 
 
 def heart(patch: Patch) -> Tensor:
     """Lub-dub, about seventy to the minute."""
-    time = _grain_time(patch, 0.22)
+    time = grain_time(patch, 0.22)
     period = patch.uniform(0.72, 1.0)
-    starts = _every(patch, period)
+    starts = every(patch, period)
     both = torch.cat([starts, starts + 0.27], dim=1)
     hertz = between(45.0, 75.0, patch.brightness).unsqueeze(-1)
     level = torch.cat([torch.ones_like(starts), 0.7 * torch.ones_like(starts)], 1).unsqueeze(-1)
     phase = hertz * time + 0.9 * (1 - torch.exp(-time / 0.02))
     grains = level * torch.sin(TAU * phase) * torch.exp(-time / 0.055) * attack(time, 0.002)
-    beats = scattered(grains, _in_time(both, patch), patch.frames, patch.rate)
+    beats = scattered(grains, in_time(both, patch), patch.frames, patch.rate)
     return centred(lowpass(beats, patch.rate, between(150.0, 900.0, patch.brightness)))
 
 
 def steps(patch: Patch) -> Tensor:
     """Someone walks: heel and sole on a floor."""
-    time = _grain_time(patch, 0.12)
-    starts = _every(patch, patch.uniform(0.48, 0.62))
+    time = grain_time(patch, 0.12)
+    starts = every(patch, patch.uniform(0.48, 0.62))
     count = starts.shape[1]
     shape = (patch.size, count, time.shape[0])
     bursts = torch.randn(shape, generator=patch.generator, device=patch.device)
     heel = bursts * torch.exp(-time / 0.006)
     sole = 0.4 * bursts * torch.exp(-(time - 0.05).clamp(min=0) / 0.02) * (time > 0.05)
     level = patch.uniform(0.7, 1.0, count).unsqueeze(-1)
-    walk = scattered((heel + sole) * level, _in_time(starts, patch), patch.frames, patch.rate)
+    walk = scattered((heel + sole) * level, in_time(starts, patch), patch.frames, patch.rate)
     spectrum = Spectrum(walk, patch.rate)
     centre = between(220.0, 1500.0, patch.brightness)
     shaped = band(spectrum.hertz, centre, 0.9) + 0.5 * band(spectrum.hertz, 0.4 * centre, 2.0)
@@ -89,7 +91,7 @@ def applause(patch: Patch) -> Tensor:
     """A hall full of hands."""
     sides = []
     length = patch.frames / patch.rate
-    time = _grain_time(patch, 0.02)
+    time = grain_time(patch, 0.02)
     for _ in range(2):
         count = max(8, min(900, int(150 * length)))
         shape = (patch.size, count, time.shape[0])

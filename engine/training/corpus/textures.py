@@ -41,7 +41,8 @@ def _sides(patch: Patch, left: Tensor, right: Tensor, width: float = 0.6) -> Ten
     return torch.tanh(stereo / (5.0 * level.sqrt().clamp(min=1e-6)))
 
 
-def _unit(signal: Tensor) -> Tensor:
+def unit(signal: Tensor) -> Tensor:
+    """The signal at a deviation of 1."""
     return signal / signal.std(-1, keepdim=True).clamp(min=1e-6)
 
 
@@ -85,7 +86,7 @@ def rain(patch: Patch) -> Tensor:
         spectrum = Spectrum(0.22 * patch.noise() + drops, patch.rate)
         shape = 0.7 * band(spectrum.hertz, centre, 0.5) + 0.5 * high(spectrum.hertz, centre)
         shape = shape * low(spectrum.hertz, between(5000.0, 18000.0, patch.brightness))
-        sides.append(_unit(spectrum.filtered(shape)))
+        sides.append(unit(spectrum.filtered(shape)))
     return _sides(patch, sides[0], sides[1], 0.9)
 
 
@@ -123,7 +124,7 @@ def fire(patch: Patch) -> Tensor:
     """A low roar, a hiss, and wood that cracks in clusters."""
     sides = []
     roar = lowpass(coloured(patch, 6.0), patch.rate, between(160.0, 700.0, patch.brightness))
-    roar = _unit(roar) * (1 + 0.35 * wander(patch, 5.0))
+    roar = unit(roar) * (1 + 0.35 * wander(patch, 5.0))
     top = between(2500.0, 15000.0, patch.brightness)
     for _ in range(2):
         cracks = _clicks(patch, 26.0, 1.6, 4.5) + 0.5 * _clicks(patch, 110.0, 0.5, 4.0)
@@ -141,7 +142,7 @@ def vinyl(patch: Patch) -> Tensor:
     turn = 1 + 0.3 * torch.sin(TAU * (0.5556 * patch.time() + patch.uniform(0, 1)))
     top = between(3000.0, 15000.0, patch.brightness)
     sides = []
-    rumble = 0.02 * _unit(lowpass(coloured(patch, 6.0), patch.rate, 90.0))
+    rumble = 0.02 * unit(lowpass(coloured(patch, 6.0), patch.rate, 90.0))
     for _ in range(2):
         ticks = _clicks(patch, 45.0, 0.25, 4.0) + _clicks(patch, 2.5, 0.9, 1.5)
         surface = 0.018 * coloured(patch, 2.0) * turn

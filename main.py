@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from engine.api import Recipe
+    from engine.cli.evaluate import Surroundings
     from engine.clip import Clip
-    from engine.evaluation.commands import Surroundings
-    from engine.generator_protocol import Generated, Generator
-    from engine.model_card import ModelCard
+    from engine.library.card import ModelCard
+    from engine.process.generator_protocol import Generated, Generator
 
     Loader = Callable[[Path, str], Generator]
 
 DONE, COULD_NOT, WRONG_ARGUMENT, STOPPED = 0, 1, 2, 130
 WORKER_COMMAND = "engine-worker"
-"""By this first argument a frozen Pingpad becomes its own engine process: engine.engine_process."""
+"""By this first argument a frozen Pingpad becomes its own engine process."""
 
 _DEFAULT_SECONDS, _DEFAULT_STRENGTH, _MOST_SOUNDS = 1.0, 0.7, 10_000
 
@@ -95,9 +95,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    from engine.evaluation import commands as measuring
-    from engine.model_commands import add_models
-    from engine.training import commands as training
+    from engine.cli import evaluate as measuring
+    from engine.cli import train as training
+    from engine.cli.models import add_models
 
     parser = _Parser(
         prog="main.py",
@@ -208,7 +208,7 @@ def _open_window() -> int:
 
 def _generate(given: argparse.Namespace, load: Loader | None) -> int:
     from engine.clip import write_clip
-    from engine.model_card import read_card
+    from engine.library.card import read_card
 
     with _sentences():
         folder = _model_folder(given.model)
@@ -229,8 +229,8 @@ def _models(given: argparse.Namespace) -> int:
     if given.doing is None:
         return _list_models(given)
     from app.settings import find_folders
-    from engine.model_commands import add
-    from engine.model_store import ModelStore
+    from engine.cli.models import add
+    from engine.library.store import ModelStore
 
     store = ModelStore(find_folders().models)
     with _sentences():
@@ -243,7 +243,7 @@ def _models(given: argparse.Namespace) -> int:
 
 def _list_models(given: argparse.Namespace) -> int:
     from engine.api import EngineError
-    from engine.model_card import list_models, read_card
+    from engine.library.card import list_models, read_card
 
     status = DONE
     for folder in [folder for root in _model_roots() for folder in list_models(root)]:
@@ -278,7 +278,7 @@ def _bench(given: argparse.Namespace, load: Loader | None) -> int:
         folder = _model_folder(given.model)
         if given.against:
             return _bench_against(given, folder, recipe, load)
-        from engine.bench import measure
+        from engine.bench.generation import measure
 
         report = measure(
             lambda: (load or _load_generator)(folder, given.device),
@@ -291,7 +291,7 @@ def _bench(given: argparse.Namespace, load: Loader | None) -> int:
 
 
 def _bench_figures(given: argparse.Namespace) -> int:
-    from engine.bench_figures import measure_figures
+    from engine.bench.full_size import measure_figures
 
     with _sentences():
         print(measure_figures(given.device, given.runs, _show_line))
@@ -301,7 +301,7 @@ def _bench_figures(given: argparse.Namespace) -> int:
 def _bench_against(
     given: argparse.Namespace, folder: Path, recipe: Recipe, load: Loader | None
 ) -> int:
-    from engine.bench_reference import compare
+    from engine.bench.reference import compare
 
     generator = (load or _load_generator)(folder, given.device)
     print(json.dumps(asdict(compare(generator, folder, recipe, given.runs))))
@@ -309,8 +309,8 @@ def _bench_against(
 
 
 def _bench_realtime(given: argparse.Namespace) -> int:
+    from app.bench.under_load import measure_under_load
     from app.errors import PlayerError
-    from app.realtime_load import measure_under_load
 
     # A screen of its own is not needed: the window is painted into memory just the same.
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -323,8 +323,8 @@ def _bench_realtime(given: argparse.Namespace) -> int:
 
 
 def _latency(given: argparse.Namespace) -> int:
+    from app.bench.latency import BLOCKS, LatencyRow, as_json, measure_latency, table
     from app.errors import PlayerError
-    from app.latency import BLOCKS, LatencyRow, as_json, measure_latency, table
 
     rows: list[LatencyRow] = []
     try:
@@ -336,7 +336,7 @@ def _latency(given: argparse.Namespace) -> int:
 
 
 def _evaluate(given: argparse.Namespace, load: Loader | None) -> int:
-    from engine.evaluation.commands import evaluate
+    from engine.cli.evaluate import evaluate
 
     with _sentences():
         print(evaluate(given, _surroundings(load)))
@@ -344,7 +344,7 @@ def _evaluate(given: argparse.Namespace, load: Loader | None) -> int:
 
 
 def _table(given: argparse.Namespace, load: Loader | None) -> int:
-    from engine.evaluation.commands import table
+    from engine.cli.evaluate import table
 
     with _sentences():
         print(table(given, _surroundings(load)))
@@ -352,7 +352,7 @@ def _table(given: argparse.Namespace, load: Loader | None) -> int:
 
 
 def _listen(given: argparse.Namespace, load: Loader | None) -> int:
-    from engine.evaluation.commands import listen
+    from engine.cli.evaluate import listen
 
     with _sentences():
         print(listen(given, _surroundings(load)))
@@ -360,7 +360,7 @@ def _listen(given: argparse.Namespace, load: Loader | None) -> int:
 
 
 def _train(given: argparse.Namespace) -> int:
-    from engine.training.commands import train
+    from engine.cli.train import train
 
     with _sentences():
         train(given)
@@ -368,7 +368,7 @@ def _train(given: argparse.Namespace) -> int:
 
 
 def _export(given: argparse.Namespace) -> int:
-    from engine.training.commands import export
+    from engine.cli.train import export
 
     with _sentences():
         _show_line(f"written: {export(given)}")
@@ -393,20 +393,20 @@ def _sentences() -> Iterator[None]:
 
 
 def _load_generator(folder: Path, device: str) -> Generator:
-    from engine.generator import load_generator
+    from engine.generation.generator import load_generator
 
     return load_generator(folder, device)
 
 
 def _surroundings(load: Loader | None) -> Surroundings:
-    from engine.evaluation.commands import Surroundings
+    from engine.cli.evaluate import Surroundings
 
     return Surroundings(_model_folder, load or _load_generator, _show_line, _model_roots()[-1])
 
 
 def _model_roots() -> list[Path]:
     from app.settings import find_folders
-    from engine.model_card import EMBEDDED_FOLDER
+    from engine.library.card import EMBEDDED_FOLDER
 
     return [EMBEDDED_FOLDER.parent, find_folders().models]
 
@@ -436,7 +436,7 @@ def _source(given: argparse.Namespace) -> Clip | None:
 def _sounds(given: argparse.Namespace, card: ModelCard, source: Clip | None) -> list[Sound]:
     """Check everything that can be wrong before the model is loaded."""
     from engine.api import MOST_SEED, Recipe
-    from engine.words import seconds_of
+    from engine.prompts.tokens import seconds_of
 
     _check_count("--count", given.count)
     seconds, strength = given.seconds, None
@@ -482,7 +482,7 @@ def _paths(out: Path, count: int) -> list[Path]:
 
 def _free_path(prompt: str) -> Path:
     """Name a file by its prompt, never one that is there already."""
-    from engine.words import split_words
+    from engine.prompts.tokens import split_words
 
     stem = "-".join(word.text for word in split_words(prompt))[:60].strip("-") or "sound"
     path, number = Path(f"{stem}.wav"), 2
@@ -492,7 +492,7 @@ def _free_path(prompt: str) -> Path:
 
 
 def _warn_of_unknown_words(prompt: str, card: ModelCard) -> None:
-    from engine.prompt_reading import unknown_words
+    from engine.prompts.reading import unknown_words
 
     if not card.vocabulary:
         return

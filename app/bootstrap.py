@@ -15,45 +15,45 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from app.actions.actions import Actions
-from app.actions.background import BackgroundThread, Post
 from app.actions.beat import BeatControl
-from app.actions.choose_device import BLOCKS, RATES, ChooseDevice
-from app.actions.choose_model import ChooseModel
-from app.actions.choose_take import ChooseTake
-from app.actions.drag_out import DragOut
-from app.actions.generate import Engine, Generate
-from app.actions.hits import Hits
-from app.actions.keep_takes import KeepTakes
-from app.actions.kit_file import KitFile
-from app.actions.load_pads import PadLoader
-from app.actions.midi import MidiRoom, build_midi
-from app.actions.midi_controls import Playing
-from app.actions.midi_setup import MidiChoices
-from app.actions.pad_settings import PadSettings
-from app.actions.perform import Perform
-from app.actions.play_modes import PlayModes
-from app.actions.record import Decks, Record
-from app.actions.remember import Remember
-from app.actions.transfer import Transfer
-from app.audio.device_keeper import AudioState, Wish
-from app.audio.disk_recorder import DiskRecorder
-from app.audio.keyboard import Keyboard
-from app.audio.mixer import Mixer
-from app.audio.recorder import TAPE_S, Recorder, TapeRecorder
-from app.audio.stream import AudioDevices
+from app.actions.files.drag_out import DragOut
+from app.actions.files.kit_file import KitFile
+from app.actions.files.remember import Remember
+from app.actions.files.transfer import Transfer
+from app.actions.midi.midi import MidiRoom, build_midi
+from app.actions.midi.midi_controls import Playing
+from app.actions.midi.midi_setup import MidiChoices
+from app.actions.pads.choose_take import ChooseTake
+from app.actions.pads.generate import Engine, Generate
+from app.actions.pads.hits import Hits
+from app.actions.pads.load_pads import PadLoader
+from app.actions.pads.pad_settings import PadSettings
+from app.actions.pads.play_modes import PlayModes
+from app.actions.recording.keep_takes import KeepTakes
+from app.actions.recording.perform import Perform
+from app.actions.recording.record import Decks, Record
+from app.actions.setup.choose_device import BLOCKS, RATES, ChooseDevice
+from app.actions.setup.choose_model import ChooseModel
+from app.audio.devices.device_keeper import AudioState, Wish
+from app.audio.devices.stream import AudioDevices
+from app.audio.mixer.keyboard import Keyboard
+from app.audio.mixer.mixer import Mixer
+from app.audio.recording.disk_recorder import DiskRecorder
+from app.audio.recording.recorder import TAPE_S, Recorder, TapeRecorder
 from app.errors import PlayerError
 from app.logs import Logs
-from app.midi.outputs import MidiOutputs, Sender
-from app.midi.ports import MidiPorts, MidiState
-from app.model.clip_store import ClipStore, run_folder
-from app.model.file_writer import FileWriter, WriteNewest
+from app.midi.ports.inputs import MidiPorts, MidiState
+from app.midi.ports.outputs import MidiOutputs, Sender
 from app.model.session import LOUDEST_START_DB, QUIETEST_START_DB, RECORD_BARS, Session
+from app.model.storage.clip_store import ClipStore, run_folder
 from app.model.takes import Take
 from app.settings import Folders, Settings, find_folders, read_settings, write_settings
+from app.threads.background import BackgroundThread, Post
+from app.threads.file_writer import FileWriter, WriteNewest
 from engine.api import Answer, EngineError, SwitchAnswer
-from engine.client import EngineThread
-from engine.model_card import EMBEDDED_FOLDER, read_card
-from engine.model_store import ModelStore
+from engine.library.card import EMBEDDED_FOLDER, read_card
+from engine.library.store import ModelStore
+from engine.process.client import EngineThread
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QLockFile
@@ -65,7 +65,7 @@ log = logging.getLogger(__name__)
 
 
 class RunningEngine(Engine, Protocol):
-    """engine.client.EngineThread, or a fake."""
+    """engine.process.client.EngineThread, or a fake."""
 
     def start(self) -> None:
         """Start; returns at once."""
@@ -85,7 +85,7 @@ class RunningEngine(Engine, Protocol):
 
 
 class SoundDevices(Protocol):
-    """app.audio.stream.AudioDevices, or a fake."""
+    """app.audio.devices.stream.AudioDevices, or a fake."""
 
     def open(self, wish: Wish) -> AudioState:
         """Open what is wished; returns at once, news comes by on_change."""
@@ -101,7 +101,7 @@ class SoundDevices(Protocol):
 
 
 class MidiInputs(Protocol):
-    """app.midi.ports.MidiPorts, or a fake."""
+    """app.midi.ports.inputs.MidiPorts, or a fake."""
 
     def start(self) -> None:
         """Begin to listen."""
@@ -113,7 +113,7 @@ class MidiInputs(Protocol):
 
 
 class MidiSenders(Protocol):
-    """app.midi.outputs.MidiOutputs, or a fake."""
+    """app.midi.ports.outputs.MidiOutputs, or a fake."""
 
     def start(self) -> None:
         """Begin to send."""
@@ -436,8 +436,8 @@ def run(argv: Sequence[str]) -> int:
     from PySide6.QtCore import QByteArray, QLockFile
     from PySide6.QtWidgets import QApplication
 
-    from app.ui.main_thread import MainThread
-    from app.ui.main_window import MainWindow, Monitors
+    from app.ui.window.main_thread import MainThread
+    from app.ui.window.main_window import MainWindow, Monitors
 
     folders = find_folders()
     logs = Logs(folders.logs)

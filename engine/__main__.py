@@ -8,8 +8,8 @@ import os
 import sys
 from pathlib import Path
 
-from engine.wire import Wire
-from engine.worker import FACTORY, WorkerOptions, run_worker
+from engine.process.channel import Wire
+from engine.process.worker import FACTORY, WorkerOptions, run_worker
 
 
 def main(arguments: list[str]) -> int:

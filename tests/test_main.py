@@ -17,8 +17,8 @@ from fake_generator import CARD, FakeGenerator, load_generator
 import main as command_line
 from engine.api import EngineError
 from engine.clip import read_clip
-from engine.engine_process import WORKER_COMMAND
-from engine.model_card import write_card
+from engine.library.card import write_card
+from engine.process.engine_process import WORKER_COMMAND
 
 Run = Callable[..., int]
 ROOT = Path(__file__).parent.parent

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.actions.beat import BeatControl
-from app.actions.choose_device import ChooseDevice
-from app.actions.choose_model import ChooseModel
-from app.actions.choose_take import ChooseTake
-from app.actions.drag_out import DragOut
-from app.actions.generate import Generate
-from app.actions.hits import Hits
-from app.actions.kit_file import KitFile
-from app.actions.midi import Midi
-from app.actions.pad_settings import PadSettings
-from app.actions.perform import Perform
-from app.actions.record import Record
-from app.actions.transfer import Transfer
+from app.actions.files.drag_out import DragOut
+from app.actions.files.kit_file import KitFile
+from app.actions.files.transfer import Transfer
+from app.actions.midi.midi import Midi
+from app.actions.pads.choose_take import ChooseTake
+from app.actions.pads.generate import Generate
+from app.actions.pads.hits import Hits
+from app.actions.pads.pad_settings import PadSettings
+from app.actions.recording.perform import Perform
+from app.actions.recording.record import Record
+from app.actions.setup.choose_device import ChooseDevice
+from app.actions.setup.choose_model import ChooseModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from app.audio.clock import BEATS_PER_BAR, Clock, Quantum
-from app.midi.beats import BeatLine
+from app.audio.mixer.clock import BEATS_PER_BAR, Clock, Quantum
+from app.midi.clock.beats import BeatLine
 from app.model.session import Session
 
 METRONOME_DB = -12.0

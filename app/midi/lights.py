@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from app.midi.controller_map import ControllerMap, LightMap, hex_message, known_name
-from app.midi.crash_guard import CrashGuard
-from app.midi.farewell import Farewell
-from app.midi.pad_map import PADS, PadMap, chromatic
+from app.midi.messages.controller_map import ControllerMap, LightMap, hex_message, known_name
+from app.midi.messages.pad_map import PADS, PadMap, chromatic
+from app.midi.ports.crash_guard import CrashGuard
+from app.midi.ports.farewell import Farewell
 
 Light = Literal["empty", "ready", "playing", "pending", "generating", "locked", "failed"]
 

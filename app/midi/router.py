@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from app.midi.controller_map import Binding, Source, known_name
-from app.midi.messages import (
+from app.midi.messages.controller_map import Binding, Source, known_name
+from app.midi.messages.messages import (
     BANK,
     CONTROL,
     FINE_BANK,
@@ -33,10 +33,10 @@ from app.midi.messages import (
     SongPosition,
     parse,
 )
-from app.midi.pad_map import PADS
-from app.midi.rules import PortRules, Rules
-from app.midi.system import CLIENT_NAME
-from app.midi.targets import Kind
+from app.midi.messages.pad_map import PADS
+from app.midi.messages.rules import PortRules, Rules
+from app.midi.messages.targets import Kind
+from app.midi.ports.system import CLIENT_NAME
 
 MOST_HEARD = 256
 """Events kept for the log."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from app.audio.voicing import USUAL, Voicing
+from app.audio.mixer.voicing import USUAL, Voicing
 from app.model.event import Event
 from app.model.takes import Take, Takes
 

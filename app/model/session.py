@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar, overload
 
-from app.audio.clock import Quantum
-from app.audio.device_keeper import AudioState
+from app.audio.devices.device_keeper import AudioState
+from app.audio.mixer.clock import Quantum
 from app.errors import PlayerError
 from app.model.event import Event
 from app.model.kit import PADS, Kit, Pad
@@ -51,7 +51,7 @@ class EngineState:
 
 
 class MidiStatus(Protocol):
-    """What the window shows of MIDI (app.midi.ports.MidiState is one)."""
+    """What the window shows of MIDI (app.midi.ports.inputs.MidiState is one)."""
 
     @property
     def ports(self) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from engine.models.dit import Conditioning
 from engine.models.t5 import T5Config, T5Encoder
-from engine.prompt_reading import read_prompt
-from engine.words import Word, pitch_class, tempo_of
+from engine.prompts.reading import read_prompt
+from engine.prompts.tokens import Word, pitch_class, tempo_of
 
 PAD, UNKNOWN, NOTE, NUMBER = range(4)
 FIRST_WORD = 4

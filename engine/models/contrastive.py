@@ -23,7 +23,7 @@ from engine.models.conditioning import (
     Tokens,
 )
 from engine.models.layers import attend
-from engine.models.mel_frames import FRAME_SIZE, mel_frames
+from engine.sound.mel import FRAME_SIZE, mel_frames
 
 LARGEST_SCALE = 100.0
 """Sharper comparisons than this only fit the noise of a batch (as in CLIP)."""

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.models import spectral_features
-from engine.models.spectral_features import FRAME, LAYOUT
+from engine.sound import spectral_features
+from engine.sound.spectral_features import FRAME, LAYOUT
 
 START = 22
 """Half a millisecond at 44.1 kHz."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
-from engine.models.spectral_features import (
+from engine.sound.spectral_features import (
     BINS,
     LAYOUT,
     SUBFRAMES,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from engine.flow import clean_estimate, noised
+from engine.sampling.path import clean_estimate, noised
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 """Network with its conditioning bound: latents (B, C, L) and times (B,) to velocity (B, C, L)."""

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from engine.flow import shifted
 from engine.sampling.config import FIRST_LOG_SNR
+from engine.sampling.path import shifted
 
 LAST_LOG_SNR = 2.0
 LEAST_FALL = 1.0

@@ -11,13 +11,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.api import LONGEST_S
-from engine.model_card import ModelCard, Trained, write_card
-from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
-from engine.models.spectral_features import RATE_HZ
+from engine.files.toml import as_toml
+from engine.library.card import ModelCard, Trained, write_card
+from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
 from engine.sampling.config import SamplingConfig
-from engine.toml_config import as_toml
-from engine.training.autoencoder import load_trained_codec
-from engine.training.run_folder import RunError, read_checkpoint, words_of_checkpoint
+from engine.sound.spectral_features import RATE_HZ
+from engine.training.codec.autoencoder import load_trained_codec
+from engine.training.run.run_folder import RunError, read_checkpoint, words_of_checkpoint
 from engine.training.settings import ArcRun, FlowRun, read_run
 
 STEPS = 8

@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.training import processes
-from engine.training.corpus.folder import FolderCorpus, own_corpus
-from engine.training.corpus.lexicon import vocabulary
-from engine.training.corpus.pairs import PairBatch, PairCorpus
-from engine.training.corpus.rendered import RenderedCorpus, Sound
-from engine.training.run_folder import RunError, locked
+from engine.corpus.captions.lexicon import vocabulary
+from engine.corpus.sources.folder import FolderCorpus, own_corpus
+from engine.corpus.sources.pairs import PairBatch, PairCorpus
+from engine.corpus.sources.rendered import RenderedCorpus, Sound
+from engine.prompts.tokens import split_words
+from engine.training.run import distributed as processes
+from engine.training.run.run_folder import RunError, locked
 from engine.training.settings import Pool
-from engine.words import split_words
 
 Encode = Callable[[Tensor], Tensor]
 """Stereo sound (B, 2, T) to what the pool keeps (B, L, width)."""

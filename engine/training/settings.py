@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.model_folder import check_fit
+from engine.corpus.sources.rendered import check_families, fitting_kinds
+from engine.files.toml import ConfigError, from_table, read_toml
+from engine.loading.model_folder import check_fit
 from engine.models.conditioning import ConditionerConfig
 from engine.models.contrastive import ContrastiveConfig
 from engine.models.dit import DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodecConfig
-from engine.toml_config import ConfigError, from_table, read_toml
-from engine.training.corpus.rendered import check_families, fitting_kinds
 
 
 def _at_least_one(settings: object, names: tuple[str, ...]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.training import processes
-from engine.training.arc import train_arc
-from engine.training.autoencoder import train_codec
-from engine.training.contrastive import train_embedder
-from engine.training.flow import train_flow
-from engine.training.run_folder import opened
+from engine.training.arc.post_training import train_arc
+from engine.training.codec.autoencoder import train_codec
+from engine.training.embedder.contrastive import train_embedder
+from engine.training.flow.rectified_flow import train_flow
+from engine.training.run import distributed as processes
+from engine.training.run.run_folder import opened
 from engine.training.settings import CodecRun, EmbedderRun, FlowRun, read_run
 
 

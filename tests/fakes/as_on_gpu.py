@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.generator import Generator
-from engine.gpu import CompiledBlocks, OnGpu, Recorder
+from engine.acceleration.cuda_graphs import CompiledBlocks, OnGpu, Recorder
+from engine.generation.generator import Generator
 
 
 class Replayed:

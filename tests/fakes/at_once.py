@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from app.actions.background import attempt
 from app.errors import PlayerError, reason
+from app.threads.background import attempt
 from engine.clip import ClipError
 
 Result = TypeVar("Result")

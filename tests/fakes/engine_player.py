@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.api import Answer, Cancelled, Failed, Finished
-from engine.client import EngineThread
+from engine.process.client import EngineThread
 
 FACTORY = "fake_generator:load_generator"
 PATIENCE_S = 60.0

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from engine.api import Recipe, Timing
 from engine.clip import Clip
-from engine.evaluation.examples import Example
-from engine.model_card import ModelCard
-from engine.models.mel_frames import mel_frames
-from engine.words import split_words
+from engine.evaluation.references.examples import Example
+from engine.library.card import ModelCard
+from engine.prompts.tokens import split_words
+from engine.sound.mel import mel_frames
 
 DIMS = 16
 

@@ -1,4 +1,4 @@
-"""A double of engine.client.EngineThread that keeps its promises and demands them of others.
+"""A double of EngineThread that keeps its promises and demands them of others.
 
 Answers come on another thread; every job gets exactly one of Finished, Failed and Cancelled; a
 newer wish of a name replaces the older; nothing comes after stop.

@@ -25,7 +25,7 @@ import numpy as np
 
 from engine.api import EngineError, GenerationCancelled, NoRoomError, Recipe, Timing
 from engine.clip import Clip
-from engine.model_card import ModelCard, Trained
+from engine.library.card import ModelCard, Trained
 
 CARD = ModelCard(
     name="fake",

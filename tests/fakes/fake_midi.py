@@ -6,9 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from app.midi.outputs import Sender
-from app.midi.ports import MidiState
-from app.midi.system import MidiInput, MidiOutput, MidiUnavailableError
+from app.midi.ports.inputs import MidiState
+from app.midi.ports.outputs import Sender
+from app.midi.ports.system import MidiInput, MidiOutput, MidiUnavailableError
 
 
 class FakePort:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.clock import Quantum
-from app.audio.voicing import Voicing
+from app.audio.mixer.clock import Quantum
+from app.audio.mixer.voicing import Voicing
 
 
 class FakeMixer:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.audio.clock import QUANTUM_BEATS, Quantum
-from app.audio.device_keeper import AudioState, Wish
-from app.audio.loopback import RoundTrip
-from app.audio.mixer import Mixer
-from app.audio.recorder import Recorder
+from app.audio.devices.device_keeper import AudioState, Wish
+from app.audio.devices.loopback import RoundTrip
+from app.audio.mixer.clock import QUANTUM_BEATS, Quantum
+from app.audio.mixer.mixer import Mixer
+from app.audio.recording.recorder import Recorder
 from app.settings import MeasuredTrip
 from engine.clip import Clip
 

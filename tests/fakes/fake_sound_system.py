@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.sound_system import Device, SoundError, SoundSystemMissing, StreamPlan
+from app.audio.devices.sound_system import Device, SoundError, SoundSystemMissing, StreamPlan
 
 CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_int,

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from playing_scene import PlayingScene
 
-from app.actions.hits import Hits
-from app.actions.learn_midi import LearnMidi
-from app.actions.learn_pads import LearnPads
-from app.actions.midi import MidiRoom, build_midi
-from app.actions.midi_controls import Playing
+from app.actions.midi.learn_midi import LearnMidi
+from app.actions.midi.learn_pads import LearnPads
+from app.actions.midi.midi import MidiRoom, build_midi
+from app.actions.midi.midi_controls import Playing
+from app.actions.pads.hits import Hits
 
 
 class MidiScene(PlayingScene):

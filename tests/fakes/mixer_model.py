@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.voicing import HIGHEST_HZ, LOWEST_HZ, Voicing
+from app.audio.mixer.voicing import HIGHEST_HZ, LOWEST_HZ, Voicing
 
 CEILING = 10 ** (-0.3 / 20)
 Sound = NDArray[np.float32]

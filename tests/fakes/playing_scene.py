@@ -10,19 +10,19 @@ from fake_mixer import FakeMixer
 from fake_sound import PLUGGED_IN, FakeRecorder, FakeTiming
 from main_loop import MainLoop
 
-from app.actions.choose_take import ChooseTake
-from app.actions.drag_out import DragOut
-from app.actions.generate import Generate
-from app.actions.hits import Hits
-from app.actions.keep_takes import KeepTakes
-from app.actions.kit_file import KitFile
-from app.actions.load_pads import PadLoader
-from app.actions.pad_settings import PadSettings
-from app.actions.record import Decks, Record
-from app.actions.transfer import Transfer
-from app.model.clip_store import ClipStore
+from app.actions.files.drag_out import DragOut
+from app.actions.files.kit_file import KitFile
+from app.actions.files.transfer import Transfer
+from app.actions.pads.choose_take import ChooseTake
+from app.actions.pads.generate import Generate
+from app.actions.pads.hits import Hits
+from app.actions.pads.load_pads import PadLoader
+from app.actions.pads.pad_settings import PadSettings
+from app.actions.recording.keep_takes import KeepTakes
+from app.actions.recording.record import Decks, Record
 from app.model.kit import Pad
 from app.model.session import Notice, Session
+from app.model.storage.clip_store import ClipStore
 
 
 class PlayingScene:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from fake_engine import tone
 
-from app.audio.voicing import Voicing
+from app.audio.mixer.voicing import Voicing
 from app.model.kit import PADS, KitRecord, PadRecord
 from app.model.takes import Take, TakeKind, new_take_id
 from engine.api import Recipe

@@ -10,14 +10,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.model_card import ModelCard, Trained, write_card
-from engine.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
-from engine.models import spectral_features
+from engine.library.card import ModelCard, Trained, write_card
+from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
 from engine.models.conditioning import ConditionerConfig
 from engine.models.dit import DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from engine.sampling.config import SamplingConfig
-from engine.training.autoencoder import begin_with_principal_components
+from engine.sound import spectral_features
+from engine.training.codec.autoencoder import begin_with_principal_components
 
 RATE_HZ = 44_100
 WORDS = ("kick", "snare", "909", "deep", "soft")

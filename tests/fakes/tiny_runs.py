@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.training.run_folder import METRICS, RunFolder, opened
-from engine.training.throughput import SPEED
+from engine.training.run.run_folder import METRICS, RunFolder, opened
+from engine.training.run.throughput import SPEED
 from engine.training.train import train
 
 OPTIMISER = """

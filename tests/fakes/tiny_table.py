@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tiny_runs import OPTIMISER
 
-from engine.evaluation.paper_plan import ABLATIONS
+from engine.experiments.plan import ABLATIONS
 
 STEPS = OPTIMISER.partition("[pool]")[0].partition("[optimiser]")[2]
 POOL = OPTIMISER.partition("[pool]")[2]

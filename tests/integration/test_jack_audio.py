@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.audio.mixer import Mixer
-from app.audio.recorder import Recorder
-from app.audio.stream import AudioDevices, AudioState
-from app.audio.voicing import Voicing
+from app.audio.devices.stream import AudioDevices, AudioState
+from app.audio.mixer.mixer import Mixer
+from app.audio.mixer.voicing import Voicing
+from app.audio.recording.recorder import Recorder
 
 RATE, BLOCK = 48_000, 128
 WITHIN_S = 20.0

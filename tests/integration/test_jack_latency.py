@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jack_server import JackServer, why_not
 
-from app.latency import RUNNING, LatencyRow, measure_latency
+from app.bench.latency import RUNNING, LatencyRow, measure_latency
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 

@@ -24,12 +24,12 @@ BLOCK_FRAMES = 1024
 
 PLAYER = """
 import sys, threading
-from app.midi.beats import BeatLine
-from app.midi.clock_out import ClockOut
-from app.midi.controller_map import read_controller_maps
-from app.midi.crash_guard import CrashGuard
+from app.midi.clock.beats import BeatLine
+from app.midi.clock.clock_out import ClockOut
+from app.midi.messages.controller_map import read_controller_maps
+from app.midi.ports.crash_guard import CrashGuard
 from app.midi.lights import LightRules, Lights
-from app.midi.outputs import MidiOutputs
+from app.midi.ports.outputs import MidiOutputs
 from pathlib import Path
 import time
 

@@ -16,7 +16,7 @@ from fake_mixer import FakeMixer
 from jack_server import JackServer, why_not
 from main_loop import MainLoop
 
-from app.midi.ports import NO_PORTS, MidiPorts, MidiState
+from app.midi.ports.inputs import NO_PORTS, MidiPorts, MidiState
 from app.midi.router import PadRouter
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
@@ -252,8 +252,8 @@ def test_a_jack_server_that_ends_is_said_and_found_again(
 
 INSTRUMENT = """
 import sys
-from app.midi.outputs import MidiOutputs
-from app.midi.ports import MidiPorts
+from app.midi.ports.outputs import MidiOutputs
+from app.midi.ports.inputs import MidiPorts
 
 class Everywhere:
     hurried = False

@@ -21,15 +21,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.audio.realtime_bench import answer, jack_server, running
+from app.bench.realtime_bench import answer, jack_server, running
 from app.bootstrap import Instrument, Parts
 from app.model.kit import Pad
 from app.settings import find_folders
-from app.ui.main_thread import MainThread
-from app.ui.main_window import MainWindow, Monitors
-from app.ui.models_dialog import ModelsDialog
+from app.ui.dialogs.models_dialog import ModelsDialog
+from app.ui.window.main_thread import MainThread
+from app.ui.window.main_window import MainWindow, Monitors
 from engine.clip import Clip, write_clip
-from engine.model_card import EMBEDDED_FOLDER
+from engine.library.card import EMBEDDED_FOLDER
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 RATE, BLOCK = 48_000, 128

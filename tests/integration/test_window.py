@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from engine.clip import read_clip
-from engine.model_card import CARD_FILE, EMBEDDED_FOLDER
+from engine.library.card import CARD_FILE, EMBEDDED_FOLDER
 
 ROOT = Path(__file__).parents[2]
 MISSING = [program for program in ("Xvfb", "xdotool") if shutil.which(program) is None]

@@ -23,17 +23,17 @@ from fake_engine import FakeEngine
 from fake_midi import FakeMidiOutputs, FakeMidiPorts
 from fake_sound import FakeDevices
 
-from app.audio.device_keeper import AudioState, Wish
-from app.audio.mixer import Mixer
-from app.audio.recorder import Recorder
+from app.audio.devices.device_keeper import AudioState, Wish
+from app.audio.mixer.mixer import Mixer
+from app.audio.recording.recorder import Recorder
 from app.bootstrap import Instrument, Parts
 from app.model.kit import Pad
 from app.settings import find_folders
-from app.ui.main_thread import MainThread
-from app.ui.main_window import MainWindow, Monitors
+from app.ui.window.main_thread import MainThread
+from app.ui.window.main_window import MainWindow, Monitors
 from engine.api import Answer, Recipe
-from engine.client import EngineThread
 from engine.clip import Clip
+from engine.process.client import EngineThread
 
 BLOCK_S = 0.01
 

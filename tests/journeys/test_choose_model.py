@@ -8,8 +8,8 @@ import numpy as np
 from published_folder import write_published
 from whole_instrument import WholeInstrument
 
-from app.actions.choose_model import Choice
-from engine.model_card import EMBEDDED_FOLDER
+from app.actions.setup.choose_model import Choice
+from engine.library.card import EMBEDDED_FOLDER
 
 
 def choice(instrument: WholeInstrument, name: str) -> Choice:

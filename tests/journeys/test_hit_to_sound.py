@@ -7,7 +7,7 @@ import threading
 import numpy as np
 from whole_instrument import WholeInstrument
 
-from app.actions.hits import HitNote
+from app.actions.pads.hits import HitNote
 
 
 def test_a_midi_note_sounds_on_the_first_frame_of_the_next_block(

@@ -9,9 +9,9 @@ import pytest
 from takes_made import same_pad
 from whole_instrument import WholeInstrument
 
-from app.audio.device_keeper import Wish
-from app.audio.voicing import Voicing
-from app.model import clip_store
+from app.audio.devices.device_keeper import Wish
+from app.audio.mixer.voicing import Voicing
+from app.model.storage import clip_store
 
 
 def begun() -> WholeInstrument:

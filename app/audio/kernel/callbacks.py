@@ -25,13 +25,13 @@ from app.audio.kernel.machine import (
     signed,
     ticks_now,
 )
+from app.audio.kernel.memory import CAPTURE, CHUNK, MIX, SHARES
 from app.audio.kernel.residue import add_residue
 from app.audio.kernel.sounding import mix_voices
 from app.audio.kernel.tail import finish
 from app.audio.kernel.tape import roll
 from app.audio.kernel.timing import note_begin
 from app.audio.kernel.voices import next_swap, swap_due_stacks
-from app.audio.memory import CAPTURE, CHUNK, MIX, SHARES
 
 UNDERFLOW = 4
 OVERFLOW = 2

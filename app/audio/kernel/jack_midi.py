@@ -15,8 +15,8 @@ from app.audio.kernel.machine import (
     jack_callback,
     signed,
 )
+from app.audio.kernel.memory import JACK_MIDI, MIDI_EVENTS
 from app.audio.kernel.reading import address_of
-from app.audio.memory import JACK_MIDI, MIDI_EVENTS
 
 FRAME = 0xFFFFFFFF
 """JACK's frame times have 32 bits."""

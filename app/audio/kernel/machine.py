@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Record: TypeAlias = Any
-"""A record of app.audio.memory: numba knows its fields, Python's type checkers cannot."""
+"""A record of app.audio.kernel.memory: numba knows its fields, Python's type checkers cannot."""
 Numba: TypeAlias = Any
 """What numba and llvmlite hand around while they compile."""
 Number: TypeAlias = Any
@@ -77,10 +77,7 @@ def _signed_layout(memory: np.dtype[Any]) -> np.dtype[Any]:
     """Return the same layout with one more name for its first word: the hash of the kernel."""
     assert memory.fields is not None and memory.names is not None
     digest = sha256()
-    for path in (
-        *sorted(Path(__file__).parent.glob("*.py")),
-        Path(__file__).parents[1] / "memory.py",
-    ):
+    for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     fields = [memory.fields[name] for name in memory.names]
     return np.dtype(

@@ -2,7 +2,7 @@
 
 Between frames it is interpolated by a windowed sinc; a sound played faster than it was made is
 low-passed by the same sinc, made longer, so that nothing is folded back (Smith, "Digital Audio
-Resampling"). `app.audio.interpolation` makes the filters.
+Resampling"). `app.audio.kernel.interpolation` makes the filters.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from app.audio.interpolation import LANES, PHASES
+from app.audio.kernel.interpolation import LANES, PHASES
 from app.audio.kernel.machine import Numba, Number, Record, Samples, compiled, native
+from app.audio.kernel.memory import SINCS
 from app.audio.kernel.voices import goes_round
-from app.audio.memory import SINCS
 
 WEIGHT_BYTES, FRAME_BYTES = 4, 8
 

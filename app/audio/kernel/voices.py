@@ -8,8 +8,7 @@ import numpy as np
 
 from app.audio.kernel.beats import beat_at, frame_of_beat, next_multiple
 from app.audio.kernel.machine import Number, Record, Samples, as_pointer, carray, compiled
-from app.audio.kernel.residue import take_out
-from app.audio.memory import (
+from app.audio.kernel.memory import (
     BEATS_PER_BAR,
     BY_VELOCITY,
     LOOP,
@@ -18,6 +17,7 @@ from app.audio.memory import (
     ROUND_ROBIN,
     TOGGLE,
 )
+from app.audio.kernel.residue import take_out
 
 NEVER = 1 << 62
 SEAM_FRAMES = 16

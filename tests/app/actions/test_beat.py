@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from app.actions.beat import METRONOME_DB, BeatControl
-from app.audio.clock import Clock
-from app.audio.device_keeper import AudioState
-from app.midi.beats import BeatLine
+from app.audio.devices.device_keeper import AudioState
+from app.audio.mixer.clock import Clock
+from app.midi.clock.beats import BeatLine
 from app.model.session import Session
 
 

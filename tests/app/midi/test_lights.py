@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from app.midi.controller_map import ControllerMap, read_controller_maps
-from app.midi.farewell import Farewell
 from app.midi.lights import DARK, GENERIC, LightRules, Lights
-from app.midi.pad_map import chromatic
+from app.midi.messages.controller_map import ControllerMap, read_controller_maps
+from app.midi.messages.pad_map import chromatic
+from app.midi.ports.farewell import Farewell
 
 MAPS = {one.name: one for one in read_controller_maps(Path("none of your own")).maps}
 LAUNCHPAD = "Launchpad Mini MK3 LPMiniMK3 MI"

@@ -4,12 +4,12 @@ from fake_mixer import FakeMixer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.midi.controller_map import Binding, ControllerMap, ControlLine, Source
-from app.midi.messages import CONTROL, NOTE_ON, PRESSURE, PROGRAM, Clock, SongPosition
-from app.midi.pad_map import PadMap
+from app.midi.messages.controller_map import Binding, ControllerMap, ControlLine, Source
+from app.midi.messages.messages import CONTROL, NOTE_ON, PRESSURE, PROGRAM, Clock, SongPosition
+from app.midi.messages.pad_map import PadMap
+from app.midi.messages.rules import Rules
+from app.midi.messages.targets import TARGETS
 from app.midi.router import Asked, Caught, MidiCounts, PadRouter, Reset
-from app.midi.rules import Rules
-from app.midi.targets import TARGETS
 
 
 class Listener:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from fake_engine import tone
 
-from app.audio.voicing import Voicing
+from app.audio.mixer.voicing import Voicing
 from app.model.kit import Kit, KitRecord, Pad, PadRecord
 from app.model.takes import Take, new_take_id
 

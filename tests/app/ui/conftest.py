@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.ui import main_window, pads
-from app.ui.pad_keys import QWERTY
+from app.ui.pads import pads
+from app.ui.pads.pad_keys import QWERTY
+from app.ui.window import main_window
 from tests.app.ui.scene import Scene
 
 

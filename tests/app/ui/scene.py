@@ -11,38 +11,38 @@ from fake_sound import DiskFile
 from numpy.typing import NDArray
 
 from app.actions.actions import Actions
-from app.actions.background import Result, attempt
 from app.actions.beat import BeatControl
-from app.actions.choose_device import ChooseDevice
-from app.actions.choose_model import ChooseModel
-from app.actions.choose_take import ChooseTake
-from app.actions.drag_out import DragOut
-from app.actions.generate import Generate
-from app.actions.hits import Hits
-from app.actions.keep_takes import KeepTakes
-from app.actions.kit_file import KitFile
-from app.actions.load_pads import PadLoader
-from app.actions.midi import MidiRoom, build_midi
-from app.actions.midi_controls import Playing
-from app.actions.pad_settings import PadSettings
-from app.actions.perform import Perform
-from app.actions.record import Decks, Record
-from app.actions.transfer import Transfer
-from app.audio.clock import Clock, Quantum
-from app.audio.device_keeper import Wish
-from app.audio.loopback import RoundTrip
-from app.audio.sound_system import FIRST_TWO, Channels
-from app.audio.voicing import Voicing
+from app.actions.files.drag_out import DragOut
+from app.actions.files.kit_file import KitFile
+from app.actions.files.transfer import Transfer
+from app.actions.midi.midi import MidiRoom, build_midi
+from app.actions.midi.midi_controls import Playing
+from app.actions.pads.choose_take import ChooseTake
+from app.actions.pads.generate import Generate
+from app.actions.pads.hits import Hits
+from app.actions.pads.load_pads import PadLoader
+from app.actions.pads.pad_settings import PadSettings
+from app.actions.recording.keep_takes import KeepTakes
+from app.actions.recording.perform import Perform
+from app.actions.recording.record import Decks, Record
+from app.actions.setup.choose_device import ChooseDevice
+from app.actions.setup.choose_model import ChooseModel
+from app.audio.devices.device_keeper import Wish
+from app.audio.devices.loopback import RoundTrip
+from app.audio.devices.sound_system import FIRST_TWO, Channels
+from app.audio.mixer.clock import Clock, Quantum
+from app.audio.mixer.voicing import Voicing
 from app.errors import PlayerError
-from app.model.clip_store import ClipStore
 from app.model.kit import PADS
 from app.model.session import EngineState, Session
-from app.ui.main_thread import MainThread
-from app.ui.main_window import MainWindow, Monitors
+from app.model.storage.clip_store import ClipStore
+from app.threads.background import Result, attempt
+from app.ui.window.main_thread import MainThread
+from app.ui.window.main_window import MainWindow, Monitors
 from engine.api import Failed, Finished, Progress, Recipe, Timing
 from engine.clip import Clip
-from engine.model_card import EMBEDDED_FOLDER
-from engine.model_store import ModelStore
+from engine.library.card import EMBEDDED_FOLDER
+from engine.library.store import ModelStore
 
 RATE = 44_100
 WORDS = """

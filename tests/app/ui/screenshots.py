@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.audio.voicing import Voicing
+from app.audio.mixer.voicing import Voicing
 from app.model.takes import Take, TakeKind, new_take_id
 from engine.clip import Clip
 from tests.app.ui.scene import Audio, Level, Scene

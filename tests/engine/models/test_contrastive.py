@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from engine.models.contrastive import ContrastiveConfig, ContrastiveModel
-from engine.models.mel_frames import HOP
+from engine.sound.mel import HOP
 
 WORDS = ("kick", "snare", "deep", "bass", "bpm")
 

@@ -7,7 +7,7 @@ import torch
 from tiny_model import LATENT_DIM, RATE_HZ, noise, sine, tiny_codec
 
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
-from engine.models.spectral_features import LAYOUT
+from engine.sound.spectral_features import LAYOUT
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from engine.models.spectral_critics import (
     spectral_view,
     views_of,
 )
-from engine.models.spectral_features import (
+from engine.sound.spectral_features import (
     BINS,
     FLOOR,
     LAYOUT,

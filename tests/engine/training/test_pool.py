@@ -14,10 +14,10 @@ from own_sounds import put
 from tiny_runs import largest_file
 from torch import Tensor
 
-from engine.training.corpus.pairs import PairCorpus
-from engine.training.corpus.rendered import RenderedCorpus
+from engine.corpus.sources.pairs import PairCorpus
+from engine.corpus.sources.rendered import RenderedCorpus
 from engine.training.pool import Shelf, fill_pool, words_of_pool
-from engine.training.run_folder import RunError, locked
+from engine.training.run.run_folder import RunError, locked
 from engine.training.settings import Pool
 
 POOL = Pool(seed=4, families=("drum",), seconds=(0.4, 0.6), clips=(5, 3), render_batch=2)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tiny_runs import CODEC_RUN, flow_run
 
-from engine.model_folder import ModelConfig
-from engine.toml_config import ConfigError, from_table, read_toml
+from engine.files.toml import ConfigError, from_table, read_toml
+from engine.loading.model_folder import ModelConfig
 from engine.training.settings import CodecRun, FlowRun, read_run
 
 FOLDER = Path(__file__).parents[3] / "presets" / "training"

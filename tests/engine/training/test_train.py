@@ -17,14 +17,15 @@ from own_sounds import put
 from tiny_runs import CODEC_RUN, arc_run, curve, flow_run, largest_file, start
 
 from engine.api import Recipe
-from engine.generator import load_generator
-from engine.model_card import list_models
+from engine.corpus.captions.lexicon import vocabulary
+from engine.generation.generator import load_generator
+from engine.library.card import list_models
 from engine.models.conditioning import NOTE_MARK, UNKNOWN
 from engine.sampling.config import SamplingConfig
-from engine.training import autoencoder, flow
-from engine.training.corpus.lexicon import vocabulary
+from engine.training.codec import autoencoder
 from engine.training.export import About, export_model
-from engine.training.run_folder import CHECKPOINT, METRICS, RunError, RunFolder
+from engine.training.flow import rectified_flow as flow
+from engine.training.run.run_folder import CHECKPOINT, METRICS, RunError, RunFolder
 from engine.training.settings import FlowRun, read_run
 
 

@@ -1,0 +1,1 @@
+"""Kits, sessions and audio files: open, save, drop in, drag out."""

@@ -1,0 +1,38 @@
+"""DragOut: the file behind a pad, for a DAW or a folder. Main thread only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from app.model.session import Session
+from app.model.takes import Take
+
+
+class FileStore(Protocol):
+    """What dragging needs of app.model.storage.clip_store.ClipStore."""
+
+    def file_for(self, take: Take) -> Path | None:
+        """Return the take's finished file, or None while it is not on disk."""
+        ...
+
+
+class DragOut:
+    """Gives out files that exist, are whole, and are never changed or deleted afterwards."""
+
+    def __init__(self, session: Session, store: FileStore) -> None:
+        self._session = session
+        self._store = store
+
+    def file_for_drag(self, pad_index: int) -> Path | None:
+        """Return the WAV of the pad's current take; ask before the drag begins.
+
+        None when there is none: an empty pad, or a notice says why.
+        """
+        take = self._session.kit.pads[pad_index].takes.current
+        if take is None:
+            return None
+        path = self._store.file_for(take)
+        if path is None:
+            self._session.say("This sound is not on disk yet; try again in a moment.", "warning")
+        return path

@@ -1,0 +1,78 @@
+"""KitFile: save the sixteen pads as a folder, open such a folder. Main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from app.actions.pads.generate import Generate
+from app.actions.pads.load_pads import PadLoader
+from app.model.kit import KitRecord
+from app.model.session import Session
+from app.model.storage.kit_folder import KIT_SUFFIX, open_kit, save_kit
+from app.model.takes import Take
+from app.threads.background import Background
+from app.threads.file_writer import WritesFiles
+
+
+class KitFile:
+    """Kits on disk. Nothing here waits for the disk."""
+
+    def __init__(
+        self,
+        session: Session,
+        writer: WritesFiles,
+        background: Background,
+        loader: PadLoader,
+        generate: Generate,
+    ) -> None:
+        self._session = session
+        self._writer = writer
+        self._background = background
+        self._loader = loader
+        self._generate = generate
+        self.adopt: Callable[[tuple[Take, ...]], None] = lambda takes: None
+        """Told of the takes that came with an opened kit, so that they are kept too."""
+        self.folder: Path | None = None
+        """Where the kit on the pads is kept; None before it was saved or opened."""
+
+    def save(self, folder: Path, done: Callable[[bool], object] = lambda saved: None) -> None:
+        """Save to `folder` (".pingpad" is added); then say so, and call done on the main thread."""
+        folder = (
+            folder if folder.suffix == KIT_SUFFIX else folder.with_name(folder.name + KIT_SUFFIX)
+        )
+        kit = self._session.kit
+        record = KitRecord(folder.stem, kit.record().pads)
+
+        def written(sentence: str | None) -> None:
+            if sentence is None:
+                kit.name = record.name
+                self.folder = folder
+                kit.changed.emit()
+                self._session.say(f"Saved as {folder.name}.")
+            else:
+                self._session.say(sentence, "error")
+            done(sentence is None)
+
+        self._writer.write(lambda: save_kit(record, folder), written)
+
+    def open(self, folder: Path, done: Callable[[bool], object] = lambda opened: None) -> None:
+        """Open a saved kit; what was on the pads stays on disk as takes.
+
+        A folder that is no whole kit changes nothing: a notice says what is wrong with it.
+        """
+
+        def opened(record: KitRecord) -> None:
+            self._generate.forget_wishes()
+            self.folder = folder
+            self._session.kit.restore(record)
+            self.adopt(tuple(take for pad in record.pads for take in pad.takes))
+            self._loader.load_kit()
+            self._session.say(f"Opened {record.name}.")
+            done(True)
+
+        def failed(sentence: str) -> None:
+            self._session.say(sentence, "error")
+            done(False)
+
+        self._background.run(lambda: open_kit(folder), opened, failed)

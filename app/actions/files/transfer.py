@@ -1,0 +1,90 @@
+"""Transfer: a file or a pad dropped on a pad or on Record becomes a take. Main thread only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+from app.actions.pads.generate import Generate, Source
+from app.actions.recording.keep_takes import KeepTakes
+from app.model.session import Session
+from app.model.takes import Take, new_take_id
+from app.threads.background import Background
+from engine.api import LONGEST_S
+from engine.clip import LONGEST_FILE_S, Clip, read_clip
+
+DropTarget = int | Literal["record"]
+"""A pad's index, or the Record button."""
+
+
+class KnownFiles(Protocol):
+    """What dropping needs of app.model.storage.clip_store.ClipStore."""
+
+    def path_of(self, take: Take) -> Path | None:
+        """Return where the take was written; None while it is not on disk."""
+        ...
+
+
+class Transfer:
+    """Files from outside, and those of the kit's own takes."""
+
+    def __init__(
+        self,
+        session: Session,
+        background: Background,
+        keep: KeepTakes,
+        generate: Generate,
+        store: KnownFiles,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._session = session
+        self._background = background
+        self._keep = keep
+        self._generate = generate
+        self._store = store
+        self._now = now
+
+    def drop_file(self, path: Path, target: DropTarget) -> None:
+        """Read a file and put it on a pad; on Record, the selected pad, and generate from it.
+
+        The file of a take in the kit (a pad was dragged here) brings that take's name and recipe.
+        Returns at once; a file that cannot be used is said in a notice and changes nothing.
+        """
+        index = self._session.selected if target == "record" else target
+        if self._session.kit.pads[index].locked:
+            self._session.say(f"Pad {index + 1} is locked; unlock it first.", "warning")
+            return
+        own = self._take_of(path)
+        if own is not None:
+            copy = replace(own, id=new_take_id(), created=self._now())
+            self._use(path, copy, index, from_record=target == "record")
+            return
+        self._background.run(
+            lambda: read_clip(path),
+            lambda clip: self._use_file(path, clip, index, from_record=target == "record"),
+            lambda sentence: self._session.say(sentence, "warning"),
+        )
+
+    def _take_of(self, path: Path) -> Take | None:
+        takes = (take for pad in self._session.kit.pads for take in pad.takes.items)
+        return next((take for take in takes if self._store.path_of(take) == path), None)
+
+    def _use_file(self, path: Path, clip: Clip, index: int, *, from_record: bool) -> None:
+        if clip.seconds >= LONGEST_FILE_S:
+            self._session.say(f"The first {LONGEST_FILE_S:g} s of {path.name} are used.")
+        take = Take(new_take_id(), clip, "dropped", None, self._now(), None, path.stem)
+        self._use(path, take, index, from_record=from_record)
+
+    def _use(self, path: Path, take: Take, index: int, *, from_record: bool) -> None:
+        pad, clip = self._session.kit.pads[index], take.clip
+        self._keep.add(pad, take)
+        if not from_record or pad.locked or not self._session.prompt.strip():
+            return
+        frames = int(LONGEST_S * clip.rate)
+        if clip.frames > frames:
+            clip = Clip(clip.samples[:frames].copy(), clip.rate)
+            self._session.say(f"The sound is made from the first {LONGEST_S:g} s of {path.name}.")
+        self._generate.generate(index, Source(clip, take.id))

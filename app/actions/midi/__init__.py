@@ -1,0 +1,1 @@
+"""What controllers do: learning, knobs, clocks and note maps."""

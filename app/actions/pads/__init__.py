@@ -1,0 +1,1 @@
+"""What a player does to a pad: hit it, fill it, shape it."""

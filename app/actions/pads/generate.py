@@ -1,0 +1,349 @@
+"""Generate: from the prompt panel to a take on a pad. Main thread only."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, assert_never
+
+from app.actions.pads.hits import Hits
+from app.actions.recording.keep_takes import KeepTakes
+from app.errors import PlayerError
+from app.model.kit import Pad
+from app.model.session import Session
+from app.model.takes import Take, new_take_id
+from engine.api import (
+    LONGEST_S,
+    SHORTEST_S,
+    Begun,
+    Cancelled,
+    EngineError,
+    Failed,
+    Finished,
+    Progress,
+    Ready,
+    Recipe,
+    Restarted,
+    SoundAnswer,
+)
+from engine.clip import Clip
+from engine.prompts.tokens import tempo_of
+
+log = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    """What generating needs of engine.process.client.EngineThread."""
+
+    def generate(
+        self, recipe: Recipe, source: Clip | None = None, *, wish: str | None = None
+    ) -> int:
+        """Ask for a clip; returns the job number at once."""
+        ...
+
+    def cancel(self, job: int) -> None:
+        """Drop a job."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A recording that a generation starts from, and where it is known from."""
+
+    clip: Clip
+    name: str
+    """A take's id or a file's path; goes into the recipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    pad: Pad
+    kit_number: int
+    is_answer: bool
+    """Whether it answers what was just hummed, played or dropped on Record."""
+
+
+class Generate:
+    """Wishes to the engine, and what becomes of its answers."""
+
+    def __init__(
+        self,
+        session: Session,
+        engine: Engine,
+        keep: KeepTakes,
+        hits: Hits,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._session = session
+        self._engine = engine
+        self._keep = keep
+        self._hits = hits
+        self._now = now
+        self._jobs: dict[int, _Job] = {}
+        self._newest: dict[int, int] = {}
+        self._used_prompt = session.prompt
+        """The panel's prompt when the panel was last used; another one was typed since."""
+
+    # --- wishes ---
+
+    def generate(self, pad_index: int | None = None, source: Source | None = None) -> bool:
+        """Make what the prompt panel says, for a pad (None: the selected one).
+
+        A newer wish for the same pad replaces the older. What comes of a `source`, which was just
+        recorded or dropped, is heard at once. False when it cannot be: a notice says why (empty
+        prompt, nonsense numbers, a locked pad).
+        """
+        pad = self._pad(pad_index)
+        is_answer = source is not None
+        return self._wish_from_panel(
+            pad, lambda: self._recipe_from_panel(source), source, is_answer=is_answer
+        )
+
+    def again(self, pad_index: int | None = None) -> bool:
+        """Make the pad's current take again with another seed (nothing made yet: `generate`)."""
+        pad = self._pad(pad_index)
+        take = pad.takes.current
+        if take is None or take.recipe is None:
+            return self.generate(pad.index)
+        source = None
+        if take.recipe.source is not None:
+            origin = self._session.kit.find_take(take.recipe.source)
+            if origin is None:
+                self._session.say(
+                    "The recording this sound was made from is not in the kit any more; "
+                    "use Vary to start from the sound itself.",
+                    "warning",
+                )
+                return False
+            source = Source(_at_most(origin.clip, LONGEST_S), origin.id)
+        # The model in use makes it, whichever made it before.
+        recipe = replace(take.recipe, seed=None, model=self._session.engine.model)
+        return self._wish(pad, recipe, source)
+
+    def vary(self, pad_index: int | None = None) -> bool:
+        """Make the pad's own sound anew, starting from it at the panel's strength.
+
+        A prompt typed since the panel was last used says what it becomes; else the sound keeps
+        its own, so that varying one pad after another does not turn them all into the same.
+        """
+        pad = self._pad(pad_index)
+        take = pad.takes.current
+        if take is None:
+            self._session.say("There is no sound on this pad to vary yet.", "warning")
+            return False
+        source = Source(_at_most(take.clip, LONGEST_S), take.id)
+        return self._wish_from_panel(pad, lambda: self._varied_recipe(take, source), source)
+
+    def cancel(self, pad_index: int | None = None) -> None:
+        """Drop what is being made for a pad; its sound stays."""
+        job = self._newest.get(self._pad(pad_index).index)
+        if job is not None:
+            self._engine.cancel(job)
+
+    # --- answers ---
+
+    def on_answer(self, answer: SoundAnswer) -> None:
+        """Take in what the engine says; unknown jobs are logged and let go."""
+        match answer:
+            case Ready():
+                self._on_ready(answer)
+            case Progress():
+                self._on_progress(answer)
+            case Begun():
+                self._on_begun(answer)
+            case Finished():
+                self._on_finished(answer)
+            case Failed():
+                self._on_failed(answer)
+            case Cancelled():
+                self._on_cancelled(answer)
+            case Restarted():
+                self._on_restarted(answer)
+            case _ if not isinstance(answer, SoundAnswer):
+                log.warning("ignored an unknown answer from the engine: %r", answer)
+            case _:
+                assert_never(answer)
+
+    def _on_ready(self, ready: Ready) -> None:
+        text = f"Ready in {ready.load_s:.1f} s"
+        device = f"{ready.device}, {ready.precision}" if ready.precision else ready.device
+        self._session.set_engine(
+            replace(
+                self._session.engine,
+                text=text,
+                ready=True,
+                failed=False,
+                model=ready.model,
+                device=device,
+            )
+        )
+
+    def _on_progress(self, progress: Progress) -> None:
+        job = self._job(progress.job, "progress")
+        if job is not None and self._is_newest(progress.job, job):
+            share = progress.step / progress.steps if progress.steps > 0 else 0.0
+            job.pad.show("generating", progress=min(max(share, 0.0), 1.0))
+
+    def _on_begun(self, begun: Begun) -> None:
+        """An empty pad sounds as soon as it can; another one keeps its sound until all is there."""
+        job = self._job(begun.job, "beginning")
+        if job is not None and self._is_newest(begun.job, job) and job.pad.loaded is None:
+            self._keep.show_beginning(job.pad, begun.clip)
+
+    def _on_finished(self, finished: Finished) -> None:
+        if finished.notice:
+            self._session.say(finished.notice, "warning")
+        job = self._job(finished.job, "clip")
+        whole_ms = finished.timing.whole_ms
+        self._session.set_engine(replace(self._session.engine, last_ms=whole_ms))
+        take = Take(
+            id=new_take_id(),
+            clip=finished.clip,
+            kind="generated",
+            recipe=finished.recipe,
+            created=self._now(),
+            whole_ms=whole_ms,
+            name=finished.recipe.prompt,
+        )
+        if job is None or job.kit_number != self._session.kit.times_opened:
+            self._keep.keep_aside(take)
+            self._forget(finished.job)
+            return
+        newest = self._is_newest(finished.job, job)
+        self._forget(finished.job)
+        if newest:
+            job.pad.settle()
+        self._keep.add(job.pad, take, then=lambda: self._answer(job) if newest else None)
+
+    def _answer(self, job: _Job) -> None:
+        """Play what was made of a recording, as the one who hummed waits to hear it."""
+        session = self._session
+        # A loop would not end by itself, and a new recording would record the old one's sound.
+        ends = not job.pad.voicing.goes_round
+        if job.is_answer and session.hear_recordings and ends and not session.recording:
+            self._hits.hit(job.pad.index)
+
+    def _on_failed(self, failed: Failed) -> None:
+        if failed.job is None:
+            self._session.set_engine(
+                replace(self._session.engine, text=failed.message, ready=False, failed=True)
+            )
+            self._session.say(failed.message, "error")
+            return
+        job = self._job(failed.job, "failure")
+        if job is None:
+            return
+        if self._is_newest(failed.job, job):
+            self._keep.hide_beginning(job.pad)
+            job.pad.show("failed", message=failed.message)
+            self._session.say(f"Pad {job.pad.index + 1}: {failed.message}", "error")
+        self._forget(failed.job)
+
+    def _on_cancelled(self, cancelled: Cancelled) -> None:
+        job = self._job(cancelled.job, "cancellation")
+        if job is None:
+            return
+        if self._is_newest(cancelled.job, job):
+            self._keep.hide_beginning(job.pad)
+            job.pad.settle()
+        self._forget(cancelled.job)
+
+    def _on_restarted(self, restarted: Restarted) -> None:
+        self._session.set_engine(
+            replace(
+                self._session.engine,
+                text="The engine is starting again.",
+                ready=False,
+                failed=False,
+            )
+        )
+        self._session.say(restarted.message, "warning")
+
+    # --- how ---
+
+    def forget_wishes(self) -> None:
+        """Another kit is on the pads: what is still being made is kept on disk, not on a pad."""
+        for pad in self._session.kit.pads:
+            self._newest.pop(pad.index, None)
+
+    def _pad(self, index: int | None) -> Pad:
+        return self._session.kit.pads[self._session.selected if index is None else index]
+
+    def _recipe_from_panel(self, source: Source | None) -> Recipe:
+        prompt = self._session.prompt.strip()
+        if self._session.length_unit == "bars" and prompt and tempo_of(prompt) is None:
+            # The model has learnt tempi as words of the prompt, not as a number beside it.
+            prompt = f"{prompt}, {self._session.bpm:g} bpm"
+        return self._recipe(prompt, source)
+
+    def _varied_recipe(self, take: Take, source: Source) -> Recipe:
+        typed = self._session.prompt
+        if take.recipe is None or (typed.strip() and typed != self._used_prompt):
+            return self._recipe_from_panel(source)
+        return self._recipe(take.recipe.prompt, source)
+
+    def _recipe(self, prompt: str, source: Source | None) -> Recipe:
+        session = self._session
+        seconds = session.length_s() if source is None else max(source.clip.seconds, SHORTEST_S)
+        return Recipe(
+            prompt=prompt,
+            seconds=seconds,
+            steps=session.steps,
+            seed=session.seed,
+            strength=None if source is None else session.strength,
+            source=None if source is None else source.name,
+            model=session.engine.model,
+        )
+
+    def _wish_from_panel(
+        self,
+        pad: Pad,
+        make_recipe: Callable[[], Recipe],
+        source: Source | None,
+        *,
+        is_answer: bool = False,
+    ) -> bool:
+        try:
+            recipe = make_recipe()
+        except (EngineError, PlayerError) as error:
+            self._session.say(str(error), "warning")
+            return False
+        wished = self._wish(pad, recipe, source, is_answer=is_answer)
+        if wished:
+            self._used_prompt = self._session.prompt
+        return wished
+
+    def _wish(
+        self, pad: Pad, recipe: Recipe, source: Source | None, *, is_answer: bool = False
+    ) -> bool:
+        if pad.locked:
+            self._session.say(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
+            return False
+        job = self._engine.generate(
+            recipe, None if source is None else source.clip, wish=f"pad {pad.index}"
+        )
+        self._jobs[job] = _Job(pad, self._session.kit.times_opened, is_answer)
+        self._newest[pad.index] = job
+        pad.show("pending")
+        return True
+
+    def _job(self, number: int, what: str) -> _Job | None:
+        job = self._jobs.get(number)
+        if job is None:
+            log.warning("the engine sent a %s for a job nobody waits for: %d", what, number)
+        return job
+
+    def _is_newest(self, number: int, job: _Job) -> bool:
+        return self._newest.get(job.pad.index) == number
+
+    def _forget(self, number: int) -> None:
+        job = self._jobs.pop(number, None)
+        if job is not None and self._is_newest(number, job):
+            del self._newest[job.pad.index]
+
+
+def _at_most(clip: Clip, seconds: float) -> Clip:
+    frames = int(seconds * clip.rate)
+    return clip if clip.frames <= frames else Clip(clip.samples[:frames].copy(), clip.rate)

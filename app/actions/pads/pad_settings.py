@@ -1,0 +1,51 @@
+"""PadSettings: how a pad plays, what it is called, whether it is locked. Main thread only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from app.actions.pads.load_pads import PadLoader
+from app.audio.mixer.voicing import Voicing
+from app.model.kit import Pad
+from app.model.session import Session
+
+LONGEST_NAME = 60
+
+
+class PadSettings:
+    """Each change is shown and told to the mixer."""
+
+    def __init__(self, session: Session, loader: PadLoader) -> None:
+        self._session = session
+        self._loader = loader
+
+    def set_voicing(self, pad_index: int, voicing: Voicing) -> None:
+        """Let a pad play in another way; see Voicing for what it may hold."""
+        pad = self._pad(pad_index)
+        if voicing != pad.voicing:
+            other_layers = voicing.layers != pad.voicing.layers
+            pad.voicing = voicing
+            self._loader.configure(pad)
+            if other_layers:
+                self._loader.load(pad)
+            pad.changed.emit()
+
+    def change(self, pad_index: int, **values: Any) -> None:  # noqa: ANN401
+        """Change some fields of a pad's Voicing; see there for what they may hold."""
+        self.set_voicing(pad_index, replace(self._pad(pad_index).voicing, **values))
+
+    def set_locked(self, pad_index: int, locked: bool) -> None:
+        """A locked pad keeps its sound."""
+        pad = self._pad(pad_index)
+        pad.locked = locked
+        pad.changed.emit()
+
+    def rename(self, pad_index: int, name: str) -> None:
+        """Name a pad; an empty name shows the take's name again."""
+        pad = self._pad(pad_index)
+        pad.name = " ".join(name.split())[:LONGEST_NAME]
+        pad.changed.emit()
+
+    def _pad(self, index: int) -> Pad:
+        return self._session.kit.pads[index]

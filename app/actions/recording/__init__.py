@@ -1,0 +1,1 @@
+"""Recording: of the input, of what is played, and what becomes of it."""

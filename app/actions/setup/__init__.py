@@ -1,0 +1,1 @@
+"""Which sound device and which model are used."""

@@ -1,0 +1,1 @@
+"""Sound devices: finding them, opening them, keeping them open."""

@@ -1,0 +1,190 @@
+"""What Pingpad asks of a sound system: devices, streams, and which of them to use. No device here.
+
+`app.audio.devices.stream` implements it for PortAudio, tests with a double that holds to the same
+rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+HOSTS = ("JACK Audio Connection Kit", "Core Audio", "ASIO", "Windows WASAPI", "ALSA")
+"""Best first: short and steady blocks before everything else. Any other host comes after them."""
+SERVED_HOSTS = ("JACK Audio Connection Kit",)
+"""Hosts whose server sets the block, for all its programs."""
+EXCLUSIVE_HOSTS = ("Windows WASAPI", "Core Audio")
+"""Hosts that can give a device to one program alone, with shorter blocks."""
+
+
+class SoundError(Exception):
+    """A device or the whole sound system cannot be used; the text says why in a few words."""
+
+
+class SoundSystemMissing(SoundError):  # noqa: N818 - it is what it says
+    """There is no sound system on this computer; looking again would not find one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A sound device. `outputs` and `inputs` are channels, 0 for none; `rate` its own, in Hz."""
+
+    index: int
+    name: str
+    host: str
+    outputs: int
+    inputs: int
+    rate: int
+    is_default_output: bool = False
+    is_default_input: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Which of an input's channels are recorded, counted from 1; `count` 0: the first two."""
+
+    first: int = 1
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no recorder keeps."""
+        if self.first < 1 or self.count not in (0, 1, 2):
+            raise ValueError(f"channels must be one or two from 1 on, got {self}")
+
+    @classmethod
+    def read(cls, text: str) -> Channels:
+        """Return what a text as of `__str__` says; the first two for any other."""
+        first, _, last = text.partition("+")
+        try:
+            return cls(int(first), max(int(last or first) - int(first) + 1, 1))
+        except ValueError:
+            return cls()
+
+    def __str__(self) -> str:
+        """Return "3", "3+4", or "" for the first two."""
+        if self.count == 0:
+            return ""
+        return str(self.first) if self.count == 1 else f"{self.first}+{self.first + 1}"
+
+    def of(self, inputs: int) -> Channels:
+        """Return those that a device with so many inputs has: the first two where it lacks some."""
+        if self.count == 0 or self.first + self.count - 1 > inputs:
+            return Channels(1, min(inputs, 2))
+        return self
+
+
+FIRST_TWO = Channels()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """How to open a stream. `callback` and `memory` are addresses; block 0 leaves it the device.
+
+    `exclusive` asks for the device alone, where the host can do that.
+    """
+
+    device: Device
+    rate: int
+    channels: int
+    block_frames: int
+    callback: int
+    memory: int
+    exclusive: bool = False
+
+
+class SoundStream(Protocol):
+    """An open stream: started once, closed once, asked nothing after that."""
+
+    def start(self) -> None:
+        """Let the callbacks begin. Raises SoundError."""
+
+    def close(self) -> None:
+        """End the callbacks and let the device go; never raises."""
+
+    @property
+    def active(self) -> bool:
+        """Whether the device still calls back, as far as the sound system knows."""
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds between a callback and its sound, as the sound system reckons."""
+
+    @property
+    def realtime(self) -> bool:
+        """Whether the callbacks have real-time priority, as far as the system tells."""
+
+
+class SoundSystem(Protocol):
+    """Where devices and streams come from. One thread calls all of it."""
+
+    def scan(self) -> tuple[Device, ...]:
+        """Look for devices anew; only while no stream is open. Raises SoundError."""
+
+    def peek(self) -> tuple[Device, ...]:
+        """The devices there are now, without disturbing open streams; may take a second."""
+
+    def open_output(self, plan: StreamPlan) -> SoundStream:
+        """Open an output; raises SoundError."""
+
+    def open_input(self, plan: StreamPlan) -> SoundStream:
+        """Open an input; raises SoundError."""
+
+    def loop_back(
+        self, output: StreamPlan, source: StreamPlan, played: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Play `(frames,)` and return what came in meanwhile, frame by frame, channels added.
+
+        Only while no stream is open; lasts as long as the sound. Raises SoundError.
+        """
+
+    def shut(self) -> None:
+        """Let go of the sound system; only while no stream is open."""
+
+
+def names_of(devices: Sequence[Device]) -> tuple[str, ...]:
+    """Return a name to choose each device by: with its host where two have the same."""
+    names = [device.name for device in devices]
+    return tuple(
+        device.name if names.count(device.name) == 1 else full_name(device) for device in devices
+    )
+
+
+def full_name(device: Device) -> str:
+    """Return a device's name with its host: what it is known by where two are called alike."""
+    return f"{device.name} · {device.host}"
+
+
+def is_called(device: Device, name: str | None) -> bool:
+    """Say whether a device is the one of that name, with or without its host."""
+    return name in (device.name, full_name(device))
+
+
+def outputs_to_try(devices: Sequence[Device], wanted: str | None) -> list[Device]:
+    """Return outputs in the order to try: the wanted one, then each host's own default."""
+    outputs = [device for device in devices if device.outputs > 0]
+    named = [device for device in outputs if is_called(device, wanted)]
+    defaults = [device for device in outputs if device.is_default_output]
+    return _best_host_first(named) + [d for d in _best_host_first(defaults) if d not in named]
+
+
+def inputs_to_try(
+    devices: Sequence[Device], wanted: str | None, output: Device | None
+) -> list[Device]:
+    """Return inputs in the order to try: the wanted one, then defaults, the output's host first."""
+    inputs = [device for device in devices if device.inputs > 0]
+    named = [device for device in inputs if is_called(device, wanted)]
+    defaults = _best_host_first([device for device in inputs if device.is_default_input])
+    if output is not None:
+        defaults.sort(key=lambda device: device.host != output.host)
+    return _best_host_first(named) + [device for device in defaults if device not in named]
+
+
+def _best_host_first(devices: Sequence[Device]) -> list[Device]:
+    def rank(device: Device) -> int:
+        return HOSTS.index(device.host) if device.host in HOSTS else len(HOSTS)
+
+    return sorted(devices, key=rank)

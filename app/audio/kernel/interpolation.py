@@ -1,0 +1,63 @@
+"""Interpolation filters: windowed sincs for reading a sound between its frames. Any thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.audio.kernel.memory import PEAK_TAPS, SINCS
+
+PHASES = 128
+"""Filters between two frames; the kernel mixes neighbours, which leaves errors below -80 dB."""
+LANES = 8
+"""The kernel weighs so many frames at a time: filters have a multiple of it."""
+TAPS = 32
+CUTOFF = 0.44
+"""Of the rate, where the filter is down 6 dB: with 32 taps nothing passes above half the rate."""
+BETA = 7.0
+"""Kaiser's window: the stop band is 70 dB down."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sincs:
+    """All filters in one array, and for each semitone its taps and its first weight's place."""
+
+    weights: NDArray[np.float32]
+    taps: tuple[int, ...]
+    starts: tuple[int, ...]
+
+
+@cache
+def make_sincs() -> Sincs:
+    """Make the filters: for n semitones up they are 2**(n/12) times as long and as low."""
+    tables = [_filters(2.0 ** (semitones / 12.0)) for semitones in range(SINCS)]
+    taps = tuple(table.shape[1] for table in tables)
+    sizes = np.cumsum([0, *(table.size for table in tables)])
+    weights = np.concatenate([table.ravel() for table in tables]).astype(np.float32)
+    return Sincs(weights, taps, tuple(int(size) for size in sizes[:-1]))
+
+
+def _filters(speed: float) -> NDArray[np.float64]:
+    """Return `(PHASES + 1, taps)` weights, each row with the sum 1."""
+    taps = LANES * int(np.ceil(TAPS * speed / LANES))
+    offsets = np.arange(taps) - (taps // 2 - 1)
+    distance = offsets[None, :] - np.arange(PHASES + 1)[:, None] / PHASES
+    cutoff = CUTOFF / speed
+    inside = np.clip(1.0 - (distance / (taps / 2.0)) ** 2, 0.0, None)
+    window = np.i0(BETA * np.sqrt(inside)) / np.i0(BETA)
+    rows = np.sinc(2.0 * cutoff * distance) * window
+    return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+
+
+def between_frames() -> NDArray[np.float32]:
+    """Return `(3, PEAK_TAPS)` weights: of a quarter, a half and three quarters after the frame
+    that has `PEAK_TAPS / 2` frames behind it.
+    """
+    middle = PEAK_TAPS // 2 - 1
+    distance = np.arange(PEAK_TAPS) - middle - np.array([[0.25], [0.5], [0.75]])
+    inside = np.clip(1.0 - (distance / (PEAK_TAPS / 2)) ** 2, 0.0, None)
+    rows = np.sinc(distance) * np.i0(4.0 * np.sqrt(inside)) / np.i0(4.0)
+    return np.asarray(rows / rows.sum(axis=1, keepdims=True), np.float32)

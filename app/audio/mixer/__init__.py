@@ -1,0 +1,1 @@
+"""The mixer as the app sees it: pads, hits, tempo. The kernel does the mixing."""

@@ -1,0 +1,60 @@
+"""Keyboard: how hits of all kinds reach the pads: sixteen notes of one, full level. Any thread.
+
+Stands between whoever hits pads and the mixer, so that mouse, keys and MIDI all play it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.audio.mixer.mixer import HIGHEST_NOTE, LOWEST_NOTE, Mixer
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    pad: int
+    note: int
+
+
+class Keyboard:
+    """Plays the mixer's pads, or the notes of one: the first pad is its own pitch, then upwards."""
+
+    def __init__(self, mixer: Mixer) -> None:
+        self._mixer = mixer
+        self._held: dict[int, _Key] = {}
+        self.pad: int | None = None
+        """The pad whose notes are played; None: each pad plays itself."""
+        self.full_level = False
+        """Every hit is as loud as can be, however soft it was."""
+
+    @property
+    def keys(self) -> range:
+        """What may be hit: the sixteen pads, or semitones from the sound's own pitch."""
+        return range(self._mixer.pads) if self.pad is None else range(LOWEST_NOTE, HIGHEST_NOTE + 1)
+
+    def frame_at(self, time_s: float) -> int | None:
+        """Return the frame on which to play what happened at `time_s` (time.perf_counter)."""
+        return self._mixer.frame_at(time_s)
+
+    def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
+        """Play a pad, or a note: one of `keys`."""
+        key = _Key(pad, 0) if self.pad is None else _Key(self.pad, pad)
+        self._held[pad] = key
+        if self.full_level and velocity > 0.0:
+            velocity = 1.0
+        self._mixer.hit(key.pad, velocity, at_frame, key.note)
+
+    def release(self, pad: int, at_frame: int | None = None) -> None:
+        """Let go of what the pad played when it was hit, whatever it would play now."""
+        key = self._held.pop(pad, None)
+        if key is not None:
+            self._mixer.release(key.pad, at_frame, key.note)
+
+    def stop_all(self) -> None:
+        """Silence."""
+        self._held.clear()
+        self._mixer.stop_all()
+
+    def playing(self, pad: int) -> float | None:
+        """Return where the pad's newest voice is, in seconds of its sound."""
+        return self._mixer.playing(pad)

@@ -1,0 +1,1 @@
+"""Measuring real time on this machine: MIDI to sound, callbacks under load."""

@@ -1,0 +1,179 @@
+"""`main.py latency`: from a MIDI note in one process to its sound in JACK, on this computer.
+
+Three processes on one JACK server: a player that sends notes and listens, the instrument's mixer
+with its MIDI and audio, and this one, which starts the others. Times are counted in the server's
+own frames. Linux only. Run as `python -m app.bench.latency`, it is the second of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+
+import numpy as np
+
+from app.audio.mixer.keyboard import Keyboard
+from app.audio.mixer.mixer import Mixer
+from app.bench.jack_player import CLIENT, FOUND_WITHIN_S, HitTimes, impulse
+from app.bench.realtime_bench import (
+    RATE,
+    Counting,
+    answer,
+    jack_server,
+    open_devices,
+    play_notes,
+    running,
+)
+from app.errors import PlayerError
+from app.midi.ports.inputs import MidiPorts, MidiState
+from app.midi.router import PadRouter
+
+BLOCKS = (64, 128, 256, 512)
+
+DUMMY = "JACK, dummy driver"
+RUNNING = "JACK, as it runs here"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyRow:
+    """What was measured with one block size. `missed` of `callbacks` came too late for JACK."""
+
+    block_frames: int
+    driver: str
+    rate: int
+    callbacks: int
+    missed: int
+    times: HitTimes
+
+
+def measure_latency(
+    seconds: float, blocks: Sequence[int], on_row: Callable[[LatencyRow], object]
+) -> None:
+    """Measure for `seconds` with each block size, one after the other, and tell of each.
+
+    A JACK server that runs already is measured as it is, whatever `blocks` says; else servers with
+    the dummy driver are started: real deadlines, but no sound card. Raises PlayerError.
+    """
+    if not 1.0 <= seconds <= 3600.0:
+        raise PlayerError(f"Seconds must be 1..3600, got {seconds:g}.")
+    wrong = [block for block in blocks if not 16 <= block <= 4096 or block & (block - 1)]
+    if wrong or not blocks:
+        named = wrong[0] if wrong else "none"
+        raise PlayerError(f"A block is a power of two, 16..4096 frames, got {named}.")
+    if find_spec("jack") is None:
+        raise PlayerError("Measuring latency needs JACK-Client: pip install JACK-Client.")
+    if _server_runs():
+        on_row(_measure(seconds, RUNNING, {}))
+        return
+    if shutil.which("jackd") is None:
+        raise PlayerError("Measuring latency needs JACK: sudo apt install jackd2.")
+    for block in blocks:
+        with jack_server(f"latency{block}", block) as server:
+            on_row(_measure(seconds, DUMMY, {"JACK_DEFAULT_SERVER": server}))
+
+
+def table(rows: Sequence[LatencyRow]) -> str:
+    """Return the rows as a player reads them."""
+    head = ("block", "driver", "note to sound", "99 %", "worst", "missed", "notes heard")
+    lines = [head, *(_cells(row) for row in rows)]
+    wide = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 1 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, wide, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cells(row: LatencyRow) -> tuple[str, ...]:
+    times = row.times
+    block_ms = row.block_frames * 1000 / row.rate
+    return (
+        f"{row.block_frames} ({block_ms:.1f} ms)",
+        row.driver,
+        _ms(times.median_ms),
+        _ms(times.p99_ms),
+        _ms(times.longest_ms),
+        f"{row.missed} of {row.callbacks}",
+        f"{times.heard} of {times.hits}",
+    )
+
+
+def _ms(milliseconds: float) -> str:
+    return "-" if np.isnan(milliseconds) else f"{milliseconds:.2f} ms"
+
+
+def _measure(seconds: float, driver: str, environment: dict[str, str]) -> LatencyRow:
+    """Let both processes work on one server, and put together what they counted."""
+    with running("instrument", environment, "app.bench.latency") as instrument:
+        played = play_notes(seconds, environment)
+        counted = json.loads(answer(instrument))
+    return LatencyRow(
+        played.block_frames,
+        driver,
+        played.rate,
+        counted["callbacks"],
+        counted["missed"],
+        played.times(),
+    )
+
+
+def _server_runs() -> bool:
+    import jack
+
+    jack.set_error_function(lambda message: None)
+    try:
+        jack.Client("pingpad-latency-look", no_start_server=True).close()
+    except jack.JackOpenError:
+        return False
+    return True
+
+
+# --- the instrument's process ---
+
+
+def _play_instrument() -> None:
+    """Be the part of Pingpad between a MIDI port and the sound card, until told to end."""
+    # ALSA and JACK write to it whatever they do not find; the table says what counts.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    mixer = Mixer(RATE)
+    devices = open_devices(mixer)
+    for pad in range(mixer.pads):
+        mixer.load(pad, impulse())
+    found = threading.Event()
+
+    def on_change(state: MidiState) -> None:
+        if any(CLIENT in port for port in state.ports):
+            found.set()
+
+    ports = MidiPorts(PadRouter(Keyboard(mixer), lambda pad, velocity: None).receive, on_change)
+    ports.start()
+    _say("ready")
+    found.wait(FOUND_WITHIN_S)
+    counting = Counting(mixer)
+    sys.stdin.readline()
+    counts = counting.counts()
+    ports.stop()
+    devices.close()
+    _say(json.dumps({"callbacks": counts.callbacks, "missed": counts.underflows}))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def as_json(rows: Sequence[LatencyRow]) -> str:
+    """Return the rows as one line of JSON."""
+    return json.dumps([asdict(row) for row in rows])
+
+
+if __name__ == "__main__":
+    _play_instrument()

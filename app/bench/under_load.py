@@ -1,0 +1,224 @@
+"""`main.py bench --realtime`: hits timed while the engine never rests and the window repaints.
+
+Qt has the main thread, as in the instrument; what plays and measures has a thread of its own.
+"""
+
+from __future__ import annotations
+
+import signal
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.audio.mixer.keyboard import Keyboard
+from app.audio.mixer.mixer import Mixer
+from app.bench.jack_player import impulse
+from app.bench.realtime_bench import (
+    RealtimeReport,
+    check_minutes,
+    jack_server,
+    measure_realtime,
+    running,
+)
+from app.bootstrap import Instrument
+from app.errors import PlayerError
+from app.midi.ports.inputs import MidiPorts
+from app.midi.router import PadRouter
+from app.settings import HOME_VARIABLE, Folders, find_folders
+from engine.api import Answer, Failed, Finished, Recipe
+from engine.process.client import EngineThread
+
+if TYPE_CHECKING:
+    from app.ui.window.main_window import MainWindow
+
+RECIPE = Recipe("punchy 909 kick", seconds=2.0, steps=8)
+FRAME_MS = 16
+FIRST_SOUND_WITHIN_S = 60.0
+STARTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedReport:
+    """The hits, and what went on beside them: sounds made and whole windows painted.
+
+    `playable_s` is from the start of the whole program, engine beside it, to the first sound of a
+    hit: the median of some starts with nothing else going on.
+    """
+
+    playable_s: float
+    realtime: RealtimeReport
+    sounds_made: int
+    windows_painted: int
+
+
+class _Counter:
+    """Numbers that two threads add to and one reads at the end."""
+
+    def __init__(self) -> None:
+        self.sounds = 0
+        self.windows = 0
+
+
+def measure_under_load(minutes: float, model_folder: Path) -> LoadedReport:
+    """Measure for `minutes` on the main thread's event loop. Raises PlayerError."""
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication
+
+    check_minutes(minutes)
+    playable_s = measure_start()
+    application = QApplication.instance() or QApplication(["pingpad"])
+    counter, outcome = _Counter(), list[RealtimeReport | BaseException]()
+
+    def measure() -> None:
+        try:
+            load = partial(_generating, model_folder, counter)
+            outcome.append(measure_realtime(minutes, load, _midi))
+        except BaseException as error:
+            outcome.append(error)
+
+    def watch() -> None:
+        if not measuring.is_alive():
+            application.quit()
+
+    measuring = threading.Thread(target=measure, name="bench", daemon=True)
+    before = signal.signal(signal.SIGINT, lambda *_: application.quit())
+    try:
+        with tempfile.TemporaryDirectory() as home:
+            window = _window(Path(home))
+            frames = QTimer(window, interval=FRAME_MS)
+            frames.timeout.connect(lambda: _paint(window, counter))
+            frames.timeout.connect(watch)
+            frames.start()
+            measuring.start()
+            application.exec()
+            window.close()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if not outcome:
+        raise KeyboardInterrupt
+    if not isinstance(outcome[0], RealtimeReport):
+        raise outcome[0]
+    return LoadedReport(playable_s, outcome[0], counter.sounds, counter.windows)
+
+
+@contextmanager
+def _midi(mixer: Mixer) -> Iterator[None]:
+    """Let every MIDI port there is play the mixer's pads."""
+    router = PadRouter(Keyboard(mixer), lambda pad, velocity: None)
+    ports = MidiPorts(router.receive, lambda state: None)
+    ports.start()
+    try:
+        yield
+    finally:
+        ports.stop()
+
+
+def _window(home: Path) -> MainWindow:
+    """Show the window of an instrument that has not started: it opens and writes nothing."""
+    from app.ui.window.main_thread import MainThread
+    from app.ui.window.main_window import MainWindow, Monitors
+
+    main_thread = MainThread()
+    folders = Folders(home / "config", home / "data", home / "logs")
+    instrument = Instrument(folders, main_thread.post, remember=False)
+    monitors = Monitors(instrument.mixer, instrument.recorder)
+    window = MainWindow(instrument.session, instrument.actions, monitors, main_thread)
+    window.show()
+    return window
+
+
+def _paint(window: MainWindow, counter: _Counter) -> None:
+    window.repaint()
+    counter.windows += 1
+
+
+@contextmanager
+def _generating(model_folder: Path, counter: _Counter) -> Iterator[None]:
+    """Make one sound after the other; entered once the first one is there."""
+    began, broken = threading.Event(), list[str]()
+
+    def on_answer(answer: Answer) -> None:
+        if isinstance(answer, Failed):
+            broken.append(answer.message)
+            began.set()
+        elif isinstance(answer, Finished):
+            counter.sounds += 1
+            began.set()
+            engine.generate(RECIPE)
+
+    engine = EngineThread(on_answer, model_folder)
+    engine.start()
+    engine.generate(RECIPE)
+    try:
+        if not began.wait(FIRST_SOUND_WITHIN_S):
+            raise PlayerError(f"The engine made no sound within {FIRST_SOUND_WITHIN_S:g} s.")
+        if broken:
+            raise PlayerError(broken[0])
+        yield
+    finally:
+        engine.stop()
+    if broken:
+        raise PlayerError(broken[0])
+
+
+# --- how long a start takes ---
+
+
+def measure_start() -> float:
+    """Return how many seconds a start takes until a hit sounds. Raises PlayerError."""
+    took_s = []
+    with jack_server("start") as server, tempfile.TemporaryDirectory() as home:
+        for _ in range(1 + STARTS):
+            begun_s = time.perf_counter()
+            environment = {"JACK_DEFAULT_SERVER": server, HOME_VARIABLE: home}
+            with running("start", environment, "app.bench.under_load"):
+                took_s.append(time.perf_counter() - begun_s)
+    # The first one compiles and reads from a cold disk what the others find.
+    return statistics.median(took_s[1:])
+
+
+def _start() -> None:
+    """Be the whole program, say when a hit sounds, and go on until told to end."""
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication
+
+    from app.ui.window.main_thread import MainThread
+    from app.ui.window.main_window import MainWindow, Monitors
+
+    application = QApplication(["pingpad"])
+    main_thread = MainThread()
+    instrument = Instrument(find_folders(), main_thread.post)
+    monitors = Monitors(instrument.mixer, instrument.recorder)
+    window = MainWindow(instrument.session, instrument.actions, monitors, main_thread)
+    window.show()
+    instrument.start()
+    instrument.mixer.load(0, impulse().repeat(600, axis=0))
+    timer = QTimer(window, interval=2)
+
+    def look() -> None:
+        audio = instrument.session.audio
+        if instrument.mixer.playing(0) is not None:
+            timer.stop()
+            sys.stdout.write("ready\n")
+            sys.stdout.flush()
+            sys.stdin.readline()
+            application.quit()
+        elif audio is not None and audio.output_name is not None:
+            instrument.actions.hits.hit(0)
+
+    timer.timeout.connect(look)
+    timer.start()
+    application.exec()
+    instrument.stop()
+
+
+if __name__ == "__main__":
+    _start()

@@ -1,0 +1,1 @@
+"""MIDI clock, in and out."""

@@ -1,0 +1,1 @@
+"""MIDI bytes, maps, and what a message means."""

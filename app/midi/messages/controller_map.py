@@ -1,0 +1,310 @@
+"""Controller maps: TOML files that say what a controller's keys, knobs and lights mean. Any thread.
+
+Shipped ones lie in presets/controllers, a player's own in the folder `controllers` of the config
+folder; presets/controllers/README.md describes the format.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.midi.messages.messages import CONTROL, NOTE_ON, PRESSURE, PROGRAM
+from app.midi.messages.pad_map import PADS, check_notes, toml_string
+from app.midi.messages.targets import TARGETS, Target
+from engine.files import paths
+from engine.files.toml import ConfigError, from_table, read_toml
+
+PRESETS = paths.PRESETS / "controllers"
+LEARNT = "learnt"
+"""Name of the player's file that learning writes."""
+RESERVED = (120, 121, 123)
+"""Panic and reset: no map may take them away."""
+_ALSA_NUMBER = re.compile(r" \d+:\d+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a controller sends: a message's kind and number, on any channel or on one."""
+
+    kind: int
+    """NOTE_ON, CONTROL, PROGRAM or PRESSURE."""
+    number: int = 0
+    """0..127; always 0 for aftertouch."""
+    channel: int | None = None
+    """0..15; None is any."""
+    bank: int | None = None
+    """0..16383, of a program: 128 times CC 0, and CC 32, as they came last; None is any."""
+
+    def spoken(self) -> str:
+        """Return it in a player's words."""
+        words = {NOTE_ON: "note {}", CONTROL: "CC {}", PROGRAM: "program {}"}
+        text = words.get(self.kind, "aftertouch").format(self.number)
+        if self.bank is not None:
+            text += f", bank {self.bank}"
+        return text if self.channel is None else f"{text}, channel {self.channel + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A source and what it does."""
+
+    source: Source
+    target: Target
+    pad: int | None = None
+    """0..15; None: the pad hit last, else the selected one."""
+    port: str = ""
+    """A part of the port's name; "" is every port its map is for."""
+    least: float | None = None
+    most: float | None = None
+    """Where a value begins and ends, in the target's own unit; None: its whole range."""
+    takeover: bool = True
+    """A value waits until the knob passes it, so that it never jumps."""
+    kit: str = ""
+    """The folder of the kit that is opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlLine:
+    """One [[control]] as its file says it; channels and pads count from 1."""
+
+    does: str
+    note: int | None = None
+    notes: tuple[int, ...] = ()
+    """Sixteen notes, one for each pad."""
+    cc: int | None = None
+    program: int | None = None
+    aftertouch: bool = False
+    channel: int | None = None
+    bank: int | None = None
+    pad: int | None = None
+    port: str = ""
+    least: float | None = None
+    most: float | None = None
+    takeover: bool | None = None
+    kit: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if self.does not in TARGETS:
+            raise ValueError(f'does cannot be "{self.does}"; it can be {", ".join(TARGETS)}')
+        target = TARGETS[self.does]
+        if sum((self.note is not None, bool(self.notes), *self._others())) != 1:
+            raise ValueError(f"{self.does} needs one of note, notes, cc, program, aftertouch")
+        for name in ("note", "cc", "program"):
+            _check_range(name, getattr(self, name), 0, 127)
+        if self.cc in RESERVED:
+            raise ValueError(f"cc {self.cc} is the panic button of every controller")
+        _check_range("channel", self.channel, 1, 16)
+        _check_range("bank", self.bank, 0, 16_383)
+        if self.bank is not None and self.program is None:
+            raise ValueError("a bank goes with a program")
+        _check_range("pad", self.pad, 1, PADS)
+        if self.notes:
+            check_notes(self.notes)
+        if self.pad is not None and not target.for_pad:
+            raise ValueError(f"{self.does} is not for one pad")
+        if (self.does == "kit") != bool(self.kit):
+            raise ValueError('does = "kit" and kit, a kit\'s folder, go together')
+        self._check_kind(target)
+
+    def _others(self) -> tuple[bool, ...]:
+        return (self.cc is not None, self.program is not None, self.aftertouch)
+
+    def _check_kind(self, target: Target) -> None:
+        if target.kind == "value":
+            if self.cc is None and not self.aftertouch:
+                raise ValueError(f"{self.does} is a value: it needs cc or aftertouch")
+        elif self.aftertouch or self.least is not None or self.most is not None:
+            raise ValueError(f"{self.does} is no value: no aftertouch, least or most")
+        if target.kind == "pad" and self.pad is None and not self.notes:
+            raise ValueError("hit needs a pad, or sixteen notes")
+        if self.notes and (self.pad is not None or not target.for_pad):
+            raise ValueError("sixteen notes are for what is done to a pad, one note for each")
+
+    def bindings(self) -> tuple[Binding, ...]:
+        """Return what the line means."""
+        channel = None if self.channel is None else self.channel - 1
+        takeover = not self.aftertouch if self.takeover is None else self.takeover
+        binding = Binding(
+            self._source(channel),
+            TARGETS[self.does],
+            None if self.pad is None else self.pad - 1,
+            self.port,
+            self.least,
+            self.most,
+            takeover,
+            self.kit,
+        )
+        if not self.notes:
+            return (binding,)
+        return tuple(
+            replace(binding, source=Source(NOTE_ON, note, channel), pad=pad)
+            for pad, note in enumerate(self.notes)
+        )
+
+    def _source(self, channel: int | None) -> Source:
+        if self.cc is not None:
+            return Source(CONTROL, self.cc, channel)
+        if self.program is not None:
+            return Source(PROGRAM, self.program, channel, self.bank)
+        if self.aftertouch:
+            return Source(PRESSURE, 0, channel)
+        return Source(NOTE_ON, self.note or 0, channel)
+
+
+@dataclass(frozen=True, slots=True)
+class LightMap:
+    """How a pad is lit: for each state a status byte and a velocity, sent with the pad's note.
+
+    `enter` and `leave` are whole messages in hexadecimal, "" for none: what makes the controller
+    listen, and what gives it back.
+    """
+
+    empty: tuple[int, ...]
+    ready: tuple[int, ...]
+    playing: tuple[int, ...]
+    pending: tuple[int, ...]
+    generating: tuple[int, ...]
+    locked: tuple[int, ...]
+    failed: tuple[int, ...]
+    enter: str = ""
+    leave: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no message."""
+        for name in ("empty", "ready", "playing", "pending", "generating", "locked", "failed"):
+            bytes_ = getattr(self, name)
+            if len(bytes_) != 2 or not 0x80 <= bytes_[0] <= 0xBF or not 0 <= bytes_[1] <= 127:
+                raise ValueError(
+                    f"{name} must be a status byte 0x80..0xBF and a velocity 0..127, "
+                    f"got {list(bytes_)}"
+                )
+        for name in ("enter", "leave"):
+            hex_message(getattr(self, name), name)
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerMap:
+    """One controller."""
+
+    name: str
+    ports: tuple[str, ...] = ()
+    """Parts of the names of its ports, the best first; none: every port."""
+    notes: tuple[int, ...] = ()
+    """The notes of its sixteen pads; none: those the player chose for all."""
+    control: tuple[ControlLine, ...] = ()
+    lights: LightMap | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse lights without pads, and without a port they are for."""
+        if self.notes:
+            check_notes(self.notes)
+        elif self.lights is not None:
+            raise ValueError("lights need notes: which light is which pad")
+        if self.lights is not None and not self.ports:
+            raise ValueError("lights need ports: nobody's keyboard is to be sent them")
+
+    def bindings(self) -> tuple[Binding, ...]:
+        """Return what all its lines mean."""
+        return tuple(binding for line in self.control for binding in line.bindings())
+
+    def fits(self, port: str) -> bool:
+        """Say whether it is for a port of that name."""
+        return not self.ports or any(part in port for part in self.ports)
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerMaps:
+    """All maps, those that come first win, and a sentence for each file that is none."""
+
+    maps: tuple[ControllerMap, ...]
+    learnt: tuple[Binding, ...] = ()
+    """What the player's file of learnt controls says; it is not among the maps."""
+    learnt_is_bad: bool = False
+    """There is such a file, but it could not be read."""
+    troubles: tuple[str, ...] = ()
+
+
+def hex_message(text: str, name: str) -> bytes:
+    """Return "F0 00 F7" as bytes; raises ValueError unless it is empty or one whole message."""
+    try:
+        data = bytes.fromhex(text)
+    except ValueError as error:
+        raise ValueError(f"{name} must be bytes like F0 7E F7, got {text!r}") from error
+    if data and (data[0] < 0x80 or (data[0] == 0xF0) != (data[-1] == 0xF7)):
+        raise ValueError(f"{name} must be one whole message, got {text!r}")
+    return data
+
+
+def known_name(port: str) -> str:
+    """Return a port's name without ALSA's numbers, which change at every start."""
+    return _ALSA_NUMBER.sub("", port)
+
+
+def read_controller_map(path: Path) -> ControllerMap:
+    """Read one file. Raises ConfigError with a sentence that names the key."""
+    return from_table(ControllerMap, read_toml(path), path.name)
+
+
+def read_controller_maps(own: Path, presets: Path = PRESETS) -> ControllerMaps:
+    """Read the player's maps, then those that come with Pingpad.
+
+    A preset of the same file name as one of the player's is left out; a file that is no map is
+    named. A map for any port comes after those for a certain one.
+    """
+    paths = {path.stem: path for folder in (presets, own) for path in sorted(folder.glob("*.toml"))}
+    found: list[tuple[bool, bool, ControllerMap]] = []
+    learnt: tuple[Binding, ...] = ()
+    bad: dict[str, str] = {}
+    for stem, path in paths.items():
+        try:
+            read = read_controller_map(path)
+        except ConfigError as error:
+            bad[stem] = str(error)
+            continue
+        if stem == LEARNT:
+            learnt = read.bindings()
+        else:
+            found.append((not read.ports, path.parent != own, read))
+    found.sort(key=lambda item: item[:2])
+    maps = tuple(read for *_, read in found)
+    return ControllerMaps(maps, learnt, LEARNT in bad, tuple(bad.values()))
+
+
+def learnt_text(bindings: Iterable[Binding]) -> str:
+    """Return the file that holds learnt bindings."""
+    lines = ["# Written by learning. Each control may be edited or taken out.", 'name = "Learnt"']
+    kinds = {NOTE_ON: "note", CONTROL: "cc", PROGRAM: "program"}
+    for binding in bindings:
+        source = binding.source
+        lines += ["", "[[control]]", f"does = {toml_string(binding.target.name)}"]
+        if source.kind == PRESSURE:
+            lines.append("aftertouch = true")
+        else:
+            lines.append(f"{kinds[source.kind]} = {source.number}")
+        if source.channel is not None:
+            lines.append(f"channel = {source.channel + 1}")
+        if source.bank is not None:
+            lines.append(f"bank = {source.bank}")
+        if binding.kit:
+            lines.append(f"kit = {toml_string(binding.kit)}")
+        if binding.pad is not None:
+            lines.append(f"pad = {binding.pad + 1}")
+        if binding.port:
+            lines.append(f"port = {toml_string(binding.port)}")
+        lines += [
+            f"{name} = {value:g}"
+            for name, value in (("least", binding.least), ("most", binding.most))
+            if value is not None
+        ]
+        if binding.takeover == (source.kind == PRESSURE):
+            lines.append(f"takeover = {str(binding.takeover).lower()}")
+    return "\n".join(lines) + "\n"
+
+
+def _check_range(name: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise ValueError(f"{name} must be {least}..{most}, got {value}")

@@ -1,0 +1,1 @@
+"""MIDI ports: finding, opening, polling and feeding them."""

@@ -1,0 +1,326 @@
+"""The computer's MIDI: ALSA, JACK, CoreMIDI or Windows. The only module that imports rtmidi.
+
+Whoever opens a system uses it from one thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Protocol
+
+import rtmidi
+
+from app.midi.ports.jack_input import JackInput, JackRefusedError, Libjack
+
+CLIENT_NAME = "Pingpad"
+
+NO_SYSTEM = (
+    "No MIDI here: there is no ALSA sequencer and no JACK server. Load the snd-seq module or "
+    "start JACK; Pingpad finds it."
+)
+
+LISTENS = 0x10000
+"""Linux: the flag of a socket that waits for connections (__SO_ACCEPTCON)."""
+
+log = logging.getLogger(__name__)
+
+
+class MidiUnavailableError(Exception):
+    """There is no MIDI system, or it refused a port; the text says why."""
+
+
+class MidiInput(Protocol):
+    """One open input."""
+
+    time_s: float | None
+    """When the message that was read last came (time.perf_counter); None where that is unknown."""
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were lost because nobody read in time, as far as that is known."""
+        ...
+
+    def read(self) -> bytes | None:
+        """Return the next message, or None when there is none; never waits."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; safe when it is gone already."""
+        ...
+
+
+class MidiOutput(Protocol):
+    """One open output."""
+
+    def send(self, data: bytes) -> None:
+        """Send one message; may wait for a slow cable. Raises MidiUnavailableError when gone."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; safe when it is gone already."""
+        ...
+
+
+class MidiSystem(Protocol):
+    """ALSA, JACK, CoreMIDI or Windows, or a fake. Every method may raise MidiUnavailableError."""
+
+    def names(self) -> list[str]:
+        """Names of the inputs that can be opened, in the system's order; names may repeat."""
+        ...
+
+    def open(self, index: int, name: str) -> MidiInput:
+        """Open the input at that place of `names()`, if it still has that name."""
+        ...
+
+    def open_own(self) -> MidiInput | None:
+        """Open an input of our own that others can connect to; None where that is unknown."""
+        ...
+
+    def output_names(self) -> list[str]:
+        """Names of the outputs that can be opened, in the system's order; names may repeat."""
+        ...
+
+    def open_output(self, index: int, name: str) -> MidiOutput:
+        """Open the output at that place of `output_names()`, if it still has that name."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the system."""
+        ...
+
+
+class RtMidiConnector:
+    """Opens the first of the system's MIDI interfaces that works."""
+
+    def __init__(self) -> None:
+        self._tried = False
+
+    def __call__(self) -> MidiSystem:
+        """Return it, or raise MidiUnavailableError with what to do."""
+        # A failing try prints three lines from inside the drivers: once is enough, so later
+        # tries wait until there is something to be found.
+        if self._tried and sys.platform == "linux" and not _linux_has_midi():
+            raise MidiUnavailableError(NO_SYSTEM)
+        self._tried = True
+        for api in _interfaces():
+            try:
+                return RtMidiSystem(api)
+            except MidiUnavailableError as error:
+                log.info("%s", error)
+        raise MidiUnavailableError(NO_SYSTEM)
+
+
+class JackRuns:
+    """Counts the systems that have clients of one run of the JACK server. Any thread.
+
+    The first client of a new run frees what libjack holds for all clients of the run before;
+    whoever closes one of those afterwards works on freed memory, and the process dies.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users: Counter[int] = Counter()
+
+    def enter(self, server: int | None) -> None:
+        """Raise MidiUnavailableError while anybody has clients of another run."""
+        with self._lock:
+            if server is None or any(other != server for other in +self._users):
+                raise MidiUnavailableError("the last JACK server's ports are still being closed")
+            self._users[server] += 1
+
+    def leave(self, server: int) -> None:
+        """One system less has clients of this run."""
+        with self._lock:
+            self._users[server] -= 1
+
+
+_JACK_RUNS = JackRuns()
+
+
+class RtMidiSystem:
+    """One of rtmidi's interfaces."""
+
+    def __init__(self, api: int) -> None:
+        self._api = api
+        self._server: int | None = None
+        if api == rtmidi.API_UNIX_JACK:
+            server = _jack_server()
+            _JACK_RUNS.enter(server)
+            self._server = server
+        self._output_list: rtmidi.MidiOut | None = None
+        try:
+            self._list = self._client()
+        except MidiUnavailableError:
+            self._leave()
+            raise
+
+    def names(self) -> list[str]:
+        """Names of the inputs that can be opened."""
+        return self._names_of(self._list)
+
+    def output_names(self) -> list[str]:
+        """Names of the outputs that can be opened."""
+        if self._output_list is None:
+            self._output_list = self._output_client()
+        return self._names_of(self._output_list)
+
+    def _names_of(self, client: rtmidi.MidiIn | rtmidi.MidiOut) -> list[str]:
+        # A client whose JACK server ended lists no ports and never hears of the next server.
+        if self._server is not None and _jack_server() != self._server:
+            raise MidiUnavailableError("the JACK server ended")
+        try:
+            return [str(name) for name in client.get_ports()]
+        except (rtmidi.SystemError, RuntimeError, ValueError) as error:
+            raise MidiUnavailableError(str(error)) from error
+
+    def open(self, index: int, name: str) -> MidiInput:
+        """Open the input at that place of `names()`, if it still has that name."""
+        if self._api == rtmidi.API_UNIX_JACK:
+            return _jack_input(name)
+        client = self._client()
+        _open(client, index, name, "in")
+        return RtMidiInput(client)
+
+    def open_output(self, index: int, name: str) -> MidiOutput:
+        """Open the output at that place of `output_names()`, if it still has that name."""
+        client = self._output_client()
+        _open(client, index, name, "out")
+        return RtMidiOutput(client)
+
+    def open_own(self) -> MidiInput | None:
+        """Open the port "Pingpad" for others to connect to; Windows knows no such thing."""
+        if self._api == rtmidi.API_WINDOWS_MM:
+            return None
+        if self._api == rtmidi.API_UNIX_JACK:
+            return _jack_input(None)
+        client = self._client()
+        try:
+            client.open_virtual_port(CLIENT_NAME)
+        except (rtmidi.SystemError, RuntimeError, NotImplementedError) as error:
+            client.delete()
+            log.info("no port of our own: %s", error)
+            return None
+        return RtMidiInput(client)
+
+    def close(self) -> None:
+        """Let go of the clients that list ports."""
+        self._list.delete()
+        if self._output_list is not None:
+            self._output_list.delete()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._server is not None:
+            _JACK_RUNS.leave(self._server)
+            self._server = None
+
+    def _client(self) -> rtmidi.MidiIn:
+        try:
+            client = rtmidi.MidiIn(self._api, name=CLIENT_NAME)
+        except rtmidi.SystemError as error:
+            raise MidiUnavailableError(str(error)) from error
+        # Active sensing would wake us for nothing; system exclusive is not for pads.
+        client.ignore_types(sysex=True, timing=False, active_sense=True)
+        return client
+
+    def _output_client(self) -> rtmidi.MidiOut:
+        try:
+            return rtmidi.MidiOut(self._api, name=CLIENT_NAME)
+        except rtmidi.SystemError as error:
+            raise MidiUnavailableError(str(error)) from error
+
+
+class RtMidiInput:
+    """One open rtmidi port."""
+
+    time_s: float | None = None
+    dropped = 0
+    """rtmidi counts none."""
+
+    def __init__(self, client: rtmidi.MidiIn) -> None:
+        self._client = client
+
+    def read(self) -> bytes | None:
+        """Return the next message, or None."""
+        event = self._client.get_message()
+        return None if event is None else bytes(event[0])
+
+    def close(self) -> None:
+        """Close and free it."""
+        self._client.close_port()
+        self._client.delete()
+
+
+class RtMidiOutput:
+    """One open rtmidi port to send to."""
+
+    def __init__(self, client: rtmidi.MidiOut) -> None:
+        self._client = client
+
+    def send(self, data: bytes) -> None:
+        """Send one message."""
+        try:
+            self._client.send_message(data)
+        except (rtmidi.SystemError, RuntimeError, ValueError) as error:
+            raise MidiUnavailableError(str(error)) from error
+
+    def close(self) -> None:
+        """Close and free it."""
+        self._client.close_port()
+        self._client.delete()
+
+
+def _jack_input(source: str | None) -> MidiInput:
+    """Open an input of the JACK that rtmidi brings, which is the one that JackRuns counts."""
+    try:
+        return JackInput(Libjack(ctypes.CDLL(rtmidi._rtmidi.__file__)), CLIENT_NAME, source)
+    except (JackRefusedError, OSError) as error:
+        raise MidiUnavailableError(str(error)) from error
+
+
+def _open(client: rtmidi.MidiIn | rtmidi.MidiOut, index: int, name: str, port: str) -> None:
+    try:
+        if client.get_port_name(index) != name:
+            raise RuntimeError("it has just been pulled out")
+        client.open_port(index, port)
+    except (rtmidi.SystemError, RuntimeError, ValueError, TypeError) as error:
+        client.delete()
+        raise MidiUnavailableError(str(error)) from error
+
+
+def _interfaces() -> list[int]:
+    compiled = [int(api) for api in rtmidi.get_compiled_api()]
+    if sys.platform == "linux":
+        # ALSA is where hardware is; JACK where there is a server and no sequencer.
+        order = [rtmidi.API_LINUX_ALSA, rtmidi.API_UNIX_JACK]
+        return [api for api in order if api in compiled]
+    native = [rtmidi.API_MACOSX_CORE, rtmidi.API_WINDOWS_MM]
+    return [api for api in native if api in compiled]
+
+
+def _linux_has_midi() -> bool:
+    return Path("/dev/snd/seq").exists() or _jack_server() is not None
+
+
+def _jack_server() -> int | None:
+    """Return what tells one run of the JACK server from the next; None when none is seen.
+
+    It is the number of the socket the server listens on: a server that was killed leaves its
+    socket's file behind, but not the socket.
+    """
+    start = f"/dev/shm/jack_{os.environ.get('JACK_DEFAULT_SERVER', 'default')}_"
+    try:
+        lines = Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    for line in lines[1:]:
+        _, _, _, flags, _, _, inode, *path = line.split(maxsplit=7)
+        if int(flags, 16) & LISTENS and path and path[0].startswith(start):
+            return int(inode)
+    return None

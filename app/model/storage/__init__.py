@@ -1,0 +1,1 @@
+"""The model on disk: takes, kits and the session."""

@@ -1,0 +1,1 @@
+"""The threads beside the main one: background work and writing files."""

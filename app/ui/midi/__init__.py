@@ -1,0 +1,1 @@
+"""The MIDI window and its panels."""

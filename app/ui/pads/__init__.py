@@ -1,0 +1,1 @@
+"""The sixteen pads and the panel of the selected one."""

@@ -1,0 +1,276 @@
+"""The picture of one pad: all of it but the playhead. Main thread; no model, no events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
+
+from app.ui.widgets.theme import COLOURS, Theme, colour, take_colour
+from app.ui.widgets.waveform import draw_waveform
+
+Light = Literal["empty", "ready", "pending", "generating", "failed"]
+
+PAD_MARGIN = 11.0
+HEADER, FOOTER = 20.0, 20.0
+GRIP_WIDTH = 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class PadFace:
+    """What one pad shows. `progress` 0..1 is measured; `seconds` 0 means that there is no sound."""
+
+    number: int
+    note: int
+    key: str
+    name: str = ""
+    light: Light = "empty"
+    progress: float = 0.0
+    seconds: float = 0.0
+    kind: str | None = None
+    locked: bool = False
+    selected: bool = False
+    sounding: bool = False
+    """It plays, or was hit a moment ago."""
+    inviting: bool = False
+    """A file is being held over the pad."""
+
+    @property
+    def title(self) -> str:
+        """Return the name, or what stands in for it."""
+        return self.name or f"Pad {self.number}"
+
+    @property
+    def words(self) -> str:
+        """Return the state in words, or the length of a sound that is simply there."""
+        if self.inviting:
+            return "drop to play it here"
+        match self.light:
+            case "pending":
+                return "waiting"
+            case "generating":
+                return f"making {round(self.progress * 100)} %"
+            case "failed":
+                return "failed"
+        return f"{self.seconds:.2f} s" if self.seconds else ""
+
+
+def note_name(note: int) -> str:
+    """Return a MIDI note's name, counting octaves as Ableton Live does (36 is C1)."""
+    names = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+    return f"{names[note % 12]}{note // 12 - 2}"
+
+
+def wave_area(width: int, height: int, theme: Theme) -> QRectF:
+    """Return where the waveform lies in a pad of this size, in logical pixels."""
+    side, top, bottom = theme.px(PAD_MARGIN), theme.px(HEADER + 15), theme.px(FOOTER + 15)
+    return QRectF(side, top, max(1, width - 2 * side), max(1, height - top - bottom))
+
+
+def grip_area(width: int, height: int, theme: Theme) -> QRectF:
+    """Return where the grip lies that drags the sound out without playing it."""
+    size = theme.px(GRIP_WIDTH + PAD_MARGIN)
+    return QRectF(width - size, height - size, size, size)
+
+
+class PadPainter:
+    """Draws a PadFace; one for each drawing, it keeps nothing."""
+
+    def __init__(self, painter: QPainter, width: int, height: int, theme: Theme) -> None:
+        self._painter = painter
+        self._area = QRectF(0, 0, width, height)
+        self._theme = theme
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+
+    def draw(self, face: PadFace, peaks: NDArray[np.floating] | None, ratio: float) -> None:
+        """Draw all of it, back to front."""
+        self._ground(face)
+        if peaks is not None:
+            self._wave(face, peaks, ratio)
+        self._header(face)
+        self._footer(face)
+        if face.light == "generating":
+            self._bar(face)
+
+    def _ground(self, face: PadFace) -> None:
+        painter, radius = self._painter, self._theme.px(9)
+        sounding = take_colour(face.kind) if face.seconds else COLOURS.edge
+        filled = COLOURS.panel if face.light == "empty" and not face.seconds else COLOURS.raised
+        area = self._area.adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.setPen(QPen(QColor(COLOURS.line), 1))
+        painter.setBrush(QColor(filled))
+        painter.drawRoundedRect(area, radius, radius)
+        if face.sounding:
+            painter.setBrush(colour(sounding, 0.12))
+            painter.drawRoundedRect(area, radius, radius)
+        ring = self._theme.px(2)
+        if face.selected:
+            self._frame(COLOURS.ink, 0, ring)
+        if face.inviting:
+            self._frame(COLOURS.dropped, ring * 2 if face.selected else 0, ring)
+        elif face.sounding:
+            self._frame(sounding, ring * 1.5 if face.selected else 0, self._theme.px(1.5))
+
+    def _frame(self, tint: str, inset: float, width: float) -> None:
+        """Draw a line of this width just inside the pad's edge, `inset` pixels in."""
+        half = inset + width / 2
+        area = self._area.adjusted(half, half, -half, -half)
+        radius = max(1.0, self._theme.px(9) - inset)
+        self._painter.setPen(QPen(QColor(tint), width))
+        self._painter.setBrush(Qt.BrushStyle.NoBrush)
+        self._painter.drawRoundedRect(area, radius, radius)
+
+    def _wave(self, face: PadFace, peaks: NDArray[np.floating], ratio: float) -> None:
+        area = wave_area(round(self._area.width()), round(self._area.height()), self._theme)
+        image = draw_waveform(
+            peaks, round(area.width()), round(area.height()), take_colour(face.kind), ratio
+        )
+        self._painter.drawImage(area.topLeft(), image)
+
+    def _header(self, face: PadFace) -> None:
+        theme, painter = self._theme, self._painter
+        side, light = theme.px(PAD_MARGIN + 2), theme.px(12)
+        row = QRectF(side, theme.px(10), self._area.width() - 2 * side, theme.px(HEADER))
+        spot = QRectF(row.right() - light, row.center().y() - light / 2, light, light)
+        self.light(spot, face)
+        right = spot.left() - theme.px(8)
+        if face.locked:
+            lock = QRectF(right - light, spot.top(), light, light)
+            self._padlock(lock)
+            right = lock.left() - theme.px(6)
+        font = theme.font(13.5, 600 if face.name else 400)
+        painter.setFont(font)
+        painter.setPen(QColor(COLOURS.ink if face.name else COLOURS.faint))
+        room = right - row.left()
+        text = QFontMetricsF(font).elidedText(face.title, Qt.TextElideMode.ElideRight, room)
+        place = QRectF(row.left(), row.top(), room, row.height())
+        painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+    def _footer(self, face: PadFace) -> None:
+        theme, painter = self._theme, self._painter
+        side = theme.px(PAD_MARGIN + 1)
+        row = QRectF(side, self._area.height() - theme.px(FOOTER + 10), 0, theme.px(FOOTER))
+        row.setRight(self._area.width() - side)
+        used = self._keycap(row, face.key)
+        painter.setFont(theme.font(11.5))
+        painter.setPen(QColor(COLOURS.faint))
+        middle = Qt.AlignmentFlag.AlignVCenter
+        note = QRectF(row)
+        note.setLeft(row.left() + used + theme.px(8))
+        painter.drawText(note, middle | Qt.AlignmentFlag.AlignLeft, f"{face.note}")
+        right = QRectF(row)
+        if face.seconds:
+            self._grip(row)
+            right.setRight(row.right() - theme.px(GRIP_WIDTH))
+        painter.setPen(QColor(self._word_colour(face)))
+        painter.setFont(theme.font(11.5, 500))
+        painter.drawText(right, middle | Qt.AlignmentFlag.AlignRight, face.words)
+
+    def _word_colour(self, face: PadFace) -> str:
+        if face.inviting:
+            return COLOURS.dropped
+        known = {
+            "pending": COLOURS.accent,
+            "generating": COLOURS.accent,
+            "failed": COLOURS.failed,
+        }
+        return known.get(face.light, COLOURS.soft)
+
+    def _keycap(self, row: QRectF, key: str) -> float:
+        theme, painter = self._theme, self._painter
+        cap = QRectF(row.left(), row.top(), theme.px(20), row.height())
+        painter.setPen(QPen(QColor(COLOURS.edge), 1))
+        painter.setBrush(QColor(COLOURS.well))
+        painter.drawRoundedRect(cap, theme.px(4), theme.px(4))
+        painter.setFont(theme.font(11.5, 600))
+        painter.setPen(QColor(COLOURS.soft))
+        painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, key)
+        return cap.width()
+
+    def _grip(self, row: QRectF) -> None:
+        theme, painter = self._theme, self._painter
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(COLOURS.faint))
+        step, dot = theme.px(4.5), 0.9 * theme.scale
+        for column in range(2):
+            for line in range(3):
+                x = row.right() - theme.px(1.5) - column * step
+                y = row.center().y() + (line - 1) * step
+                painter.drawEllipse(QPointF(x, y), dot, dot)
+
+    def _bar(self, face: PadFace) -> None:
+        theme = self._theme
+        track = QRectF(0, 0, self._area.width() - 2 * theme.px(PAD_MARGIN + 1), theme.px(3))
+        track.moveTo(theme.px(PAD_MARGIN + 1), self._area.height() - theme.px(FOOTER + 17))
+        self._painter.setPen(Qt.PenStyle.NoPen)
+        self._painter.setBrush(QColor(COLOURS.line))
+        self._painter.drawRoundedRect(track, track.height() / 2, track.height() / 2)
+        track.setWidth(max(track.height(), track.width() * face.progress))
+        self._painter.setBrush(QColor(COLOURS.accent))
+        self._painter.drawRoundedRect(track, track.height() / 2, track.height() / 2)
+
+    def light(self, spot: QRectF, face: PadFace) -> None:
+        """Draw the state as a shape of its own, so that it can be told apart without colour."""
+        painter, line = self._painter, 1.8 * self._theme.scale
+        inner = spot.adjusted(line / 2, line / 2, -line / 2, -line / 2)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        match face.light:
+            case "empty":
+                painter.setPen(QPen(QColor(COLOURS.edge), line))
+                painter.drawEllipse(inner)
+            case "ready" if face.sounding:
+                self._triangle(spot, take_colour(face.kind))
+            case "ready":
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(QColor(take_colour(face.kind)))
+                painter.drawEllipse(spot.adjusted(line, line, -line, -line))
+            case "pending":
+                painter.setPen(QPen(QColor(COLOURS.accent), line, Qt.PenStyle.DotLine))
+                painter.drawEllipse(inner)
+            case "generating":
+                painter.setPen(QPen(QColor(COLOURS.edge), line))
+                painter.drawEllipse(inner)
+                painter.setPen(QPen(QColor(COLOURS.accent), line))
+                painter.drawArc(inner, 90 * 16, -round(max(0.04, face.progress) * 360 * 16))
+            case "failed":
+                self._warning(spot)
+
+    def _triangle(self, spot: QRectF, filled: str) -> None:
+        self._painter.setPen(Qt.PenStyle.NoPen)
+        self._painter.setBrush(QColor(filled))
+        middle = QPointF(spot.right(), spot.center().y())
+        self._painter.drawPolygon(QPolygonF([spot.topLeft(), middle, spot.bottomLeft()]))
+
+    def _warning(self, spot: QRectF) -> None:
+        painter, line = self._painter, 1.6 * self._theme.scale
+        pen = QPen(QColor(COLOURS.failed), line)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        top = QPointF(spot.center().x(), spot.top())
+        painter.drawPolygon(QPolygonF([top, spot.bottomRight(), spot.bottomLeft()]))
+        middle = spot.center()
+        painter.drawLine(
+            QPointF(middle.x(), middle.y() - spot.height() * 0.08),
+            QPointF(middle.x(), middle.y() + spot.height() * 0.14),
+        )
+        painter.drawPoint(QPointF(middle.x(), middle.y() + spot.height() * 0.34))
+
+    def _padlock(self, spot: QRectF) -> None:
+        painter, line = self._painter, 1.5 * self._theme.scale
+        body = QRectF(spot.left() + line, spot.center().y() - line / 2, 0, 0)
+        body.setBottomRight(QPointF(spot.right() - line, spot.bottom()))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(COLOURS.soft))
+        painter.drawRoundedRect(body, line, line)
+        bow = QPainterPath()
+        arch = QRectF(body.left() + line, spot.top(), body.width() - 2 * line, spot.height())
+        bow.arcMoveTo(arch, 0)
+        bow.arcTo(arch, 0, 180)
+        painter.setPen(QPen(QColor(COLOURS.soft), line))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(bow)

@@ -1,0 +1,196 @@
+"""The selected pad: its name, how it plays, its takes. Main thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QSlider,
+    QStackedWidget,
+    QVBoxLayout,
+)
+
+from app.actions.actions import Actions
+from app.audio.mixer.voicing import LEAST_GAIN_DB, MOST_CHOKE_GROUP, MOST_GAIN_DB, PadMode
+from app.model.session import Session
+from app.ui.pads.take_strip import TakeStrip
+from app.ui.pads.voicing_panel import ShapePage, TonePage
+from app.ui.widgets.controls import Choice, Segments, above, caption, make_button
+from app.ui.widgets.icons import icon
+from app.ui.widgets.theme import Theme
+
+GAIN_STEPS = 2
+"""The gain moves in half decibels."""
+
+
+class NameField(QLineEdit):
+    """A name typed in place; Esc and Enter leave it."""
+
+    left = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave by Esc and Enter."""
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.left.emit()
+            event.accept()
+
+
+class GainSlider(QSlider):
+    """Half decibels; a double click is 0 dB."""
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setRange(round(LEAST_GAIN_DB * GAIN_STEPS), round(MOST_GAIN_DB * GAIN_STEPS))
+        self.setSingleStep(1)
+        self.setPageStep(3 * GAIN_STEPS)
+        self.setToolTip("Level of the pad; a double click sets 0 dB")
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Return to 0 dB."""
+        self.setValue(0)
+        event.accept()
+
+
+class PadPanel(QFrame):
+    """Settings and takes of the selected pad."""
+
+    left = Signal()
+    """The player is done typing."""
+
+    def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("panel")
+        self._session = session
+        self._actions = actions
+        self._theme = theme
+        self.takes = TakeStrip(session, actions, theme)
+        self.shape = ShapePage(session, actions, theme)
+        self.tone = TonePage(session, actions, theme)
+        self._make_controls()
+        self._lay_out()
+        session.selection_changed.connect(self.show_pad)
+        for pad in session.kit.pads:
+            pad.changed.connect(self.show_pad)
+        self.show_pad()
+
+    def _make_controls(self) -> None:
+        theme = self._theme
+        self._number = caption("")
+        self.name = NameField()
+        self.name.setObjectName("name")
+        self.name.setAccessibleName("Name of the pad")
+        self.name.setToolTip("Type a name; empty it to show the take's own")
+        self.name.editingFinished.connect(self._rename)
+        self.name.left.connect(self.left)
+        self.lock = make_button("", "Lock. A locked pad keeps its sound", theme)
+        self.lock.setCheckable(True)
+        self.lock.setProperty("quiet", "true")
+        self.lock.setIcon(icon("unlock", checked="lock"))
+        self.lock.clicked.connect(
+            lambda locked: self._actions.pad_settings.set_locked(self._session.selected, locked)
+        )
+        modes: list[Choice[PadMode]] = [
+            Choice("one_shot", "One-shot", "Plays to its end"),
+            Choice("gate", "Gate", "Plays while held"),
+            Choice("loop", "Loop", "Plays round and round; Esc ends it"),
+            Choice("toggle", "Toggle", "Plays round and round; the next hit ends it"),
+        ]
+        self.mode = Segments("Play mode", modes, theme)
+        self.mode.chosen.connect(lambda mode: self._change(mode=mode))
+        self.gain = GainSlider()
+        self.gain.setAccessibleName("Level")
+        self.gain.valueChanged.connect(self._set_gain)
+        self._gain_text = caption("", "soft")
+        self.choke = QComboBox()
+        self.choke.addItems(["None", *(str(group) for group in range(1, MOST_CHOKE_GROUP + 1))])
+        self.choke.setAccessibleName("Choke group")
+        self.choke.setToolTip("A hit ends the other pads of its group, as a closed hat an open one")
+        self.choke.activated.connect(lambda group: self._change(choke_group=group))
+
+        pages = [
+            Choice(0, "Takes", "What the pad sounded like"),
+            Choice(1, "Shape", "Which part of the sound, how high, how it comes and goes"),
+            Choice(2, "Tone", "Left and right, brightness, velocity"),
+        ]
+        self.page = Segments("Show", pages, theme)
+        self._pages = QStackedWidget()
+        for page in (self.takes, self.shape, self.tone):
+            self._pages.addWidget(page)
+        self.page.chosen.connect(self.show_page)
+        self.show_page(0)
+
+    def show_page(self, number: int) -> None:
+        """Show the takes (0), the sound's shape (1) or its tone (2)."""
+        self._pages.setCurrentIndex(number)
+        self.page.show_value(number)
+
+    def _change(self, **values: Any) -> None:  # noqa: ANN401 - fields of Voicing
+        self._actions.pad_settings.change(self._session.selected, **values)
+
+    def _lay_out(self) -> None:
+        theme = self._theme
+        column = QVBoxLayout(self)
+        theme.fit(column, 10, (12, 10, 12, 10))
+        title = QHBoxLayout()
+        theme.fit(title, 4)
+        title.addWidget(self._number)
+        title.addWidget(self.name, 1)
+        title.addWidget(self.lock)
+        column.addLayout(title)
+        column.addWidget(self.mode)
+        second = QHBoxLayout()
+        theme.fit(second, 14)
+        second.addLayout(self._gain_column(), 1)
+        second.addLayout(above("Choke group", self.choke, theme))
+        column.addLayout(second)
+        theme.fix(self.choke, width=92)
+        column.addWidget(self.page)
+        column.addWidget(self._pages, 1)
+
+    def _gain_column(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        self._theme.fit(column, 4)
+        top = QHBoxLayout()
+        self._theme.fit(top, 4)
+        top.addWidget(caption("Level"), 1)
+        top.addWidget(self._gain_text)
+        column.addLayout(top)
+        self._theme.fix(self.gain, height=30)
+        column.addWidget(self.gain)
+        column.addStretch(1)
+        return column
+
+    def _rename(self) -> None:
+        if self.name.isModified():
+            self.name.setModified(False)
+            pad = self._session.selected_pad
+            if self.name.text() != pad.title:
+                self._actions.pad_settings.rename(pad.index, self.name.text())
+            self.show_pad()
+
+    def _set_gain(self, halves: int) -> None:
+        self._change(gain_db=halves / GAIN_STEPS)
+
+    def show_pad(self) -> None:
+        """Show what the selected pad is."""
+        pad = self._session.selected_pad
+        self._number.setText(f"Pad {pad.index + 1}")
+        if not (self.name.hasFocus() and self.name.isModified()):
+            self.name.setText(pad.title)
+            self.name.setCursorPosition(0)
+        self.name.setPlaceholderText("empty")
+        self.lock.setChecked(pad.locked)
+        self.mode.show_value(pad.voicing.mode)
+        blocked = self.gain.blockSignals(True)
+        self.gain.setValue(round(pad.voicing.gain_db * GAIN_STEPS))
+        self.gain.blockSignals(blocked)
+        gain_db = pad.voicing.gain_db
+        self._gain_text.setText(f"{gain_db:+.1f} dB" if gain_db else "0.0 dB")
+        self.choke.setCurrentIndex(pad.voicing.choke_group)

@@ -1,0 +1,1 @@
+"""The Record button and its menu."""

@@ -1,0 +1,96 @@
+"""The menu beside Record: what is recorded, when it begins, how long it lasts. Main thread."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QMenu, QWidget
+
+from app.actions.recording.perform import Perform
+from app.model.session import RecordFrom, RecordStart, Session
+from app.ui.widgets.controls import Choice, add_choices
+
+SOURCES: tuple[Choice[RecordFrom], ...] = (
+    Choice("input", "Record the input"),
+    Choice("played", "Resample what is played"),
+)
+STARTS: tuple[Choice[RecordStart], ...] = (
+    Choice("now", "Begin at once", ""),
+    Choice("sound", "Begin with a sound", "from a sound"),
+    Choice("beat", "Begin and end on the beat", "on the beat"),
+    Choice("bar", "Begin and end on the bar", "on the bar"),
+    Choice("four_bars", "Begin and end on 4 bars", "on 4 bars"),
+)
+LENGTHS: tuple[Choice[int], ...] = (
+    Choice(0, "Until it is ended", ""),
+    Choice(1, "1 bar", "1 bar"),
+    Choice(2, "2 bars", "2 bars"),
+    Choice(4, "4 bars", "4 bars"),
+)
+THRESHOLDS_DB = (-48.0, -42.0, -36.0, -30.0, -24.0, -18.0, -12.0)
+
+
+class RecordMenu:
+    """Shows the session's choices and changes them."""
+
+    def __init__(self, session: Session, perform: Perform, parent: QWidget) -> None:
+        self._session = session
+        self._perform = perform
+        self._parent = parent
+
+    def build(self) -> QMenu:
+        """Return the menu as things are now."""
+        session, menu = self._session, QMenu(self._parent)
+        add_choices(menu, SOURCES, session.record_from, partial(setattr, session, "record_from"))
+        menu.addSeparator()
+        add_choices(menu, STARTS, session.record_start, partial(setattr, session, "record_start"))
+        self._add_threshold(menu)
+        menu.addSeparator()
+        add_choices(menu, LENGTHS, session.record_bars, partial(setattr, session, "record_bars"))
+        menu.addSeparator()
+        count_in = menu.addAction("Count in four beats")
+        count_in.setCheckable(True)
+        count_in.setChecked(session.count_in)
+        count_in.triggered.connect(lambda on: setattr(session, "count_in", on))
+        menu.addSeparator()
+        ended = "End the recording to a file" if session.performing else "Record all to a file"
+        menu.addAction(f"{ended}\tCtrl+Shift+R", self._perform.toggle)
+        folder = menu.addAction("Show recorded files", self._show_folder)
+        folder.setEnabled(self._perform.folder.is_dir())
+        return menu
+
+    def _add_threshold(self, menu: QMenu) -> None:
+        session = self._session
+        louder = menu.addMenu("A sound is louder than")
+        choices = [
+            Choice(level, f"{level:g} dB".replace("-", "\N{MINUS SIGN}")) for level in THRESHOLDS_DB
+        ]
+        chosen = session.record_threshold_db
+        add_choices(louder, choices, chosen, partial(setattr, session, "record_threshold_db"))
+
+    def _show_folder(self) -> None:
+        open_folder(self._perform.folder)
+
+    def show_below(self, widget: QWidget) -> None:
+        """Show the menu under a widget, with the keyboard on it."""
+        menu = self.build()
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(widget.mapToGlobal(QPoint(0, widget.height())))
+
+
+def summary(session: Session) -> str:
+    """Return in a few words what is not as it is at first; "" when all is."""
+    played = "what is played" if session.record_from == "played" else ""
+    start = next(choice.tip for choice in STARTS if choice.value == session.record_start)
+    length = next(choice.tip for choice in LENGTHS if choice.value == session.record_bars)
+    count_in = "count-in" if session.count_in and session.record_start != "sound" else ""
+    words = " · ".join(word for word in (played, start, length, count_in) if word)
+    return words[:1].upper() + words[1:]
+
+
+def open_folder(folder: Path) -> None:
+    """Show a folder in the desktop's own way."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

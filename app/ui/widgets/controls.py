@@ -1,0 +1,274 @@
+"""Small controls that more than one panel uses. Main thread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QActionGroup, QColor, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QDoubleSpinBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.ui.widgets.icons import icon
+from app.ui.widgets.theme import COLOURS, Theme, colour
+
+Value = TypeVar("Value")
+
+FLOOR_DB = -48.0
+"""The lower end of a level meter."""
+
+PEAK_STRENGTH = 0.5
+"""How much of its colour the part of a meter has that only peaks reach."""
+
+HOT_DB = -1.0
+"""Above this a meter warns."""
+
+
+def caption(text: str, role: str = "caption") -> QLabel:
+    """Return a label in one of the style sheet's roles: caption, soft, title, warning."""
+    label = QLabel(text)
+    label.setProperty("role", role)
+    return label
+
+
+def above(text: str, field: QWidget, theme: Theme) -> QVBoxLayout:
+    """Return a field with its name over it; the name is the field's accessible name too."""
+    layout = QVBoxLayout()
+    theme.fit(layout, 4)
+    label = caption(text)
+    label.setBuddy(field)
+    if not field.accessibleName():
+        field.setAccessibleName(text)
+    layout.addWidget(label)
+    layout.addWidget(field)
+    layout.addStretch(1)
+    return layout
+
+
+def make_button(text: str, tip: str, theme: Theme, icon_name: str = "") -> QPushButton:
+    """Return a push button; one without text is a square with an icon, named by its tip."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setAccessibleName(text or tip.split(".", 1)[0])
+    button.setAutoDefault(False)
+    theme.keep(lambda: button.setIconSize(QSize(theme.px(16), theme.px(16))))
+    if icon_name:
+        # Qt puts icon and text too close to each other; the style sheet knows no word for it.
+        button.setText(f" {text}" if text else "")
+        button.setIcon(icon(icon_name))
+    if not text:
+        button.setProperty("square", "true")
+    return button
+
+
+def on_click(button: QPushButton, do: Callable[[], object]) -> None:
+    """Call `do` at every click, without the checked state that Qt passes along."""
+    button.clicked.connect(lambda _checked: do())
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[Value]):
+    """One of a few values and how it is written."""
+
+    value: Value
+    text: str
+    tip: str = ""
+
+
+def add_choices(
+    menu: QMenu,
+    choices: Iterable[Choice[Value]],
+    chosen: Value,
+    choose: Callable[[Value], object],
+) -> None:
+    """Add values to a menu, of which one is checked; `choose` hears of the one that is picked."""
+    group = QActionGroup(menu)
+    for choice in choices:
+        action = menu.addAction(choice.text)
+        action.setCheckable(True)
+        action.setChecked(choice.value == chosen)
+        action.triggered.connect(lambda _checked, value=choice.value: choose(value))
+        group.addAction(action)
+
+
+class Segments(QFrame, Generic[Value]):
+    """A row of buttons of which one is down; arrow keys move between them."""
+
+    chosen = Signal(object)
+    """The player chose this value."""
+
+    def __init__(self, name: str, choices: Sequence[Choice[Value]], theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("segments")
+        self.setAccessibleName(name)
+        self._choices = tuple(choices)
+        self._group = QButtonGroup(self)
+        row = QHBoxLayout(self)
+        theme.fit(row, 0)
+        for number, choice in enumerate(self._choices):
+            button = QPushButton(choice.text)
+            button.setCheckable(True)
+            button.setAutoDefault(False)
+            button.setToolTip(choice.tip)
+            button.setAccessibleName(f"{name}: {choice.text}")
+            self._group.addButton(button, number)
+            row.addWidget(button, 1)
+        self._group.idClicked.connect(self._tell)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def _tell(self, number: int) -> None:
+        self.chosen.emit(self._choices[number].value)
+
+    def show_value(self, value: Value) -> None:
+        """Show a value without telling; one that is no choice leaves all buttons up."""
+        self._group.setExclusive(False)
+        for number, choice in enumerate(self._choices):
+            self._group.button(number).setChecked(choice.value == value)
+        self._group.setExclusive(True)
+
+    def button(self, value: Value) -> QPushButton:
+        """Return the button of a value."""
+        numbers = (n for n, choice in enumerate(self._choices) if choice.value == value)
+        found = self._group.button(next(numbers))
+        assert isinstance(found, QPushButton)
+        return found
+
+
+class NumberField(QDoubleSpinBox):
+    """A number typed in place, or moved by wheel and arrow keys; Esc and Enter leave it."""
+
+    left = Signal()
+    """The player is done with the field."""
+
+    def __init__(self, least: float, most: float, decimals: int, suffix: str = "") -> None:
+        super().__init__()
+        self.setRange(least, most)
+        self.setDecimals(decimals)
+        self.setSuffix(suffix)
+        self.setKeyboardTracking(False)
+        self.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.setAlignment(Qt.AlignmentFlag.AlignLeft)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave by Esc and Enter; everything else is a number's own."""
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.left.emit()
+            event.accept()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the text all the room."""
+        super().resizeEvent(event)
+        self._place_text()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Give the text all the room after a change of style, too."""
+        super().changeEvent(event)
+        self._place_text()
+
+    def _place_text(self) -> None:
+        # A styled spin box without buttons leaves its text a room one pixel wide.
+        side = max(4, self.height() // 4)
+        self.lineEdit().setGeometry(self.rect().adjusted(side, 1, -side, -1))
+
+    def show_value(self, value: float) -> None:
+        """Show a value without telling, unless the player is typing another one."""
+        if value != self.value() and not (self.hasFocus() and self.lineEdit().isModified()):
+            blocked = self.blockSignals(True)
+            self.setValue(value)
+            self.blockSignals(blocked)
+
+
+class LevelMeter(QWidget):
+    """A horizontal meter for one or two channels: peaks, falling 24 dB a second, and within them
+    brighter how loud it is (root mean square), where that is known.
+    """
+
+    FALL_DB = 24.0
+
+    def __init__(self, name: str, channels: int, theme: Theme) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self._theme = theme
+        self._levels_db = [FLOOR_DB] * channels
+        self._rms_db = [FLOOR_DB] * channels
+        self._limiting = False
+        theme.fix(self, height=6 * channels + 2 * (channels - 1))
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    @property
+    def levels_db(self) -> tuple[float, ...]:
+        """Return what is shown, in dB of full scale."""
+        return tuple(self._levels_db)
+
+    @property
+    def rms_db(self) -> tuple[float, ...]:
+        """Return how loud it is shown to be, in dB of full scale."""
+        return tuple(self._rms_db)
+
+    def show_levels(
+        self,
+        peaks: Sequence[float],
+        elapsed_s: float,
+        *,
+        rms: Sequence[float] = (),
+        limiting: bool = False,
+    ) -> None:
+        """Show linear peaks and root mean squares since the last call, `elapsed_s` ago."""
+        levels = self._fallen(peaks, self._levels_db, elapsed_s)
+        means = self._fallen(rms or peaks, self._rms_db, elapsed_s)
+        if (levels, means, limiting) != (self._levels_db, self._rms_db, self._limiting):
+            self._levels_db, self._rms_db, self._limiting = levels, means, limiting
+            self.update()
+
+    def _fallen(
+        self, values: Sequence[float], shown_db: Sequence[float], elapsed_s: float
+    ) -> list[float]:
+        falling = elapsed_s * self.FALL_DB
+        return [
+            max(to_db(value), before - falling, FLOOR_DB)
+            for value, before in zip(values, shown_db, strict=True)
+        ]
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw a bar for each channel, and its end in amber where the limiter works."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        gap = self._theme.px(2)
+        count = len(self._levels_db)
+        high = (self.height() - gap * (count - 1)) / count
+        for number, level in enumerate(self._levels_db):
+            bar = QRectF(0, number * (high + gap), self.width(), high)
+            painter.setBrush(QColor(COLOURS.line))
+            painter.drawRoundedRect(bar, high / 2, high / 2)
+            hot = self._limiting or level > HOT_DB
+            tint = COLOURS.accent if hot else COLOURS.generated
+            for value, strength in ((level, PEAK_STRENGTH), (self._rms_db[number], 1.0)):
+                share = (value - FLOOR_DB) / -FLOOR_DB
+                if share > 0:
+                    filled = QRectF(bar)
+                    filled.setWidth(max(high, min(1.0, share) * bar.width()))
+                    painter.setBrush(colour(tint, strength))
+                    painter.drawRoundedRect(filled, high / 2, high / 2)
+        painter.end()
+
+
+def to_db(peak: float) -> float:
+    """Return a linear peak in dB of full scale, not below the meter's floor."""
+    return 20 * math.log10(peak) if peak > 10 ** (FLOOR_DB / 20) else FLOOR_DB

@@ -1,0 +1,1 @@
+"""The main window: its frame, status line and notices."""

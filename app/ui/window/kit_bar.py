@@ -1,0 +1,148 @@
+"""The top of the window: the kit, its files, the level of what is played. Main thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QSlider, QWidget
+
+from app.actions.actions import Actions
+from app.actions.recording.perform import spoken_length
+from app.model.session import Session
+from app.ui.widgets.controls import LevelMeter, caption, make_button, on_click
+from app.ui.widgets.icons import draw_icon
+from app.ui.widgets.theme import Theme
+from app.ui.window.beat_bar import BeatBar
+from engine.files.paths import ASSETS
+
+QUIETEST_DB, LOUDEST_DB = -60.0, 6.0
+MASTER_STEPS = 2
+"""The master level moves in half decibels."""
+
+
+class KitBar(QWidget):
+    """Kit name, open, save; the beat; full level, silence; the output, and its way to a file."""
+
+    def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
+        super().__init__()
+        self._session = session
+        self._actions = actions
+        """Where the kit was opened from or saved to: save goes there again."""
+        self._mark = QLabel()
+        self._divider = QFrame()
+        self._divider.setObjectName("divider")
+        self._name = caption("", "title")
+        make = make_button
+        self.open_button = make("Open", "Open a kit (Ctrl+O)", theme, "open")
+        on_click(self.open_button, self.open_kit)
+        self.save_button = make("Save", "Save the kit (Ctrl+S)", theme, "save")
+        on_click(self.save_button, self.save_kit)
+        tip = (
+            "Full level: every hit, by mouse or MIDI, is as loud as can be. Off: the velocity "
+            "counts, and a mouse is louder high on a pad than at its lower edge"
+        )
+        self.full_level = make("", tip, theme, "level")
+        self.full_level.setProperty("quiet", "true")
+        self.full_level.setCheckable(True)
+        self.full_level.toggled.connect(lambda on: setattr(session, "full_level", on))
+        self.silence = make("", "Silence. Ends all sounds (Esc)", theme, "stop")
+        self.silence.setProperty("quiet", "true")
+        on_click(self.silence, actions.hits.stop_all)
+        self.beat = BeatBar(session, actions, theme)
+        self.master = QSlider(Qt.Orientation.Horizontal)
+        self.master.setRange(round(QUIETEST_DB * MASTER_STEPS), round(LOUDEST_DB * MASTER_STEPS))
+        self.master.setPageStep(3 * MASTER_STEPS)
+        self.master.setAccessibleName("Master level")
+        self.master.valueChanged.connect(self._set_master)
+        self.meter = LevelMeter("Output level", 2, theme)
+        tip = "Record all that is played to a file (Ctrl+Shift+R)"
+        self.perform = make("", tip, theme, "record")
+        self.perform.setObjectName("perform")
+        self.perform.setProperty("quiet", "true")
+        self.perform.setCheckable(True)
+        on_click(self.perform, self._toggle_perform)
+        self._lay_out(theme)
+        session.kit.changed.connect(self._show_name)
+        session.settings_changed.connect(self._show_settings)
+        self._show_name()
+        self._show_settings()
+
+    def _lay_out(self, theme: Theme) -> None:
+        row = QHBoxLayout(self)
+        theme.fit(row, 8)
+        row.addWidget(self._mark)
+        row.addWidget(caption("Pingpad", "brand"))
+        row.addWidget(self._divider)
+        row.addWidget(self._name)
+        row.addSpacing(8)
+        row.addWidget(self.open_button)
+        row.addWidget(self.save_button)
+        row.addStretch(1)
+        row.addWidget(self.beat)
+        row.addWidget(self.full_level)
+        row.addWidget(self.silence)
+        row.addWidget(self.master)
+        row.addWidget(self.meter)
+        row.addWidget(self.perform)
+        theme.fix(self.master, width=96)
+        theme.fix(self.meter, width=104)
+        theme.fix(self._divider, width=1, height=18)
+
+        def draw_mark() -> None:
+            ratio = self.devicePixelRatioF()
+            picture = draw_icon("pingpad", "", round(theme.px(24) * ratio))
+            picture.setDevicePixelRatio(ratio)
+            self._mark.setPixmap(picture)
+            self._mark.setFixedSize(QSize(theme.px(24), theme.px(24)))
+
+        theme.keep(draw_mark)
+
+    def _toggle_perform(self) -> None:
+        self._actions.perform.toggle()
+        self.show_performing()
+
+    def show_performing(self) -> None:
+        """Show whether all goes to a file, and how much of it is there; at every frame."""
+        performing = self._session.performing
+        text = f" {spoken_length(self._actions.perform.seconds)}" if performing else ""
+        if (performing, text) != (self.perform.isChecked(), self.perform.text()):
+            self.perform.setChecked(performing)
+            self.perform.setText(text)
+            self.perform.setProperty("square", "false" if text else "true")
+            self.perform.style().polish(self.perform)
+
+    def _set_master(self, step: int) -> None:
+        self._session.master_gain_db = step / MASTER_STEPS
+
+    def _show_settings(self) -> None:
+        self.full_level.setChecked(self._session.full_level)
+        gain_db = self._session.master_gain_db
+        blocked = self.master.blockSignals(True)
+        self.master.setValue(round(gain_db * MASTER_STEPS))
+        self.master.blockSignals(blocked)
+        self.master.setToolTip(f"Master level: {gain_db:+.1f} dB")
+
+    def _show_name(self) -> None:
+        self._name.setText(self._session.kit.name)
+
+    def open_kit(self) -> None:
+        """Ask for a kit's folder and open it."""
+        folder = self._actions.kit_file.folder
+        start = str(folder.parent if folder else Path.home())
+        chosen = QFileDialog.getExistingDirectory(self.window(), "Open a kit", start)
+        if chosen:
+            self._actions.kit_file.open(Path(chosen))
+
+    def save_kit(self, *, ask: bool = False) -> None:
+        """Save to where the kit is kept; ask for the place the first time, or with `ask`."""
+        folder = self._actions.kit_file.folder
+        if folder is None or ask:
+            start = folder or Path.home() / self._session.kit.name
+            chosen, _ = QFileDialog.getSaveFileName(self.window(), "Save the kit as", str(start))
+            folder = Path(chosen) if chosen else None
+        if folder is not None:
+            self._actions.kit_file.save(folder)
+
+
+APP_ICON = ASSETS / "icons" / "pingpad.svg"

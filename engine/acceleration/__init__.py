@@ -1,0 +1,1 @@
+"""The same networks, faster: compiled, as CUDA graphs, in tiles. Needs torch."""

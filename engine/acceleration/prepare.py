@@ -1,0 +1,30 @@
+"""A model is changed for the device and the precision it plays in. Engine process."""
+
+from __future__ import annotations
+
+from engine.acceleration.compiled import (
+    lay_channels_last,
+    lower_precision,
+    pack_products,
+    quantise_blocks,
+)
+from engine.acceleration.tiles import work_in_tiles
+from engine.hardware.device import sound_dtype, steps_dtype
+from engine.loading.sound_model import PlayableModel
+from engine.models.oobleck import Oobleck
+
+
+def fit(model: PlayableModel, device: str, precision: str) -> None:
+    """Change a model that lies on a device, for good; `precision` is one of PRECISIONS.
+
+    What it makes stays the same to what the precision allows.
+    """
+    lower_precision(model.transformer, steps_dtype(precision))
+    for codec in [part for part in model.modules() if isinstance(part, Oobleck)]:
+        if device == "cpu":
+            work_in_tiles(codec)
+        lay_channels_last(codec, sound_dtype(device, precision), fused=device == "cpu")
+    if precision.startswith("int8"):
+        quantise_blocks(model.transformer)
+    elif device == "cpu":
+        pack_products(model.transformer)

@@ -1,0 +1,1 @@
+"""Measuring the speed of generation. Needs torch."""

@@ -1,0 +1,157 @@
+"""How long generation takes on this machine: the figures of `main.py bench`. Torch half."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.api import Recipe, Timing
+from engine.process.generator_protocol import Generator
+
+WARM_UPS = 2
+"""Runs before the measured ones: the first pays for memory and code that later ones reuse."""
+
+_MILLISECONDS = 1e3
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Milliseconds: the middle of all runs, and how far they lie apart."""
+
+    median: float
+    p10: float
+    p90: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """`count` sounds made together: milliseconds of each, and how often as long it takes alone.
+
+    `agreement_db` is how far the least alike of them differs from itself made alone.
+    """
+
+    count: int
+    each_ms: Spread
+    ratio: float
+    agreement_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class BenchReport:
+    """What was measured, where, and with what; `together` where more than one at once was asked."""
+
+    model: str
+    device: str
+    precision: str
+    threads: int
+    torch: str
+    prompt: str
+    seconds: float
+    steps: int
+    runs: int
+    load_s: float
+    first_ms: float
+    text_ms: Spread
+    step_ms: Spread
+    steps_ms: Spread
+    decode_ms: Spread
+    whole_ms: Spread
+    together: Together | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    timing: Timing
+    whole_ms: float
+    step_ms: list[float]
+
+
+def measure(
+    load: Callable[[], Generator], recipe: Recipe, runs: int, count: int = 1
+) -> BenchReport:
+    """Load a generator, make the recipe's sound `runs` times with another seed each, and report.
+
+    `whole_ms` is taken by the clock around the whole call, from prompt to samples.
+    """
+    started = time.perf_counter()
+    generator = load()
+    load_s = time.perf_counter() - started
+    everything = [_timed(generator, replace(recipe, seed=seed)) for seed in range(WARM_UPS + runs)]
+    measured = everything[WARM_UPS:]
+    return BenchReport(
+        model=generator.card.name,
+        device=generator.device,
+        precision=generator.precision,
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+        prompt=recipe.prompt,
+        seconds=recipe.seconds,
+        steps=recipe.steps,
+        runs=runs,
+        load_s=round(load_s, 3),
+        first_ms=round(everything[0].whole_ms, 3),
+        text_ms=spread([run.timing.text_ms for run in measured]),
+        step_ms=spread([step for run in measured for step in run.step_ms]),
+        steps_ms=spread([run.timing.steps_ms for run in measured]),
+        decode_ms=spread([run.timing.decode_ms for run in measured]),
+        whole_ms=spread([run.whole_ms for run in measured]),
+        together=_together(generator, recipe, runs, count) if count > 1 else None,
+    )
+
+
+def _together(generator: Generator, recipe: Recipe, runs: int, count: int) -> Together:
+    """Make so many sounds alone and together, in turns."""
+    recipes = [replace(recipe, seed=seed) for seed in range(count)]
+    alone_ms, together_ms, apart_db = [], [], math.inf
+    for run in range(1 + runs):
+        started = time.perf_counter()
+        alone = [generator.generate(each, None, _go_on) for each in recipes]
+        between = time.perf_counter()
+        together = list(generator.generate_all(recipes, None, _go_on))
+        if run:
+            together_ms.append((time.perf_counter() - between) * _MILLISECONDS / count)
+            alone_ms.append((between - started) * _MILLISECONDS / count)
+        pairs = zip(together, alone, strict=True)
+        apart_db = min(agreement_db(a.clip.samples, b.clip.samples) for a, b in pairs)
+    each = spread(together_ms)
+    return Together(count, each, round(spread(alone_ms).median / each.median, 2), apart_db)
+
+
+def agreement_db(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
+    """How far the difference of two sounds lies below the second."""
+    difference, sound = (float(np.linalg.norm(each)) for each in (ours - theirs, theirs))
+    return round(20 * math.log10(max(sound, 1e-12) / max(difference, 1e-12)), 1)
+
+
+def _go_on(step: int, steps: int) -> bool:
+    return True
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Return the middle and the spread of some milliseconds."""
+    p10, median, p90 = np.percentile(values, [10, 50, 90])
+    figures = (median, p10, p90, min(values), max(values))
+    return Spread(*(round(float(figure), 3) for figure in figures))
+
+
+def _timed(generator: Generator, recipe: Recipe) -> _Run:
+    ticks: list[float] = []
+
+    def on_step(step: int, steps: int) -> bool:
+        ticks.append(time.perf_counter())
+        return True
+
+    started = time.perf_counter()
+    made = generator.generate(recipe, None, on_step)
+    whole_ms = (time.perf_counter() - started) * _MILLISECONDS
+    between = [(after - before) * _MILLISECONDS for before, after in pairwise(ticks)]
+    return _Run(made.timing, whole_ms, between or [made.timing.steps_ms / recipe.steps])

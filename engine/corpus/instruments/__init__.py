@@ -1,0 +1,1 @@
+"""The synthesizers that render the corpus, a module for each family."""

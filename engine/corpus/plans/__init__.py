@@ -1,0 +1,1 @@
+"""What is to be rendered: which sound, which groove, which arrangement."""

@@ -1,0 +1,1 @@
+"""Where training sounds come from: rendered, folders, tar shards."""

@@ -1,0 +1,1 @@
+"""The building blocks of synthesis: oscillators, envelopes, filters, rooms."""

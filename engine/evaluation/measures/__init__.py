@@ -1,0 +1,1 @@
+"""Pure measures of sounds and of sets of sounds."""

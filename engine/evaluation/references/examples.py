@@ -1,0 +1,81 @@
+"""Held-out prompts to evaluate with, and the real sounds that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.clip import Clip
+from engine.corpus.sources.rendered import RenderedCorpus, Sound
+from engine.evaluation.measures.prompt_claims import Claims, claims_of
+from engine.evaluation.references.embedders import Embedder
+
+RATE_HZ = 44_100
+LONGEST_S = 4.0
+CORPUS_SEED = 7001
+"""Apart from the seeds that models and embedders are trained with; and held out besides."""
+FIRST_SEED = 1
+RENDERED_AT_ONCE = 16
+EMBEDDED_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt that no training saw, its length in seconds, what it claims, and a real sound."""
+
+    prompt: str
+    seconds: float
+    seed: int
+    claims: Claims
+    real: Clip
+
+
+def held_out_examples(count: int, show: Callable[[str], None], first: int = 0) -> list[Example]:
+    """Render `count` held-out sounds from number `first` on, the same ones each time."""
+    corpus = RenderedCorpus(CORPUS_SEED, "held_out")
+    examples: list[Example] = []
+    number = first
+    while len(examples) < count:
+        batch = corpus.batch(number, RENDERED_AT_ONCE, LONGEST_S)
+        for sound, audio in zip(batch.sounds, batch.audio, strict=True):
+            examples.append(example_of(sound, audio, FIRST_SEED + number))
+            number += 1
+    show(f"{count} held-out prompts, of up to {LONGEST_S:g} s")
+    return examples[:count]
+
+
+def example_of(sound: Sound, audio: Tensor, seed: int) -> Example:
+    """What the corpus rendered (2, T) as an example."""
+    # The corpus knows what it rendered; a caption's words may name two kinds at once.
+    claims = replace(claims_of(sound.caption), kind=sound.kind, family=sound.family)
+    real = clip_of(audio, sound.seconds)
+    return Example(sound.caption, real.seconds, seed, claims, real)
+
+
+def clip_of(audio: Tensor, seconds: float) -> Clip:
+    """The first seconds of (2, T) at RATE_HZ."""
+    samples = audio[:, : round(seconds * RATE_HZ)].numpy().T
+    return Clip(np.ascontiguousarray(samples, np.float32), RATE_HZ)
+
+
+def as_audio(clips: Sequence[Clip]) -> Tensor:
+    """Clips as (B, 2, T) at 44.1 kHz, shorter ones filled up with silence."""
+    stereo = [clip.stereo().at_rate(RATE_HZ).samples for clip in clips]
+    audio = torch.zeros(len(stereo), 2, max(len(samples) for samples in stereo))
+    for row, samples in zip(audio, stereo, strict=True):
+        row[:, : len(samples)] = torch.from_numpy(samples.T.copy())
+    return audio
+
+
+def embed_clips(embedder: Embedder, clips: Sequence[Clip]) -> NDArray[np.float64]:
+    """Embeddings (N, D) of clips."""
+    parts = [
+        embedder.audio(as_audio(clips[start : start + EMBEDDED_AT_ONCE]))
+        for start in range(0, len(clips), EMBEDDED_AT_ONCE)
+    ]
+    return torch.cat(parts).double().numpy()

@@ -1,0 +1,96 @@
+"""Real sounds of one kind: of captions that no training saw, and of what its bare name may mean.
+
+The same ones each time. One process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from torch import Tensor
+
+from engine.clip import Clip
+from engine.corpus.captions.captions import Plan, caption
+from engine.corpus.captions.lexicon import Kind, lexicon
+from engine.corpus.plans.planning import drawn
+from engine.corpus.sources.rendered import (
+    is_held_caption,
+    is_held_combination,
+    render,
+    sound_of,
+)
+from engine.evaluation.references.examples import (
+    FIRST_SEED,
+    LONGEST_S,
+    RATE_HZ,
+    Example,
+    clip_of,
+    example_of,
+)
+
+SEED = 7002
+"""Apart from the seeds that models are trained with and prompts are compared with."""
+TRIED_CAPTIONS = 40
+SEARCHED = 500
+"""Plans among which the bare name's are; a kind that holds none of so many out holds none out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """Real sounds of about one length that a kind's bare name, in so many seconds, may mean."""
+
+    prompt: str
+    seconds: float
+    clips: list[Clip]
+
+
+def kinds_to_measure() -> list[Kind]:
+    """Every kind of sound but a mouth's, which is there to begin from."""
+    return [kind for kind in lexicon().kinds.values() if kind.family != "voice"]
+
+
+def has_held_combinations(kind: Kind) -> bool:
+    """Whether any combination of the kind's properties is kept out of training."""
+    rng = Random(f"{SEED} {kind.key} combinations")
+    return any(is_held_combination(drawn(kind, rng, LONGEST_S)) for _ in range(SEARCHED))
+
+
+def held_out_of(kind: Kind, count: int, *, of_combinations: bool) -> list[Example]:
+    """So many held-out captions of a kind with their sounds.
+
+    Both caption and combination are held out, or, where the kind holds no combination out, the
+    caption alone.
+    """
+    rng = Random(f"{SEED} {kind.key}")
+    pairs: list[tuple[Plan, str]] = []
+    while len(pairs) < count:
+        plan = drawn(kind, rng, LONGEST_S)
+        if is_held_combination(plan) == of_combinations:
+            tried = (caption(plan, lexicon(), rng) for _ in range(TRIED_CAPTIONS))
+            said = next(filter(is_held_caption, tried), None)
+            pairs += [] if said is None else [(plan, said)]
+    audio = _rendered([plan for plan, _ in pairs])
+    return [
+        example_of(sound_of(plan, said), one, FIRST_SEED + number)
+        for number, ((plan, said), one) in enumerate(zip(pairs, audio, strict=True))
+    ]
+
+
+def variants_of(kind: Kind, count: int) -> Variants:
+    """So many sounds of a kind, those in the middle by length of all that may be drawn of it."""
+    rng = Random(f"{SEED} {kind.key} variants")
+    plans = sorted(
+        (drawn(kind, rng, LONGEST_S) for _ in range(SEARCHED)), key=lambda plan: plan.seconds
+    )
+    first = (SEARCHED - count) // 2
+    chosen = plans[first : first + count]
+    clips = [
+        clip_of(one, plan.seconds) for plan, one in zip(chosen, _rendered(chosen), strict=True)
+    ]
+    return Variants(kind.names[0], chosen[count // 2].seconds, clips)
+
+
+def _rendered(plans: list[Plan]) -> Tensor:
+    return render(plans, round(LONGEST_S * RATE_HZ), RATE_HZ, torch.Generator().manual_seed(SEED))

@@ -1,0 +1,207 @@
+"""Autoencoders beside Opus on the same held-out sounds: a table and JSON. One process."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.clip import Clip
+from engine.evaluation.measures.codec_measures import CodecErrors, codec_errors
+from engine.evaluation.references.examples import RATE_HZ, Example, as_audio, held_out_examples
+from engine.evaluation.reports.figures_file import write_figures
+from engine.evaluation.references.opus import ADVICE, Coded, OpusTool, through_opus
+from engine.evaluation.reports.table import NOTHING, aligned
+from engine.sound import spectral_features
+from engine.models.spectral_codec import SpectralCodec
+from engine.training.codec.autoencoder import load_trained_codec
+from engine.training.codec.losses import kl_divergence
+
+Show = Callable[[str], None]
+
+KBIT = (64, 32)
+SEED = 1
+CLOSE_MS = 3.0
+IN_TUNE_CENTS = 50.0
+SHOWN_EVERY = 48
+COLUMNS = (
+    ("kbit", "kbit/s", ".1f"),
+    ("log_mel_db", "log-mel dB ↓", ".2f"),
+    ("spectral", "STFT ↓", ".3f"),
+    ("onset_ms", "onset ms ↓", ".2f"),
+    ("onsets_close", "≤ 3 ms ↑", ".0%"),
+    ("stereo_db", "stereo dB ↓", ".2f"),
+    ("width", "width ↓", ".3f"),
+    ("top_db", "12–16 kHz dB", "+.1f"),
+    ("in_tune", "in tune ↑", ".0%"),
+)
+"""Field of CodecFigures, heading with what is better, format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coder:
+    """What codes and decodes a stereo clip at 44.1 kHz."""
+
+    name: str
+    code: Callable[[Clip], Coded]
+
+
+@dataclass(frozen=True, slots=True)
+class CodecFigures:
+    """Means over sounds; None where no sound had what is measured.
+
+    `onsets_close` is the share of sharp onsets within CLOSE_MS, `in_tune` of notes within
+    IN_TUNE_CENTS, `top_db` the median level of 12 to 16 kHz against the real one's, `width` the
+    mean error of the side's share of the energy.
+    """
+
+    sounds: int
+    kbit: float | None
+    log_mel_db: float
+    spectral: float
+    onset_ms: float | None
+    onsets_close: float | None
+    onsets: int
+    stereo_db: float
+    width: float
+    top_db: float | None
+    in_tune: float | None
+    notes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodecRow:
+    """One coder's figures, over all sounds and by family."""
+
+    name: str
+    every: CodecFigures
+    families: dict[str, CodecFigures]
+
+
+def compare_codecs(
+    folders: Sequence[Path], sounds: int, show: Show, opus: OpusTool | None
+) -> list[CodecRow]:
+    """Measure the embedded kind of codec in model or run folders, its frames alone, and Opus.
+
+    Without an Opus coder a line says so. Raises RunError for a folder without such a codec.
+    """
+    coders = [Coder("frames alone", _frames_alone)]
+    coders += [
+        Coder(folder.resolve().name, _through(load_trained_codec(folder))) for folder in folders
+    ]
+    if opus is None:
+        show(ADVICE)
+    else:
+        coders += [_opus_coder(opus, kbit) for kbit in KBIT]
+    examples = held_out_examples(sounds, show)
+    return [row_of(coder, examples, show) for coder in coders]
+
+
+def row_of(coder: Coder, examples: Sequence[Example], show: Show) -> CodecRow:
+    """Code every sound and measure it."""
+    errors: list[CodecErrors] = []
+    kbits: list[float | None] = []
+    for place, example in enumerate(examples):
+        real = example.real.stereo()
+        coded = coder.code(real)
+        errors.append(codec_errors(as_audio([real])[0], as_audio([coded.clip])[0]))
+        kbits.append(coded.kbit)
+        if (place + 1) % SHOWN_EVERY == 0:
+            show(f"{coder.name}: {place + 1} of {len(examples)} sounds")
+    names = [example.claims.family or "other" for example in examples]
+    places = {name: [i for i, other in enumerate(names) if other == name] for name in set(names)}
+    families = {
+        name: figures_of([errors[i] for i in places[name]], [kbits[i] for i in places[name]])
+        for name in sorted(places)
+    }
+    return CodecRow(coder.name, figures_of(errors, kbits), families)
+
+
+def figures_of(errors: Sequence[CodecErrors], kbits: Sequence[float | None]) -> CodecFigures:
+    """Means over sounds, over onsets and over notes."""
+    onsets = [error for found in errors for error in found.onset_ms]
+    notes = [found.pitch_cents for found in errors if found.has_pitch]
+    tops = [found.top_db for found in errors if found.top_db is not None]
+    return CodecFigures(
+        sounds=len(errors),
+        kbit=_mean([kbit for kbit in kbits if kbit is not None]),
+        log_mel_db=float(np.mean([found.log_mel_db for found in errors])),
+        spectral=float(np.mean([found.spectral for found in errors])),
+        onset_ms=_mean(onsets),
+        onsets_close=_mean([error <= CLOSE_MS for error in onsets]),
+        onsets=len(onsets),
+        stereo_db=float(np.mean([found.stereo_db for found in errors])),
+        width=float(np.mean([abs(found.width) for found in errors])),
+        top_db=float(np.median(tops)) if tops else None,
+        in_tune=_mean([cents is not None and cents <= IN_TUNE_CENTS for cents in notes]),
+        notes=len(notes),
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _clip(audio: Tensor, frames: int) -> Clip:
+    return Clip(np.ascontiguousarray(audio[:, :frames].numpy().T, np.float32), RATE_HZ)
+
+
+@torch.inference_mode()
+def _frames_alone(clip: Clip) -> Coded:
+    """What is lost before any network sees it."""
+    frames = spectral_features.analyse(as_audio([clip]))[0]
+    return Coded(_clip(spectral_features.synthesise(frames, SEED), clip.frames), None)
+
+
+def _through(codec: SpectralCodec) -> Callable[[Clip], Coded]:
+    """The codec at its likeliest latents; its rate is the divergence that noise leaves of them."""
+
+    @torch.inference_mode()
+    def code(clip: Clip) -> Coded:
+        frames = spectral_features.analyse(as_audio([clip]))
+        mean, log_variance = codec.posterior(frames)
+        made = spectral_features.synthesise(codec.frames_from_code(mean)[0], SEED)
+        bits = float(kl_divergence(mean, log_variance)) * frames.shape[1] / math.log(2)
+        return Coded(_clip(made, clip.frames), bits / clip.seconds / 1000)
+
+    return code
+
+
+def _opus_coder(tool: OpusTool, kbit: int) -> Coder:
+    return Coder(f"Opus {kbit} ({tool.name})", lambda clip: through_opus(tool, kbit, clip))
+
+
+def codec_table(rows: Sequence[CodecRow]) -> str:
+    """The figures for a terminal: over all sounds, then log-mel distances by family."""
+    lines = [["", *(heading for _, heading, _ in COLUMNS)]]
+    lines += [
+        [row.name, *(_cell(getattr(row.every, field), form) for field, _, form in COLUMNS)]
+        for row in rows
+    ]
+    first = rows[0].families
+    families = [["log-mel dB ↓ by family", *(f"{name} ({first[name].sounds})" for name in first)]]
+    families += [
+        [row.name, *(f"{found.log_mel_db:.2f}" for found in row.families.values())] for row in rows
+    ]
+    counts = f"{rows[0].every.sounds} held-out sounds, {rows[0].every.onsets} sharp onsets"
+    return f"{aligned(lines)}\n\n{aligned(families)}\n\n{counts}, {rows[0].every.notes} notes."
+
+
+def _cell(value: float | None, form: str) -> str:
+    return NOTHING if value is None else f"{value:{form}}"
+
+
+def codec_json(rows: Sequence[CodecRow]) -> str:
+    """All figures as one JSON object."""
+    return json.dumps({"rows": [asdict(row) for row in rows]})
+
+
+def write_codecs(rows: Sequence[CodecRow], folder: Path) -> Path:
+    """Write codecs.json, the folder too if need be; raises EngineError where it cannot be done."""
+    return write_figures(folder, {"codecs.json": codec_json(rows) + "\n"})[0]

@@ -1,0 +1,194 @@
+"""A model kind by kind: held-out captions of each beside real sounds, and one word by many seeds.
+
+One process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.api import EngineError, Recipe
+from engine.clip import Clip
+from engine.evaluation.runs.evaluate import Conditions, conditions_of
+from engine.evaluation.references.examples import RATE_HZ, Example, as_audio
+from engine.evaluation.references.kind_examples import (
+    has_held_combinations,
+    held_out_of,
+    kinds_to_measure,
+    variants_of,
+)
+from engine.evaluation.references.kind_references import (
+    SOUNDS_OF_A_KIND,
+    KindReferences,
+    measure_kinds,
+    traits_of,
+)
+from engine.evaluation.runs.making import Contestant
+from engine.evaluation.measures.prompt_checks import Check, check_sound
+from engine.process.generator_protocol import Generator
+from engine.sound.loudness import loudness
+from engine.corpus.captions.lexicon import Kind
+
+Load = Callable[[Path, str], Generator]
+Show = Callable[[str], None]
+
+MOST_SOUNDS = 100
+SILENT_LUFS = -40.0
+"""Our own models' sounds are brought to -14: what stays so far below is no sound."""
+SILENT_END = 1e-3
+"""A first or last sample up to this, -60 dB, makes no click."""
+PROPERTIES = ("pitch", "key", "tempo", "length")
+"""Of what a prompt claims, that which only its numbers and notes say."""
+SHOWN_EVERY = 10
+NO_KIND = KindReferences({})
+
+
+@dataclass(frozen=True, slots=True)
+class KindsSize:
+    """How much is measured: captions of a kind, seeds of its name, real sounds it is told by."""
+
+    captions: int = 12
+    seeds: int = 8
+    sounds_of_a_kind: int = SOUNDS_OF_A_KIND
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that measure nothing."""
+        if not 2 <= self.captions <= MOST_SOUNDS:
+            raise EngineError(f"prompts must be 2..{MOST_SOUNDS} of a kind, got {self.captions}.")
+
+
+@dataclass(frozen=True, slots=True)
+class KindFigures:
+    """What a model makes of one kind, and what real sounds of the same captions are.
+
+    `alike`: how many of `sounds` have one of their own kind among the nearest real ones, and
+    `alike_real` how many real ones have. `checks` has one tuple a sound, `checks_real` too.
+    `level_db`: between the loudest and the softest by BS.1770, `silent` ones left out; None with
+    fewer than two. `clicks`: how many do not begin and end at nothing; `cut`: how many have not
+    exactly the asked frames. `spread`: mean distance of two sounds of `prompt`, the bare name, in
+    shares of that of two real sounds of the kind in as many seconds.
+    """
+
+    kind: str
+    family: str
+    combinations_held: bool
+    sounds: int
+    alike: int
+    alike_real: int
+    checks: tuple[tuple[Check, ...], ...]
+    checks_real: tuple[tuple[Check, ...], ...]
+    level_db: float | None
+    silent: int
+    clicks: int
+    cut: int
+    prompt: str
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class KindsFound:
+    """All figures of one model, and where and when they were taken."""
+
+    model: str
+    steps: int
+    size: KindsSize
+    conditions: Conditions
+    kinds: tuple[KindFigures, ...]
+
+
+def kinds_size(quick: bool, captions: int | None) -> KindsSize:
+    """The usual size or the quick one, with so many captions if given; raises EngineError."""
+    usual = KindsSize(2, 2, 4) if quick else KindsSize()
+    count = usual.captions if captions is None else captions
+    return KindsSize(count, usual.seeds, usual.sounds_of_a_kind)
+
+
+def compare_kinds(
+    contestants: Sequence[Contestant],
+    size: KindsSize,
+    load: Load,
+    device: str,
+    show: Show,
+    kinds: Sequence[Kind] | None = None,
+) -> list[KindsFound]:
+    """Go through every kind of sound with each model; raises EngineError."""
+    chosen = kinds_to_measure() if kinds is None else kinds
+    references = measure_kinds([kind.key for kind in chosen], show, size.sounds_of_a_kind)
+    found = []
+    for contestant in contestants:
+        generator = load(contestant.folder, device)
+        steps = contestant.steps or generator.card.default_steps
+        figures = []
+        for place, kind in enumerate(chosen, 1):
+            figures.append(figures_of(kind, generator, steps, size, references))
+            if place % SHOWN_EVERY == 0:
+                show(f"{contestant.name}: {place} of {len(chosen)} kinds of sound")
+        conditions = conditions_of(device, generator.precision)
+        name = contestant.name.partition("@")[0]
+        found.append(KindsFound(name, steps, size, conditions, tuple(figures)))
+    return found
+
+
+def figures_of(
+    kind: Kind, generator: Generator, steps: int, size: KindsSize, references: KindReferences
+) -> KindFigures:
+    """Make and measure one kind; `references` hold it and all that it is told from."""
+    held = has_held_combinations(kind)
+    examples = held_out_of(kind, size.captions, of_combinations=held)
+    made = [
+        _made(generator, Recipe(each.prompt, each.seconds, steps, each.seed)) for each in examples
+    ]
+    reals = [example.real for example in examples]
+    levels = np.array([float(loudness(as_audio([clip]), RATE_HZ)) for clip in made])
+    heard = levels[levels >= SILENT_LUFS]
+    variants = variants_of(kind, size.seeds)
+    varied = [
+        _made(generator, Recipe(variants.prompt, variants.seconds, steps, seed))
+        for seed in range(1, size.seeds + 1)
+    ]
+    return KindFigures(
+        kind.key,
+        kind.family,
+        held,
+        len(made),
+        alike=_alike(kind, made, references),
+        alike_real=_alike(kind, reals, references),
+        checks=_checked(examples, made),
+        checks_real=_checked(examples, reals),
+        level_db=float(np.ptp(heard)) if len(heard) > 1 else None,
+        silent=len(levels) - len(heard),
+        clicks=sum(_clicks(clip) for clip in made),
+        cut=sum(
+            clip.frames != round(example.seconds * clip.rate)
+            for example, clip in zip(examples, made, strict=True)
+        ),
+        prompt=variants.prompt,
+        spread=_spread(varied, references) / _spread(variants.clips, references),
+    )
+
+
+def _made(generator: Generator, recipe: Recipe) -> Clip:
+    return generator.generate(recipe, None, lambda step, steps: True).clip
+
+
+def _alike(kind: Kind, clips: Sequence[Clip], references: KindReferences) -> int:
+    return sum(kind.key in references.nearest_kinds(traits_of(clip)) for clip in clips)
+
+
+def _checked(examples: Sequence[Example], clips: Sequence[Clip]) -> tuple[tuple[Check, ...], ...]:
+    return tuple(
+        check_sound(clip, example.seconds, example.claims, NO_KIND)
+        for example, clip in zip(examples, clips, strict=True)
+    )
+
+
+def _clicks(clip: Clip) -> bool:
+    return bool(np.abs(clip.samples[[0, -1]]).max() > SILENT_END)
+
+
+def _spread(clips: Sequence[Clip], references: KindReferences) -> float:
+    return references.spread_of(np.stack([traits_of(clip) for clip in clips]))

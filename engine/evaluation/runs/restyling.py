@@ -1,0 +1,189 @@
+"""How much of a recording is left in what was made from it, strength by strength.
+
+Recordings are held-out hums, hummed tunes and beatbox bars of the corpus; what they become is asked
+for in words of other sounds. One process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.api import Recipe
+from engine.clip import Clip
+from engine.evaluation.measures.codec_measures import log_mel_distance
+from engine.evaluation.measures.descriptors import Samples, onset_times, pitch_track
+from engine.evaluation.references.examples import CORPUS_SEED, LONGEST_S, RATE_HZ, as_audio
+from engine.evaluation.reports.figures_file import write_figures
+from engine.evaluation.runs.making import Contestant
+from engine.evaluation.reports.table import aligned
+from engine.process.generator_protocol import Generator
+from engine.corpus.sources.rendered import RenderedCorpus
+
+Show = Callable[[str], None]
+
+STRENGTHS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.95)
+PROMPTS = {
+    "hum": ("brass", "strings", "synth lead", "flute", "organ"),
+    "melody": ("synth lead", "brass", "flute"),
+    "beatbox loop": ("808 drum loop", "acoustic drum kit loop"),
+}
+"""What recordings of each kind are asked to become, in turn."""
+CENTS = 50.0
+ONSET_S = 0.02
+RENDERED_AT_ONCE = 8
+COLUMNS = (
+    ("hums", "hums in tune ↑"),
+    ("tunes", "tunes in tune ↑"),
+    ("hits_kept", "hits kept ↑"),
+    ("hits_meant", "hits meant ↑"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A rendered recording, its kind in the corpus, and what it shall become."""
+
+    kind: str
+    clip: Clip
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Shares of one model's sounds at one strength that are as their recordings are.
+
+    `hums` and `tunes`: of the time with a pitch, that within CENTS of the recording's. `hits_kept`:
+    of the recording's onsets, those with one of the sound's within ONSET_S; `hits_meant` the other
+    way round. `distance_db`: log-mel distance to the recording.
+    """
+
+    model: str
+    strength: float
+    hums: float
+    tunes: float
+    hits_kept: float
+    hits_meant: float
+    distance_db: float
+
+
+def recordings(of_each: int) -> list[Recording]:
+    """So many held-out recordings of each kind, the same ones each time."""
+    corpus = RenderedCorpus(CORPUS_SEED, "held_out", families=("voice",))
+    found: dict[str, list[Recording]] = {kind: [] for kind in PROMPTS}
+    number = 0
+    while any(len(each) < of_each for each in found.values()):
+        batch = corpus.batch(number, RENDERED_AT_ONCE, LONGEST_S)
+        number += 1
+        for sound, audio in zip(batch.sounds, batch.audio, strict=True):
+            each = found.get(sound.kind, [])
+            if sound.kind in found and len(each) < of_each:
+                samples = audio[:, : round(sound.seconds * RATE_HZ)].numpy().T
+                prompts = PROMPTS[sound.kind]
+                clip = Clip(np.ascontiguousarray(samples, np.float32), RATE_HZ)
+                each.append(Recording(sound.kind, clip, prompts[len(each) % len(prompts)]))
+    return [recording for each in found.values() for recording in each]
+
+
+def compare_recordings(
+    contestants: Sequence[Contestant],
+    of_each: int,
+    load: Callable[[Path, str], Generator],
+    device: str,
+    show: Show,
+) -> list[Likeness]:
+    """Restyle all recordings with each model at each strength; raises EngineError."""
+    sources = recordings(of_each)
+    rows = []
+    for contestant in contestants:
+        generator = load(contestant.folder, device)
+        for strength in STRENGTHS:
+            show(f"{contestant.name}: strength {strength:g}")
+            made = [
+                _restyled(generator, source, strength, contestant.steps, seed)
+                for seed, source in enumerate(sources)
+            ]
+            rows.append(likeness(contestant.name, strength, sources, made))
+    return rows
+
+
+def _restyled(
+    generator: Generator, source: Recording, strength: float, steps: int | None, seed: int
+) -> Clip:
+    recipe = Recipe(
+        source.prompt,
+        source.clip.seconds,
+        steps=steps or generator.card.default_steps,
+        seed=seed,
+        strength=strength,
+    )
+    return generator.generate(recipe, source.clip, lambda step, steps: True).clip
+
+
+def likeness(
+    model: str, strength: float, sources: Sequence[Recording], made: Sequence[Clip]
+) -> Likeness:
+    """Measure what was made of recordings; there must be one of each kind."""
+    shares: dict[str, list[float]] = {kind: [] for kind in PROMPTS}
+    meant, distances = [], []
+    for source, sound in zip(sources, made, strict=True):
+        first, second = (
+            clip.stereo().samples.mean(1).astype(float) for clip in (source.clip, sound)
+        )
+        if source.kind == "beatbox loop":
+            onsets = [onset_times(mono, RATE_HZ) for mono in (first, second)]
+            shares[source.kind].append(matched(onsets[0], onsets[1]))
+            meant.append(matched(onsets[1], onsets[0]))
+        else:
+            shares[source.kind].append(in_tune(first, second))
+        audio = as_audio([source.clip, sound])
+        distances.append(log_mel_distance(audio[0], audio[1]))
+    hums, tunes, kept = (float(np.mean(shares[kind])) for kind in PROMPTS)
+    away = float(np.mean(distances))
+    return Likeness(model, strength, hums, tunes, kept, float(np.mean(meant)), away)
+
+
+def _mono(clip: Clip) -> Samples:
+    return clip.stereo().samples.mean(1).astype(np.float64)
+
+
+def in_tune(source: Samples, made: Samples) -> float:
+    """Share of the moments with a pitch in `source` at which `made` has the same within CENTS."""
+    first, second = (pitch_track(mono, RATE_HZ) for mono in (source, made))
+    count = min(len(first), len(second))
+    sung = np.isfinite(first[:count])
+    if not sung.any():
+        return 0.0
+    apart = np.abs(second[:count] - first[:count])[sung]
+    # A moment without a pitch is NaN, and further from one than anything.
+    return float(np.mean(apart <= CENTS / 100))
+
+
+def matched(onsets: Samples, others: Samples) -> float:
+    """Share of `onsets` (s) with one of `others` within ONSET_S; 0 where there are none."""
+    if not len(onsets) or not len(others):
+        return 0.0
+    return float(np.mean(np.abs(onsets[:, None] - others[None]).min(1) <= ONSET_S))
+
+
+def likeness_table(rows: Sequence[Likeness]) -> str:
+    """The figures for a terminal."""
+    lines = [["", "strength", *(heading for _, heading in COLUMNS), "log-mel dB"]]
+    for row in rows:
+        shares = [f"{getattr(row, field):.0%}" for field, _ in COLUMNS]
+        lines.append([row.model, f"{row.strength:g}", *shares, f"{row.distance_db:.1f}"])
+    return aligned(lines)
+
+
+def likeness_json(rows: Sequence[Likeness]) -> str:
+    """All figures as one JSON object."""
+    return json.dumps({"rows": [asdict(row) for row in rows]})
+
+
+def write_likeness(rows: Sequence[Likeness], folder: Path) -> Path:
+    """Write recordings.json, the folder too if need be; raises EngineError."""
+    return write_figures(folder, {"recordings.json": likeness_json(rows) + "\n"})[0]

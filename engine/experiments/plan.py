@@ -1,0 +1,140 @@
+"""What the paper's table is made of at a size of ours: trainings in order, and rows to measure.
+
+"Fast Text-to-Audio Generation with Adversarial Post-Training", section 4: the flow model with
+guidance, post-training in ever fewer steps, and two ablations of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.evaluation.runs.evaluate import EvaluationSize
+from engine.files.toml import ConfigError, as_toml, from_table, read_toml
+from engine.sampling.config import SamplingConfig
+from engine.training.settings import read_run
+
+FLOW, ARC = "flow", "arc"
+ABLATIONS: dict[str, dict[str, Any]] = {
+    ARC: {},
+    "arc-without-contrast": {"contrastive_weight": 0.0},
+    "arc-least-squares": {"relativistic": False},
+}
+"""Post-trainings, and what each changes in the config of the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlan:
+    """One row: which model (FLOW or a key of ABLATIONS), in how many steps."""
+
+    name: str
+    model: str
+    steps: int
+
+
+ROWS = (
+    RowPlan("flow, guided", FLOW, 50),
+    RowPlan("flow, guided", FLOW, 8),
+    RowPlan("ARC", ARC, 8),
+    RowPlan("ARC", ARC, 4),
+    RowPlan("ARC", ARC, 2),
+    RowPlan("ARC", ARC, 1),
+    RowPlan("ARC without contrastive loss", "arc-without-contrast", 8),
+    RowPlan("ARC with least-squares loss", "arc-least-squares", 8),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One training: its name, which is its folder's too, and its config as text."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How all rows are made: post-trainings with each of `seeds`, samplers, amounts.
+
+    `note` is a sentence for the page of results.
+    """
+
+    note: str = ""
+    seeds: tuple[int, ...] = (0,)
+    evaluation: EvaluationSize = field(default_factory=EvaluationSize)
+    flow_sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    arc_sampling: SamplingConfig = field(default_factory=SamplingConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse post-training with no seed, or twice with one."""
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must be different numbers, one or more, got {self.seeds}")
+
+
+Part = str | dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PaperPlan:
+    """The whole table. A part is a config's table to train by, or the path of what is trained."""
+
+    settings: Settings
+    embedder: Part
+    codec: Part
+    flow: Part
+    arc: dict[str, Any]
+
+    def stages(self, run: Path) -> list[Stage]:
+        """What is to be trained below `run`, in this order."""
+        stages = []
+        for name, part in (("embedder", self.embedder), ("codec", self.codec), (FLOW, self.flow)):
+            if not isinstance(part, str):
+                codec = {"codec": str(self.folder("codec", run))} if name == FLOW else {}
+                stages.append(Stage(name, as_toml({"stage": name} | part | codec)))
+        for ablation, change in ABLATIONS.items():
+            for seed in self.settings.seeds:
+                above: dict[str, Any] = {"flow": str(self.folder(FLOW, run)), "seed": seed}
+                table = {"stage": ARC} | self.arc | change | above
+                stages.append(Stage(trained_name(ablation, seed), as_toml(table)))
+        return stages
+
+    def folder(self, part: str, run: Path) -> Path:
+        """Where the embedder, the codec or the flow is or will be."""
+        given = {"embedder": self.embedder, "codec": self.codec, FLOW: self.flow}[part]
+        return Path(given) if isinstance(given, str) else run / part
+
+    def models(self, row: RowPlan) -> list[str]:
+        """The names of the trained models that a row is measured over."""
+        if row.model == FLOW:
+            return [FLOW]
+        return [trained_name(row.model, seed) for seed in self.settings.seeds]
+
+
+def trained_name(ablation: str, seed: int) -> str:
+    """The folder of a post-training."""
+    return f"{ablation}-{seed}"
+
+
+def read_plan(path: Path, embedder: str | None = None) -> PaperPlan:
+    """Read a table's config; `embedder` is a path that takes the place of training one.
+
+    Parts may be tables, paths of configs (.toml) or paths of what was trained. Raises ConfigError.
+    """
+    table = read_toml(path)
+    parts: dict[str, Part] = {}
+    for name in ("embedder", "codec", FLOW, ARC):
+        part = table.pop(name, None)
+        if name == "embedder" and embedder is not None:
+            part = embedder
+        if not isinstance(part, str | dict):
+            raise ConfigError(f"{path}: {name} must be a table or a path, got {part!r}.")
+        if isinstance(part, str) and part.endswith(".toml"):
+            read_run(Path(part))
+            part = read_toml(Path(part))
+        parts[name] = part
+    arc = parts[ARC]
+    if isinstance(arc, str):
+        raise ConfigError(f"{path}: arc must be a table or the path of a config, got {arc!r}.")
+    settings = from_table(Settings, table, path.name)
+    return PaperPlan(settings, parts["embedder"], parts["codec"], parts[FLOW], arc)

@@ -1,0 +1,127 @@
+"""The paper's table as files to commit: figures as JSON, and a page in Markdown made of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from engine.api import EngineError
+from engine.evaluation.measures.prompt_checks import PROPERTIES
+from engine.evaluation.reports.table import (
+    CHECKS_LEGEND,
+    COLUMNS,
+    NOTHING,
+    grid,
+    score_cells,
+    scores_legend,
+    share_cells,
+)
+from engine.experiments.rows import row_as_table
+from engine.experiments.table import COMMAND, PaperRow, PaperTable, Training
+from engine.files.atomic import replace_text
+
+
+def write_table(table: PaperTable, page: Path) -> list[Path]:
+    """Write the page, and beside it the figures as .json; raises EngineError where it cannot."""
+    figures = page.with_suffix(".json")
+    try:
+        replace_text(figures, as_json(table))
+        replace_text(page, as_markdown(table))
+    except OSError as error:
+        raise EngineError(
+            f"The results could not be written to {page} ({error}): name another with --report."
+        ) from error
+    return [page, figures]
+
+
+def as_json(table: PaperTable) -> str:
+    """All figures, indented so that two versions can be compared line by line."""
+    rows = [
+        {"models": row.models, "hours": row.hours, **row_as_table(row.row)} for row in table.rows
+    ]
+    whole = {
+        "made": table.made,
+        "measured_on": table.measured_on,
+        "embedder": table.embedder,
+        "settings": asdict(table.plan.settings),
+        "references": [row_as_table(row) for row in table.references],
+        "rows": rows,
+        "trainings": [asdict(training) for training in table.trainings],
+    }
+    return json.dumps(whole, indent=1) + "\n"
+
+
+def as_markdown(table: PaperTable) -> str:
+    """The page."""
+    settings = table.plan.settings
+    size = settings.evaluation
+    heads = ["", "steps", *(column.heading for column in COLUMNS), "hours"]
+    scores = [[row.name, NOTHING, *score_cells(row), NOTHING] for row in table.references]
+    scores += [_scores(row) for row in table.rows]
+    checks = [[row.name, NOTHING, *share_cells(row)] for row in table.references]
+    checks += [[row.row.name, str(row.row.steps), *share_cells(row.row)] for row in table.rows]
+    parts = [
+        "# Results",
+        f"Written by `{COMMAND}`; do not edit. {settings.note}".rstrip(),
+        "The table of arXiv 2505.08175 at our size: one flow model, and post-trainings that begin "
+        f"with it. {_amounts(table)} {_samplers(table)}",
+        "## Measures",
+        grid(heads, scores),
+        f"{scores_legend(table.embedder, size)} Hours: of this model's own training, by the wall; "
+        "post-trainings come on top of the flow's.",
+        "## What the prompts claim, right by measuring",
+        grid(["right by", "steps", *PROPERTIES, "all"], checks),
+        CHECKS_LEGEND,
+    ]
+    if table.trainings:
+        parts += [
+            "## Trainings",
+            grid(
+                ["", "steps", "hours", "processor hours", "samples/s", "of the matrix rate", "on"],
+                map(_training, table.trainings),
+            ),
+            "Hours are of the steps alone, without the rendering of the sounds. Where processor "
+            "hours are far fewer than hours, other work shared the machine, and RTF is below what "
+            "it can do. The matrix rate is that of large products, measured when the training "
+            "began.",
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _amounts(table: PaperTable) -> str:
+    settings = table.plan.settings
+    size = settings.evaluation
+    return (
+        f"{size.prompts} held-out prompts; {size.seeds} seeds of the first {size.varied} for CCDS. "
+        f"Post-trainings: one with each seed of {', '.join(map(str, settings.seeds))}. ± is the "
+        f"deviation over these and over runs with other sampling seeds ({size.repeats} of each "
+        f"model). Measured {table.made} on {'; '.join(table.measured_on)}."
+    )
+
+
+def _samplers(table: PaperTable) -> str:
+    settings = table.plan.settings
+    flow, arc = settings.flow_sampling, settings.arc_sampling
+    return (
+        f"The flow is sampled by {flow.sampler}, guidance {flow.guidance:g}, shift {flow.shift:g}; "
+        f"post-trained models by {arc.sampler}, guidance {arc.guidance:g}."
+    )
+
+
+def _scores(row: PaperRow) -> list[str]:
+    hours = NOTHING if row.hours is None else f"{row.hours:.2f}"
+    return [row.row.name, str(row.row.steps), *score_cells(row.row), hours]
+
+
+def _training(training: Training) -> list[str]:
+    share = NOTHING if training.matrix_share is None else f"{training.matrix_share:.0%}"
+    return [
+        training.name,
+        str(training.steps),
+        f"{training.hours:.2f}",
+        f"{training.cpu_hours:.2f}",
+        f"{training.samples_per_s:.3g}",
+        share,
+        "; ".join(training.machines),
+    ]

@@ -1,0 +1,273 @@
+"""The paper's table, whole: train what is not trained, measure what is not measured. One process.
+
+All of it lies in one run folder: NAME.toml and NAME/ for each training, models/NAME for what it
+made, rows/ for what was measured. Whatever is there already is taken as it is, so a table that was
+stopped goes on, and a long training may be done by itself (`main.py train RUN/flow.toml --run
+RUN/flow`, under torchrun too) before the table is asked for.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+
+from engine.evaluation.references.embedders import Embedder, load_embedder
+from engine.evaluation.runs.evaluate import (
+    Load,
+    Show,
+    conditions_of,
+    load_for,
+    measure,
+    name_of,
+    open_judge,
+)
+from engine.evaluation.runs.scoring import Judge, Row
+from engine.experiments.plan import (
+    ARC,
+    FLOW,
+    ROWS,
+    PaperPlan,
+    RowPlan,
+    Stage,
+    trained_name,
+)
+from engine.experiments.rows import (
+    Kept,
+    pooled,
+    read_kept,
+    row_as_table,
+    row_of_table,
+    write_kept,
+)
+from engine.files.atomic import replace_text
+from engine.files.toml import from_table, read_toml
+from engine.hardware.device import choose_device
+from engine.library.card import CARD_FILE
+from engine.loading.embedder_folder import CARD as EMBEDDER_CARD
+from engine.loading.model_folder import CONFIG as MODEL_CONFIG
+from engine.loading.model_folder import ModelConfig
+from engine.training.embedder.contrastive import MODEL_FOLDER
+from engine.training.export import About, export_model
+from engine.training.run.run_folder import CONFIG, METRICS, RunError
+from engine.training.settings import read_run
+from engine.training.train import train
+
+MODELS, ROWS_FOLDER = "models", "rows"
+COMMAND = "python main.py table"
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a training took, by its metrics; without the rendering of its sounds."""
+
+    name: str
+    steps: int
+    hours: float
+    cpu_hours: float
+    samples_per_s: float
+    matrix_share: float | None
+    machines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRow:
+    """A row of the table: its scores, over how many trained models, and hours of each of these."""
+
+    row: Row
+    models: int
+    hours: float | None
+
+    @property
+    def named(self) -> Row:
+        """The row with its steps in its name, for tables without a column of them."""
+        return replace(self.row, name=f"{self.row.name}, {self.row.steps}")
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTable:
+    """All that the page of results is made of. `measured_on` names each machine once."""
+
+    plan: PaperPlan
+    embedder: str
+    references: tuple[Row, ...]
+    rows: tuple[PaperRow, ...]
+    trainings: tuple[Training, ...]
+    measured_on: tuple[str, ...]
+    made: str
+
+
+class PaperRun:
+    """One run folder of the table. Raises EngineError with a sentence when it cannot go on."""
+
+    def __init__(self, plan: PaperPlan, run: Path, load: Load, device: str, show: Show) -> None:
+        self.plan, self.run = plan, run
+        self._load, self._device, self._show = load, choose_device(device), show
+
+    def table(self) -> PaperTable:
+        """Do all that is left to do."""
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise RunError(
+                "A table is made by one process: let torchrun do the long trainings beforehand, "
+                f"by main.py train {self.run}/NAME.toml --run {self.run}/NAME."
+            )
+        stages = self.plan.stages(self.run)
+        for stage in stages:
+            self._write_config(stage)
+        for stage in stages:
+            self._train(stage)
+        if isinstance(self.plan.flow, str):
+            self._export(FLOW, Path(self.plan.flow))
+        references = self._references()
+        kept = {row: [self._measured(name, row) for name in self.plan.models(row)] for row in ROWS}
+        trainings = {t.name: t for t in map(self._training, stages) if t is not None}
+        return PaperTable(
+            self.plan,
+            name_of(self._embedder),
+            references,
+            tuple(self._row(row, kept[row], trainings) for row in ROWS),
+            tuple(trainings.values()),
+            _places([one for of in kept.values() for one in of]),
+            max(one.conditions.made for of in kept.values() for one in of),
+        )
+
+    def keep(self, target: Path, name: str) -> None:
+        """Write the post-trained model of the first seed as a folder for playing."""
+        trained = self.run / trained_name(ARC, self.plan.settings.seeds[0])
+        settings = self.plan.settings
+        about = About(name, commands=(COMMAND,), notes=settings.note)
+        codec = self.plan.folder("codec", self.run)
+        export_model(trained, codec, target, about, settings.arc_sampling)
+
+    # --- trainings ---
+
+    def _write_config(self, stage: Stage) -> None:
+        """Check a training's config before the first of them takes its hours."""
+        path = self.run / f"{stage.name}.toml"
+        begun = self.run / stage.name / CONFIG
+        if begun.exists() and begun.read_text(encoding="utf-8") != stage.text:
+            raise RunError(
+                f"{begun.parent} was begun with another config: choose another folder with --run."
+            )
+        try:
+            replace_text(path, stage.text)
+        except OSError as error:
+            raise RunError(
+                f"{path} could not be written ({error}): choose another folder with --run."
+            ) from error
+        read_run(path)
+
+    def _train(self, stage: Stage) -> None:
+        folder = self.run / stage.name
+        done = {
+            "embedder": folder / MODEL_FOLDER / EMBEDDER_CARD,
+            "codec": folder / "codec.pt",
+        }.get(stage.name, self.run / MODELS / stage.name / CARD_FILE)
+        if not done.exists():
+            self._show(f"training {stage.name}")
+            train(self.run / f"{stage.name}.toml", folder)
+        if stage.name not in ("embedder", "codec"):
+            self._export(stage.name, folder)
+        gc.collect()
+
+    def _export(self, name: str, trained: Path) -> None:
+        """Make what is trained a model folder; one that was sampled otherwise, anew."""
+        target = self.run / MODELS / name
+        settings = self.plan.settings
+        sampling = settings.flow_sampling if name == FLOW else settings.arc_sampling
+        if (target / CARD_FILE).exists():
+            config = from_table(ModelConfig, read_toml(target / MODEL_CONFIG), MODEL_CONFIG)
+            if config.sampling == sampling:
+                return
+            for row in (self.run / ROWS_FOLDER).glob(f"{name}@*.json"):
+                row.unlink()
+        about = About(f"{self.run.name} {name}", commands=(COMMAND,))
+        part = target.with_name(f"{name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        export_model(trained, self.plan.folder("codec", self.run), part, about, sampling)
+        shutil.rmtree(target, ignore_errors=True)
+        part.rename(target)
+
+    def _training(self, stage: Stage) -> Training | None:
+        return training_of(stage.name, self.run / stage.name / METRICS)
+
+    # --- measures ---
+
+    @cached_property
+    def _embedder(self) -> Embedder | None:
+        return load_embedder(str(self.plan.folder("embedder", self.run)), self._device)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        """Made only when something is left to measure: it renders many sounds."""
+        return open_judge(self._embedder, self.plan.settings.evaluation, self._show)
+
+    def _references(self) -> tuple[Row, ...]:
+        """Real sounds with their own prompts and with each other's."""
+        path = self.run / ROWS_FOLDER / "references.json"
+        about = {
+            "size": asdict(self.plan.settings.evaluation),
+            "embedder": name_of(self._embedder),
+        }
+        if path.exists():
+            table = json.loads(path.read_text(encoding="utf-8"))
+            if table["about"] == about:
+                return tuple(row_of_table(row) for row in table["rows"])
+        rows = (self._judge.real_row(), self._judge.chance_row())
+        table = {"about": about, "rows": [row_as_table(row) for row in rows]}
+        replace_text(path, json.dumps(table))
+        return rows
+
+    def _measured(self, name: str, row: RowPlan) -> Kept:
+        path = self.run / ROWS_FOLDER / f"{name}@{row.steps}.json"
+        size, embedder = self.plan.settings.evaluation, name_of(self._embedder)
+        kept = read_kept(path, size, embedder)
+        if kept is None:
+            judge = self._judge
+            self._show(f"measuring {name}, {row.steps} steps")
+            folder = self.run / MODELS / name
+            weighed = load_for(judge, self._load, folder, self._device, row.steps)
+            measured = measure(weighed, row.steps, judge, size, self._show)
+            conditions = conditions_of(self._device, weighed.generator.precision)
+            kept = Kept(size, embedder, conditions, measured)
+            write_kept(path, kept)
+        return kept
+
+    def _row(self, row: RowPlan, kept: list[Kept], trainings: dict[str, Training]) -> PaperRow:
+        names = self.plan.models(row)
+        hours = [trainings[name].hours for name in names if name in trainings]
+        mean = fmean(hours) if hours else None
+        return PaperRow(pooled(row.name, row.steps, kept), len(names), mean)
+
+
+def training_of(name: str, metrics: Path) -> Training | None:
+    """Add up a run's metrics; None where there are none, or none that tell the speed."""
+    if not metrics.exists():
+        return None
+    lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    lines = [line for line in lines if "samples_per_s" in line]
+    if not lines:
+        return None
+    seconds = sum(line["seconds"] for line in lines)
+
+    def mean(key: str) -> float:
+        return float(sum(line[key] * line["seconds"] for line in lines) / seconds)
+
+    return Training(
+        name,
+        lines[-1]["step"],
+        seconds / 3600,
+        sum(line["cpu_seconds"] for line in lines) / 3600,
+        mean("samples_per_s"),
+        mean("matrix_share") if all("matrix_share" in line for line in lines) else None,
+        tuple(dict.fromkeys(line["machine"] for line in lines)),
+    )
+
+
+def _places(kept: list[Kept]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.conditions.place for one in kept))

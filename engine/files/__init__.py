@@ -1,0 +1,1 @@
+"""Files that several rooms read and write: strict tables. No torch."""

@@ -1,0 +1,1 @@
+"""Which device, how much memory, how weights are read. Needs torch."""

@@ -1,0 +1,223 @@
+"""What a model says of itself in its card.toml. Light half: no torch.
+
+A model is a folder with card.toml beside its weights; the weights are read by the torch half.
+A published model has no card.toml: its card is derived from its config.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, cast
+
+from engine.api import EMBEDDED, MOST_STEPS, EngineError
+from engine.files.paths import ASSETS
+from engine.library.lora_file import has_adapter, read_adapter_file
+from engine.library.published_files import find_published, read_config
+
+CARD_FILE = "card.toml"
+EMBEDDED_FOLDER = ASSETS / EMBEDDED
+"""The folder of the model that ships with Pingpad."""
+
+
+class ModelCardError(EngineError):
+    """A model folder whose card cannot be used; the text names the file and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How a model came to be: what it heard, by which commands, at what cost."""
+
+    on: str
+    commands: tuple[str, ...] = ()
+    notes: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a model that does not say what it was trained on."""
+        if not self.on.strip():
+            raise ModelCardError("trained.on must say what the model was trained on")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model's name, limits, words and origin; `longest_s` in seconds, `sample_rate` in Hz.
+
+    `vocabulary` holds every word (as engine.prompts.tokens splits them, lower case) that the model
+    was taught; empty means that any words may be typed, as with a large text encoder.
+    """
+
+    name: str
+    summary: str
+    licence: str
+    sample_rate: int
+    longest_s: float
+    default_steps: int
+    vocabulary: tuple[str, ...]
+    trained: Trained
+
+    def __post_init__(self) -> None:
+        """Refuse values that no model can have, by name, value and range."""
+        for text in ("name", "summary", "licence"):
+            if not cast(str, getattr(self, text)).strip():
+                raise ModelCardError(f"{text} must not be empty")
+        if not 4_000 <= self.sample_rate <= 400_000:
+            raise ModelCardError(f"sample_rate must be 4000..400000 Hz, got {self.sample_rate}")
+        if not (math.isfinite(self.longest_s) and 0 < self.longest_s <= 3_600):
+            raise ModelCardError(f"longest_s must be above 0, at most 3600, got {self.longest_s}")
+        if not 1 <= self.default_steps <= MOST_STEPS:
+            raise ModelCardError(f"default_steps must be 1..{MOST_STEPS}, got {self.default_steps}")
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read a model folder's card. Raises ModelCardError, which says what to do next."""
+    path = folder / CARD_FILE
+    if has_adapter(folder):
+        return _card_of_adapted(folder)
+    published = find_published(folder)
+    if published is not None and not path.exists():
+        return _card_of_published(folder, published.config)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelCardError(
+            f"{folder} is not a model: it holds neither {CARD_FILE} nor model_config.json. "
+            "Choose a folder that does."
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ModelCardError(f"{path} cannot be read ({error}). Copy the model again.") from error
+    try:
+        return _card_of(table)
+    except ModelCardError as error:
+        raise ModelCardError(f"{path} is not right: {error}.") from error
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write card.toml, which `read_card` reads back to an equal card."""
+    lines = [
+        f"{field.name} = {_toml(getattr(card, field.name))}"
+        for field in fields(ModelCard)
+        if field.name != "trained"
+    ]
+    lines += ["", "[trained]"]
+    lines += [
+        f"{field.name} = {_toml(getattr(card.trained, field.name))}" for field in fields(Trained)
+    ]
+    (folder / CARD_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def list_models(root: Path) -> list[Path]:
+    """Return the model folders directly inside `root`, by name; none where there is no `root`."""
+    if not root.is_dir():
+        return []
+    # A hidden folder may be a model that is still being fetched.
+    shown = (folder for folder in root.iterdir() if not folder.name.startswith("."))
+    return sorted(folder for folder in shown if _is_model(folder))
+
+
+def _is_model(folder: Path) -> bool:
+    own = (folder / CARD_FILE).is_file() or has_adapter(folder)
+    return own or find_published(folder) is not None
+
+
+def _card_of_adapted(folder: Path) -> ModelCard:
+    adapter = read_adapter_file(folder)
+    card = read_card(adapter.base)
+    return replace(
+        card,
+        name=folder.resolve().name,
+        summary=f"{card.name} with a LoRA, strength {adapter.strength:g}.",
+        licence=f"{card.licence}, and that of the LoRA",
+    )
+
+
+_PUBLISHED_STEPS = {"rf_denoiser": 8, "rectified_flow": 50, "v": 100}
+_PUBLISHED_SUMMARIES = {
+    "rf_denoiser": "A published model that makes any sound in few steps.",
+    "rectified_flow": "A published model that makes any sound, in many steps.",
+    "v": "A published model that makes any sound, in very many steps.",
+}
+
+
+def _card_of_published(folder: Path, config: Path) -> ModelCard:
+    """What can be told of a published model before its networks are loaded."""
+    table = read_config(config)
+    try:
+        seconds = table["sample_size"] / table["sample_rate"]
+        objective = table["model"]["diffusion"].get("diffusion_objective", "v")
+        return ModelCard(
+            name=folder.resolve().name or "published model",
+            summary=_PUBLISHED_SUMMARIES[objective],
+            licence="The licence that came with the model",
+            sample_rate=table["sample_rate"],
+            longest_s=seconds,
+            default_steps=_PUBLISHED_STEPS[objective],
+            vocabulary=(),
+            trained=Trained("What its publisher says in the model's own card"),
+        )
+    except (KeyError, TypeError, AttributeError, ZeroDivisionError, OverflowError) as error:
+        raise ModelCardError(
+            f"{config} describes a kind of model that Pingpad cannot play ({error!r})."
+        ) from error
+    except ModelCardError as error:
+        raise ModelCardError(f"{config} is not right: {error}.") from error
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "name": str,
+    "summary": str,
+    "licence": str,
+    "sample_rate": int,
+    "longest_s": (int, float),
+    "default_steps": int,
+    "vocabulary": list,
+    "trained": dict,
+    "on": str,
+    "commands": list,
+    "notes": str,
+}
+
+
+def _card_of(table: dict[str, Any]) -> ModelCard:
+    _check(table, required={field.name for field in fields(ModelCard)}, optional=set())
+    trained = table["trained"]
+    _check(trained, required={"on"}, optional={"commands", "notes"}, inside="trained.")
+    origin = Trained(
+        trained["on"],
+        _texts(trained.get("commands", []), "trained.commands"),
+        trained.get("notes", ""),
+    )
+    words = _texts(table["vocabulary"], "vocabulary")
+    values = table | {
+        "trained": origin,
+        "vocabulary": words,
+        "longest_s": float(table["longest_s"]),
+    }
+    return ModelCard(**values)
+
+
+def _check(table: dict[str, Any], required: set[str], optional: set[str], inside: str = "") -> None:
+    """Stop at the first key that is missing, unknown or of another kind, and name it."""
+    for name in sorted(required - set(table)):
+        raise ModelCardError(f"{inside}{name} is missing")
+    for name in sorted(set(table) - required - optional):
+        raise ModelCardError(f"{inside}{name} is not a key of a card")
+    for name, value in table.items():
+        if isinstance(value, bool) or not isinstance(value, _KINDS[name]):
+            raise ModelCardError(f"{inside}{name} must not be {value!r}")
+
+
+def _texts(values: list[Any], name: str) -> tuple[str, ...]:
+    for value in values:
+        if not isinstance(value, str):
+            raise ModelCardError(f"{name} must hold texts, got {value!r}")
+    return tuple(values)
+
+
+def _toml(value: str | float | tuple[str, ...]) -> str:
+    if isinstance(value, tuple):
+        return "[\n" + "".join(f"    {_toml(item)},\n" for item in value) + "]"
+    # JSON's escapes of text are TOML's as well, but for DEL, which JSON leaves as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")

@@ -1,0 +1,136 @@
+"""A model on disk: found, checked, loaded strictly. Engine process.
+
+Our own layout is a folder of card.toml (what it is), config.toml (sizes) and model.safetensors;
+the published one is described in `engine.library.published_files`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.api import EngineError
+from engine.files.toml import ConfigError, from_table, read_toml
+from engine.hardware.weights import check_tensors, read_tensors
+from engine.library.card import CARD_FILE, ModelCard, read_card
+from engine.library.lora_file import has_adapter, read_adapter_file
+from engine.library.published_files import find_published
+from engine.loading.lora import change_weights, read_adapter
+from engine.loading.sound_model import Asked, PlayableModel
+from engine.loading.stable_audio.model import load_published
+from engine.models.conditioning import Conditioner, ConditionerConfig, Tokens
+from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
+from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
+from engine.sampling.config import SamplingConfig
+from engine.sound.loudness import levelled
+from engine.sound.spectral_features import RATE_HZ
+
+WEIGHTS = "model.safetensors"
+CONFIG = "config.toml"
+SOURCE_PEAK = 0.9
+"""Recordings are brought to the level that the autoencoder was trained at."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Everything that sizes the networks of a model folder."""
+
+    codec: SpectralCodecConfig = field(default_factory=SpectralCodecConfig)
+    transformer: DiffusionTransformerConfig = field(default_factory=DiffusionTransformerConfig)
+    conditioner: ConditionerConfig = field(default_factory=ConditionerConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse networks that do not fit each other."""
+        check_fit(self.transformer, self.conditioner)
+        if self.transformer.io_channels != self.codec.latent_dim:
+            raise ValueError(
+                f"transformer.io_channels must be codec.latent_dim {self.codec.latent_dim}, "
+                f"got {self.transformer.io_channels}"
+            )
+
+
+def check_fit(transformer: DiffusionTransformerConfig, conditioner: ConditionerConfig) -> None:
+    """Refuse a transformer that cannot read what the conditioner says."""
+    for name in ("cond_token_dim", "global_cond_dim"):
+        if getattr(transformer, name) != conditioner.width:
+            raise ValueError(
+                f"transformer.{name} must be conditioner.width {conditioner.width}, "
+                f"got {getattr(transformer, name)}"
+            )
+
+
+class SoundModel(PlayableModel):
+    """Autoencoder, transformer and conditioner of one model in our own layout."""
+
+    def __init__(self, config: ModelConfig, vocabulary: tuple[str, ...]) -> None:
+        super().__init__()
+        self.config = config
+        self.sampling = config.sampling
+        self.source_peak = SOURCE_PEAK
+        self.codec = SpectralCodec(config.codec)
+        self.transformer = DiffusionTransformer(config.transformer)
+        self.conditioner = Conditioner(config.conditioner, vocabulary)
+
+    def ask(self, prompts: Sequence[str], seconds: float) -> Asked:
+        """Ids, values, which are real, and tempi of the words."""
+        device = self.conditioner.seconds.linear.weight.device
+        words = self.conditioner.tokenizer(prompts).to(device)
+        told = torch.full((len(prompts),), seconds, device=device)
+        return Asked((words.ids, words.values, words.real, words.bpm), told)
+
+    def condition(self, asked: Asked, *, promptless: bool = False) -> Conditioning:
+        """Tokens of the words and one of the length."""
+        keep = torch.zeros_like(asked.seconds, dtype=torch.bool) if promptless else None
+        told: Conditioning = self.conditioner(Tokens(*asked.words), asked.seconds, keep)
+        return told
+
+    def latents_for(self, seconds: float) -> int:
+        """As many whole patches of latents as cover the seconds."""
+        patch = self.config.transformer.patch_size
+        latents = self.codec.latents_for(round(seconds * RATE_HZ))
+        return -(-latents // patch) * patch
+
+    @property
+    def samples_per_latent(self) -> int:
+        """Samples that one latent stands for."""
+        return self.codec.samples_per_latent
+
+    def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
+        """The likeliest latents of a sound: nothing is drawn."""
+        return self.codec.encode(audio)
+
+    def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
+        """The first frames of latents at one loudness; `seed` draws phases of noise-like parts."""
+        return levelled(self.codec.decode(latents, seed)[..., :frames], RATE_HZ)
+
+
+def load_model(folder: Path) -> tuple[PlayableModel, ModelCard]:
+    """Load a model folder of either layout, or a LoRA's with its base, float32, on the CPU.
+
+    Raises EngineError with a sentence that names what is missing, extra, misshapen or broken.
+    """
+    card = read_card(folder)
+    if has_adapter(folder):
+        adapter = read_adapter_file(folder)
+        changes = read_adapter(adapter.weights)
+        model, _ = load_model(adapter.base)
+        change_weights(model.adaptable(), changes, adapter.strength, adapter.weights)
+        return model, card
+    published = find_published(folder)
+    if published is not None and not (folder / CARD_FILE).exists():
+        return load_published(folder, published).eval(), card
+    try:
+        config = from_table(ModelConfig, read_toml(folder / CONFIG), CONFIG)
+    except ConfigError as error:
+        raise EngineError(f"The model in {folder} cannot be used: {error}") from error
+    model = SoundModel(config, card.vocabulary)
+    wanted = model.state_dict()
+    weights = read_tensors(folder / WEIGHTS)
+    check_tensors({name: tensor.shape for name, tensor in wanted.items()}, weights, folder)
+    model.load_state_dict({name: tensor.to(wanted[name].dtype) for name, tensor in weights.items()})
+    return model.eval(), card

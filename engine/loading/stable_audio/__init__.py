@@ -1,0 +1,1 @@
+"""Published Stable Audio models: their layout, read strictly. Needs torch."""

@@ -1,0 +1,231 @@
+"""Models as they are published: Stable Audio Open, the small Stable Audio 3. Engine process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from engine.api import EngineError
+from engine.files.toml import ConfigError
+from engine.hardware.weights import check_tensors, read_tensors, unfilled
+from engine.library.published_files import PublishedFiles, read_config
+from engine.loading.sound_model import Asked, PlayableModel, Windows, layer_weights
+from engine.loading.stable_audio.config_open import SAMPLE_RATE_HZ, parse_config
+from engine.loading.stable_audio.sizes import START, TOTAL, PublishedConfig, SecondsConfig
+from engine.loading.stable_audio.text_encoder import find_text_encoder, load_text_encoder
+from engine.models.dit import Conditioning, DiffusionTransformer
+from engine.models.oobleck import Oobleck, folded
+from engine.models.prompt_t5 import EvenSecondsEmbedder, PromptEncoder, SecondsEmbedder
+from engine.models.same import Same, SameConfig, folded_same
+
+TRANSFORMER = "model.model."
+CODEC = "pretransform.model."
+PADDING = "conditioner.conditioners.prompt.padding_embedding"
+_SECONDS_NAMES = {
+    "weights": "0.weights",
+    "linear.weight": "1.weight",
+    "linear.bias": "1.bias",
+}
+TOKENS_APART = 16
+"""Lengths of prompts on a GPU are multiples of that."""
+DURATION_PADDING_S = 6.0
+"""What Stable Audio 3 makes after the asked length, and cuts off."""
+
+
+def seconds_prefix(name: str) -> str:
+    """What the names of the tensors begin with that embed this number."""
+    return f"conditioner.conditioners.{name}.embedder.embedding."
+
+
+class PublishedNetworks(nn.Module):
+    """The networks that a published checkpoint holds."""
+
+    def __init__(self, config: PublishedConfig) -> None:
+        super().__init__()
+        self.codec = (
+            Same(config.codec) if isinstance(config.codec, SameConfig) else Oobleck(config.codec)
+        )
+        self.transformer = DiffusionTransformer(config.transformer)
+        width = config.transformer.cond_token_dim
+        self.seconds = nn.ModuleDict(
+            {name: _embedder(width, told) for name, told in config.numbers.items()}
+        )
+        self.padding = nn.Parameter(torch.zeros(width)) if config.prompt.gemma else None
+
+    def published_shapes(self) -> dict[str, torch.Size]:
+        """Names and shapes of the tensors of a checkpoint that fits."""
+        network = self.transformer.state_dict()
+        shapes = {TRANSFORMER + name: tensor.shape for name, tensor in network.items()}
+        for number, embedder in self.seconds.items():
+            prefix = seconds_prefix(number)
+            own = embedder.state_dict()
+            shapes |= {prefix + _SECONDS_NAMES[name]: own[name].shape for name in own}
+        if self.padding is not None:
+            shapes[PADDING] = self.padding.shape
+        codec = self.codec.published_shapes()
+        return shapes | {CODEC + name: shape for name, shape in codec.items()}
+
+    def take(self, tensors: dict[str, Tensor]) -> None:
+        """Fill all networks, float32, with copies of a checkpoint's tensors."""
+        fold = folded_same if isinstance(self.codec, Same) else folded
+        self.codec.load_state_dict(fold(_part(tensors, CODEC)), assign=True)
+        for number, embedder in self.seconds.items():
+            held = _copies(_part(tensors, seconds_prefix(number)))
+            named = {name: held[_SECONDS_NAMES[name]] for name in embedder.state_dict()}
+            embedder.load_state_dict(named, assign=True)
+        if self.padding is not None:
+            self.padding = nn.Parameter(tensors[PADDING].to(torch.float32, copy=True))
+        self.transformer.load_state_dict(_copies(_part(tensors, TRANSFORMER)), assign=True)
+
+
+def _embedder(width: int, told: SecondsConfig) -> nn.Module:
+    kind = EvenSecondsEmbedder if told.even else SecondsEmbedder
+    return kind(width, told.max_val)
+
+
+class PublishedModel(PlayableModel):
+    """A published model that plays: its networks and the text encoder that it names."""
+
+    records_all = True
+
+    def __init__(
+        self, config: PublishedConfig, networks: PublishedNetworks, prompt: PromptEncoder
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.sampling = config.sampling
+        self.source_peak = None
+        self.codec = networks.codec
+        self.transformer = networks.transformer
+        self.seconds = networks.seconds
+        self.prompt = prompt
+        if networks.padding is not None:
+            self.prompt.padding = networks.padding.detach()
+
+    def ask(self, prompts: Sequence[str], seconds: float) -> Asked:
+        """Ids of the tokens and which are real; on a GPU in steps, so that recordings serve."""
+        device = next(self.seconds.parameters()).device
+        words = self.prompt.read(prompts, 1 if device.type == "cpu" else TOKENS_APART)
+        told = torch.full((len(prompts),), seconds, device=device)
+        return Asked(words, told, self._valid(seconds))
+
+    def condition(self, asked: Asked, *, promptless: bool = False) -> Conditioning:
+        """Prompt tokens and one token of each number; without a prompt all tokens are zero."""
+        told = {START: torch.zeros_like(asked.seconds), TOTAL: asked.seconds}
+        numbers = [embedder(told[name]) for name, embedder in self.seconds.items()]
+        overall = torch.cat(numbers, dim=1)
+        if promptless:
+            count = self.config.prompt.max_length + len(numbers)
+            shape = len(overall), count, self.config.transformer.cond_token_dim
+            return Conditioning(overall.new_zeros(shape), None, overall, valid=asked.valid)
+        tokens = torch.cat([self.prompt(*asked.words), torch.stack(numbers, dim=1)], dim=1)
+        return Conditioning(tokens, None, overall, valid=asked.valid)
+
+    def adaptable(self) -> dict[str, Tensor]:
+        """The transformer's weights and those of the embeddings of numbers."""
+        numbers = {
+            f"conditioners.{name}.embedder.embedding.1": cast(SecondsEmbedder, part).linear.weight
+            for name, part in self.seconds.items()
+        }
+        return layer_weights(self.transformer) | {k: v.data for k, v in numbers.items()}
+
+    def latents_for(self, seconds: float) -> int:
+        """Those of the model's whole length: it learnt to fill the rest with silence.
+
+        Stable Audio 3 makes any length: what is asked for and a padding, in whole chunks.
+        """
+        if not isinstance(self.config.codec, SameConfig):
+            return self.config.latents
+        chunk = self.config.codec.chunk_latents * self.samples_per_latent
+        chunks = -(-_samples(seconds + DURATION_PADDING_S) // chunk)
+        return min(chunks * self.config.codec.chunk_latents, self.config.latents)
+
+    def _valid(self, seconds: float) -> int | None:
+        """How many of these latents Stable Audio 3 listens to; None: all."""
+        if not isinstance(self.config.codec, SameConfig):
+            return None
+        padding = _samples(DURATION_PADDING_S) // self.samples_per_latent
+        valid = -(-_samples(seconds) // self.samples_per_latent) + padding
+        return valid if valid < self.latents_for(seconds) else None
+
+    @property
+    def samples_per_latent(self) -> int:
+        """Samples that one latent stands for."""
+        return self.config.codec.samples_per_latent
+
+    def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
+        """Latents of a sound, drawn as the published models draw them, where they do."""
+        if isinstance(self.codec, Same):
+            return self.codec.encode(audio)
+        latents = audio.shape[-1] // self.samples_per_latent
+        shape = (len(audio), self.config.codec.latent_dim, latents)
+        return self.codec.encode(audio, torch.randn(shape, generator=random).to(audio))
+
+    def kept(self, audio: Tensor, seconds: float, begin: float, end: float) -> Tensor:
+        """Which latents begin outside of the part and within the seconds, and these latents."""
+        if not isinstance(self.codec, Same):
+            return super().kept(audio, seconds, begin, end)
+        latents = self.codec.encode(audio)
+        first = torch.arange(latents.shape[-1], device=audio.device) * self.samples_per_latent
+        anew = (first >= _samples(begin)) & (first < _samples(end))
+        keep = (~anew & (first < _samples(seconds))).to(latents.dtype).expand(len(audio), 1, -1)
+        return torch.cat([keep, latents * keep], dim=1)
+
+    def decode_whole(self, latents: Tensor, count: int) -> Tensor:
+        """All at once."""
+        return self.codec.decode_part(latents, 0, count)
+
+    def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
+        """The first frames of latents; only what those depend on is decoded."""
+        return torch.cat(list(self.decode_parts(latents, frames, seed, Windows())), dim=-1)
+
+    def decode_parts(
+        self, latents: Tensor, frames: int, seed: int, windows: Windows
+    ) -> Iterator[Tensor]:
+        """The same sound in windows, each with the latents around it that it depends on."""
+        needed = min(-(-frames // self.samples_per_latent), latents.shape[-1])
+        for part in self.codec.decode_windows(latents, needed, windows.first, windows.later):
+            yield part[..., :frames].cpu()
+            frames -= part.shape[-1]
+
+
+def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:
+    """Load a published folder, float32, on the CPU.
+
+    Raises EngineError with a sentence that names what is missing, extra, misshapen, broken or
+    not playable.
+    """
+    try:
+        config = parse_config(read_config(files.config))
+    except ConfigError as error:
+        reason = str(error).rstrip(".")
+        raise EngineError(f"The model in {folder} cannot be played: {reason}.") from error
+    # First, since it is soon done, and the first thing that is missing for new players.
+    encoder = find_text_encoder(folder, config.prompt)
+    prompt = load_text_encoder(encoder, config.prompt, config.transformer.cond_token_dim)
+    networks = unfilled(lambda: PublishedNetworks(config), folder)
+    tensors = read_tensors(files.weights)
+    check_tensors(networks.published_shapes(), tensors, folder)
+    networks.take(tensors)
+    return PublishedModel(config, networks, prompt)
+
+
+def _samples(seconds: float) -> int:
+    return int(seconds * SAMPLE_RATE_HZ)
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Float32 tensors apart from their file, which may change while the model plays."""
+    return {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}

@@ -1,0 +1,52 @@
+"""What the tables of a published config may hold, and reading them by that. Engine process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.files.toml import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a table may hold: keys that are read, keys of one known value, keys of no effect."""
+
+    read: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    must: Mapping[str, object] = field(default_factory=dict)
+    may: Mapping[str, object] = field(default_factory=dict)
+    harmless: tuple[str, ...] = ()
+
+
+def read_table(table: object, where: str, rules: Rules) -> dict[str, Any]:
+    """Return the keys of a table that are read, after all its keys have been checked."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where} must be a table, got {table!r}.")
+    for name in sorted({*rules.read, *rules.must} - set(table)):
+        raise ConfigError(f"{where} lacks: {name}.")
+    known = {*rules.read, *rules.optional, *rules.must, *rules.may, *rules.harmless}
+    for name in sorted(set(table) - known):
+        raise ConfigError(f"{where}.{name} is not known here and may change the sound.")
+    for name, wanted in {**rules.must, **rules.may}.items():
+        if name in table:
+            must_be(table[name], wanted, f"{where}.{name}")
+    return {name: table[name] for name in (*rules.read, *rules.optional) if name in table}
+
+
+def must_be(value: object, wanted: object, where: str) -> None:
+    """Raise ConfigError unless a value is the wanted one."""
+    if not is_same(value, wanted):
+        raise ConfigError(f"{where} must be {wanted!r}, got {value!r}.")
+
+
+def must_be_one_of(value: object, known: Collection[str], where: str) -> None:
+    """Raise ConfigError unless a value is one of the known names."""
+    if not isinstance(value, str) or value not in known:
+        raise ConfigError(f"{where} must be one of {', '.join(known)}, got {value!r}.")
+
+
+def is_same(value: object, wanted: object) -> bool:
+    """Equal, and not a truth value in a number's place."""
+    return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)

@@ -1,0 +1,66 @@
+"""What a generator is, for those that use one and must not load torch to say so. Light half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from engine.api import Recipe, Timing
+from engine.clip import Clip
+from engine.library.card import ModelCard
+
+
+class Generated(Protocol):
+    """What a generator returns."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe with its seed set."""
+
+    @property
+    def clip(self) -> Clip:
+        """The sound."""
+
+    @property
+    def timing(self) -> Timing:
+        """What it took."""
+
+    @property
+    def notice(self) -> str:
+        """What could not be done as usual, for the player; "" when all could."""
+
+
+class Generator(Protocol):
+    """A loaded model; `on_step(step, steps)` from step 0 on says False to stop there."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+
+    @property
+    def device(self) -> str:
+        """The processor, for the player to read."""
+
+    @property
+    def precision(self) -> str:
+        """The precision the networks run in."""
+
+    def generate(
+        self,
+        recipe: Recipe,
+        source: Clip | None,
+        on_step: Callable[[int, int], bool],
+        on_part: Callable[[Clip], None] | None = None,
+    ) -> Generated:
+        """Make the clip of a recipe; raises EngineError, ClipError or GenerationCancelled.
+
+        `on_part` may get the clip's beginning while the rest is still decoded.
+        """
+
+    def generate_all(
+        self,
+        recipes: Sequence[Recipe],
+        source: Clip | None,
+        on_step: Callable[[int, int], bool],
+    ) -> Iterator[Generated]:
+        """Make the clips of recipes, in their order, alike ones together; raises as `generate`."""

@@ -1,0 +1,1 @@
+"""Prompts read as a musician writes them. No torch."""

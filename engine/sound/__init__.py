@@ -1,0 +1,1 @@
+"""Analysis and synthesis of sound as tensors: spectra, loudness. Needs torch."""

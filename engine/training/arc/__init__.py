@@ -1,0 +1,1 @@
+"""Adversarial relativistic-contrastive post-training (2505.08175)."""

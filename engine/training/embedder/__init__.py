@@ -1,0 +1,1 @@
+"""Training of the embedder that evaluation measures with."""

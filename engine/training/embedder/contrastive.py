@@ -1,0 +1,163 @@
+"""Training of the own audio-text model on rendered sounds, held apart from the generator."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from engine.corpus.captions.lexicon import vocabulary, words_of
+from engine.corpus.sources.rendered import RenderedCorpus
+from engine.hardware.device import autocast, choose_device
+from engine.loading.embedder_folder import EmbedderCard, save_embedder
+from engine.models.contrastive import LARGEST_SCALE, ContrastiveModel
+from engine.sound.mel import mel_frames
+from engine.training.pool import Shelf, fill_pool
+from engine.training.run.optimizer import Optimising
+from engine.training.run.run_folder import RunFolder
+from engine.training.run.throughput import Work
+from engine.training.settings import EmbedderRun
+
+MODEL_FOLDER = "embedder"
+"""Where a finished run leaves the embedder, inside the run's folder."""
+HELD_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Shares 0..1 of sounds whose own caption came first, or among the first five."""
+
+    first: float
+    in_five: float
+
+
+def contrastive_loss(audio: Tensor, text: Tensor, scale: Tensor, same: Tensor) -> Tensor:
+    """Symmetric InfoNCE of unit vectors (B, D), in nats.
+
+    `same` (B, B) is True where two items bear the same caption: these are right answers too, and
+    share the target evenly.
+    """
+    logits = scale * audio @ text.T
+    target = same.to(logits) / same.sum(1, keepdim=True)
+    to_text = -(target * functional.log_softmax(logits, dim=1)).sum(1)
+    to_audio = -(target * functional.log_softmax(logits, dim=0).T).sum(1)
+    return (to_text.mean() + to_audio.mean()) / 2
+
+
+def same_captions(captions: list[str]) -> Tensor:
+    """(B, B), True where two captions hold the same words, in whatever order."""
+    keys = [" ".join(sorted(words_of(caption))) for caption in captions]
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    numbers = torch.tensor([places[key] for key in keys])
+    return numbers[:, None] == numbers[None, :]
+
+
+def found_captions(audio: Tensor, text: Tensor, same: Tensor) -> Found:
+    """How well sounds find their captions among all of them; (N, D) each, `same` as above."""
+    cosines = audio @ text.T
+    best = cosines.masked_fill(~same, -2).amax(1, keepdim=True)
+    ahead = ((cosines > best) & ~same).sum(1)
+    return Found(float((ahead < 1).float().mean()), float((ahead < 5).float().mean()))
+
+
+def train_embedder(run: EmbedderRun, folder: RunFolder) -> None:
+    """Train until run.optimiser.steps, going on from the folder's checkpoint."""
+    device = choose_device()
+    shelves = fill_pool(run.pool, mel_frames, folder.path / "pool", folder.note, device)
+    state = folder.load()
+    words = vocabulary() if state is None else tuple(state["vocabulary"])
+    torch.manual_seed(run.seed)
+    model = ContrastiveModel(run.sizes, words).to(device)
+    optimising = Optimising(model, run.optimiser)
+    step = 0
+    if state is not None:
+        optimising.restore(state["optimising"])
+        step = state["step"]
+    while step < run.optimiser.steps:
+        rng = np.random.default_rng((run.seed, step))
+        shelf = _shelf(shelves, rng)
+        chosen = rng.choice(len(shelf), min(run.optimiser.batch, len(shelf)), replace=False)
+        values = _step(model, shelf, chosen, optimising, step)
+        folder.stopwatch.add(Work(len(chosen)))
+        step += 1
+        if step % run.optimiser.log_every == 0:
+            folder.log(step, {**values, "rate": optimising.rate(step)})
+            folder.show(step, run.optimiser.steps, values)
+        if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
+            folder.save({"optimising": optimising.state(), "step": step, "vocabulary": list(words)})
+    model.load_state_dict(optimising.average)
+    _finish(run, model.eval(), folder)
+
+
+def _shelf(shelves: list[Shelf], rng: np.random.Generator) -> Shelf:
+    """One of them, those with more sounds more often."""
+    shares = np.array([len(shelf) for shelf in shelves]) / sum(len(shelf) for shelf in shelves)
+    return shelves[rng.choice(len(shelves), p=shares)]
+
+
+def _step(
+    model: ContrastiveModel,
+    shelf: Shelf,
+    chosen: NDArray[np.int64],
+    optimising: Optimising,
+    step: int,
+) -> dict[str, float]:
+    captions = [shelf.sounds[i].caption for i in chosen]
+    device = model.log_scale.device
+    same = same_captions(captions).to(device)
+    with autocast(device):
+        audio = model.embed_frames(shelf.rows(chosen).to(device))
+        text = model.embed_text(captions)
+    loss = contrastive_loss(audio, text, model.scale, same)
+    norm = optimising.update(loss, step)
+    with torch.no_grad():
+        model.log_scale.clamp_(max=math.log(LARGEST_SCALE))
+    found = found_captions(audio.detach(), text.detach(), same)
+    return {
+        "loss": float(loss.detach()),
+        "found_first": found.first,
+        "scale": float(model.scale.detach()),
+        "gradient": norm,
+    }
+
+
+@torch.no_grad()
+def measure_on_held_out(model: ContrastiveModel, run: EmbedderRun) -> Found:
+    """How well the model finds captions that training never saw, among run.held_out of them."""
+    corpus = RenderedCorpus(run.pool.seed, "held_out", families=run.pool.families)
+    device = str(model.log_scale.device)
+    audio, captions = [], []
+    seconds = max(run.pool.seconds)
+    for start in range(0, run.held_out, HELD_BATCH):
+        batch = corpus.batch(start, min(HELD_BATCH, run.held_out - start), seconds, device)
+        audio.append(model.embed_audio(batch.audio))
+        captions += [sound.caption for sound in batch.sounds]
+    same = same_captions(captions).to(device)
+    return found_captions(torch.cat(audio), model.embed_text(captions), same)
+
+
+def _finish(run: EmbedderRun, model: ContrastiveModel, folder: RunFolder) -> None:
+    found = measure_on_held_out(model, run)
+    folder.note(
+        f"of {run.held_out} held-out captions the right one came first for {found.first:.0%} of the"
+        f" sounds, among the first five for {found.in_five:.0%}"
+    )
+    sounds = sum(run.pool.clips)
+    card = EmbedderCard(
+        name="Pingpad embedder",
+        licence="MIT",
+        trained_on=f"{sounds} sounds that engine/training/corpus renders, seed {run.pool.seed}.",
+        seed=run.seed,
+        steps=run.optimiser.steps,
+        candidates=run.held_out,
+        found_first=found.first,
+        found_in_five=found.in_five,
+        sizes=model.config,
+        vocabulary=model.tokenizer.vocabulary,
+    )
+    save_embedder(folder.path / MODEL_FOLDER, model, card)

@@ -1,0 +1,1 @@
+"""Training of the rectified flow, and its ODE warm-up."""

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from fake_mixer import FakeMixer
+
+from app.actions.pads.hits import HitNote, Hits
+
+
+def test_a_hit_reaches_the_mixer_and_leaves_a_note_for_the_light() -> None:
+    mixer = FakeMixer()
+    hits = Hits(mixer)
+    hits.hit(3, 0.5)
+    hits.release(3)
+    hits.stop_all()
+    assert mixer.calls == [("hit", 3, 0.5), ("release", 3), ("stop_all",)]
+    assert hits.recent() == (HitNote(3, 0.5),)
+    assert hits.recent() == ()
+
+
+def test_a_window_that_never_asks_costs_no_memory() -> None:
+    hits = Hits(FakeMixer())
+    for _ in range(10_000):
+        hits.note(1, 1.0)
+    assert len(hits.recent()) == 256

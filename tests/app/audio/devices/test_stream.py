@@ -1,0 +1,256 @@
+"""The sound thread: opens without making anybody wait, tells what changed, ends in time."""
+
+from __future__ import annotations
+
+import _ctypes
+import ctypes
+import shutil
+import threading
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
+
+from app.audio.devices import stream
+from app.audio.devices.device_keeper import Wish
+from app.audio.devices.loopback import RoundTrip
+from app.audio.devices.sound_system import Device, SoundError, SoundSystemMissing
+from app.audio.devices.stream import AudioDevices, AudioState, PortAudio, sound_error
+from app.audio.mixer.mixer import Mixer
+from app.audio.recording.recorder import Recorder
+
+FOUND = RoundTrip(10.0, 0.0, 8)
+
+
+class Heard:
+    """Collects states and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        self.states: list[AudioState] = []
+        self.threads: set[str] = set()
+        self._came = threading.Condition()
+
+    def __call__(self, state: AudioState) -> None:
+        with self._came:
+            self.states.append(state)
+            self.threads.add(threading.current_thread().name)
+            self._came.notify_all()
+
+    def loops(self) -> list[RoundTrip | None]:
+        """What was told of the round trip, each as often as it changed."""
+        return [loop for loop, _ in groupby(state.loop for state in self.states)]
+
+    def wait_for_output(self, name: str | None) -> AudioState:
+        return self.wait_for(lambda: self.states and self.states[-1].output_name == name)
+
+    def wait_for(self, done: Callable[[], object]) -> AudioState:
+        with self._came:
+            assert self._came.wait_for(done, timeout=10.0), self.states
+            return self.states[-1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_kernel() -> None:
+    """Compile it, where nobody did yet, before a thread that opens streams is waited for."""
+    assert Mixer().callback_address and Recorder(48_000, 1.0).callback_address
+
+
+def devices_with(system: FakeSoundSystem, heard: Heard) -> AudioDevices:
+    return AudioDevices(Mixer(), Recorder(48_000, 1.0), heard, system)
+
+
+def test_open_returns_at_once_and_the_news_comes_from_the_sound_thread() -> None:
+    heard = Heard()
+    system = FakeSoundSystem(SPEAKERS, MICROPHONE)
+    system.may_scan.clear()
+    devices = devices_with(system, heard)
+    assert devices.open().output_name is None
+    system.may_scan.set()
+    heard.wait_for_output("Speakers")
+    assert heard.threads == {"sound"}
+    assert devices.state.input_name == "Microphone"
+    devices.close()
+
+
+def test_open_can_wait_for_what_came() -> None:
+    devices = devices_with(FakeSoundSystem(SPEAKERS), Heard())
+    assert devices.open(wait_s=10.0).output_name == "Speakers"
+    devices.close()
+
+
+def test_close_ends_the_thread_and_the_streams() -> None:
+    system = FakeSoundSystem(SPEAKERS, MICROPHONE)
+    before = set(threading.enumerate())
+    devices = devices_with(system, Heard())
+    devices.open(wait_s=10.0)
+    devices.close()
+    assert system.open_streams == []
+    assert system.shut_count == 1
+    assert set(threading.enumerate()) <= before
+
+
+def test_close_without_open_and_twice_is_nothing() -> None:
+    devices = devices_with(FakeSoundSystem(), Heard())
+    devices.close()
+    devices.open(wait_s=10.0)
+    devices.close()
+    devices.close()
+
+
+def test_another_device_can_be_chosen_while_one_plays() -> None:
+    other = SPEAKERS.__class__(2, "Headphones", "ALSA", 2, 0, 48_000)
+    heard = Heard()
+    devices = devices_with(FakeSoundSystem(SPEAKERS, other), heard)
+    devices.open(wait_s=10.0)
+    assert devices.open(Wish("Headphones"), wait_s=10.0).output_name == "Headphones"
+    assert devices.look_again(wait_s=10.0).output_name == "Headphones"
+    devices.close()
+
+
+def test_each_measurement_is_news_even_when_it_finds_the_same() -> None:
+    heard = Heard()
+    system = FakeSoundSystem(SPEAKERS, MICROPHONE)
+    system.cable_frames = 480
+    devices = devices_with(system, heard)
+    devices.open(wait_s=10.0)
+    devices.measure()
+    heard.wait_for(lambda: heard.loops() == [None, FOUND])
+    devices.measure()
+    heard.wait_for(lambda: heard.loops() == [None, FOUND, None, FOUND])
+    devices.close()
+
+
+def test_it_can_be_opened_again_after_closing() -> None:
+    devices = devices_with(FakeSoundSystem(SPEAKERS), Heard())
+    devices.open(wait_s=10.0)
+    devices.close()
+    assert devices.open(wait_s=10.0).output_name == "Speakers"
+    devices.close()
+
+
+def test_a_listener_that_fails_does_not_stop_the_sound() -> None:
+    def fail(state: AudioState) -> None:
+        raise RuntimeError("a bug elsewhere")
+
+    devices = AudioDevices(Mixer(), Recorder(48_000, 1.0), fail, FakeSoundSystem(SPEAKERS))
+    assert devices.open(wait_s=10.0).output_name == "Speakers"
+    assert devices.look_again(wait_s=10.0).output_name == "Speakers"
+    devices.close()
+
+
+def test_portaudio_errors_are_told_without_their_numbers() -> None:
+    error = sound_error(RuntimeError("Error opening Stream: Device unavailable", -9985))
+    assert type(error) is SoundError
+    assert str(error) == "Error opening Stream: Device unavailable"
+
+
+def test_a_missing_library_is_told_apart() -> None:
+    assert isinstance(sound_error(OSError("PortAudio library not found")), SoundSystemMissing)
+
+
+def test_portaudio_loads_nothing_until_it_is_used() -> None:
+    PortAudio().shut()
+
+
+def test_a_fault_inside_is_told_and_nobody_waits_for_ever() -> None:
+    class Faulty(FakeSoundSystem):
+        def scan(self) -> tuple[Device, ...]:
+            raise ZeroDivisionError("a bug")
+
+    devices = devices_with(Faulty(), Heard())
+    assert "Sound stopped (a bug)" in devices.open(wait_s=10.0).message
+    devices.close()
+
+
+class HangingStream:
+    """A stream whose driver answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+        self.asked = threading.Event()
+        self.aborted = threading.Event()
+        self.closed = 0
+
+    def abort(self, ignore_errors: bool) -> None:
+        self.asked.set()
+        self.answers.wait(10.0)
+        self.aborted.set()
+
+    def close(self, ignore_errors: bool) -> None:
+        self.closed += 1
+
+
+def closing_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "closing sound"]
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_stream_that_was_left_behind_is_touched_no_more(
+    hangs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "DRIVER_WITHIN_S", 0.05 if hangs else 10.0)
+    driver, stuck = HangingStream(), threading.Event()
+    if not hangs:
+        driver.answers.set()
+    stream._PortAudioStream(driver, stuck, frozenset()).close()
+    assert stuck.is_set() == hangs
+    stuck.clear()  # a copy of the library has taken over
+    driver.answers.set()
+    for thread in closing_threads():
+        thread.join(10.0)
+    assert driver.aborted.is_set()
+    assert driver.closed == (0 if hangs else 1)
+
+
+def test_what_else_a_hanging_driver_has_is_told_to_end_before_a_copy_takes_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else its callback would go on beside the new one's when the driver awakes, in one memory."""
+    monkeypatch.setattr(stream, "DRIVER_WITHIN_S", 0.05)
+    stuck = threading.Event()
+    output, source = HangingStream(), HangingStream()
+    for driver in (output, source):
+        stream._PortAudioStream(driver, stuck, frozenset()).close()
+        assert driver.asked.is_set()
+    stuck.clear()
+    for driver in (output, source):
+        driver.answers.set()
+    for thread in closing_threads():
+        thread.join(10.0)
+    assert output.closed == source.closed == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not tell")
+def test_a_library_is_found_beside_copies_whose_files_are_gone(tmp_path: Path) -> None:
+    """Each copy that took over loses its file; the next one is made of the one that is left."""
+    parts = [tmp_path / f"{name} folder" for name in "abc"]
+    for part in parts:
+        part.mkdir()
+        copy = shutil.copy(_ctypes.__file__, part / "libpingpadtest.so.2")
+        ctypes.CDLL(str(copy))
+    for gone in (parts[0], parts[2]):
+        shutil.rmtree(gone)
+    assert stream._loaded_library("libpingpadtest") == parts[1] / "libpingpadtest.so.2"
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_the_end_does_not_wait_for_a_library_that_hangs(hangs: bool) -> None:
+    """sounddevice terminates at exit what counts as initialised: that took ten minutes."""
+    library = SimpleNamespace(_initialized=1)
+    ended = threading.Event()
+
+    def terminate() -> None:
+        ended.set()
+        library._initialized = 0
+
+    library._terminate = terminate
+    sound = PortAudio()
+    sound._module = library
+    if hangs:
+        sound._stuck.set()
+    sound.shut()
+    assert ended.is_set() == (not hangs)
+    assert library._initialized == 0

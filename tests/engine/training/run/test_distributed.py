@@ -24,7 +24,7 @@ CODE = """
 import os
 import sys
 from pathlib import Path
-from engine.training import processes
+from engine.training.run import distributed as processes
 from engine.training.train import train
 from torch.distributed.tensor import DTensor
 whole, gathered = DTensor.full_tensor, []

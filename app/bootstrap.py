@@ -44,7 +44,8 @@ from app.errors import PlayerError
 from app.logs import Logs
 from app.midi.ports.inputs import MidiPorts, MidiState
 from app.midi.ports.outputs import MidiOutputs, Sender
-from app.model.session import LOUDEST_START_DB, QUIETEST_START_DB, RECORD_BARS, Session
+from app.model.parameters import MASTER_GAIN, RECORD_LENGTH, RECORD_THRESHOLD
+from app.model.session import Session
 from app.model.storage.clip_store import ClipStore, run_folder
 from app.model.takes import Take
 from app.settings import Folders, Settings, find_folders, read_settings, write_settings
@@ -336,8 +337,8 @@ class Instrument:
         session.hear_recordings = settings.hear_recordings
         session.record_from, session.record_start = settings.record_from, settings.record_start
         bars, threshold_db = settings.record_bars, settings.record_threshold_db
-        session.record_bars = bars if bars in RECORD_BARS else 0
-        session.record_threshold_db = min(max(threshold_db, QUIETEST_START_DB), LOUDEST_START_DB)
+        session.record_bars = bars if bars in RECORD_LENGTH.values else 0
+        session.record_threshold_db = RECORD_THRESHOLD.clamp(threshold_db)
         session.count_in = settings.count_in
         session.swap_at, session.play_at_once = settings.swap_at, settings.play_at_once
         session.steps, session.seed = settings.steps, settings.seed
@@ -346,7 +347,7 @@ class Instrument:
         session.round_trips = settings.round_trips
         session.block_frames = settings.block_frames if settings.block_frames in BLOCKS else 0
         session.rate = settings.rate if settings.rate in RATES else 0
-        session.master_gain_db = min(max(settings.master_gain_db, -60.0), 6.0)
+        session.master_gain_db = MASTER_GAIN.clamp(settings.master_gain_db)
 
     @property
     def window_geometry(self) -> str:

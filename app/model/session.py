@@ -11,14 +11,12 @@ from app.audio.mixer.clock import Quantum
 from app.errors import PlayerError
 from app.model.event import Event
 from app.model.kit import PADS, Kit, Pad
+from app.model.parameters import TEMPO, RecordStart
 from app.settings import MeasuredTrip
 from engine.api import EMBEDDED, LONGEST_S
 
 LengthUnit = Literal["seconds", "bars"]
-RecordStart = Literal["now", "sound", "beat", "bar", "four_bars"]
 RecordFrom = Literal["input", "played"]
-RECORD_BARS = (0, 1, 2, 4)
-QUIETEST_START_DB, LOUDEST_START_DB = -60.0, -6.0
 NoticeKind = Literal["info", "warning", "error"]
 BEATS_PER_BAR = 4
 
@@ -244,8 +242,8 @@ def bars_in_s(bars: int, bpm: float) -> float:
 
     Raises PlayerError when the tempo or the bars are no such thing, or last over 12 s.
     """
-    if not (math.isfinite(bpm) and 20 <= bpm <= 999):
-        raise PlayerError(f"The tempo must be 20..999 bpm, got {bpm:g}.")
+    if not (math.isfinite(bpm) and TEMPO.least <= bpm <= TEMPO.most):
+        raise PlayerError(f"The tempo must be {TEMPO.least:g}..{TEMPO.most:g} bpm, got {bpm:g}.")
     if bars < 1:
         raise PlayerError(f"Bars must be 1 or more, got {bars}.")
     seconds = bars * BEATS_PER_BAR * 60 / bpm

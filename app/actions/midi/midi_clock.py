@@ -12,6 +12,7 @@ from typing import Protocol
 
 from app.midi.clock.beats import BeatLine
 from app.midi.clock.clock_in import ClockIn
+from app.model.parameters import TEMPO
 from app.model.session import Session
 
 LEAST_CHANGE_BPM = 0.1
@@ -69,7 +70,7 @@ class MidiClock:
         """Take over the tempo that is followed; to be called a few times a second."""
         line = self.followed()
         if line is not None and abs(line.bpm - self._session.bpm) >= LEAST_CHANGE_BPM:
-            self._session.bpm = min(max(round(line.bpm, 1), 20.0), 999.0)
+            self._session.bpm = TEMPO.clamp(round(line.bpm, 1))
 
     def followed(self) -> BeatLine | None:
         """Return the beats of the clock that is followed; None while none ticks. Any thread."""

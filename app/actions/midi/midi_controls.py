@@ -195,13 +195,13 @@ class MidiControls:
         whole = self._knobs[binding.target.name]
         if binding.source.kind == PRESSURE and binding.least is None:
             self._pressures.press(binding, whole, pad, asked.value)
-            return whole.spoken(pad)
+            return whole.format_line(pad)
         knob = whole.between(binding.least, binding.most)
-        if knob.most == knob.least:
+        if knob.scale.last == knob.scale.first:
             return "nothing: least is most"
         takeover = self._takeovers.setdefault(binding, Takeover())
         if binding.takeover and not takeover.follow(asked.value, knob.place(pad), asked.way):
-            return f"waits until it passes {knob.spoken(pad)}"
+            return f"waits until it passes {knob.format_value(pad)}"
         knob.turn(pad, asked.value)
         takeover.put(knob.place(pad))
-        return knob.spoken(pad)
+        return knob.format_line(pad)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from app.actions.pads.load_pads import PadLoader
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.voicing import SHORTEST_REGION, Voicing
 from app.model.kit import Pad
+from app.model.parameters import Number
 from app.model.session import Session
 
 LONGEST_NAME = 60
@@ -34,6 +35,16 @@ class PadSettings:
     def change(self, pad_index: int, **values: Any) -> None:  # noqa: ANN401
         """Change some fields of a pad's Voicing; see there for what they may hold."""
         self.set_voicing(pad_index, replace(self._pad(pad_index).voicing, **values))
+
+    def set_number(self, pad_index: int, row: Number, value: float) -> None:
+        """Move a number of a pad's Voicing, to the nearest value it may have."""
+        voicing = self._pad(pad_index).voicing
+        value = row.settle(value)
+        if row.field == "start":
+            value = min(value, voicing.end - SHORTEST_REGION)
+        elif row.field == "end":
+            value = max(value, voicing.start + SHORTEST_REGION)
+        self.change(pad_index, **{row.field: value})
 
     def set_locked(self, pad_index: int, locked: bool) -> None:
         """A locked pad keeps its sound."""

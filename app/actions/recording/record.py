@@ -20,7 +20,8 @@ from app.audio.mixer.clock import BEATS_PER_BAR, QUANTUM_BEATS, Quantum
 from app.audio.mixer.voicing import LOOP_BARS
 from app.audio.recording.recorder import KEPT_BEFORE_S, PRE_ROLL_S, trim
 from app.model.kit import Pad
-from app.model.session import RecordStart, Session
+from app.model.parameters import RecordStart
+from app.model.session import Session
 from app.model.takes import Take, new_take_id
 from engine.api import LONGEST_S, SHORTEST_S
 from engine.clip import Clip

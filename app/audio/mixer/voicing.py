@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, field, fields
+from typing import Literal, TypeVar, get_args
 
 PadMode = Literal["one_shot", "gate", "loop", "toggle"]
 """How a pad answers a hit.
@@ -24,14 +24,16 @@ PAD_MODES: tuple[PadMode, ...] = get_args(PadMode)
 LAYER_SELECTIONS: tuple[LayerSelection, ...] = get_args(LayerSelection)
 
 LOOP_BARS = (0, 1, 2, 4, 8)
-LEAST_GAIN_DB, MOST_GAIN_DB = -60.0, 12.0
-MOST_CHOKE_GROUP = 8
-MOST_TUNE = 24.0
 SHORTEST_REGION = 0.001
-LONGEST_ATTACK_S, LONGEST_DECAY_S = 5.0, 10.0
-SHORTEST_RELEASE_S, LONGEST_RELEASE_S = 0.005, 10.0
 LOWEST_HZ, HIGHEST_HZ = 20.0, 20_000.0
-MOST_VELOCITY_CURVE = 4.0
+
+Real = TypeVar("Real", int, float)
+
+
+def _within(least: Real, most: Real, default: Real) -> Real:
+    """Declare a number with its range."""
+    number: Real = field(default=default, metadata={"range": (least, most)})
+    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +41,30 @@ class Voicing:
     """How a pad plays. What can be a number is refused outside its range."""
 
     mode: PadMode = "one_shot"
-    gain_db: float = 0.0
-    """-60..12."""
-    choke_group: int = 0
+    gain_db: float = _within(-60.0, 12.0, 0.0)
+    choke_group: int = _within(0, 8, 0)
     """1..8: a hit ends the others of its group; 0 = none."""
-    pan: float = 0.0
+    pan: float = _within(-1.0, 1.0, 0.0)
     """-1 left..1 right; the centre leaves both channels as they are."""
-    tune: float = 0.0
-    """-24..24 semitones: up is faster and shorter."""
-    start: float = 0.0
-    """0..1: where the sound begins, as a share of it, so that it fits every take."""
-    end: float = 1.0
-    """0..1, after `start`."""
+    tune: float = _within(-24.0, 24.0, 0.0)
+    """Semitones: up is faster and shorter."""
+    start: float = _within(0.0, 1.0 - SHORTEST_REGION, 0.0)
+    """Where the sound begins, as a share of it, so that it fits every take."""
+    end: float = _within(SHORTEST_REGION, 1.0, 1.0)
+    """After `start`."""
     reverse: bool = False
-    attack_s: float = 0.0
-    """0..5: how long it takes to come in."""
-    decay_s: float = 0.0
-    """0..10: how long it takes to die away by 60 dB, from the attack on; 0 = it does not."""
-    release_s: float = SHORTEST_RELEASE_S
-    """0.005..10: how long it fades when let go (gate) or ended by a hit (toggle)."""
-    low_pass_hz: float = HIGHEST_HZ
-    """20..20000, 12 dB an octave; 20000 = none."""
-    high_pass_hz: float = LOWEST_HZ
-    """20..20000, 12 dB an octave; 20 = none."""
-    velocity_curve: float = 2.0
-    """0..4: the level is velocity to this power. 0 = always full; 2, as SFZ players do, makes
+    attack_s: float = _within(0.0, 5.0, 0.0)
+    """How long it takes to come in."""
+    decay_s: float = _within(0.0, 10.0, 0.0)
+    """How long it takes to die away by 60 dB, from the attack on; 0 = it does not."""
+    release_s: float = _within(0.005, 10.0, 0.005)
+    """How long it fades when let go (gate) or ended by a hit (toggle)."""
+    low_pass_hz: float = _within(LOWEST_HZ, HIGHEST_HZ, HIGHEST_HZ)
+    """12 dB an octave; 20000 = none."""
+    high_pass_hz: float = _within(LOWEST_HZ, HIGHEST_HZ, LOWEST_HZ)
+    """12 dB an octave; 20 = none."""
+    velocity_curve: float = _within(0.0, 4.0, 2.0)
+    """The level is velocity to this power. 0 = always full; 2, as SFZ players do, makes
     half the velocity 12 dB softer."""
     layers: LayerSelection = "single"
     loop_bars: int = 0
@@ -81,20 +82,10 @@ class Voicing:
         _check_choice("layers", self.layers, LAYER_SELECTIONS)
         if self.loop_bars not in LOOP_BARS:
             raise ValueError(f"loop_bars must be one of {LOOP_BARS}, got {self.loop_bars}")
-        _check("gain_db", self.gain_db, LEAST_GAIN_DB, MOST_GAIN_DB)
-        _check("choke_group", self.choke_group, 0, MOST_CHOKE_GROUP)
-        _check("pan", self.pan, -1.0, 1.0)
-        _check("tune", self.tune, -MOST_TUNE, MOST_TUNE)
-        _check("start", self.start, 0.0, 1.0 - SHORTEST_REGION)
-        _check("end", self.end, SHORTEST_REGION, 1.0)
+        for name, (least, most) in RANGES.items():
+            _check(name, getattr(self, name), least, most)
         if self.end - self.start < SHORTEST_REGION * 0.999:
             raise ValueError(f"end must be after start {self.start:g}, got {self.end:g}")
-        _check("attack_s", self.attack_s, 0.0, LONGEST_ATTACK_S)
-        _check("decay_s", self.decay_s, 0.0, LONGEST_DECAY_S)
-        _check("release_s", self.release_s, SHORTEST_RELEASE_S, LONGEST_RELEASE_S)
-        _check("low_pass_hz", self.low_pass_hz, LOWEST_HZ, HIGHEST_HZ)
-        _check("high_pass_hz", self.high_pass_hz, LOWEST_HZ, HIGHEST_HZ)
-        _check("velocity_curve", self.velocity_curve, 0.0, MOST_VELOCITY_CURVE)
 
 
 def _check(name: str, value: float, least: float, most: float) -> None:
@@ -106,6 +97,11 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
+
+RANGES: dict[str, tuple[float, float]] = {
+    number.name: number.metadata["range"] for number in fields(Voicing) if number.metadata
+}
+"""The ends of every field of Voicing that is a number."""
 
 USUAL = Voicing()
 """How a new pad plays."""

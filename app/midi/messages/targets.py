@@ -1,9 +1,20 @@
-"""What a MIDI message can do: the names a controller map is written in. Any thread."""
+"""What a MIDI message can do: the names a controller map is written in. Any thread.
+
+Values are the rows of app.model.parameters; presses stand here.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+from app.model.parameters import (
+    PAD_NUMBERS,
+    PAD_OPTIONS,
+    SESSION_NUMBERS,
+    SESSION_OPTIONS,
+    Parameter,
+)
 
 Kind = Literal["pad", "press", "hold", "value"]
 """pad: plays a pad while it is held. press: happens once. hold: lasts while held. value: a knob's
@@ -25,7 +36,7 @@ class Target:
     """A touch is all it takes to teach it."""
 
 
-_ALL = (
+_PRESSES = (
     Target("hit", "Play a pad", "pad", for_pad=True, learnt=False),
     Target("generate", "Generate", "press", for_pad=True),
     Target("again", "Again", "press", for_pad=True),
@@ -52,30 +63,14 @@ _ALL = (
     Target("full_level", "Full level", "press"),
     Target("reverse", "Reverse a pad", "press", for_pad=True),
     Target("kit", "Open a kit", "press", learnt=False),
-    Target("strength", "Strength", "value"),
-    Target("steps", "Steps", "value"),
-    Target("length", "Length", "value"),
-    Target("tempo", "Tempo", "value"),
-    Target("swap_at", "When loops swap", "value"),
-    Target("record_start", "When a recording begins", "value"),
-    Target("record_bars", "Bars of a recording", "value"),
-    Target("note_repeat", "Note repeat", "value"),
-    Target("master_gain", "Master level", "value"),
-    Target("pad_level", "Level of a pad", "value", for_pad=True),
-    Target("low_pass", "Low-pass of a pad", "value", for_pad=True),
-    Target("high_pass", "High-pass of a pad", "value", for_pad=True),
-    Target("pan", "Pan of a pad", "value", for_pad=True),
-    Target("start", "Start of a pad's sound", "value", for_pad=True),
-    Target("end", "End of a pad's sound", "value", for_pad=True),
-    Target("tune", "Tune of a pad", "value", for_pad=True),
-    Target("attack", "Attack of a pad", "value", for_pad=True),
-    Target("decay", "Decay of a pad", "value", for_pad=True),
-    Target("release", "Release of a pad", "value", for_pad=True),
-    Target("velocity_curve", "Velocity curve of a pad", "value", for_pad=True),
-    Target("play_mode", "Play mode of a pad", "value", for_pad=True),
-    Target("choke_group", "Choke group of a pad", "value", for_pad=True),
-    Target("loop_bars", "Length of a pad's loop", "value", for_pad=True),
-    Target("layers", "What a hit of a pad plays", "value", for_pad=True),
+)
+
+_SESSION_ROWS: tuple[Parameter, ...] = (*SESSION_NUMBERS, *SESSION_OPTIONS)
+_PAD_ROWS: tuple[Parameter, ...] = (*PAD_NUMBERS.values(), *PAD_OPTIONS)
+_ALL = (
+    *_PRESSES,
+    *(Target(row.target, row.title, "value") for row in _SESSION_ROWS),
+    *(Target(row.target, row.title, "value", for_pad=True) for row in _PAD_ROWS),
 )
 
 TARGETS = {target.name: target for target in _ALL}

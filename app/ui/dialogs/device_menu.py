@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from app.actions.setup.choose_device import BLOCKS, RATES, ChooseDevice
 from app.audio.devices.sound_system import Channels
+from app.model.parameters import Choice
 from app.model.session import Session
-from app.ui.widgets.controls import Choice, add_choices
+from app.ui.widgets.controls import add_choices
 
 AUTOMATIC = "Automatic"
 NO_PRIORITY = "No real-time priority: this system did not grant it"

@@ -23,8 +23,9 @@ from app.midi.lights import AUTOMATIC, OFF
 from app.midi.messages.controller_map import known_name
 from app.midi.messages.messages import DRUM_CHANNEL
 from app.midi.ports.system import CLIENT_NAME
+from app.model.parameters import Choice
 from app.model.session import Session
-from app.ui.widgets.controls import Choice, caption, make_button, on_click
+from app.ui.widgets.controls import caption, make_button, on_click
 from app.ui.widgets.theme import Theme
 
 FIND = "Press your lowest pad"

@@ -17,14 +17,15 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions.actions import Actions
-from app.audio.mixer.voicing import LEAST_GAIN_DB, MOST_CHOKE_GROUP, MOST_GAIN_DB, PadMode
+from app.model.parameters import CHOKE_GROUP, PAD_NUMBERS, PLAY_MODE, Choice
 from app.model.session import Session
 from app.ui.pads.take_strip import TakeStrip
 from app.ui.pads.voicing_panel import ShapePage, TonePage
-from app.ui.widgets.controls import Choice, Segments, above, caption, make_button
+from app.ui.widgets.controls import Segments, above, caption, make_button
 from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 
+GAIN = PAD_NUMBERS["gain_db"]
 GAIN_STEPS = 2
 """The gain moves in half decibels."""
 
@@ -47,10 +48,10 @@ class GainSlider(QSlider):
 
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
-        self.setRange(round(LEAST_GAIN_DB * GAIN_STEPS), round(MOST_GAIN_DB * GAIN_STEPS))
+        self.setRange(round(GAIN.least * GAIN_STEPS), round(GAIN.most * GAIN_STEPS))
         self.setSingleStep(1)
         self.setPageStep(3 * GAIN_STEPS)
-        self.setToolTip("Level of the pad; a double click sets 0 dB")
+        self.setToolTip(f"{GAIN.tip}; a double click sets 0 dB")
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Return to 0 dB."""
@@ -96,20 +97,14 @@ class PadPanel(QFrame):
         self.lock.clicked.connect(
             lambda locked: self._actions.pad_settings.set_locked(self._session.selected, locked)
         )
-        modes: list[Choice[PadMode]] = [
-            Choice("one_shot", "One-shot", "Plays to its end"),
-            Choice("gate", "Gate", "Plays while held"),
-            Choice("loop", "Loop", "Plays round and round; Esc ends it"),
-            Choice("toggle", "Toggle", "Plays round and round; the next hit ends it"),
-        ]
-        self.mode = Segments("Play mode", modes, theme)
+        self.mode = Segments(PLAY_MODE.label, PLAY_MODE.choices, theme)
         self.mode.chosen.connect(lambda mode: self._change(mode=mode))
         self.gain = GainSlider()
         self.gain.setAccessibleName("Level")
         self.gain.valueChanged.connect(self._set_gain)
         self._gain_text = caption("", "soft")
         self.choke = QComboBox()
-        self.choke.addItems(["None", *(str(group) for group in range(1, MOST_CHOKE_GROUP + 1))])
+        self.choke.addItems([choice.text for choice in CHOKE_GROUP.choices])
         self.choke.setAccessibleName("Choke group")
         self.choke.setToolTip("A hit ends the other pads of its group, as a closed hat an open one")
         self.choke.activated.connect(lambda group: self._change(choke_group=group))
@@ -191,6 +186,5 @@ class PadPanel(QFrame):
         blocked = self.gain.blockSignals(True)
         self.gain.setValue(round(pad.voicing.gain_db * GAIN_STEPS))
         self.gain.blockSignals(blocked)
-        gain_db = pad.voicing.gain_db
-        self._gain_text.setText(f"{gain_db:+.1f} dB" if gain_db else "0.0 dB")
+        self._gain_text.setText(GAIN.format(pad.voicing.gain_db))
         self.choke.setCurrentIndex(pad.voicing.choke_group)

@@ -18,10 +18,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions.actions import Actions
+from app.model.parameters import LENGTH_BARS, LENGTH_S, STEP_COUNT, STRENGTH, TEMPO, Choice
 from app.model.session import LengthUnit, Session
 from app.ui.prompt.prompt_line import PromptLine
 from app.ui.widgets.controls import (
-    Choice,
     NumberField,
     Segments,
     above,
@@ -32,10 +32,8 @@ from app.ui.widgets.controls import (
 from app.ui.widgets.icons import icon
 from app.ui.widgets.tap_tempo import TapTempo
 from app.ui.widgets.theme import Theme
-from engine.api import LEAST_STRENGTH, LONGEST_S, MOST_SEED, MOST_STRENGTH, SHORTEST_S
+from engine.api import MOST_SEED
 
-STEPS = (8, 4, 2, 1)
-MOST_BARS = 16
 MOST_NAMED = 3
 """Unknown words named in the sentence; the rest are counted."""
 
@@ -123,10 +121,10 @@ class PromptPanel(QFrame):
         units: list[Choice[LengthUnit]] = [Choice("seconds", "Seconds"), Choice("bars", "Bars")]
         self.unit = Segments("Length in", units, self._theme)
         self.unit.chosen.connect(self._set_unit)
-        self.length = NumberField(SHORTEST_S, LONGEST_S, 2, " s")
+        self.length = NumberField(LENGTH_S.least, LENGTH_S.most, 2, " s")
         self.length.setAccessibleName("Length")
         self.length.valueChanged.connect(self._set_length)
-        self.tempo = NumberField(20, 999, 1, " bpm")
+        self.tempo = NumberField(TEMPO.least, TEMPO.most, 1, " bpm")
         self.tempo.setAccessibleName("Tempo")
         self.tempo.valueChanged.connect(lambda bpm: setattr(self._session, "bpm", bpm))
         self.tap = make_button("Tap", "Tap the tempo (T)", self._theme)
@@ -136,7 +134,7 @@ class PromptPanel(QFrame):
 
     def _make_sampling(self) -> None:
         self.strength = QSlider(Qt.Orientation.Horizontal)
-        self.strength.setRange(round(LEAST_STRENGTH * 100), round(MOST_STRENGTH * 100))
+        self.strength.setRange(round(STRENGTH.least * 100), round(STRENGTH.most * 100))
         self.strength.setPageStep(10)
         self.strength.setAccessibleName("Strength")
         self.strength.setToolTip(
@@ -146,9 +144,7 @@ class PromptPanel(QFrame):
             lambda percent: setattr(self._session, "strength", percent / 100)
         )
         self.strength_text = caption("", "soft")
-        tips = ("Best sound", "", "", "Fastest")
-        choices = [Choice(steps, str(steps), tip) for steps, tip in zip(STEPS, tips, strict=True)]
-        self.steps = Segments("Steps", choices, self._theme)
+        self.steps = Segments(STEP_COUNT.label, STEP_COUNT.choices[::-1], self._theme)
         self.steps.chosen.connect(lambda steps: setattr(self._session, "steps", steps))
         self.seed = SeedField()
         self.seed.setToolTip("The same words and the same seed make the same sound")
@@ -255,7 +251,7 @@ class PromptPanel(QFrame):
         percent = round(session.strength * 100)
         if percent != self.strength.value():
             self.strength.setValue(percent)
-        self.strength_text.setText(f"{session.strength:.2f}")
+        self.strength_text.setText(STRENGTH.format(session.strength))
         self.steps.show_value(session.steps)
         self.generate.setAccessibleDescription(f"onto pad {session.selected + 1}")
         self._show_unknown(self._unknown_now())
@@ -265,12 +261,12 @@ class PromptPanel(QFrame):
         blocked = self.length.blockSignals(True)
         if in_bars:
             self.length.setDecimals(0)
-            self.length.setRange(1, MOST_BARS)
+            self.length.setRange(LENGTH_BARS.least, LENGTH_BARS.most)
             self.length.setSuffix(" bar" if self._session.bars == 1 else " bars")
             self.length.setSingleStep(1)
         else:
             self.length.setDecimals(2)
-            self.length.setRange(SHORTEST_S, LONGEST_S)
+            self.length.setRange(LENGTH_S.least, LENGTH_S.most)
             self.length.setSuffix(" s")
             self.length.setSingleStep(0.1)
         self.length.blockSignals(blocked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -10,25 +11,13 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.actions.recording.perform import Perform
-from app.model.session import RecordFrom, RecordStart, Session
-from app.ui.widgets.controls import Choice, add_choices
+from app.model.parameters import RECORD_LENGTH, RECORD_START, Choice
+from app.model.session import RecordFrom, Session
+from app.ui.widgets.controls import add_choices
 
 SOURCES: tuple[Choice[RecordFrom], ...] = (
     Choice("input", "Record the input"),
     Choice("played", "Resample what is played"),
-)
-STARTS: tuple[Choice[RecordStart], ...] = (
-    Choice("now", "Begin at once", ""),
-    Choice("sound", "Begin with a sound", "from a sound"),
-    Choice("beat", "Begin and end on the beat", "on the beat"),
-    Choice("bar", "Begin and end on the bar", "on the bar"),
-    Choice("four_bars", "Begin and end on 4 bars", "on 4 bars"),
-)
-LENGTHS: tuple[Choice[int], ...] = (
-    Choice(0, "Until it is ended", ""),
-    Choice(1, "1 bar", "1 bar"),
-    Choice(2, "2 bars", "2 bars"),
-    Choice(4, "4 bars", "4 bars"),
 )
 THRESHOLDS_DB = (-48.0, -42.0, -36.0, -30.0, -24.0, -18.0, -12.0)
 
@@ -44,12 +33,22 @@ class RecordMenu:
     def build(self) -> QMenu:
         """Return the menu as things are now."""
         session, menu = self._session, QMenu(self._parent)
-        add_choices(menu, SOURCES, session.record_from, partial(setattr, session, "record_from"))
+        self._add_choices(menu, SOURCES, "record_from")
         menu.addSeparator()
-        add_choices(menu, STARTS, session.record_start, partial(setattr, session, "record_start"))
+        add_choices(
+            menu,
+            RECORD_START.choices,
+            session.record_start,
+            partial(setattr, session, "record_start"),
+        )
         self._add_threshold(menu)
         menu.addSeparator()
-        add_choices(menu, LENGTHS, session.record_bars, partial(setattr, session, "record_bars"))
+        add_choices(
+            menu,
+            RECORD_LENGTH.choices,
+            session.record_bars,
+            partial(setattr, session, "record_bars"),
+        )
         menu.addSeparator()
         count_in = menu.addAction("Count in four beats")
         count_in.setCheckable(True)
@@ -61,6 +60,10 @@ class RecordMenu:
         folder = menu.addAction("Show recorded files", self._show_folder)
         folder.setEnabled(self._perform.folder.is_dir())
         return menu
+
+    def _add_choices(self, menu: QMenu, choices: Iterable[Choice[object]], field: str) -> None:
+        session = self._session
+        add_choices(menu, choices, getattr(session, field), partial(setattr, session, field))
 
     def _add_threshold(self, menu: QMenu) -> None:
         session = self._session
@@ -84,8 +87,8 @@ class RecordMenu:
 def summary(session: Session) -> str:
     """Return in a few words what is not as it is at first; "" when all is."""
     played = "what is played" if session.record_from == "played" else ""
-    start = next(choice.tip for choice in STARTS if choice.value == session.record_start)
-    length = next(choice.tip for choice in LENGTHS if choice.value == session.record_bars)
+    start = RECORD_START.choices[RECORD_START.index(session.record_start)].tip
+    length = RECORD_LENGTH.choices[RECORD_LENGTH.index(session.record_bars)].tip
     count_in = "count-in" if session.count_in and session.record_start != "sound" else ""
     words = " · ".join(word for word in (played, start, length, count_in) if word)
     return words[:1].upper() + words[1:]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
@@ -23,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.model.parameters import Choice
 from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import COLOURS, Theme, colour
 
@@ -78,15 +78,6 @@ def make_button(text: str, tip: str, theme: Theme, icon_name: str = "") -> QPush
 def on_click(button: QPushButton, do: Callable[[], object]) -> None:
     """Call `do` at every click, without the checked state that Qt passes along."""
     button.clicked.connect(lambda _checked: do())
-
-
-@dataclass(frozen=True, slots=True)
-class Choice(Generic[Value]):
-    """One of a few values and how it is written."""
-
-    value: Value
-    text: str
-    tip: str = ""
 
 
 def add_choices(

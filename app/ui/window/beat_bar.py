@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from app.actions.actions import Actions
-from app.audio.mixer.clock import NOTE_REPEATS, Quantum
+from app.model.parameters import NOTE_REPEAT, SWAP_AT
 from app.model.session import Session
 from app.ui.widgets.controls import make_button, on_click
 from app.ui.widgets.theme import Theme
-
-QUANTA: tuple[Quantum, ...] = get_args(Quantum)
-TEXTS = ("Swap now", "Swap on beat", "Swap on bar", "Swap on 4 bars")
-REPEAT_TEXTS = ("No repeat", "1/4", "1/8", "1/8 T", "1/16", "1/16 T", "1/32")
 
 
 class BeatBar(QWidget):
@@ -31,15 +25,17 @@ class BeatBar(QWidget):
         self.start.setProperty("quiet", "true")
         on_click(self.start, actions.beat.start)
         self.swap = QComboBox()
-        self.swap.addItems(TEXTS)
+        self.swap.addItems([choice.text for choice in SWAP_AT.choices])
         self.swap.setAccessibleName("When a running loop takes its new sound")
         self.swap.setToolTip("When a running loop crosses over to its pad's new sound")
-        self.swap.activated.connect(lambda number: setattr(session, "swap_at", QUANTA[number]))
+        self.swap.activated.connect(lambda n: setattr(session, "swap_at", SWAP_AT.values[n]))
         self.repeat = QComboBox()
-        self.repeat.addItems(REPEAT_TEXTS)
+        self.repeat.addItems([choice.text for choice in NOTE_REPEAT.choices])
         self.repeat.setAccessibleName("Note repeat")
         self.repeat.setToolTip("Hit a held pad again and again, on the beat")
-        self.repeat.activated.connect(lambda n: setattr(session, "note_repeat", NOTE_REPEATS[n]))
+        self.repeat.activated.connect(
+            lambda n: setattr(session, "note_repeat", NOTE_REPEAT.values[n])
+        )
         self.notes = make_button("16 notes", "The pads play notes of the selected pad", theme)
         self.notes.setProperty("quiet", "true")
         self.notes.setCheckable(True)
@@ -55,5 +51,5 @@ class BeatBar(QWidget):
         """Show what the session holds."""
         self.metronome.setChecked(self._session.metronome)
         self.notes.setChecked(self._session.sixteen_notes)
-        self.repeat.setCurrentIndex(NOTE_REPEATS.index(self._session.note_repeat))
-        self.swap.setCurrentIndex(QUANTA.index(self._session.swap_at))
+        self.repeat.setCurrentIndex(NOTE_REPEAT.index(self._session.note_repeat))
+        self.swap.setCurrentIndex(SWAP_AT.index(self._session.swap_at))

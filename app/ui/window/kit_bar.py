@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QSlider,
 
 from app.actions.actions import Actions
 from app.actions.recording.perform import spoken_length
+from app.model.parameters import MASTER_GAIN
 from app.model.session import Session
 from app.ui.widgets.controls import LevelMeter, caption, make_button, on_click
 from app.ui.widgets.icons import draw_icon
@@ -16,7 +17,6 @@ from app.ui.widgets.theme import Theme
 from app.ui.window.beat_bar import BeatBar
 from engine.files.paths import ASSETS
 
-QUIETEST_DB, LOUDEST_DB = -60.0, 6.0
 MASTER_STEPS = 2
 """The master level moves in half decibels."""
 
@@ -51,7 +51,8 @@ class KitBar(QWidget):
         on_click(self.silence, actions.hits.stop_all)
         self.beat = BeatBar(session, actions, theme)
         self.master = QSlider(Qt.Orientation.Horizontal)
-        self.master.setRange(round(QUIETEST_DB * MASTER_STEPS), round(LOUDEST_DB * MASTER_STEPS))
+        least, most = MASTER_GAIN.least * MASTER_STEPS, MASTER_GAIN.most * MASTER_STEPS
+        self.master.setRange(round(least), round(most))
         self.master.setPageStep(3 * MASTER_STEPS)
         self.master.setAccessibleName("Master level")
         self.master.valueChanged.connect(self._set_master)
@@ -121,7 +122,7 @@ class KitBar(QWidget):
         blocked = self.master.blockSignals(True)
         self.master.setValue(round(gain_db * MASTER_STEPS))
         self.master.blockSignals(blocked)
-        self.master.setToolTip(f"Master level: {gain_db:+.1f} dB")
+        self.master.setToolTip(f"{MASTER_GAIN.label}: {MASTER_GAIN.format(gain_db)}")
 
     def _show_name(self) -> None:
         self._name.setText(self._session.kit.name)

@@ -12,7 +12,7 @@ from PySide6.QtGui import QCloseEvent, QIcon, QKeySequence, QResizeEvent, QShort
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from app.actions.actions import Actions
-from app.midi.messages.targets import TARGETS
+from app.model.parameters import PAD_NUMBERS
 from app.model.session import Session
 from app.ui.midi.midi_learn_menu import MidiLearnMenu
 from app.ui.pads.key_repeats import KeyRepeats, platform_splits_repeats
@@ -251,12 +251,10 @@ class MainWindow(QMainWindow):
             menu.add(widget, name)
 
     def _voicing_sliders(self) -> Iterator[tuple[str, QWidget]]:
-        """Return the sliders of the pad's sound that MIDI reaches, by the names of targets."""
+        """Return the sliders of the pad's sound, by the names of their targets."""
         for page in (self.pad_panel.shape, self.pad_panel.tone):
             for field, slider in page.sliders.items():
-                name = field.removesuffix("_hz").removesuffix("_s")
-                if name in TARGETS:
-                    yield name, slider
+                yield PAD_NUMBERS[field].target, slider
 
     def _take_keys(self) -> None:
         record = self._actions.record

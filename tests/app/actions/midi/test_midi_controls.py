@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from midi_scene import MidiScene
 
-from app.actions.midi.midi_knobs import QUANTA
 from app.audio.mixer.voicing import PAD_MODES
+from app.model.parameters import SWAP_AT
 from engine.api import LONGEST_S, SHORTEST_S
 
 BUTTONS = """
@@ -185,7 +185,7 @@ def knob(does: str, more: str = "") -> str:
         ("tempo", lambda scene: scene.session.bpm, 60.0, 200.0),
         ("pad_level", lambda scene: scene.pads[0].voicing.gain_db, -60.0, 12.0),
         ("start", lambda scene: scene.pads[0].voicing.start, 0.0, 0.999),
-        ("swap_at", lambda scene: QUANTA.index(scene.session.swap_at), 0, 3),
+        ("swap_at", lambda scene: SWAP_AT.index(scene.session.swap_at), 0, 3),
         ("low_pass", lambda scene: scene.pads[0].voicing.low_pass_hz, 20.0, 20_000.0),
         ("high_pass", lambda scene: scene.pads[0].voicing.high_pass_hz, 20.0, 20_000.0),
         ("pan", lambda scene: scene.pads[0].voicing.pan, -1.0, 1.0),
@@ -248,10 +248,10 @@ def test_a_knob_waits_until_it_passes_the_value_and_says_so(scene: MidiScene) ->
     scene.session.strength = 0.7
     scene.play(0xB0, 1, 10)
     assert scene.session.strength == 0.7
-    assert scene.did() == "waits until it passes strength 0.70"
+    assert scene.did() == "waits until it passes 0.70"
     scene.play(0xB0, 1, 90)
     assert scene.session.strength == pytest.approx(0.71, abs=0.01)
-    assert scene.did() == "strength 0.71"
+    assert scene.did() == "Strength: 0.71"
     scene.session.strength = 0.2
     scene.play(0xB0, 1, 91)
     assert scene.session.strength == 0.2

@@ -9,7 +9,7 @@ from fake_sound import NO_CARD
 from playing_scene import PlayingScene
 
 from app.audio.mixer.voicing import Voicing
-from app.model.session import RecordStart
+from app.model.parameters import RecordStart
 from engine.clip import Clip
 
 

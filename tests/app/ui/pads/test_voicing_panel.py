@@ -5,31 +5,32 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from app.audio.mixer.voicing import USUAL, Voicing
-from app.ui.pads.voicing_panel import SHAPE, TONE, Control
+from app.model.parameters import PAD_NUMBERS, Number
 from tests.app.ui.scene import Scene
 
 LEFT = Qt.MouseButton.LeftButton
 
 
-@pytest.mark.parametrize("control", (*SHAPE, *TONE), ids=lambda control: control.field)
-def test_every_step_of_every_slider_is_a_voicing_and_comes_back(
-    scene: Scene, control: Control
-) -> None:
+ON_PAGES = [row for row in PAD_NUMBERS.values() if row.page]
+
+
+@pytest.mark.parametrize("row", ON_PAGES, ids=lambda row: row.field)
+def test_every_step_of_every_slider_is_a_voicing_and_comes_back(scene: Scene, row: Number) -> None:
     panel = scene.window.pad_panel
-    panel.show_page(1 if control in SHAPE else 2)
-    slider = {**panel.shape.sliders, **panel.tone.sliders}[control.field]
+    panel.show_page(1 if row.page == "shape" else 2)
+    slider = {**panel.shape.sliders, **panel.tone.sliders}[row.field]
     pad = scene.session.selected_pad
-    for step in (0, 1, control.steps // 2, control.steps):
+    for step in (0, 1, row.slider_steps // 2, row.slider_steps):
         slider.setValue(step)
         assert slider.value() == pytest.approx(step, abs=1)
-        assert control.text(getattr(pad.voicing, control.field))
+        assert row.format(getattr(pad.voicing, row.field))
     QTest.mouseDClick(slider, LEFT)
     assert pad.voicing == USUAL
 
 
 def test_start_and_end_never_cross(scene: Scene) -> None:
     sliders, pad = scene.window.pad_panel.shape.sliders, scene.session.selected_pad
-    sliders["end"].setValue(400)
+    sliders["end"].setValue(399)
     sliders["start"].setValue(900)
     assert pad.voicing.start == pytest.approx(0.399)
     sliders["end"].setValue(0)

@@ -1,0 +1,491 @@
+"""The table of parameters: a pad's and the session's, each with range, curve and words, once.
+
+Sliders, fields, menus, knobs, MIDI targets and what a file may hold are all made of these rows.
+Any thread. A new number of a pad is a field with its range in app.audio.mixer.voicing, whose value
+the kernel plays, and a row in `_PAD_NUMBERS`; its slider, its MIDI target and its place in saved
+kits follow from these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from app.audio.mixer.clock import FASTEST_BPM, NOTE_REPEATS, SLOWEST_BPM, Quantum
+from app.audio.mixer.voicing import (
+    HIGHEST_HZ,
+    LOOP_BARS,
+    LOWEST_HZ,
+    RANGES,
+    USUAL,
+    LayerSelection,
+    PadMode,
+)
+from engine.api import LEAST_STRENGTH, LONGEST_S, MOST_STRENGTH, SHORTEST_S
+
+RecordStart = Literal["now", "sound", "beat", "bar", "four_bars"]
+RECORD_BARS = (0, 1, 2, 4)
+FIRST_STEP_S = 0.002
+"""The shortest attack or decay above none."""
+KNOB_BPM = (60.0, 200.0)
+"""A MIDI knob has 127 steps: over the whole tempo range each would be a jump of 8 bpm."""
+
+Curve = Literal["linear", "exponential"]
+"""exponential: the same way is the same ratio, as ears count; linear: the same difference."""
+Page = Literal["", "shape", "tone"]
+"""Where a pad's slider stands; "": it has a place of its own."""
+
+Value_co = TypeVar("Value_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The way between two values; positions on it are 0..1. `last` may lie below `first`."""
+
+    first: float
+    last: float
+    curve: Curve = "linear"
+
+    def value_at(self, position: float) -> float:
+        """Return the value at a position."""
+        if self.curve == "exponential":
+            value = self.first * math.pow(self.last / self.first, position)
+        else:
+            value = self.first + position * (self.last - self.first)
+        # Powers and rounding may come out a hair beyond the end.
+        return min(max(value, min(self.first, self.last)), max(self.first, self.last))
+
+    def position_of(self, value: float) -> float:
+        """Return the position of a value, or that of the nearer end."""
+        if self.curve == "exponential":
+            share = math.log(max(value, 1e-9) / self.first) / math.log(self.last / self.first)
+        else:
+            share = (value - self.first) / (self.last - self.first)
+        return min(max(share, 0.0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that a player moves."""
+
+    field: str
+    """Its name in Voicing or in Session, and in files."""
+    target: str
+    """Its name in controller maps; "": no knob moves it."""
+    label: str
+    """As it stands beside its control."""
+    title: str
+    """As the MIDI window names it."""
+    least: float
+    most: float
+    default: float
+    format: Callable[[float], str]
+    """The value in a player's words."""
+    curve: Curve = "linear"
+    first_step: float | None = None
+    """Where the exponential way begins; what lies at its beginning is `least`, that is none."""
+    knob_range: tuple[float, float] | None = None
+    """What a knob covers where the whole range would be too coarse."""
+    decimals: int = 6
+    """To how many a knob or slider rounds."""
+    slider_steps: int = 0
+    """Positions of its slider above the lowest."""
+    page: Page = ""
+    tip: str = ""
+
+    @property
+    def scale(self) -> Scale:
+        """The way of its slider."""
+        first = self.least if self.first_step is None else self.first_step
+        return Scale(first, self.most, self.curve)
+
+    @property
+    def knob_scale(self) -> Scale:
+        """The way of a MIDI knob."""
+        return self.scale if self.knob_range is None else Scale(*self.knob_range, self.curve)
+
+    def clamp(self, value: float) -> float:
+        """Return the value, or the nearer end of its range."""
+        return min(max(value, self.least), self.most)
+
+    def settle(self, value: float) -> float:
+        """Return the allowed value nearest to one that was moved to."""
+        if self.first_step is not None and value <= self.first_step:
+            return self.least
+        return self.clamp(round(value, self.decimals))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[Value_co]):
+    """One of a few values and how it is written."""
+
+    value: Value_co
+    text: str
+    tip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Options(Generic[Value_co]):
+    """A value that is one of a few."""
+
+    field: str
+    """Its name in Voicing or in Session, and in files."""
+    target: str
+    """Its name in controller maps."""
+    label: str
+    """Before the choice in a line of text; "": the choice speaks for itself."""
+    title: str
+    """As the MIDI window names it."""
+    choices: tuple[Choice[Value_co], ...]
+    """In the order in which a knob turns through them."""
+
+    @property
+    def values(self) -> tuple[Value_co, ...]:
+        """What it can be."""
+        return tuple(choice.value for choice in self.choices)
+
+    def index(self, value: object) -> int:
+        """Return where a value stands among the choices; 0 for one that is none of them."""
+        return next((n for n, own in enumerate(self.values) if own == value), 0)
+
+
+Parameter = Number | Options[object]
+
+
+# --- values in words ---
+
+
+def _format_pan(value: float) -> str:
+    side = "L" if value < 0 else "R"
+    return f"{side} {abs(value) * 100:.0f}" if value else "Centre"
+
+
+def _format_hertz(off: float) -> Callable[[float], str]:
+    def text(value: float) -> str:
+        if value == off:
+            return "Off"
+        return f"{value / 1000:.1f} kHz" if value >= 1000 else f"{value:.0f} Hz"
+
+    return text
+
+
+def _format_seconds(value: float) -> str:
+    if value == 0.0:
+        return "None"
+    return f"{value:.2f} s" if value >= 0.995 else f"{value * 1000:.0f} ms"
+
+
+def _format_percent(value: float) -> str:
+    return f"{value * 100:.1f} %"
+
+
+def _format_db(value: float) -> str:
+    return f"{value:+.1f} dB" if value else "0.0 dB"
+
+
+def _format_bars(value: float) -> str:
+    return "1 bar" if value == 1 else f"{value:.0f} bars"
+
+
+# --- the rows of a pad; ranges and defaults are those of the fields of Voicing ---
+
+
+_PAD_NUMBERS = (
+    Number(
+        "gain_db",
+        "pad_level",
+        "Level",
+        "Level of a pad",
+        *RANGES["gain_db"],
+        USUAL.gain_db,
+        _format_db,
+        slider_steps=144,
+        tip="Level of the pad",
+    ),
+    Number(
+        "tune",
+        "tune",
+        "Tune",
+        "Tune of a pad",
+        *RANGES["tune"],
+        USUAL.tune,
+        lambda value: f"{value:+.3g} st" if value else "0 st",
+        slider_steps=96,
+        page="shape",
+        tip="Semitones; up is faster and shorter",
+    ),
+    Number(
+        "start",
+        "start",
+        "Start",
+        "Start of a pad's sound",
+        *RANGES["start"],
+        USUAL.start,
+        _format_percent,
+        slider_steps=999,
+        page="shape",
+        tip="Where the sound begins",
+    ),
+    Number(
+        "end",
+        "end",
+        "End",
+        "End of a pad's sound",
+        *RANGES["end"],
+        USUAL.end,
+        _format_percent,
+        slider_steps=999,
+        page="shape",
+        tip="Where the sound ends",
+    ),
+    Number(
+        "attack_s",
+        "attack",
+        "Attack",
+        "Attack of a pad",
+        *RANGES["attack_s"],
+        USUAL.attack_s,
+        _format_seconds,
+        curve="exponential",
+        first_step=FIRST_STEP_S,
+        slider_steps=200,
+        page="shape",
+        tip="How long it takes to come in",
+    ),
+    Number(
+        "decay_s",
+        "decay",
+        "Decay",
+        "Decay of a pad",
+        *RANGES["decay_s"],
+        USUAL.decay_s,
+        _format_seconds,
+        curve="exponential",
+        first_step=FIRST_STEP_S,
+        slider_steps=200,
+        page="shape",
+        tip="How long it takes to die away",
+    ),
+    Number(
+        "release_s",
+        "release",
+        "Release",
+        "Release of a pad",
+        *RANGES["release_s"],
+        USUAL.release_s,
+        _format_seconds,
+        curve="exponential",
+        slider_steps=200,
+        page="shape",
+        tip="How long it fades when you let go (gate) or end it (toggle)",
+    ),
+    Number(
+        "pan",
+        "pan",
+        "Pan",
+        "Pan of a pad",
+        *RANGES["pan"],
+        USUAL.pan,
+        _format_pan,
+        slider_steps=100,
+        page="tone",
+        tip="Left and right",
+    ),
+    Number(
+        "low_pass_hz",
+        "low_pass",
+        "Low-pass",
+        "Low-pass of a pad",
+        *RANGES["low_pass_hz"],
+        USUAL.low_pass_hz,
+        _format_hertz(HIGHEST_HZ),
+        curve="exponential",
+        slider_steps=200,
+        page="tone",
+        tip="Takes away what is higher",
+    ),
+    Number(
+        "high_pass_hz",
+        "high_pass",
+        "High-pass",
+        "High-pass of a pad",
+        *RANGES["high_pass_hz"],
+        USUAL.high_pass_hz,
+        _format_hertz(LOWEST_HZ),
+        curve="exponential",
+        slider_steps=200,
+        page="tone",
+        tip="Takes away what is lower",
+    ),
+    Number(
+        "velocity_curve",
+        "velocity_curve",
+        "Velocity",
+        "Velocity curve of a pad",
+        *RANGES["velocity_curve"],
+        USUAL.velocity_curve,
+        lambda value: f"{value:.1f}" if value else "Full",
+        slider_steps=40,
+        page="tone",
+        tip="How much softer a soft hit is: 0 always full, 2 as usual, 4 steep",
+    ),
+)
+
+PLAY_MODE: Options[PadMode] = Options(
+    "mode",
+    "play_mode",
+    "Play mode",
+    "Play mode of a pad",
+    (
+        Choice("one_shot", "One-shot", "Plays to its end"),
+        Choice("gate", "Gate", "Plays while held"),
+        Choice("loop", "Loop", "Plays round and round; Esc ends it"),
+        Choice("toggle", "Toggle", "Plays round and round; the next hit ends it"),
+    ),
+)
+CHOKE_GROUP: Options[int] = Options(
+    "choke_group",
+    "choke_group",
+    "Choke group",
+    "Choke group of a pad",
+    (
+        Choice(0, "None"),
+        *(Choice(group, str(group)) for group in range(1, int(RANGES["choke_group"][1]) + 1)),
+    ),
+)
+LOOP_LENGTH: Options[int] = Options(
+    "loop_bars",
+    "loop_bars",
+    "Loop",
+    "Length of a pad's loop",
+    tuple(Choice(bars, _format_bars(bars) if bars else "Loops freely") for bars in LOOP_BARS),
+)
+LAYERS: Options[LayerSelection] = Options(
+    "layers",
+    "layers",
+    "A hit plays",
+    "What a hit of a pad plays",
+    (
+        Choice("single", "the chosen take"),
+        Choice("round_robin", "its takes in turn"),
+        Choice("velocity", "its takes by velocity"),
+    ),
+)
+
+
+# --- the rows of the session ---
+
+STRENGTH = Number(
+    "strength",
+    "strength",
+    "Strength",
+    "Strength",
+    LEAST_STRENGTH,
+    MOST_STRENGTH,
+    0.7,
+    lambda value: f"{value:.2f}",
+    decimals=2,
+)
+STEP_COUNT: Options[int] = Options(
+    "steps",
+    "steps",
+    "Steps",
+    "Steps",
+    (Choice(1, "1", "Fastest"), Choice(2, "2"), Choice(4, "4"), Choice(8, "8", "Best sound")),
+)
+LENGTH_S = Number(
+    "seconds",
+    "length",
+    "Length",
+    "Length",
+    SHORTEST_S,
+    LONGEST_S,
+    1.0,
+    lambda value: f"{value:g} s",
+    decimals=2,
+)
+LENGTH_BARS = Number("bars", "length", "Length", "Length", 1, 16, 1, _format_bars, decimals=0)
+TEMPO = Number(
+    "bpm",
+    "tempo",
+    "Tempo",
+    "Tempo",
+    SLOWEST_BPM,
+    FASTEST_BPM,
+    120.0,
+    lambda value: f"{value:g} bpm",
+    knob_range=KNOB_BPM,
+    decimals=0,
+)
+SWAP_AT: Options[Quantum] = Options(
+    "swap_at",
+    "swap_at",
+    "",
+    "When loops swap",
+    (
+        Choice("now", "Swap now"),
+        Choice("beat", "Swap on beat"),
+        Choice("bar", "Swap on bar"),
+        Choice("four_bars", "Swap on 4 bars"),
+    ),
+)
+RECORD_START: Options[RecordStart] = Options(
+    "record_start",
+    "record_start",
+    "",
+    "When a recording begins",
+    (
+        Choice("now", "Begin at once"),
+        Choice("sound", "Begin with a sound", "from a sound"),
+        Choice("beat", "Begin and end on the beat", "on the beat"),
+        Choice("bar", "Begin and end on the bar", "on the bar"),
+        Choice("four_bars", "Begin and end on 4 bars", "on 4 bars"),
+    ),
+)
+RECORD_LENGTH: Options[int] = Options(
+    "record_bars",
+    "record_bars",
+    "Recordings",
+    "Bars of a recording",
+    tuple(
+        Choice(bars, _format_bars(bars), _format_bars(bars))
+        if bars
+        else Choice(bars, "Until it is ended")
+        for bars in RECORD_BARS
+    ),
+)
+RECORD_THRESHOLD = Number(
+    "record_threshold_db", "", "Threshold", "Threshold", -60.0, -6.0, -30.0, _format_db
+)
+NOTE_REPEAT: Options[float] = Options(
+    "note_repeat",
+    "note_repeat",
+    "Note repeat",
+    "Note repeat",
+    tuple(
+        Choice(beats, text)
+        for beats, text in zip(
+            NOTE_REPEATS,
+            ("No repeat", "1/4", "1/8", "1/8 T", "1/16", "1/16 T", "1/32"),
+            strict=True,
+        )
+    ),
+)
+MASTER_GAIN = Number(
+    "master_gain_db",
+    "master_gain",
+    "Master level",
+    "Master level",
+    -60.0,
+    6.0,
+    0.0,
+    lambda value: f"{value:+.1f} dB",
+    decimals=1,
+)
+
+SESSION_NUMBERS = (STRENGTH, LENGTH_S, LENGTH_BARS, TEMPO, MASTER_GAIN)
+SESSION_OPTIONS = (STEP_COUNT, SWAP_AT, RECORD_START, RECORD_LENGTH, NOTE_REPEAT)
+PAD_NUMBERS = {row.field: row for row in _PAD_NUMBERS}
+PAD_OPTIONS = (PLAY_MODE, CHOKE_GROUP, LOOP_LENGTH, LAYERS)

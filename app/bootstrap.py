@@ -175,7 +175,7 @@ class Instrument:
         self.background = BackgroundThread(post)
         self.fetching = BackgroundThread(post)  # so that nothing else waits for the network
         self.store = ClipStore(
-            run_folder(folders.takes, parts.now()), self.writer, self.session.say
+            run_folder(folders.takes, parts.now()), self.writer, self.session.notify
         )
         self.engine = parts.engine(
             lambda answer: post(lambda: self._on_answer(answer)), parts.model_folder
@@ -261,12 +261,12 @@ class Instrument:
         self.midi.start()
         self.midi_out.start()
         if self._read.notice:
-            self.session.say(self._read.notice, "warning")
+            self.session.notify(self._read.notice, "warning")
         self._read_model_card()
         if self._remembers:
             self._remember.bring_back(self.background, self.loader)
         else:
-            self.session.say(
+            self.session.notify(
                 "Another Pingpad is open. This one keeps your takes too, but the next start "
                 "brings back the pads of the other."
             )

@@ -88,7 +88,7 @@ class BeatControl:
     def start(self) -> None:
         """Let a bar begin now."""
         if self._is_led():
-            self._session.say("The beats follow a MIDI clock; start them there.")
+            self._session.notify("The beats follow a MIDI clock; start them there.")
         else:
             self._mixer.clock.start()
 

@@ -189,7 +189,7 @@ class Session:
 
     # --- what the actions and the bootstrap change ---
 
-    def say(self, text: str, kind: NoticeKind = "info") -> None:
+    def notify(self, text: str, kind: NoticeKind = "info") -> None:
         """Show a sentence to the player."""
         self.notice.emit(Notice(text, kind))
 

@@ -39,7 +39,7 @@ class PlayingScene:
             lambda answer: self.loop.post(lambda: self.generate.on_answer(answer))
         )
         self.engine.start()
-        self.store = ClipStore(folder / "run", self.writer, self.session.say)
+        self.store = ClipStore(folder / "run", self.writer, self.session.notify)
         self.loader = PadLoader(self.session, self.mixer, self.background)
         keep = KeepTakes(self.session, self.loader, self.store)
         self.generate = Generate(self.session, self.engine, keep, Hits(self.mixer), lambda: 1000.0)

@@ -34,5 +34,5 @@ class DragOut:
             return None
         path = self._store.file_for(take)
         if path is None:
-            self._session.say("This sound is not on disk yet; try again in a moment.", "warning")
+            self._session.notify("This sound is not on disk yet; try again in a moment.", "warning")
         return path

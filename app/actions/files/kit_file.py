@@ -49,9 +49,9 @@ class KitFile:
                 kit.name = record.name
                 self.folder = folder
                 kit.changed.emit()
-                self._session.say(f"Saved as {folder.name}.")
+                self._session.notify(f"Saved as {folder.name}.")
             else:
-                self._session.say(sentence, "error")
+                self._session.notify(sentence, "error")
             done(sentence is None)
 
         self._writer.write(lambda: save_kit(record, folder), written)
@@ -68,11 +68,11 @@ class KitFile:
             self._session.kit.restore(record)
             self.adopt(tuple(take for pad in record.pads for take in pad.takes))
             self._loader.load_kit()
-            self._session.say(f"Opened {record.name}.")
+            self._session.notify(f"Opened {record.name}.")
             done(True)
 
         def failed(sentence: str) -> None:
-            self._session.say(sentence, "error")
+            self._session.notify(sentence, "error")
             done(False)
 
         self._background.run(lambda: open_kit(folder), opened, failed)

@@ -57,7 +57,7 @@ class Remember:
             self._follow()
 
         def failed(sentence: str) -> None:
-            self._session.say(f"The last session's sounds are not back: {sentence}", "warning")
+            self._session.notify(f"The last session's sounds are not back: {sentence}", "warning")
             self._follow()
 
         background.run(read, back, failed)
@@ -78,7 +78,7 @@ class Remember:
                 loader.load(pad)
         kit.changed.emit()
         if last.stored and not last.closed:
-            self._session.say(
+            self._session.notify(
                 "Pingpad did not end properly last time. Your sounds are back on the pads."
             )
 

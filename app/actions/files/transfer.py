@@ -55,7 +55,7 @@ class Transfer:
         """
         index = self._session.selected if target == "record" else target
         if self._session.kit.pads[index].locked:
-            self._session.say(f"Pad {index + 1} is locked; unlock it first.", "warning")
+            self._session.notify(f"Pad {index + 1} is locked; unlock it first.", "warning")
             return
         own = self._take_of(path)
         if own is not None:
@@ -65,7 +65,7 @@ class Transfer:
         self._background.run(
             lambda: read_clip(path),
             lambda clip: self._use_file(path, clip, index, from_record=target == "record"),
-            lambda sentence: self._session.say(sentence, "warning"),
+            lambda sentence: self._session.notify(sentence, "warning"),
         )
 
     def _take_of(self, path: Path) -> Take | None:
@@ -74,7 +74,7 @@ class Transfer:
 
     def _use_file(self, path: Path, clip: Clip, index: int, *, from_record: bool) -> None:
         if clip.seconds >= LONGEST_FILE_S:
-            self._session.say(f"The first {LONGEST_FILE_S:g} s of {path.name} are used.")
+            self._session.notify(f"The first {LONGEST_FILE_S:g} s of {path.name} are used.")
         take = Take(new_take_id(), clip, "dropped", None, self._now(), None, path.stem)
         self._use(path, take, index, from_record=from_record)
 
@@ -86,5 +86,7 @@ class Transfer:
         frames = int(LONGEST_S * clip.rate)
         if clip.frames > frames:
             clip = Clip(clip.samples[:frames].copy(), clip.rate)
-            self._session.say(f"The sound is made from the first {LONGEST_S:g} s of {path.name}.")
+            self._session.notify(
+                f"The sound is made from the first {LONGEST_S:g} s of {path.name}."
+            )
         self._generate.generate(index, Source(clip, take.id))

@@ -67,7 +67,7 @@ class LearnMidi:
         if self.target is not None and self.now() >= self._until_s:
             title = self.target.title
             self.cancel()
-            self._session.say(
+            self._session.notify(
                 f"No control was touched within {TIME_OUT_S:g} s, so nothing was learnt for "
                 f'"{title}". Look at the MIDI window whether messages come in.',
                 "warning",
@@ -87,4 +87,4 @@ class LearnMidi:
             Binding(source, target, port=touched.port, takeover=takeover, kit=self.kit)
         )
         self.changed.emit()
-        self._session.say(f'{target.title}: {source.spoken()} of "{touched.port}".')
+        self._session.notify(f'{target.title}: {source.spoken()} of "{touched.port}".')

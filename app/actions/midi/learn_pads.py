@@ -65,7 +65,7 @@ class LearnPads:
         """End what lasts too long; to be called a few times a second."""
         if self.notes is not None and self.now() >= self._until_s:
             self._end()
-            self._session.say(
+            self._session.notify(
                 f"No pad was pressed within {TIME_OUT_S:g} s; the notes stay as they are.",
                 "warning",
             )
@@ -99,7 +99,7 @@ class LearnPads:
         self._end()
         self._setup.use_pads(found, name)
         first, last = found.note(0), found.note(PADS - 1)
-        self._session.say(f"Your pads: {found.name}. Pad 1 is note {first}, pad 16 note {last}.")
+        self._session.notify(f"Your pads: {found.name}. Pad 1 is note {first}, pad 16 note {last}.")
 
     def _wait(self) -> None:
         self._until_s = self.now() + TIME_OUT_S

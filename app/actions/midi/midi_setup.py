@@ -102,7 +102,7 @@ class MidiSetup:
         self.maps, self.learnt = read.maps, read.learnt
         self._learnt_is_bad = read.learnt_is_bad
         for trouble in (*self.pad_maps.troubles, *read.troubles):
-            self._session.say(f"A MIDI map was left out. {trouble}", "warning")
+            self._session.notify(f"A MIDI map was left out. {trouble}", "warning")
         self._use()
 
     def make_folder(self) -> Path | None:
@@ -110,7 +110,7 @@ class MidiSetup:
         try:
             self._controllers.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            self._session.say(f"The folder could not be made: {error.strerror}.", "error")
+            self._session.notify(f"The folder could not be made: {error.strerror}.", "error")
             return None
         return self._controllers
 
@@ -182,7 +182,7 @@ class MidiSetup:
 
     def _tell(self, sentence: str | None) -> None:
         if sentence is not None:
-            self._session.say(f"What was learnt is not on disk: {sentence}", "warning")
+            self._session.notify(f"What was learnt is not on disk: {sentence}", "warning")
 
 
 def _writing(path: Path, text: str) -> Callable[[], None]:

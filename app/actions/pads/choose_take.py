@@ -37,7 +37,7 @@ class ChooseTake:
 
     def _may_change(self, pad: Pad) -> bool:
         if pad.locked:
-            self._session.say(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
+            self._session.notify(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
         return not pad.locked
 
     def _load(self, pad: Pad) -> bool:

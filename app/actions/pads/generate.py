@@ -111,7 +111,7 @@ class Generate:
         if take.recipe.source is not None:
             origin = self._session.kit.find_take(take.recipe.source)
             if origin is None:
-                self._session.say(
+                self._session.notify(
                     "The recording this sound was made from is not in the kit any more; "
                     "use Vary to start from the sound itself.",
                     "warning",
@@ -131,7 +131,7 @@ class Generate:
         pad = self._pad(pad_index)
         take = pad.takes.current
         if take is None:
-            self._session.say("There is no sound on this pad to vary yet.", "warning")
+            self._session.notify("There is no sound on this pad to vary yet.", "warning")
             return False
         source = Source(_at_most(take.clip, LONGEST_S), take.id)
         return self._wish_from_panel(pad, lambda: self._varied_recipe(take, source), source)
@@ -194,7 +194,7 @@ class Generate:
 
     def _on_finished(self, finished: Finished) -> None:
         if finished.notice:
-            self._session.say(finished.notice, "warning")
+            self._session.notify(finished.notice, "warning")
         job = self._job(finished.job, "clip")
         whole_ms = finished.timing.whole_ms
         self._session.set_engine(replace(self._session.engine, last_ms=whole_ms))
@@ -230,7 +230,7 @@ class Generate:
             self._session.set_engine(
                 replace(self._session.engine, text=failed.message, ready=False, failed=True)
             )
-            self._session.say(failed.message, "error")
+            self._session.notify(failed.message, "error")
             return
         job = self._job(failed.job, "failure")
         if job is None:
@@ -238,7 +238,7 @@ class Generate:
         if self._is_newest(failed.job, job):
             self._keep.hide_beginning(job.pad)
             job.pad.show("failed", message=failed.message)
-            self._session.say(f"Pad {job.pad.index + 1}: {failed.message}", "error")
+            self._session.notify(f"Pad {job.pad.index + 1}: {failed.message}", "error")
         self._forget(failed.job)
 
     def _on_cancelled(self, cancelled: Cancelled) -> None:
@@ -259,7 +259,7 @@ class Generate:
                 failed=False,
             )
         )
-        self._session.say(restarted.message, "warning")
+        self._session.notify(restarted.message, "warning")
 
     # --- how ---
 
@@ -308,7 +308,7 @@ class Generate:
         try:
             recipe = make_recipe()
         except (EngineError, PlayerError) as error:
-            self._session.say(str(error), "warning")
+            self._session.notify(str(error), "warning")
             return False
         wished = self._wish(pad, recipe, source, is_answer=is_answer)
         if wished:
@@ -319,7 +319,7 @@ class Generate:
         self, pad: Pad, recipe: Recipe, source: Source | None, *, is_answer: bool = False
     ) -> bool:
         if pad.locked:
-            self._session.say(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
+            self._session.notify(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
             return False
         job = self._engine.generate(
             recipe, None if source is None else source.clip, wish=f"pad {pad.index}"

@@ -87,7 +87,7 @@ class PadLoader:
         def failed(sentence: str) -> None:
             if self._newest.get(pad.index) is ticket:
                 pad.show("failed", message=sentence)
-                self._session.say(sentence, "error")
+                self._session.notify(sentence, "error")
 
         self._background.run(
             lambda: tuple(prepare(each.clip, rate) for each in takes), loaded, failed

@@ -32,4 +32,4 @@ class PlayModes:
             keyboard.pad = None
         elif keyboard.pad is None:
             keyboard.pad = session.selected
-            session.say(f"The pads play notes of pad {session.selected + 1}.")
+            session.notify(f"The pads play notes of pad {session.selected + 1}.")

@@ -43,7 +43,7 @@ class KeepTakes:
         """
         self._store.keep(take, pad.index)
         if pad.locked and select:
-            self._session.say(
+            self._session.notify(
                 f"Pad {pad.index + 1} is locked: “{take.name}” waits among its takes."
             )
         select = select and not pad.locked
@@ -64,4 +64,4 @@ class KeepTakes:
     def keep_aside(self, take: Take) -> None:
         """Keep a take on disk that belongs to no pad any more, and say so."""
         self._store.keep(take, None)
-        self._session.say(f"“{take.name}” was ready late; it is in the takes folder.")
+        self._session.notify(f"“{take.name}” was ready late; it is in the takes folder.")

@@ -63,14 +63,14 @@ class Perform:
         names = " and ".join(file.name for file in written.files)
         kept = f"{spoken_length(written.seconds)} are in {names}" if written.seconds else ""
         if written.failure and kept:
-            self._session.say(f"The recording ended: {written.failure}. {kept}.", "error")
+            self._session.notify(f"The recording ended: {written.failure}. {kept}.", "error")
         elif written.failure:
-            self._session.say(f"Nothing is recorded: {written.failure}.", "error")
+            self._session.notify(f"Nothing is recorded: {written.failure}.", "error")
         elif written.lost_s:
             lost = f"the disk was too slow for {written.lost_s:.1f} s, which are missing"
-            self._session.say(f"{kept}; {lost}.", "warning")
+            self._session.notify(f"{kept}; {lost}.", "warning")
         else:
-            self._session.say(f"{kept}." if kept else "Nothing was played.")
+            self._session.notify(f"{kept}." if kept else "Nothing was played.")
 
     def _free_path(self) -> Path:
         stamp = time.strftime("%Y-%m-%d %H.%M.%S", time.localtime(self._now()))

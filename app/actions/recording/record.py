@@ -210,9 +210,9 @@ class Record:
             return
         session, pad = self._session, self._session.selected_pad
         if pad.locked:
-            session.say(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
+            session.notify(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
         elif session.record_from == "input" and not self._has_input():
-            session.say(
+            session.notify(
                 "There is no input to record from. Plug in a microphone; Pingpad finds it.",
                 "warning",
             )
@@ -378,14 +378,14 @@ class Record:
         else:
             self._give_up()
             text = "The input went away before the recording began."
-        self._session.say(text, "warning")
+        self._session.notify(text, "warning")
 
     def _finish(self, going: _Going, end: int | None) -> None:
         waited = going.state != "recording"
         clip = None if waited else going.recorder.stop(end)
         self._give_up()
         if clip is None or np.abs(clip.samples).max() < SILENCE:
-            self._session.say(
+            self._session.notify(
                 "No sound came in. Check that the microphone is on and is the chosen input."
                 if going.of_input
                 else "Nothing was to be heard while it was recorded.",
@@ -405,7 +405,7 @@ class Record:
         if not (going.of_input and self._session.prompt.strip()) or pad.locked:
             return
         if clip.seconds > LONGEST_S:
-            self._session.say(
+            self._session.notify(
                 f"The recording lasts {clip.seconds:.1f} s; the sound is made from its first "
                 f"{LONGEST_S:g} s."
             )

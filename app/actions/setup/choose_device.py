@@ -98,5 +98,5 @@ class ChooseDevice:
 
     def _may_change(self) -> bool:
         if self._session.recording:
-            self._session.say("End the recording first: another device would cut it.", "warning")
+            self._session.notify("End the recording first: another device would cut it.", "warning")
         return not self._session.recording

@@ -109,7 +109,7 @@ class ChooseModel:
         """
         name = choice.folder.name
         if choice.card is None:
-            self._session.say(choice.problem, "warning")
+            self._session.notify(choice.problem, "warning")
         elif strength is not None and choice.strength not in (None, strength):
 
             def changed(_: None) -> None:
@@ -133,7 +133,7 @@ class ChooseModel:
 
         def load(choice: Choice) -> None:
             if choice.card is None:
-                self._session.say(choice.problem, "warning")
+                self._session.notify(choice.problem, "warning")
             elif self.loading is None:
                 self._brought_back = folder
                 self._load(choice)
@@ -152,7 +152,7 @@ class ChooseModel:
             case NotSwitched(folder, message):
                 engine = self._session.engine
                 more = "" if engine.failed else f" {engine.model} goes on making the sounds."
-                self._session.say(f"{name}: {message}{more}", "error")
+                self._session.notify(f"{name}: {message}{more}", "error")
                 if self.loading is not None and self.loading.folder == folder:
                     self._stay()
 
@@ -163,16 +163,16 @@ class ChooseModel:
         self._engine.use(choice.folder)
         session.set_engine(replace(session.engine, loading=name))
         if session.engine.failed:
-            session.say(f"{name} is loading.")
+            session.notify(f"{name} is loading.")
         else:
-            session.say(f"{name} is loading. Until it is ready, {session.engine.model} goes on.")
+            session.notify(f"{name} is loading. Until it is ready, {session.engine.model} goes on.")
         self.changed.emit()
 
     def _on_room(self, name: str) -> None:
         sentence = f"Memory is short for two models: until {name} is ready, nothing can be made."
         engine = replace(self._session.engine, text=sentence, ready=False, failed=False)
         self._session.set_engine(engine)
-        self._session.say(sentence, "warning")
+        self._session.notify(sentence, "warning")
 
     def _on_switched(self, choice: Choice) -> None:
         session, card = self._session, choice.card
@@ -185,7 +185,7 @@ class ChooseModel:
         self._brought_back = None
         coming = "" if self.loading is None else _name(self.loading)
         session.set_engine(replace(session.engine, loading=coming), frozenset(card.vocabulary))
-        session.say(f"{card.name} is ready: it makes the sounds from now on.")
+        session.notify(f"{card.name} is ready: it makes the sounds from now on.")
         self.changed.emit()
 
     def _stay(self) -> None:
@@ -210,7 +210,7 @@ class ChooseModel:
     def add_lora(self, source: Path, base: Choice, strength: float) -> None:
         """Make a model of a LoRA and the model that it changes."""
         if base.folder.parent != self.home or base.strength is not None:
-            self._session.say(
+            self._session.notify(
                 "Choose the model that the LoRA changes in the list first: one that was added, "
                 "and no LoRA itself.",
                 "warning",
@@ -273,7 +273,7 @@ class ChooseModel:
         name = choice.folder.name
 
         def removed(_: None) -> None:
-            self._session.say(f"{name} was removed.")
+            self._session.notify(f"{name} was removed.")
             self.look()
 
         if self.may_remove(choice):
@@ -283,9 +283,9 @@ class ChooseModel:
 
     def _added(self, folder: Path | None) -> None:
         if folder is None:
-            self._session.say("Fetching was stopped; the next try goes on where it ended.")
+            self._session.notify("Fetching was stopped; the next try goes on where it ended.")
         else:
-            self._session.say(f"{folder.name} was added.")
+            self._session.notify(f"{folder.name} was added.")
         self.look()
 
     def _run(self, work: Callable[[], Result], done: Callable[[Result], object]) -> None:
@@ -298,7 +298,7 @@ class ChooseModel:
         self._background.run(job, done, self._complain)
 
     def _complain(self, sentence: str) -> None:
-        self._session.say(sentence, "error")
+        self._session.notify(sentence, "error")
         self.changed.emit()
 
 

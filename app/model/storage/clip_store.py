@@ -54,12 +54,12 @@ class ClipStore:
         self,
         folder: Path,
         writer: WritesFiles,
-        say: Callable[[str, NoticeKind], None],
+        notify: Callable[[str, NoticeKind], None],
         write: WriteClip = write_clip,
     ) -> None:
         self._folder = folder
         self._writer = writer
-        self._say = say
+        self._notify = notify
         self._write_clip = write
         self._lock = threading.Lock()
         self._files: dict[str, Path] = {}
@@ -155,11 +155,11 @@ class ClipStore:
             self._unsaved.pop(take.id, None)
             if self._failing and not self._unsaved:
                 self._failing = False
-                self._say("All takes are on disk again.", "info")
+                self._notify("All takes are on disk again.", "info")
             self.on_kept()
         elif not self._failing:
             self._failing = True
-            self._say(
+            self._notify(
                 f"A take could not be written. {sentence} It stays on its pad, and Pingpad tries "
                 "again until it is on disk: keep Pingpad open, and make room.",
                 "error",

@@ -79,7 +79,7 @@ class PadMenu:
         path = self._actions.drag_out.file_for_drag(pad_index)
         if path is not None:
             QGuiApplication.clipboard().setText(str(path))
-            self._session.say(f"Copied the path of {path.name}.")
+            self._session.notify(f"Copied the path of {path.name}.")
 
     def save_as(self, pad_index: int) -> None:
         """Ask where to, and write a copy of the pad's file there."""
@@ -103,8 +103,8 @@ class PadMenu:
                 part.replace(target)
             except OSError as error:
                 sentence = f"{target.name} could not be saved: {reason(error)}."
-                self._main_thread.post(lambda: self._session.say(sentence, "error"))
+                self._main_thread.post(lambda: self._session.notify(sentence, "error"))
             else:
-                self._main_thread.post(lambda: self._session.say(f"Saved as {target}."))
+                self._main_thread.post(lambda: self._session.notify(f"Saved as {target}."))
 
         QThreadPool.globalInstance().start(QRunnable.create(copy))

@@ -38,7 +38,7 @@ def test_notices_engine_and_recording_are_told() -> None:
     session.notice.connect(heard.append)
     session.engine_changed.connect(lambda: heard.append(session.engine))
     session.recording_changed.connect(lambda: heard.append(session.recording))
-    session.say("Hello.", "warning")
+    session.notify("Hello.", "warning")
     session.set_engine(EngineState("Ready", ready=True), frozenset({"kick"}))
     session.set_recording(True)
     session.set_recording(True)

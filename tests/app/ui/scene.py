@@ -278,7 +278,7 @@ class Scene:
         self.engine = PatientEngine()
         self.said: list[str] = []
         session.notice.connect(lambda notice: self.said.append(notice.text))
-        self.store = ClipStore(folder / "takes", now, session.say)
+        self.store = ClipStore(folder / "takes", now, session.notify)
         loader = PadLoader(session, self.sound, now)
         keep = KeepTakes(session, loader, self.store)
         self.keep = keep

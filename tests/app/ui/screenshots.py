@@ -139,8 +139,8 @@ class Photographer:
         scene.actions.generate.generate(15)
         scene.actions.generate.generate(14)
         scene.fail("The engine stopped while making this sound; try again.")
-        session.say("Saved as Night shift.pingpad.")
-        session.say("No sound card. Plug one in; Pingpad finds it.", "warning")
+        session.notify("Saved as Night shift.pingpad.")
+        session.notify("No sound card. Plug one in; Pingpad finds it.", "warning")
         message = "No sound card. Plug one in; Pingpad finds it."
         session.set_audio(Audio(output_name=None, input_name=None, message=message))
         session.length_unit, session.bars, session.seed = "bars", 2, 482213

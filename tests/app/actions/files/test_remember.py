@@ -17,7 +17,7 @@ class Run:
     def __init__(self, folder: Path, number: int) -> None:
         self.scene = PlayingScene(folder)
         self.scene.store = ClipStore(
-            folder / "takes" / f"run {number}", self.scene.writer, self.scene.session.say
+            folder / "takes" / f"run {number}", self.scene.writer, self.scene.session.notify
         )
         self.scene.generate._keep._store = self.scene.store
         self.file = folder / "session.json"

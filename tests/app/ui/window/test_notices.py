@@ -17,7 +17,7 @@ def texts(scene: Scene) -> list[str]:
 def test_a_notice_takes_no_focus_and_opens_no_window(scene: Scene) -> None:
     scene.window.focus_prompt()
     windows = len(QApplication.topLevelWidgets())
-    scene.session.say("No sound card.", "warning")
+    scene.session.notify("No sound card.", "warning")
     assert scene.window.prompt_panel.prompt.hasFocus()
     assert len(QApplication.topLevelWidgets()) == windows
     assert scene.window.notices.isVisible()
@@ -25,7 +25,7 @@ def test_a_notice_takes_no_focus_and_opens_no_window(scene: Scene) -> None:
 
 def test_notices_stack_and_the_oldest_gives_way(scene: Scene, qtbot: QtBot) -> None:
     for number in range(6):
-        scene.session.say(f"Sentence {number}.")
+        scene.session.notify(f"Sentence {number}.")
     assert texts(scene) == [f"Sentence {number}." for number in (2, 3, 4, 5)]
     QApplication.processEvents()
     cards = scene.window.notices.cards
@@ -37,12 +37,12 @@ def test_notices_stack_and_the_oldest_gives_way(scene: Scene, qtbot: QtBot) -> N
 
 def test_the_same_sentence_is_shown_once(scene: Scene) -> None:
     for _ in range(3):
-        scene.session.say("Pad 1 is locked; unlock it first.", "warning")
+        scene.session.notify("Pad 1 is locked; unlock it first.", "warning")
     assert texts(scene) == ["Pad 1 is locked; unlock it first."]
 
 
 def test_a_notice_leaves_by_its_button(scene: Scene) -> None:
-    scene.session.say("One.", "error")
+    scene.session.notify("One.", "error")
     card = scene.window.notices.cards[0]
     QTest.mouseClick(card.close_button, Qt.MouseButton.LeftButton)
     assert texts(scene) == []
@@ -60,8 +60,8 @@ def test_a_notice_leaves_by_itself(scene: Scene, qtbot: QtBot) -> None:
 
 
 def test_a_change_of_scale_keeps_what_is_said(scene: Scene, qtbot: QtBot) -> None:
-    scene.session.say("One.", "error")
-    scene.session.say("Two.", "error")
+    scene.session.notify("One.", "error")
+    scene.session.notify("Two.", "error")
     scene.window.resize(2560, 1600)
     qtbot.waitUntil(lambda: scene.window.theme.scale == 2.0)
     assert texts(scene) == ["One.", "Two."]

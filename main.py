@@ -207,7 +207,7 @@ def _open_window() -> int:
 
 
 def _generate(given: argparse.Namespace, load: Loader | None) -> int:
-    from engine.clip import write_clip
+    from engine.files.audio import write_clip
     from engine.library.card import read_card
 
     with _sentences():
@@ -422,7 +422,7 @@ def _model_folder(name: str) -> Path:
 
 def _source(given: argparse.Namespace) -> Clip | None:
     from engine.api import LONGEST_S
-    from engine.clip import read_clip
+    from engine.files.audio import read_clip
 
     if given.init is not None:
         return read_clip(given.init, LONGEST_S)

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast, get_args, get_type_hints
 
 import platformdirs
 
-from app.json_file import write_json
+from engine.files.atomic import write_json
 
 HOME_VARIABLE = "PINGPAD_HOME"
 """An environment variable: a folder to use for everything (tests, a memory stick)."""
@@ -152,7 +152,6 @@ def read_settings(path: Path) -> ReadSettings:
 
 def write_settings(path: Path, settings: Settings) -> None:
     """Write the settings so that a crash leaves the old or the new file whole. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, asdict(settings))
 
 

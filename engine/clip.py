@@ -1,24 +1,16 @@
-"""Clip: finished audio and its rate; reading and writing audio files. Light half: no torch.
+"""Clip: finished audio and its rate in Hz. Any thread; no torch.
 
-What reads files and changes rates is imported where it is used: a machine that only trains on
-rendered sounds need not have it.
+What changes rates is imported where it is used: a machine that only trains on rendered sounds need
+not have it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-
-LONGEST_FILE_S = 60.0
-"""A longer file is read up to here: a pad plays at most this much."""
 
 RATES_HZ = range(4_000, 400_001)
 
@@ -83,58 +75,3 @@ class Clip:
         if resampled.shape[0] == 0:
             resampled = np.zeros((1, self.channels), np.float32)
         return type(self)(np.ascontiguousarray(resampled, np.float32), rate)
-
-
-def read_clip(path: Path, longest_s: float = LONGEST_FILE_S) -> Clip:
-    """Read an audio file (WAV, FLAC, OGG, MP3, AIFF), at most its first `longest_s` seconds.
-
-    Raises ClipError with a sentence for the player when there is no such file, it is no audio
-    file, or it holds no frames.
-    """
-    import soundfile
-
-    if path.is_dir():
-        raise ClipError(f"{path} is a folder, not a sound: use a file in it.")
-    if not path.is_file():
-        raise ClipError(f"There is no file {path}.")
-    try:
-        with soundfile.SoundFile(path) as file:
-            rate = int(file.samplerate)
-            samples = file.read(int(longest_s * rate), dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        why = error.error_string.rstrip(".").lower()
-        raise ClipError(f"{path.name} could not be read as audio: {why}.") from error
-    except (OSError, RuntimeError) as error:
-        raise ClipError(f"{path.name} could not be read as audio ({error}).") from error
-    if samples.shape[0] == 0:
-        raise ClipError(f"{path.name} holds no sound: it has no frames.")
-    try:
-        return Clip(np.ascontiguousarray(samples), rate)
-    except ClipError as error:
-        raise ClipError(f"{path.name} could not be used: {error}.") from error
-
-
-def write_clip(path: Path, clip: Clip, subtype: str = "PCM_24") -> None:
-    """Write a WAV so that `path` either holds the whole file or what it held before.
-
-    `subtype` is libsndfile's name of the sample format: "PCM_16", "PCM_24" or "FLOAT".
-    Raises ClipError when the disk is full or the folder cannot be written.
-    """
-    import soundfile
-
-    temporary = path.with_name(f"{secrets.token_hex(8)}.part")
-    try:
-        samples = clip.samples if subtype == "FLOAT" else np.clip(clip.samples, -1.0, 1.0)
-        # Through memory: of a full disk, soundfile says only that something went wrong.
-        whole = io.BytesIO()
-        soundfile.write(whole, samples, clip.rate, subtype, format="WAV")
-        with temporary.open("xb") as file:
-            file.write(whole.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except (OSError, soundfile.LibsndfileError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise ClipError(f"{path} could not be written ({reason}).") from error

@@ -16,7 +16,7 @@ from fake_generator import CARD, FakeGenerator, load_generator
 
 import main as command_line
 from engine.api import EngineError
-from engine.clip import read_clip
+from engine.files.audio import read_clip
 from engine.library.card import write_card
 from engine.process.engine_process import WORKER_COMMAND
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.evaluation.runs.evaluate import EvaluationSize
-from engine.files.toml import ConfigError, as_toml, from_table, read_toml
+from engine.files.strict import ConfigError, from_table
+from engine.files.toml import as_toml, read_toml
 from engine.sampling.config import SamplingConfig
 from engine.training.settings import read_run
 

@@ -19,15 +19,15 @@ from engine.evaluation.reports.table import (
 )
 from engine.experiments.rows import row_as_table
 from engine.experiments.table import COMMAND, PaperRow, PaperTable, Training
-from engine.files.atomic import replace_text
+from engine.files.atomic import write_text
 
 
 def write_table(table: PaperTable, page: Path) -> list[Path]:
     """Write the page, and beside it the figures as .json; raises EngineError where it cannot."""
     figures = page.with_suffix(".json")
     try:
-        replace_text(figures, as_json(table))
-        replace_text(page, as_markdown(table))
+        write_text(figures, as_json(table))
+        write_text(page, as_markdown(table))
     except OSError as error:
         raise EngineError(
             f"The results could not be written to {page} ({error}): name another with --report."

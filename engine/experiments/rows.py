@@ -11,7 +11,7 @@ from typing import Any
 from engine.evaluation.measures.prompt_checks import Check, Share
 from engine.evaluation.runs.evaluate import Conditions, EvaluationSize, Measured
 from engine.evaluation.runs.scoring import Row, Scores, row_of
-from engine.files.atomic import replace_text
+from engine.files.atomic import write_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def write_kept(path: Path, kept: Kept) -> None:
             "checks": [[asdict(check) for check in of] for of in kept.measured.checks],
         }
     }
-    replace_text(path, json.dumps(table))
+    write_text(path, json.dumps(table))
 
 
 def read_kept(path: Path, size: EvaluationSize, embedder: str) -> Kept | None:

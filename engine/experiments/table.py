@@ -45,8 +45,9 @@ from engine.experiments.rows import (
     row_of_table,
     write_kept,
 )
-from engine.files.atomic import replace_text
-from engine.files.toml import from_table, read_toml
+from engine.files.atomic import write_text
+from engine.files.strict import from_table
+from engine.files.toml import is_same_toml, read_toml
 from engine.hardware.device import choose_device
 from engine.library.card import CARD_FILE
 from engine.loading.embedder_folder import CARD as EMBEDDER_CARD
@@ -150,12 +151,12 @@ class PaperRun:
         """Check a training's config before the first of them takes its hours."""
         path = self.run / f"{stage.name}.toml"
         begun = self.run / stage.name / CONFIG
-        if begun.exists() and begun.read_text(encoding="utf-8") != stage.text:
+        if begun.exists() and not is_same_toml(begun, stage.text):
             raise RunError(
                 f"{begun.parent} was begun with another config: choose another folder with --run."
             )
         try:
-            replace_text(path, stage.text)
+            write_text(path, stage.text)
         except OSError as error:
             raise RunError(
                 f"{path} could not be written ({error}): choose another folder with --run."
@@ -220,7 +221,7 @@ class PaperRun:
                 return tuple(row_of_table(row) for row in table["rows"])
         rows = (self._judge.real_row(), self._judge.chance_row())
         table = {"about": about, "rows": [row_as_table(row) for row in rows]}
-        replace_text(path, json.dumps(table))
+        write_text(path, json.dumps(table))
         return rows
 
     def _measured(self, name: str, row: RowPlan) -> Kept:

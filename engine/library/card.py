@@ -6,15 +6,15 @@ A published model has no card.toml: its card is derived from its config.
 
 from __future__ import annotations
 
-import json
 import math
-import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from engine.api import EMBEDDED, MOST_STEPS, EngineError
 from engine.files.paths import ASSETS
+from engine.files.strict import ConfigError, from_table
+from engine.files.toml import read_toml, write_toml
 from engine.library.lora_file import has_adapter, read_adapter_file
 from engine.library.published_files import find_published, read_config
 
@@ -38,7 +38,7 @@ class Trained:
     def __post_init__(self) -> None:
         """Refuse a model that does not say what it was trained on."""
         if not self.on.strip():
-            raise ModelCardError("trained.on must say what the model was trained on")
+            raise ModelCardError("on must say what the model was trained on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,33 +79,21 @@ def read_card(folder: Path) -> ModelCard:
     published = find_published(folder)
     if published is not None and not path.exists():
         return _card_of_published(folder, published.config)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.exists():
         raise ModelCardError(
             f"{folder} is not a model: it holds neither {CARD_FILE} nor model_config.json. "
             "Choose a folder that does."
-        ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ModelCardError(f"{path} cannot be read ({error}). Copy the model again.") from error
+        )
     try:
-        return _card_of(table)
-    except ModelCardError as error:
-        raise ModelCardError(f"{path} is not right: {error}.") from error
+        return from_table(ModelCard, read_toml(path), str(path))
+    except ConfigError as error:
+        reason = str(error).rstrip(".")
+        raise ModelCardError(f"{reason}. Copy the model again.") from error
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
     """Write card.toml, which `read_card` reads back to an equal card."""
-    lines = [
-        f"{field.name} = {_toml(getattr(card, field.name))}"
-        for field in fields(ModelCard)
-        if field.name != "trained"
-    ]
-    lines += ["", "[trained]"]
-    lines += [
-        f"{field.name} = {_toml(getattr(card.trained, field.name))}" for field in fields(Trained)
-    ]
-    (folder / CARD_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_toml(folder / CARD_FILE, asdict(card))
 
 
 def list_models(root: Path) -> list[Path]:
@@ -163,61 +151,3 @@ def _card_of_published(folder: Path, config: Path) -> ModelCard:
         ) from error
     except ModelCardError as error:
         raise ModelCardError(f"{config} is not right: {error}.") from error
-
-
-_KINDS: dict[str, type | tuple[type, ...]] = {
-    "name": str,
-    "summary": str,
-    "licence": str,
-    "sample_rate": int,
-    "longest_s": (int, float),
-    "default_steps": int,
-    "vocabulary": list,
-    "trained": dict,
-    "on": str,
-    "commands": list,
-    "notes": str,
-}
-
-
-def _card_of(table: dict[str, Any]) -> ModelCard:
-    _check(table, required={field.name for field in fields(ModelCard)}, optional=set())
-    trained = table["trained"]
-    _check(trained, required={"on"}, optional={"commands", "notes"}, inside="trained.")
-    origin = Trained(
-        trained["on"],
-        _texts(trained.get("commands", []), "trained.commands"),
-        trained.get("notes", ""),
-    )
-    words = _texts(table["vocabulary"], "vocabulary")
-    values = table | {
-        "trained": origin,
-        "vocabulary": words,
-        "longest_s": float(table["longest_s"]),
-    }
-    return ModelCard(**values)
-
-
-def _check(table: dict[str, Any], required: set[str], optional: set[str], inside: str = "") -> None:
-    """Stop at the first key that is missing, unknown or of another kind, and name it."""
-    for name in sorted(required - set(table)):
-        raise ModelCardError(f"{inside}{name} is missing")
-    for name in sorted(set(table) - required - optional):
-        raise ModelCardError(f"{inside}{name} is not a key of a card")
-    for name, value in table.items():
-        if isinstance(value, bool) or not isinstance(value, _KINDS[name]):
-            raise ModelCardError(f"{inside}{name} must not be {value!r}")
-
-
-def _texts(values: list[Any], name: str) -> tuple[str, ...]:
-    for value in values:
-        if not isinstance(value, str):
-            raise ModelCardError(f"{name} must hold texts, got {value!r}")
-    return tuple(values)
-
-
-def _toml(value: str | float | tuple[str, ...]) -> str:
-    if isinstance(value, tuple):
-        return "[\n" + "".join(f"    {_toml(item)},\n" for item in value) + "]"
-    # JSON's escapes of text are TOML's as well, but for DEL, which JSON leaves as it is.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")

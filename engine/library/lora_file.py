@@ -6,12 +6,12 @@ name beside this one or by a path.
 
 from __future__ import annotations
 
-import math
-import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.api import EngineError
+from engine.files.strict import ConfigError, from_table
+from engine.files.toml import read_toml, write_toml
 
 ADAPTER_FILE = "adapter.toml"
 ADAPTER_WEIGHTS = "adapter.safetensors"
@@ -36,6 +36,18 @@ class AdapterFiles:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What adapter.toml holds."""
+
+    base: str
+    strength: float
+
+    def __post_init__(self) -> None:
+        if not self.base:
+            raise ValueError("base must not be empty")
+
+
 def has_adapter(folder: Path) -> bool:
     """Say whether a folder is a LoRA's."""
     return (folder / ADAPTER_FILE).is_file()
@@ -45,31 +57,19 @@ def read_adapter_file(folder: Path) -> AdapterFiles:
     """Read which model a LoRA's folder changes; raises EngineError with what to do."""
     path = folder / ADAPTER_FILE
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise EngineError(f"{path} cannot be read ({error}): add the LoRA again.") from error
-    base, strength = table.get("base"), table.get("strength")
-    if set(table) != {"base", "strength"} or not isinstance(base, str) or not base:
-        raise EngineError(f"{path} must hold base and strength, and no more: add the LoRA again.")
-    if isinstance(strength, bool) or not isinstance(strength, int | float):
-        raise EngineError(f"{path}: strength must be a number, got {strength!r}.")
-    place = folder.resolve().parent / base
+        table = from_table(_Table, read_toml(path), str(path))
+    except ConfigError as error:
+        raise EngineError(f"{str(error).rstrip('.')}: add the LoRA again.") from error
+    place = folder.resolve().parent / table.base
     if not place.is_dir() or has_adapter(place):
         raise EngineError(
-            f"The LoRA in {folder} changes the model {base}, which is not on this computer: "
+            f"The LoRA in {folder} changes the model {table.base}, which is not on this computer: "
             "add that model too."
         )
-    return AdapterFiles(place, folder / ADAPTER_WEIGHTS, float(strength))
+    return AdapterFiles(place, folder / ADAPTER_WEIGHTS, table.strength)
 
 
 def write_adapter_file(folder: Path, base: str, strength: float) -> None:
     """Write what `read_adapter_file` reads."""
-    if not math.isfinite(strength):
-        raise EngineError(f"The strength of a LoRA must be a number, got {strength}.")
     AdapterFiles(folder.parent / base, folder / ADAPTER_WEIGHTS, strength)
-    quoted = base.replace("\\", "\\\\").replace('"', '\\"')
-    text = f'base = "{quoted}"\nstrength = {float(strength)}\n'
-    # The other file is there until this one is whole.
-    unfinished = folder / f"{ADAPTER_FILE}.unfinished"
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(folder / ADAPTER_FILE)
+    write_toml(folder / ADAPTER_FILE, asdict(_Table(base, float(strength))))

@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from engine.api import EngineError
-from engine.files.toml import ConfigError, as_toml, from_table, read_toml
+from engine.files.strict import ConfigError, from_table
+from engine.files.toml import read_toml, write_toml
 from engine.models.contrastive import ContrastiveConfig, ContrastiveModel
 
 CARD = "embedder.toml"
@@ -42,7 +43,7 @@ def save_embedder(folder: Path, model: ContrastiveModel, card: EmbedderCard) -> 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
     save_file(tensors, folder / WEIGHTS)
-    (folder / CARD).write_text(as_toml(asdict(card)), encoding="utf-8")
+    write_toml(folder / CARD, asdict(card))
 
 
 def load_embedder_folder(folder: Path) -> tuple[ContrastiveModel, EmbedderCard]:

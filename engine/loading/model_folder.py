@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from engine.api import EngineError
-from engine.files.toml import ConfigError, from_table, read_toml
+from engine.files.strict import ConfigError, from_table
+from engine.files.toml import read_toml
 from engine.hardware.weights import check_tensors, read_tensors
 from engine.library.card import CARD_FILE, ModelCard, read_card
 from engine.library.lora_file import has_adapter, read_adapter_file

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.api import LONGEST_S
-from engine.files.toml import as_toml
+from engine.files.toml import write_toml
 from engine.library.card import ModelCard, Trained, write_card
 from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
 from engine.sampling.config import SamplingConfig
@@ -81,7 +81,7 @@ def export_model(
     try:
         target.mkdir(parents=True, exist_ok=True)
         save_file(tensors, target / WEIGHTS)
-        (target / CONFIG).write_text(as_toml(asdict(config)), encoding="utf-8")
+        write_toml(target / CONFIG, asdict(config))
         # The card comes last: a folder that has one is a whole model.
         write_card(target, card)
     except (OSError, SafetensorError) as error:

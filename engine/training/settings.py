@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.corpus.sources.rendered import check_families, fitting_kinds
-from engine.files.toml import ConfigError, from_table, read_toml
+from engine.files.strict import ConfigError, from_table
+from engine.files.toml import read_toml
 from engine.loading.model_folder import check_fit
 from engine.models.conditioning import ConditionerConfig
 from engine.models.contrastive import ContrastiveConfig

@@ -106,7 +106,7 @@ def test_a_write_that_fails_leaves_the_old_settings(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(json, "dump", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_settings(path, Settings())
     assert read_settings(path).settings == FULL

@@ -28,7 +28,8 @@ from app.settings import find_folders
 from app.ui.dialogs.models_dialog import ModelsDialog
 from app.ui.window.main_thread import MainThread
 from app.ui.window.main_window import MainWindow, Monitors
-from engine.clip import Clip, write_clip
+from engine.clip import Clip
+from engine.files.audio import write_clip
 from engine.library.card import EMBEDDED_FOLDER
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.clip import read_clip
+from engine.files.audio import read_clip
 from engine.library.card import CARD_FILE, EMBEDDED_FOLDER
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from whole_instrument import WholeInstrument
 
-from engine.clip import read_clip
+from engine.files.audio import read_clip
 
 
 def test_the_file_is_whole_before_the_drag_and_the_same_after_everything(

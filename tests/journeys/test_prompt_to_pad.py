@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from whole_instrument import WholeInstrument
 
-from engine.clip import read_clip
+from engine.files.audio import read_clip
 
 
 def test_a_typed_sound_is_made_lands_on_the_pad_is_heard_and_is_on_disk(

@@ -14,7 +14,8 @@ from app.model.session import Session
 from app.model.takes import Take, new_take_id
 from app.threads.background import Background
 from engine.api import LONGEST_S
-from engine.clip import LONGEST_FILE_S, Clip, read_clip
+from engine.clip import Clip
+from engine.files.audio import LONGEST_FILE_S, read_clip
 
 DropTarget = int | Literal["record"]
 """A pad's index, or the Record button."""

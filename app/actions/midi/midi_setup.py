@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +15,7 @@ from app.midi.messages.targets import Target
 from app.model.event import Event
 from app.model.session import Session
 from app.threads.file_writer import WritesFiles
+from engine.files.atomic import write_text
 
 MY_PADS = "my-pads"
 """Name of the player's own note map, which finding the pads writes."""
@@ -178,24 +176,11 @@ class MidiSetup:
         self.changed.emit()
 
     def _write(self, path: Path, text: str) -> None:
-        self._writer.write(_writing(path, text), self._tell)
+        self._writer.write(lambda: write_text(path, text, sync=True), self._tell)
 
     def _tell(self, sentence: str | None) -> None:
         if sentence is not None:
             self._session.notify(f"What was learnt is not on disk: {sentence}", "warning")
-
-
-def _writing(path: Path, text: str) -> Callable[[], None]:
-    def write() -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-
-    return write
 
 
 def _put_aside(path: Path) -> None:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.midi.messages.messages import CONTROL, NOTE_ON, PRESSURE, PROGRAM
-from app.midi.messages.pad_map import PADS, check_notes, toml_string
+from app.midi.messages.pad_map import PADS, check_notes
 from app.midi.messages.targets import TARGETS, Target
 from engine.files import paths
-from engine.files.toml import ConfigError, from_table, read_toml
+from engine.files.strict import ConfigError, from_table
+from engine.files.toml import as_toml, read_toml
 
 PRESETS = paths.PRESETS / "controllers"
 LEARNT = "learnt"
@@ -276,33 +277,29 @@ def read_controller_maps(own: Path, presets: Path = PRESETS) -> ControllerMaps:
 
 def learnt_text(bindings: Iterable[Binding]) -> str:
     """Return the file that holds learnt bindings."""
-    lines = ["# Written by learning. Each control may be edited or taken out.", 'name = "Learnt"']
+    table = {"name": "Learnt", "control": [_control_table(binding) for binding in bindings]}
+    comment = "# Written by learning. Each control may be edited or taken out.\n"
+    return comment + as_toml(table)
+
+
+def _control_table(binding: Binding) -> dict[str, object]:
+    """Return what a control's table holds; what is as usual is left out."""
+    source = binding.source
     kinds = {NOTE_ON: "note", CONTROL: "cc", PROGRAM: "program"}
-    for binding in bindings:
-        source = binding.source
-        lines += ["", "[[control]]", f"does = {toml_string(binding.target.name)}"]
-        if source.kind == PRESSURE:
-            lines.append("aftertouch = true")
-        else:
-            lines.append(f"{kinds[source.kind]} = {source.number}")
-        if source.channel is not None:
-            lines.append(f"channel = {source.channel + 1}")
-        if source.bank is not None:
-            lines.append(f"bank = {source.bank}")
-        if binding.kit:
-            lines.append(f"kit = {toml_string(binding.kit)}")
-        if binding.pad is not None:
-            lines.append(f"pad = {binding.pad + 1}")
-        if binding.port:
-            lines.append(f"port = {toml_string(binding.port)}")
-        lines += [
-            f"{name} = {value:g}"
-            for name, value in (("least", binding.least), ("most", binding.most))
-            if value is not None
-        ]
-        if binding.takeover == (source.kind == PRESSURE):
-            lines.append(f"takeover = {str(binding.takeover).lower()}")
-    return "\n".join(lines) + "\n"
+    pressure = source.kind == PRESSURE
+    values = {
+        "does": binding.target.name,
+        **({"aftertouch": True} if pressure else {kinds[source.kind]: source.number}),
+        "channel": None if source.channel is None else source.channel + 1,
+        "bank": source.bank,
+        "kit": binding.kit or None,
+        "pad": None if binding.pad is None else binding.pad + 1,
+        "port": binding.port or None,
+        "least": binding.least,
+        "most": binding.most,
+        "takeover": binding.takeover if binding.takeover == pressure else None,
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _check_range(name: str, value: int | None, least: int, most: int) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.files import paths
-from engine.files.toml import ConfigError, from_table, read_toml
+from engine.files.strict import ConfigError, from_table
+from engine.files.toml import as_toml, read_toml
 
 PADS = 16
 FIRST_NOTE = 36
@@ -96,12 +96,6 @@ def read_pad_maps(*folders: Path) -> PadMaps:
     return PadMaps(maps, tuple(troubles))
 
 
-def toml_string(text: str) -> str:
-    """Return a text as TOML writes it."""
-    # JSON's escapes are TOML's, but for this one character, which JSON leaves as it is.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
 def pad_map_text(pad_map: PadMap) -> str:
     """Return the map as the text of its file."""
-    return f"name = {toml_string(pad_map.name)}\nnotes = {list(pad_map.notes)}\n"
+    return as_toml({"name": pad_map.name, "notes": pad_map.notes})

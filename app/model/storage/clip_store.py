@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from app.json_file import sync_folder, write_json
 from app.model.session import NoticeKind
 from app.model.storage.json_table import TableError, read_table
 from app.model.storage.kit_folder import slug
 from app.model.storage.take_json import take_from_json, take_to_json
 from app.model.takes import Take
 from app.threads.file_writer import WritesFiles
-from engine.clip import Clip, ClipError, read_clip, write_clip
+from engine.clip import Clip, ClipError
+from engine.files.atomic import sync_folder, write_json
+from engine.files.audio import read_clip, write_clip
 
 TAKE_FORMAT = "pingpad take"
 TAKE_VERSION = 1

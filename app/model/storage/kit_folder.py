@@ -7,7 +7,6 @@ import unicodedata
 from pathlib import Path
 
 from app.errors import PlayerError, reason
-from app.json_file import write_json
 from app.model.kit import PADS, KitRecord, PadRecord
 from app.model.storage.json_table import Table, TableError, read_table
 from app.model.storage.take_json import (
@@ -18,7 +17,9 @@ from app.model.storage.take_json import (
     take_to_json,
 )
 from app.model.takes import Take
-from engine.clip import Clip, ClipError, read_clip, write_clip
+from engine.clip import Clip, ClipError
+from engine.files.atomic import write_json
+from engine.files.audio import read_clip, write_clip
 
 KIT_SUFFIX = ".pingpad"
 KIT_FILE = "kit.json"

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.json_file import write_json
 from app.model.kit import PADS, KitRecord, PadRecord
 from app.model.storage.clip_store import StoredTake, read_stored, recover
 from app.model.storage.json_table import Table, TableError, read_table
 from app.model.storage.take_json import JsonObject, settings_from_json, settings_to_json
 from app.model.takes import Take
 from engine.clip import ClipError
+from engine.files.atomic import write_json
 
 SESSION_FORMAT = "pingpad session"
 SESSION_VERSION = 1
@@ -52,7 +52,6 @@ def write_session(
     path: Path, record: SessionRecord, file_for: Callable[[Take], Path | None]
 ) -> None:
     """Write session.json. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(
         path,
         {

@@ -13,6 +13,7 @@ from app.actions.actions import Actions
 from app.errors import reason
 from app.model.session import Session
 from app.ui.window.main_thread import MainThread
+from engine.files.atomic import replace_file
 
 
 def file_data(path: Path, take_id: str) -> QMimeData:
@@ -97,10 +98,9 @@ class PadMenu:
         target = wanted if wanted.suffix else wanted.with_suffix(path.suffix)
 
         def copy() -> None:
-            part = target.with_name(target.name + ".part")
             try:
-                shutil.copyfile(path, part)
-                part.replace(target)
+                with replace_file(target) as temporary:
+                    shutil.copyfile(path, temporary)
             except OSError as error:
                 sentence = f"{target.name} could not be saved: {reason(error)}."
                 self._main_thread.post(lambda: self._session.notify(sentence, "error"))

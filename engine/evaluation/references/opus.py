@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.api import EngineError
-from engine.clip import Clip, read_clip, write_clip
+from engine.clip import Clip
+from engine.files.audio import read_clip, write_clip
 
 LONGEST_S = 60.0
 Find = Callable[[str], str | None]

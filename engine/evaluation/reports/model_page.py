@@ -18,7 +18,7 @@ from engine.evaluation.reports.table import (
     share_cells,
 )
 from engine.evaluation.runs.evaluate import Evaluation
-from engine.files.atomic import replace_text
+from engine.files.atomic import write_text
 from engine.library.card import ModelCard, read_card
 
 MEASURED, KINDS = "measured", "kinds"
@@ -38,7 +38,7 @@ def write_between(page: Path, name: str, said: str) -> Path:
         _, ended, after = rest.partition(end)
         if not (begun and ended):
             raise EngineError(f"{page} has no place for figures: write {begin} and {end} there.")
-        replace_text(page, f"{before}{begin}\n\n{said}\n\n{end}{after}")
+        write_text(page, f"{before}{begin}\n\n{said}\n\n{end}{after}")
     except OSError as error:
         raise EngineError(f"The page {page} could not be written ({error}).") from error
     return page

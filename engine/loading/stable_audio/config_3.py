@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from engine.files.toml import ConfigError, from_table
+from engine.files.strict import ConfigError, from_table
 from engine.loading.stable_audio.schema import Rules, must_be, must_be_one_of, read_table
 from engine.loading.stable_audio.sizes import TOTAL, PublishedConfig, SecondsConfig
 from engine.models.dit import DiffusionTransformerConfig

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from engine.files.toml import ConfigError, from_table
+from engine.files.strict import ConfigError, from_table
 from engine.loading.stable_audio.config_3 import read_third
 from engine.loading.stable_audio.schema import Rules, is_same, must_be, must_be_one_of, read_table
 from engine.loading.stable_audio.sizes import NUMBERS, PublishedConfig, SecondsConfig

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.api import EngineError
-from engine.files.toml import ConfigError
+from engine.files.strict import ConfigError
 from engine.hardware.weights import check_tensors, read_tensors, unfilled
 from engine.library.published_files import PublishedFiles, read_config
 from engine.loading.sound_model import Asked, PlayableModel, Windows, layer_weights

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.files.toml import ConfigError
+from engine.files.strict import ConfigError
 
 
 @dataclass(frozen=True, slots=True)

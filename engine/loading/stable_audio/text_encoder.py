@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from engine.api import EngineError
-from engine.files.toml import ConfigError, from_table
+from engine.files.strict import ConfigError, from_table
 from engine.hardware.weights import check_tensors, read_tensors, unfilled
 from engine.library.published_files import read_config
 from engine.models.prompt_t5 import MOST_TOKENS, PromptConfig, PromptEncoder

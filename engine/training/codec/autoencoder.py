@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.api import EngineError
-from engine.files.toml import ConfigError
+from engine.files.strict import ConfigError
 from engine.hardware.device import choose_device
 from engine.library.card import CARD_FILE, ModelCard
 from engine.loading.model_folder import SoundModel, load_model

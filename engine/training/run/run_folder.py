@@ -14,11 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from engine.api import EngineError
+from engine.files.atomic import replace_file, write_text
+from engine.files.toml import is_same_toml
 from engine.hardware.device import choose_device, machine_name
 from engine.training.run import distributed as processes
 from engine.training.run.throughput import Stopwatch
@@ -113,15 +116,13 @@ class RunFolder:
         """Write a checkpoint so that the previous one survives a crash or a full disk."""
         if self._metrics is None:
             return
-        temporary = self.path / f"{name}.part"
         try:
-            with temporary.open("wb") as file:
+            with (
+                replace_file(self.path / name, sync=True) as temporary,
+                temporary.open("wb") as file,
+            ):
                 torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path / name)
         except (OSError, RuntimeError) as error:
-            temporary.unlink(missing_ok=True)
             raise RunError(
                 f"The checkpoint could not be written ({error}): make room in {self.path}; "
                 "the previous one is kept."
@@ -221,12 +222,10 @@ def opened(path: Path, config_text: str) -> Iterator[RunFolder]:
 
 def _keep_config(config: Path, text: str) -> None:
     if config.exists():
-        if config.read_text(encoding="utf-8", errors="replace") != text:
+        if not is_same_toml(config, text):
             raise RunError(f"{config.parent} was begun with another config: choose another folder.")
         return
-    temporary = config.with_name(f"{config.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(config)
+    write_text(config, text)
 
 
 def _mend(metrics: Path) -> None:
@@ -242,29 +241,18 @@ def locked(path: Path, held: str) -> Iterator[None]:
 
     Raises RunError, with the sentence `held` where another process holds it.
     """
+    lock = FileLock(path / "lock", blocking=False)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        lock = (path / "lock").open("a")
+        lock.acquire()
+    except Timeout as error:
+        raise RunError(held) from error
     except OSError as error:
         raise RunError(f"{path} cannot be a run's folder ({error}): choose another one.") from error
-    with lock as file:
-        try:
-            _take(file)
-        except OSError as error:
-            raise RunError(held) from error
+    try:
         yield
-
-
-def _take(file: TextIO) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        lock.release()
 
 
 def _board(path: Path, step: int) -> Any:  # noqa: ANN401 - TensorBoard is untyped and optional

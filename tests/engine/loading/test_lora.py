@@ -177,8 +177,14 @@ def test_a_lora_that_does_not_fit_is_refused_and_named(
         (lambda f: (f / ADAPTER_WEIGHTS).write_text("<!DOCTYPE html>"), "damaged or not whole"),
         (lambda f: (f / ADAPTER_WEIGHTS).unlink(), "has no adapter.safetensors"),
         (lambda f: (f / "adapter.toml").write_text('base = "gone"\nstrength = 1'), "model gone"),
-        (lambda f: (f / "adapter.toml").write_text("base = 3\nstrength = 1"), "must hold base"),
-        (lambda f: (f / "adapter.toml").write_text('base = "small"\nstrength = "x"'), "number"),
+        (
+            lambda f: (f / "adapter.toml").write_text("base = 3\nstrength = 1"),
+            "must be str, got 3",
+        ),
+        (
+            lambda f: (f / "adapter.toml").write_text('base = "small"\nstrength = "x"'),
+            "must be float",
+        ),
         (lambda f: (f / "adapter.toml").write_text('base = "small"\nstrength = 9'), "-4..4, got 9"),
         (lambda f: (f / "adapter.toml").write_text('base = "small"\nstrength = nan'), "got nan"),
         (lambda f: write_adapter_file(f, f.name, 1.0), "is not on this computer"),

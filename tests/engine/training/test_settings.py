@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tiny_runs import CODEC_RUN, flow_run
 
-from engine.files.toml import ConfigError, from_table, read_toml
+from engine.files.strict import ConfigError, from_table
+from engine.files.toml import read_toml
 from engine.loading.model_folder import ModelConfig
 from engine.training.settings import CodecRun, FlowRun, read_run
 

@@ -8,7 +8,7 @@ import soundfile
 from fake_engine import tone
 from playing_scene import PlayingScene
 
-from engine.clip import write_clip
+from engine.files.audio import write_clip
 
 
 def wav(path: Path, rate: int, channels: int, subtype: str, seconds: float = 0.2) -> Path:

@@ -18,7 +18,7 @@ from app.midi.messages.controller_map import (
 )
 from app.midi.messages.messages import CONTROL, NOTE_ON, PRESSURE, PROGRAM
 from app.midi.messages.targets import TARGETS
-from engine.files.toml import ConfigError
+from engine.files.strict import ConfigError
 
 NOTES = list(range(16))
 

@@ -13,7 +13,7 @@ from app.midi.messages.pad_map import (
     read_pad_map,
     read_pad_maps,
 )
-from engine.files.toml import ConfigError
+from engine.files.strict import ConfigError
 
 
 def test_notes_36_to_51_play_the_sixteen_pads_from_the_bottom_left() -> None:

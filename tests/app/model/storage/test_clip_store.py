@@ -13,7 +13,8 @@ from at_once import WriterAtOnce
 from takes_made import make_take, same_take
 
 from app.model.storage.clip_store import ClipStore, recover, run_folder
-from engine.clip import Clip, ClipError, read_clip, write_clip
+from engine.clip import Clip, ClipError
+from engine.files.audio import read_clip, write_clip
 
 ROOT = Path(__file__).resolve().parents[4]
 

@@ -7,7 +7,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.model.storage.take_json import take_to_json
-from engine.clip import write_clip
+from engine.files.audio import write_clip
 from tests.app.ui.scene import Scene, decaying_sine
 
 

@@ -6,7 +6,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
 from app.audio.recording.disk_recorder import DiskTake
-from engine.clip import write_clip
+from engine.files.audio import write_clip
 from tests.app.ui.scene import Audio, Scene, decaying_sine
 
 LEFT = Qt.MouseButton.LeftButton

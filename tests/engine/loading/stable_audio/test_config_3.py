@@ -14,7 +14,7 @@ from published_folder import CONFIG, PARITY_3, WEIGHTS, change_config, change_we
 from torch import Tensor
 
 from engine.api import EngineError
-from engine.files.toml import ConfigError
+from engine.files.strict import ConfigError
 from engine.hardware.weights import Unfilled
 from engine.loading.model_folder import load_model
 from engine.loading.stable_audio.config_open import parse_config

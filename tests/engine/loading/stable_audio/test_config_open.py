@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from published_folder import PARITY, PUBLISHED
 
-from engine.files.toml import ConfigError
+from engine.files.strict import ConfigError
 from engine.loading.stable_audio.config_open import parse_config
 from engine.loading.stable_audio.sizes import SecondsConfig
 from engine.models.dit import DiffusionTransformerConfig

@@ -26,7 +26,8 @@ from torch import Tensor
 
 import main as command_line
 from engine.api import EngineError, Recipe
-from engine.clip import Clip, read_clip
+from engine.clip import Clip
+from engine.files.audio import read_clip
 from engine.generation.generator import Generator, load_generator
 from engine.library.card import list_models, read_card
 from engine.loading.model_folder import load_model

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from engine.api import EngineError, Recipe
 from engine.clip import Clip
-from engine.files.toml import ConfigError
+from engine.files.strict import ConfigError
 from engine.generation.generator import Generator
 from engine.hardware.weights import Unfilled
 from engine.library.card import read_card

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_runs import OPTIMISER, start
 
-from engine.files.toml import ConfigError
+from engine.files.strict import ConfigError
 from engine.loading.embedder_folder import load_embedder_folder
 from engine.training.embedder.contrastive import (
     MODEL_FOLDER,

@@ -24,9 +24,11 @@ from engine.training.arc import losses as adversarial
 from engine.training.flow.ode_warm_up import WarmUpLosses
 from engine.training.flow.rectified_flow import Batches, Generative, chosen, latent_pool
 from engine.training.run import distributed as processes
+from engine.training.run.loop import Metrics, State, StepResult, Trainer, run_steps
 from engine.training.run.optimizer import Optimising
 from engine.training.run.precision import precision, scaled
 from engine.training.run.run_folder import RunError, RunFolder, read_checkpoint, words_of_checkpoint
+from engine.training.run.seeding import LEGACY_ADVERSARIAL, StepSeeds, Stream
 from engine.training.run.throughput import TRAINED, Work, matrix_rate, transformer_flops
 from engine.training.settings import ArcRun, FlowRun, read_run
 
@@ -36,8 +38,6 @@ SETTLED = 100
 """By this step a new discriminator should tell prompts apart; before, chance decides."""
 ALIKE = 0.1
 """Generated sounds that spread this little beside real ones have become one sound."""
-
-Values = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,37 +86,11 @@ def train_arc(run: ArcRun, folder: RunFolder) -> None:
     if run.tokens_per_batch:
         base = replace(base, tokens_per_batch=run.tokens_per_batch)
     batches = Batches(pool, base, run.scale.accumulate * processes.count())
-    training = AdversarialTraining(run, generator, critic, batches, device)
-    step, state = 0, folder.load()
-    sums: dict[str, list[float]] = {}
-    if state is not None:
-        training.generating.restore(state["optimising"])
-        training.judging.restore(state["critic"])
-        step, sums = state["step"], dict(state.get("unlogged", {}))
+    checkpoint = folder.load()
+    seeds = StepSeeds.of_run(run.seed, checkpoint, LEGACY_ADVERSARIAL)
+    trainer = AdversarialTrainer(run, generator, critic, batches, seeds, device)
     folder.stopwatch.know_rate(matrix_rate(device, run.scale))
-    while step < run.optimiser.steps:
-        for name, value in training.step(step).items():
-            sums.setdefault(name, []).append(value)
-        folder.stopwatch.add(training.done)
-        step += 1
-        if step % run.optimiser.log_every == 0:
-            values = {name: float(np.mean(entries)) for name, entries in sums.items()}
-            values = processes.averaged(values)
-            sums.clear()
-            folder.log(step, values)
-            folder.show(step, run.optimiser.steps, values)
-            for warning in collapse(values, step):
-                folder.note(warning)
-        if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
-            folder.save(
-                {
-                    "optimising": training.generating.state(),
-                    "critic": training.judging.state(),
-                    "step": step,
-                    "vocabulary": list(training.vocabulary),
-                    "unlogged": sums,
-                }
-            )
+    run_steps(trainer, run.optimiser, folder, checkpoint)
 
 
 def networks(run: ArcRun, base: FlowRun, device: str) -> tuple[Generative, Discriminator]:
@@ -130,7 +104,7 @@ def networks(run: ArcRun, base: FlowRun, device: str) -> tuple[Generative, Discr
     return generator.to(device), Discriminator(twin.transformer, twin.conditioner, depth).to(device)
 
 
-class AdversarialTraining:
+class AdversarialTrainer(Trainer):
     """One alternating step after the other."""
 
     def __init__(
@@ -139,42 +113,60 @@ class AdversarialTraining:
         generator: Generative,
         critic: Discriminator,
         batches: Batches,
+        seeds: StepSeeds,
         device: str,
     ) -> None:
+        self.seeds = seeds
         self.run, self.generator, self.critic = run, generator, critic
         self.batches, self.device = batches, device
         self.vocabulary = generator.conditioner.tokenizer.vocabulary
         # The teacher is the flow model: it is kept before the first step changes it.
-        self._warm_up = WarmUpLosses(run, generator, batches, device) if run.warm_up.steps else None
+        self._warm_up = (
+            WarmUpLosses(run, generator, batches, seeds, device) if run.warm_up.steps else None
+        )
         scaled(generator, run.scale)
         scaled(critic, run.scale)
         self.generating = Optimising(generator, run.optimiser)
         self.judging = Optimising(critic, run.optimiser)
-        self.done = Work(0)
-        """What the last step did."""
 
-    def step(self, step: int) -> Values:
-        """Update the generator on even steps, the discriminator on odd ones; return what to log."""
+    def state(self) -> State:
+        """Return both sides' weights and optimisers, and the words they were taught."""
+        return {
+            "optimising": self.generating.state(),
+            "critic": self.judging.state(),
+            "vocabulary": list(self.vocabulary),
+        }
+
+    def restore(self, state: State) -> None:
+        """Put back both sides' weights and optimisers."""
+        self.generating.restore(state["optimising"])
+        self.judging.restore(state["critic"])
+
+    def warnings(self, metrics: Metrics, step: int) -> list[str]:
+        """Return sentences about a discriminator that has won and a generator that collapsed."""
+        return collapse(metrics, step)
+
+    def step(self, step: int) -> StepResult:
+        """Update the generator on even steps, the discriminator on odd ones."""
         if self._warm_up is not None and step < self.run.warm_up.steps:
             losses = self._warm_up.of_step(step, self.generator)
             norm = self.generating.update_over(losses, self.run.scale.accumulate, step)
-            self.done = Work(losses.samples)
-            return {"warm_up": losses.mean, "generator_gradient": norm}
+            metrics = {"warm_up": losses.mean, "generator_gradient": norm}
+            return StepResult(Work(losses.samples), metrics)
         drawn = self.draw(step)
-        values: list[Values] = []
+        values: list[Metrics] = []
         if step % 2 == 0:
             side, losses_of, name = self.generating, self.generator_losses, "generator_gradient"
         else:
             side, losses_of, name = self.judging, self.critic_losses, "discriminator_gradient"
         norm = side.update_over(losses_of(drawn, values), self.run.scale.accumulate, step)
-        self.done = self._work(drawn, step)
         means = {key: float(np.mean([value[key] for value in values])) for key in values[0]}
-        return {**means, name: norm}
+        return StepResult(self._work(drawn, step), {**means, name: norm})
 
     def draw(self, step: int) -> Round:
         """The batch and the chance of one step, for all processes; raises RunError (one sound)."""
-        batch = self.batches.draw(np.random.default_rng((self.run.seed, step, 1)))
-        random = torch.Generator().manual_seed(hash((self.run.seed, step)) & 0x7FFFFFFF)
+        batch = self.batches.draw(self.seeds.rng(step, Stream.BATCH))
+        random = self.seeds.generator(step, Stream.NOISE)
         data, count = batch.latents, len(batch.latents)
         tokens = self.generator.conditioner.tokenizer(batch.captions)
         times = adversarial.generator_times(count, random)
@@ -211,7 +203,7 @@ class AdversarialTraining:
             once = making + scores * TRAINED * judging
         return Work(count, count * once)
 
-    def generator_losses(self, drawn: Round, values: list[Values]) -> Iterator[Tensor]:
+    def generator_losses(self, drawn: Round, values: list[Metrics]) -> Iterator[Tensor]:
         """This process's parts of the generator's loss; adds to `values` what to log of each."""
         self.critic.requires_grad_(False)
         for share in processes.parts(len(drawn.data), self.run.scale.accumulate):
@@ -227,7 +219,7 @@ class AdversarialTraining:
             values.append({"generator": float(loss.detach()), "diversity": spread})
             yield loss
 
-    def critic_losses(self, drawn: Round, values: list[Values]) -> Iterator[Tensor]:
+    def critic_losses(self, drawn: Round, values: list[Metrics]) -> Iterator[Tensor]:
         """This process's parts of the discriminator's loss, as `generator_losses`."""
         self.critic.requires_grad_(True)
         self.critic.transformer.transformer.project_out.requires_grad_(False)
@@ -288,13 +280,13 @@ class AdversarialTraining:
         return 0.5 * (first + adversarial.finite_difference_penalty(fake, moved[1]))
 
 
-def collapse(values: Values, step: int) -> list[str]:
+def collapse(metrics: Metrics, step: int) -> list[str]:
     """Sentences about what has gone wrong, by the means that are logged at a step."""
     said = []
-    if values.get("discriminator", 1.0) < WON:
+    if metrics.get("discriminator", 1.0) < WON:
         said.append("The discriminator has won: the generator learns nothing from it any more.")
-    if step > SETTLED and values.get("contrastive_accuracy", 1.0) < 0.5:
+    if step > SETTLED and metrics.get("contrastive_accuracy", 1.0) < 0.5:
         said.append("The discriminator does not tell prompts apart.")
-    if values.get("diversity", 1.0) < ALIKE:
+    if metrics.get("diversity", 1.0) < ALIKE:
         said.append("The generated sounds have become alike: the generator has collapsed.")
     return said

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -35,9 +34,11 @@ from engine.training.codec.losses import (
 )
 from engine.training.pool import Shelf, fill_pool
 from engine.training.run import distributed as processes
+from engine.training.run.loop import State, StepResult, Trainer, run_steps
 from engine.training.run.optimizer import Optimising
 from engine.training.run.precision import precision
 from engine.training.run.run_folder import RunError, RunFolder
+from engine.training.run.seeding import LEGACY_CODEC, StepSeeds, Stream
 from engine.training.run.throughput import Work
 from engine.training.settings import CodecRun, read_run
 
@@ -128,30 +129,14 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
         folder.note,
         device,
     )
-    state = folder.load()
-    if state is None and not run.refine:
+    checkpoint = folder.load()
+    if checkpoint is None and not run.refine:
         picks = np.linspace(0, len(shelves[0]) - 1, min(STATISTICS_CLIPS, len(shelves[0])))
         frames = shelves[0].rows(picks.astype(np.int64)).flatten(0, 1)
         begin_with_principal_components(codec, frames)
-    training = CodecTraining(run, codec.to(device), device)
-    step = 0
-    if state is not None:
-        training.restore(state)
-        step = state["step"]
-    while step < run.optimiser.steps:
-        rng = np.random.default_rng((run.seed, step))
-        torch.manual_seed(hash((run.seed, step)))
-        crops = _crops(shelves, run, rng)
-        values = training.step(crops, step)
-        folder.stopwatch.add(Work(len(crops)))
-        step += 1
-        if step % run.optimiser.log_every == 0:
-            values = processes.averaged(values)
-            folder.log(step, {**values, "rate": training.optimising.rate(step)})
-            folder.show(step, run.optimiser.steps, values)
-        if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
-            folder.save({**training.state(), "step": step})
-    _finish(run, codec, training.optimising, shelves, folder)
+    trainer = CodecTrainer(run, codec.to(device), shelves, checkpoint, device)
+    run_steps(trainer, run.optimiser, folder, checkpoint)
+    _finish(run, codec, trainer.optimising, shelves, folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +155,19 @@ class CodecLosses:
     made: Tensor
 
 
-class CodecTraining:
+class CodecTrainer(Trainer):
     """One step after the other: the codec's, then its critics' where there are any."""
 
-    def __init__(self, run: CodecRun, codec: SpectralCodec, device: str) -> None:
-        self.run, self.codec = run, codec
+    def __init__(
+        self,
+        run: CodecRun,
+        codec: SpectralCodec,
+        shelves: list[Shelf],
+        checkpoint: State | None,
+        device: str,
+    ) -> None:
+        self.seeds = StepSeeds.of_run(run.seed, checkpoint, LEGACY_CODEC)
+        self.run, self.codec, self.shelves = run, codec, shelves
         self.optimising = Optimising(codec, run.optimiser)
         self.critics: SpectralCritics | None = None
         self.judging: Optimising | None = None
@@ -184,37 +177,46 @@ class CodecTraining:
             self.critics = SpectralCritics(run.critics.width).to(device)
             self.judging = Optimising(self.critics, run.optimiser)
 
-    def state(self) -> dict[str, Any]:
-        """Both sides' state."""
+    def state(self) -> State:
+        """Return the weights and optimisers of codec and critics."""
         state = {"optimising": self.optimising.state()}
         return state if self.judging is None else {**state, "critics": self.judging.state()}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Undo `state`."""
+    def restore(self, state: State) -> None:
+        """Put back the weights and optimisers of codec and critics."""
         self.optimising.restore(state["optimising"])
         if self.judging is not None:
             self.judging.restore(state["critics"])
 
-    def step(self, crops: Tensor, step: int) -> dict[str, float]:
-        """Update codec and critics on crops (B, L, LAYOUT.size) of all processes; what to log."""
+    def step(self, step: int) -> StepResult:
+        """Update the codec, then its critics, on new crops."""
+        crops = _crops(self.shelves, self.run, self.seeds.rng(step, Stream.BATCH))
         values: list[dict[str, float]] = []
         pairs: list[Pair] = []
         count = self.run.scale.accumulate
-        norm = self.optimising.update_over(self.codec_parts(crops, values, pairs), count, step)
+        norm = self.optimising.update_over(
+            self.codec_parts(crops, step, values, pairs), count, step
+        )
         found = {name: float(np.mean([part[name] for part in values])) for name in values[0]}
         found["gradient"] = norm
         if self.judging is not None:
             judged: list[float] = []
             norm = self.judging.update_over(self.critic_parts(pairs, judged), count, step)
             found |= {"critic": float(np.mean(judged)), "critic_gradient": norm}
-        return found
+        found["rate"] = self.optimising.rate(step + 1)
+        return StepResult(Work(len(crops)), latest=found)
 
     def codec_parts(
-        self, crops: Tensor, values: list[dict[str, float]], pairs: list[Pair]
+        self, crops: Tensor, step: int, values: list[dict[str, float]], pairs: list[Pair]
     ) -> Iterator[Tensor]:
-        """This process's parts of the codec's loss; adds what each part's terms and frames are."""
+        """Yield this process's parts of the codec's loss for crops (B, L, LAYOUT.size) of all.
+
+        Adds what each part's terms and frames are.
+        """
         device = self.codec.mean.device
-        noise = torch.randn((*crops.shape[:2], self.codec.config.latent_dim), device=device)
+        random = self.seeds.generator(step, Stream.NOISE, device)
+        shape = (*crops.shape[:2], self.codec.config.latent_dim)
+        noise = torch.randn(shape, generator=random, device=device)
         if self.critics is not None:
             self.critics.requires_grad_(False)
         for share in processes.parts(len(crops), self.run.scale.accumulate):

@@ -18,8 +18,10 @@ from engine.loading.embedder_folder import EmbedderCard, save_embedder
 from engine.models.contrastive import LARGEST_SCALE, ContrastiveModel
 from engine.sound.mel import mel_frames
 from engine.training.pool import Shelf, fill_pool
+from engine.training.run.loop import State, StepResult, Trainer, run_steps
 from engine.training.run.optimizer import Optimising
 from engine.training.run.run_folder import RunFolder
+from engine.training.run.seeding import LEGACY_EMBEDDER, StepSeeds, Stream
 from engine.training.run.throughput import Work
 from engine.training.settings import EmbedderRun
 
@@ -69,29 +71,47 @@ def train_embedder(run: EmbedderRun, folder: RunFolder) -> None:
     """Train until run.optimiser.steps, going on from the folder's checkpoint."""
     device = choose_device()
     shelves = fill_pool(run.pool, mel_frames, folder.path / "pool", folder.note, device)
-    state = folder.load()
-    words = vocabulary() if state is None else tuple(state["vocabulary"])
-    torch.manual_seed(run.seed)
-    model = ContrastiveModel(run.sizes, words).to(device)
-    optimising = Optimising(model, run.optimiser)
-    step = 0
-    if state is not None:
-        optimising.restore(state["optimising"])
-        step = state["step"]
-    while step < run.optimiser.steps:
-        rng = np.random.default_rng((run.seed, step))
-        shelf = _shelf(shelves, rng)
-        chosen = rng.choice(len(shelf), min(run.optimiser.batch, len(shelf)), replace=False)
-        values = _step(model, shelf, chosen, optimising, step)
-        folder.stopwatch.add(Work(len(chosen)))
-        step += 1
-        if step % run.optimiser.log_every == 0:
-            folder.log(step, {**values, "rate": optimising.rate(step)})
-            folder.show(step, run.optimiser.steps, values)
-        if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
-            folder.save({"optimising": optimising.state(), "step": step, "vocabulary": list(words)})
-    model.load_state_dict(optimising.average)
-    _finish(run, model.eval(), folder)
+    checkpoint = folder.load()
+    trainer = EmbedderTrainer(run, shelves, checkpoint, device)
+    run_steps(trainer, run.optimiser, folder, checkpoint)
+    _finish(run, trainer.averaged_model(), folder)
+
+
+class EmbedderTrainer(Trainer):
+    """Updates both towers on batches of sounds of one length and their captions."""
+
+    def __init__(
+        self, run: EmbedderRun, shelves: list[Shelf], checkpoint: State | None, device: str
+    ) -> None:
+        self.seeds = StepSeeds.of_run(run.seed, checkpoint, LEGACY_EMBEDDER)
+        self._run, self._shelves, self._device = run, shelves, device
+        # The corpus may have learnt words since the run began; the model has not.
+        self._words = vocabulary() if checkpoint is None else tuple(checkpoint["vocabulary"])
+        torch.manual_seed(run.seed)
+        self._model = ContrastiveModel(run.sizes, self._words).to(device)
+        self._optimising = Optimising(self._model, run.optimiser)
+
+    def step(self, step: int) -> StepResult:
+        """Take one step down the contrastive loss of a new batch."""
+        rng = self.seeds.rng(step, Stream.BATCH)
+        shelf = _shelf(self._shelves, rng)
+        chosen = rng.choice(len(shelf), min(self._run.optimiser.batch, len(shelf)), replace=False)
+        metrics = _step(self._model, shelf, chosen, self._optimising, step)
+        metrics["rate"] = self._optimising.rate(step + 1)
+        return StepResult(Work(len(chosen)), latest=metrics)
+
+    def state(self) -> State:
+        """Return the weights, the optimiser's state and the words the model was taught."""
+        return {"optimising": self._optimising.state(), "vocabulary": list(self._words)}
+
+    def restore(self, state: State) -> None:
+        """Put back weights and the optimiser's state."""
+        self._optimising.restore(state["optimising"])
+
+    def averaged_model(self) -> ContrastiveModel:
+        """Return the model with the averaged weights in it, ready for use."""
+        self._model.load_state_dict(self._optimising.average)
+        return self._model.eval()
 
 
 def _shelf(shelves: list[Shelf], rng: np.random.Generator) -> Shelf:

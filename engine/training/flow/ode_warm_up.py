@@ -24,6 +24,7 @@ from engine.sampling.schedule import euler_times
 from engine.training.flow.rectified_flow import Batches, Generative, chosen
 from engine.training.run import distributed as processes
 from engine.training.run.precision import precision
+from engine.training.run.seeding import StepSeeds, Stream
 from engine.training.settings import ArcRun
 
 
@@ -68,8 +69,15 @@ def solved(
 class WarmUpLosses:
     """This process's parts of one warm-up step's loss after the other, and then their mean."""
 
-    def __init__(self, run: ArcRun, flow_model: Generative, batches: Batches, device: str) -> None:
-        self._run, self._batches, self._device = run, batches, device
+    def __init__(
+        self,
+        run: ArcRun,
+        flow_model: Generative,
+        batches: Batches,
+        seeds: StepSeeds,
+        device: str,
+    ) -> None:
+        self._run, self._batches, self._seeds, self._device = run, batches, seeds, device
         self._teacher = copy.deepcopy(flow_model).requires_grad_(False)
         self._student, self._step = flow_model, 0
         self._paths: list[Path] = []
@@ -87,8 +95,8 @@ class WarmUpLosses:
         return self
 
     def _solve(self, refresh: int) -> None:
-        batch = self._batches.draw(np.random.default_rng((self._run.seed, refresh, 2)))
-        random = torch.Generator().manual_seed(hash((self._run.seed, refresh, 2)) & 0x7FFFFFFF)
+        batch = self._batches.draw(self._seeds.rng(refresh, Stream.TEACHER_BATCH))
+        random = self._seeds.generator(refresh, Stream.TEACHER_NOISE)
         noise = torch.randn(batch.latents.shape, generator=random)
         tokens = self._teacher.conditioner.tokenizer(batch.captions)
         self._which = processes.parts(len(noise), self._run.scale.accumulate)
@@ -110,7 +118,7 @@ class WarmUpLosses:
         return len(self._paths[0].seconds) * len(self._paths) * processes.count()
 
     def __iter__(self) -> Iterator[Tensor]:
-        random = torch.Generator().manual_seed(hash((self._run.seed, self._step, 3)) & 0x7FFFFFFF)
+        random = self._seeds.generator(self._step, Stream.TEACHER_POINTS)
         steps = self._run.warm_up.sampling_steps
         points = torch.randint(steps, (self.samples,), generator=random)
         for share, path in zip(self._which, self._paths, strict=True):

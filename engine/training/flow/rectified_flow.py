@@ -26,9 +26,11 @@ from engine.sound.spectral_features import FRAME, RATE_HZ
 from engine.training.codec.autoencoder import load_own_model, load_trained_codec
 from engine.training.pool import Shelf, fill_pool, tie_pool, words_of_pool
 from engine.training.run import distributed as processes
+from engine.training.run.loop import State, StepResult, Trainer, run_steps
 from engine.training.run.optimizer import Optimising
 from engine.training.run.precision import precision, scaled
 from engine.training.run.run_folder import RunError, RunFolder, words_of_checkpoint
+from engine.training.run.seeding import LEGACY_FLOW, StepSeeds, Stream
 from engine.training.run.throughput import TRAINED, Work, matrix_rate, transformer_flops
 from engine.training.settings import FlowRun
 
@@ -238,51 +240,63 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
     """Train until run.optimiser.steps, going on from the folder's checkpoint."""
     device = choose_device()
     shelves = latent_pool(run, folder.path, folder.note, device)
-    step, state = 0, folder.load()
-    distilling = run.distilled_guidance > 0
-    begun = load_own_model(Path(run.begin)) if run.begin and (distilling or not state) else None
-    if state is not None:
-        # The corpus may have learnt words since the run began; the network has not.
-        words = words_of_checkpoint(state, folder.path)
-    else:
-        words = begun[1].vocabulary if begun else ()
-        words += tuple(word for word in words_of_pool(run.pool, shelves) if word not in words)
-    torch.manual_seed(run.seed)
-    network = Generative(run, words).to(device)
-    if begun is not None:
-        take_over(network, begun[0], run)
-    teacher = Teacher(network, run.distilled_guidance) if distilling else None
-    scaled(network, run.scale)
-    optimising = Optimising(network, run.optimiser)
-    batches = Batches(shelves, run, run.scale.accumulate * processes.count())
-    recent: list[float] = []
-    if state is not None:
-        optimising.restore(state["optimising"])
-        step, recent = state["step"], list(state.get("unlogged", []))
+    checkpoint = folder.load()
+    trainer = FlowTrainer(run, shelves, folder.path, checkpoint, device)
     folder.stopwatch.know_rate(matrix_rate(device, run.scale))
-    while step < run.optimiser.steps:
-        rng = np.random.default_rng((run.seed, step))
-        random = random_of_step(run.seed, step)
-        example = draw_example(network, batches.draw(rng), run, random)
-        losses = _Losses(network, example, run, device, teacher)
-        norm = optimising.update_over(losses, run.scale.accumulate, step)
-        recent.append(losses.mean)
-        folder.stopwatch.add(_work(example, run))
-        step += 1
-        if step % run.optimiser.log_every == 0:
-            values = processes.averaged({"loss": float(np.mean(recent))}) | {"gradient": norm}
-            recent.clear()
-            folder.log(step, {**values, "rate": optimising.rate(step)})
-            folder.show(step, run.optimiser.steps, values)
-        if step % run.optimiser.checkpoint_every == 0 or step == run.optimiser.steps:
-            folder.save(
-                {
-                    "optimising": optimising.state(),
-                    "step": step,
-                    "vocabulary": list(words),
-                    "unlogged": recent,
-                }
-            )
+    run_steps(trainer, run.optimiser, folder, checkpoint)
+
+
+class FlowTrainer(Trainer):
+    """Updates the velocity network on random batches of latents."""
+
+    def __init__(
+        self,
+        run: FlowRun,
+        shelves: list[Shelf],
+        folder: Path,
+        checkpoint: State | None,
+        device: str,
+    ) -> None:
+        self.seeds = StepSeeds.of_run(run.seed, checkpoint, LEGACY_FLOW)
+        self._run, self._device = run, device
+        distilling = run.distilled_guidance > 0
+        is_new = checkpoint is None
+        begun = load_own_model(Path(run.begin)) if run.begin and (distilling or is_new) else None
+        if checkpoint is not None:
+            # The corpus may have learnt words since the run began; the network has not.
+            words = words_of_checkpoint(checkpoint, folder)
+        else:
+            words = begun[1].vocabulary if begun else ()
+            words += tuple(word for word in words_of_pool(run.pool, shelves) if word not in words)
+        self._vocabulary = words
+        torch.manual_seed(run.seed)
+        self._network = Generative(run, words).to(device)
+        if begun is not None:
+            take_over(self._network, begun[0], run)
+        self._teacher = Teacher(self._network, run.distilled_guidance) if distilling else None
+        scaled(self._network, run.scale)
+        self._optimising = Optimising(self._network, run.optimiser)
+        self._batches = Batches(shelves, run, run.scale.accumulate * processes.count())
+
+    def step(self, step: int) -> StepResult:
+        """Take one step down the loss of a new batch."""
+        batch = self._batches.draw(self.seeds.rng(step, Stream.BATCH))
+        random = self.seeds.generator(step, Stream.NOISE)
+        example = draw_example(self._network, batch, self._run, random)
+        losses = _Losses(self._network, example, self._run, self._device, self._teacher)
+        norm = self._optimising.update_over(losses, self._run.scale.accumulate, step)
+        rate = self._optimising.rate(step + 1)
+        return StepResult(
+            _work(example, self._run), {"loss": losses.mean}, {"gradient": norm, "rate": rate}
+        )
+
+    def state(self) -> State:
+        """Return the weights, the optimiser's state and the words the network was taught."""
+        return {"optimising": self._optimising.state(), "vocabulary": list(self._vocabulary)}
+
+    def restore(self, state: State) -> None:
+        """Put back weights and the optimiser's state."""
+        self._optimising.restore(state["optimising"])
 
 
 def take_over(network: Generative, model: SoundModel, run: FlowRun) -> None:
@@ -312,12 +326,6 @@ def take_over(network: Generative, model: SoundModel, run: FlowRun) -> None:
         values = taught[EXACT]
         taught[EXACT] = torch.cat([values, values[:, NOTE_MARK : NOTE_MARK + 1]], dim=1)
     network.conditioner.load_state_dict(taught)
-
-
-def random_of_step(seed: int, step: int) -> torch.Generator:
-    """Chance of one step, its own for each seed and the same after a restart."""
-    # Torch's generator on the CPU heeds 32 bits; the factor spreads neighbouring seeds apart.
-    return torch.Generator().manual_seed((seed * 2_654_435_761 + step) % 2**32)
 
 
 def draw_example(

@@ -19,12 +19,13 @@ from engine.generation.generator import load_generator
 from engine.sampling.config import SamplingConfig
 from engine.training.arc import losses as adversarial
 from engine.training.arc import post_training as arc
-from engine.training.arc.post_training import AdversarialTraining, networks
+from engine.training.arc.post_training import AdversarialTrainer, networks
 from engine.training.export import About, export_model
 from engine.training.flow.ode_warm_up import WarmUpLosses, end_loss
 from engine.training.flow.rectified_flow import Batches, latent_pool
 from engine.training.run.precision import scaled
 from engine.training.run.run_folder import CHECKPOINT, METRICS, RunError, RunFolder
+from engine.training.run.seeding import StepSeeds
 from engine.training.settings import ArcRun, FlowRun, Scale, WarmUp, read_run
 
 
@@ -47,7 +48,7 @@ def training_of(
     flow_folder: Path,
     parts: int = 1,
     **changes: Any,  # noqa: ANN401 - settings of any kind
-) -> AdversarialTraining:
+) -> AdversarialTrainer:
     base = read_run(flow_folder / "config.toml")
     assert isinstance(base, FlowRun)
     run = ArcRun(base.optimiser, str(flow_folder), **{"scale": Scale(bf16=False)} | changes)
@@ -56,7 +57,7 @@ def training_of(
     generator, critic = networks(run, base, "cpu")
     pool = latent_pool(base, flow_folder, print, "cpu")
     batches = Batches(pool, base, parts)
-    return AdversarialTraining(run, generator, critic, batches, "cpu")
+    return AdversarialTrainer(run, generator, critic, batches, StepSeeds(run.seed), "cpu")
 
 
 def weights(network: nn.Module) -> dict[str, Tensor]:
@@ -110,7 +111,7 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(flow_folder: Path) -> N
     scale = Scale(accumulate=2, bf16=False, recompute=True)
     parts = training_of(flow_folder, parts=2, scale=scale)
     for step in range(2):
-        means = [training.step(step) for training in (whole, parts)]
+        means = [training.step(step).means for training in (whole, parts)]
         for name in ("generator", "discriminator", "contrastive", "gap"):
             if name in means[0]:
                 assert means[0][name] == pytest.approx(means[1][name], abs=1e-5)
@@ -138,7 +139,7 @@ def test_compiled_blocks_are_the_same_network(flow_folder: Path) -> None:
 def test_one_sound_has_no_other_prompt(flow_folder: Path) -> None:
     with pytest.raises(RunError, match="needs two sounds or more"):
         training_of(flow_folder, tokens_per_batch=1).step(1)
-    values = training_of(flow_folder, tokens_per_batch=1, contrastive_weight=0.0).step(1)
+    values = training_of(flow_folder, tokens_per_batch=1, contrastive_weight=0.0).step(1).means
     assert np.isfinite(values["discriminator"])
 
 
@@ -148,18 +149,18 @@ def test_warm_up_learns_the_end_of_the_teachers_path_and_leaves_the_critic(
     warm_up = WarmUp(steps=30, refresh_every=30, sampling_steps=3)
     training = training_of(flow_folder, warm_up=warm_up)
     before = weights(training.critic)
-    losses = [training.step(step)["warm_up"] for step in range(30)]
+    losses = [training.step(step).means["warm_up"] for step in range(30)]
     assert np.mean(losses[-5:]) < np.mean(losses[:5])
     assert moved(training.critic, before) == set()
     again = training_of(flow_folder, warm_up=warm_up)
     # A restart in the middle solves the same paths from the flow model that does not change.
-    assert again.step(0)["warm_up"] == losses[0]
-    assert "generator" in training.step(30)
+    assert again.step(0).means["warm_up"] == losses[0]
+    assert "generator" in training.step(30).means
 
 
 def test_the_last_point_of_a_path_is_its_own_end(flow_folder: Path) -> None:
     training = training_of(flow_folder, warm_up=WarmUp(steps=1, sampling_steps=3))
-    losses = WarmUpLosses(training.run, training.generator, training.batches, "cpu")
+    losses = WarmUpLosses(training.run, training.generator, training.batches, training.seeds, "cpu")
     losses.of_step(0, training.generator)
     path = losses._paths[0]
     last = torch.full((len(path.seconds),), len(path.times) - 1)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from tiny_model import noise, sine
 
+from engine.corpus.sources.rendered import Sound
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from engine.sound.spectral_features import analyse
-from engine.training.codec.autoencoder import CodecTraining, Pair, begin_with_principal_components
+from engine.training.codec.autoencoder import CodecTrainer, Pair, begin_with_principal_components
+from engine.training.pool import Shelf
 from engine.training.settings import CodecRun, Critics, Optimiser, Pool
 
 FRAMES = analyse(torch.cat([sine(220, 0.2), noise(0.2), sine(1000, 0.2)]))
+SOUND = Sound("kick", "drum", "kick", 0.2, None, None, 0.5, 0.5, 0.5, 0.5)
+SHELF = Shelf(FRAMES.numpy().astype(np.float16), [SOUND] * 3, 0.2)
 
 
 @torch.no_grad()
@@ -27,7 +32,7 @@ def test_the_linear_code_alone_already_resembles_its_frames() -> None:
     assert mean.flatten(0, 1).std(0).mean().item() == pytest.approx(1, abs=0.3)
 
 
-def training_with(weight: float, **changes: float) -> CodecTraining:
+def training_with(weight: float, **changes: float) -> CodecTrainer:
     """A training of a tiny codec, the same each time."""
     torch.manual_seed(0)
     run = CodecRun(
@@ -39,7 +44,7 @@ def training_with(weight: float, **changes: float) -> CodecTraining:
     )
     codec = SpectralCodec(run.codec)
     begin_with_principal_components(codec, FRAMES.flatten(0, 1))
-    return CodecTraining(run, codec, "cpu")
+    return CodecTrainer(run, codec, [SHELF], None, "cpu")
 
 
 def weights_of(network: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -50,7 +55,7 @@ def test_without_a_weight_there_are_no_critics() -> None:
     training = training_with(0)
     assert training.critics is None
     assert "critics" not in training.state()
-    assert not {"adversarial", "matching", "critic"} & training.step(FRAMES, 0).keys()
+    assert not {"adversarial", "matching", "critic"} & training.step(0).latest.keys()
 
 
 def test_each_side_of_a_step_changes_only_its_own_weights() -> None:
@@ -58,7 +63,7 @@ def test_each_side_of_a_step_changes_only_its_own_weights() -> None:
     assert training.critics is not None and training.judging is not None
     codec, critics = weights_of(training.codec), weights_of(training.critics)
     pairs: list[Pair] = []
-    parts = training.codec_parts(FRAMES, [], pairs)
+    parts = training.codec_parts(FRAMES, 0, [], pairs)
     training.optimising.update_over(parts, 1, 0)
     assert all(p.grad is None for p in training.critics.parameters())
     assert_all_equal(critics, weights_of(training.critics))
@@ -88,5 +93,5 @@ def test_critics_reach_the_decoder_and_what_feeds_it() -> None:
 
 def test_critics_learn_to_tell_decoded_frames_from_real_ones() -> None:
     training = training_with(1)
-    losses = [training.step(FRAMES, step)["critic"] for step in range(10)]
+    losses = [training.step(step).latest["critic"] for step in range(10)]
     assert losses[-1] < losses[0] - 0.01

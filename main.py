@@ -310,7 +310,7 @@ def _bench_against(
 
 def _bench_realtime(given: argparse.Namespace) -> int:
     from app.bench.under_load import measure_under_load
-    from app.errors import PlayerError
+    from engine.errors import PlayerError
 
     # A screen of its own is not needed: the window is painted into memory just the same.
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -324,7 +324,7 @@ def _bench_realtime(given: argparse.Namespace) -> int:
 
 def _latency(given: argparse.Namespace) -> int:
     from app.bench.latency import BLOCKS, LatencyRow, as_json, measure_latency, table
-    from app.errors import PlayerError
+    from engine.errors import PlayerError
 
     rows: list[LatencyRow] = []
     try:
@@ -381,14 +381,14 @@ def _export(given: argparse.Namespace) -> int:
 @contextmanager
 def _sentences() -> Iterator[None]:
     """Turn the engine's errors into the command line's."""
-    from engine.api import EngineError, RecipeError
-    from engine.clip import ClipError
+    from engine.api import RecipeError
+    from engine.errors import PlayerError
 
     try:
         yield
     except RecipeError as error:
         raise UsageError(error) from error
-    except (EngineError, ClipError) as error:
+    except PlayerError as error:
         raise CommandError(error) from error
 
 

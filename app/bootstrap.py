@@ -40,7 +40,6 @@ from app.audio.mixer.keyboard import Keyboard
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.disk_recorder import DiskRecorder
 from app.audio.recording.recorder import TAPE_S, Recorder, TapeRecorder
-from app.errors import PlayerError
 from app.logs import Logs
 from app.midi.ports.inputs import MidiPorts, MidiState
 from app.midi.ports.outputs import MidiOutputs, Sender
@@ -51,7 +50,7 @@ from app.model.takes import Take
 from app.settings import Folders, Settings, find_folders, read_settings, write_settings
 from app.threads.background import BackgroundThread, Post
 from app.threads.file_writer import FileWriter, WriteNewest
-from engine.api import Answer, EngineError, SwitchAnswer
+from engine.api import Answer, SwitchAnswer
 from engine.library.card import EMBEDDED_FOLDER, read_card
 from engine.library.store import ModelStore
 from engine.process.client import EngineThread
@@ -316,10 +315,7 @@ class Instrument:
         session, folder = self.session, self._parts.model_folder
 
         def read() -> frozenset[str]:
-            try:
-                return frozenset(read_card(folder).vocabulary)
-            except EngineError as error:
-                raise PlayerError(str(error)) from error
+            return frozenset(read_card(folder).vocabulary)
 
         def failed(sentence: str) -> None:
             log.warning("no model card: %s", sentence)

@@ -1,13 +1,8 @@
-"""What can go wrong that a player can mend, and the words for it. Any thread."""
+"""What went wrong with a file, in plain words. Any thread."""
 
 from __future__ import annotations
 
 import errno
-
-
-class PlayerError(Exception):
-    """Something a player can mend; the text says what happened and what to do next."""
-
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",

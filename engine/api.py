@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.clip import Clip
+from engine.errors import PlayerError
 
 LONGEST_S = 12.0
 SHORTEST_S = 0.05
@@ -18,8 +19,8 @@ EMBEDDED = "embedded"
 """The name of the model that ships in assets/."""
 
 
-class EngineError(Exception):
-    """Something a player can mend; the text says what to do next."""
+class EngineError(PlayerError):
+    """What the engine cannot do; the text says what to do next."""
 
 
 class RecipeError(EngineError):

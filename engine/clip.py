@@ -12,10 +12,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import PlayerError
+
 RATES_HZ = range(4_000, 400_001)
 
 
-class ClipError(Exception):
+class ClipError(PlayerError):
     """An audio file or array that cannot be used; the text says why and what to do."""
 
 

@@ -30,9 +30,9 @@ from app.bench.realtime_bench import (
     play_notes,
     running,
 )
-from app.errors import PlayerError
 from app.midi.ports.inputs import MidiPorts, MidiState
 from app.midi.router import PadRouter
+from engine.errors import PlayerError
 
 BLOCKS = (64, 128, 256, 512)
 

@@ -38,7 +38,7 @@ from app.bench.jack_player import (
     impulse,
     read_played,
 )
-from app.errors import PlayerError
+from engine.errors import PlayerError
 from engine.files.paths import ROOT
 
 RATE = 48_000

@@ -29,11 +29,11 @@ from app.bench.realtime_bench import (
     running,
 )
 from app.bootstrap import Instrument
-from app.errors import PlayerError
 from app.midi.ports.inputs import MidiPorts
 from app.midi.router import PadRouter
 from app.settings import HOME_VARIABLE, Folders, find_folders
 from engine.api import Answer, Failed, Finished, Recipe
+from engine.errors import PlayerError
 from engine.process.client import EngineThread
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import Generic, Literal, Protocol, TypeVar, overload
 
 from app.audio.devices.device_keeper import AudioState
 from app.audio.mixer.clock import Quantum
-from app.errors import PlayerError
 from app.model.event import Event
 from app.model.kit import PADS, Kit, Pad
 from app.model.parameters import TEMPO, RecordStart
 from app.settings import MeasuredTrip
 from engine.api import EMBEDDED, LONGEST_S
+from engine.errors import PlayerError
 
 LengthUnit = Literal["seconds", "bars"]
 RecordFrom = Literal["input", "played"]

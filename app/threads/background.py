@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from app.errors import PlayerError, reason
-from engine.clip import ClipError
+from app.errors import reason
+from engine.errors import PlayerError
 
 Result = TypeVar("Result")
 Post = Callable[[Callable[[], None]], None]
@@ -75,7 +75,7 @@ def attempt(
     """Do the work now; return what is to be called on the main thread."""
     try:
         result = work()
-    except (PlayerError, ClipError) as error:
+    except PlayerError as error:
         sentence = str(error)
         return lambda: _call(failed, sentence)
     except OSError as error:

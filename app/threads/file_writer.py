@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.errors import PlayerError, reason
+from app.errors import reason
 from engine.clip import ClipError
+from engine.errors import PlayerError
 
 Post = Callable[[Callable[[], None]], None]
 Done = Callable[[str | None], object]
@@ -89,12 +90,12 @@ class FileWriter:
         sentence: str | None = None
         try:
             item.work()
-        except PlayerError as error:
-            sentence = str(error)
         except (ClipError, OSError) as error:
             # A clip's error names a file that the player never heard of; its cause says why.
             why = error.__cause__ if isinstance(error.__cause__, OSError) else error
             sentence = f"Writing to disk failed: {reason(why)}."
+        except PlayerError as error:
+            sentence = str(error)
         except Exception:
             log.exception("a write failed")
             sentence = "Writing to disk failed; the log file says more."

@@ -36,7 +36,8 @@ from engine.api import (
     Recipe,
     Stop,
 )
-from engine.clip import Clip, ClipError
+from engine.clip import Clip
+from engine.errors import PlayerError
 from engine.process.channel import Lane, Parcel, Wire, take_attached
 from engine.process.generator_protocol import Generator
 
@@ -214,7 +215,7 @@ def _work(wire: Wire, inbox: Inbox, generator: Generator, job: Job) -> None:
         wire.send(Cancelled(job.number))
     except BrokenPipeError:
         raise
-    except (EngineError, ClipError) as error:
+    except PlayerError as error:
         wire.send(Failed(job.number, str(error)))
     except Exception as error:
         LOG.exception("job %d failed", job.number)

@@ -4,7 +4,8 @@ import errno
 
 import pytest
 
-from app.errors import PlayerError, reason
+from app.errors import reason
+from engine.errors import PlayerError
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from app.errors import PlayerError, reason
+from app.errors import reason
 from app.threads.background import attempt
-from engine.clip import ClipError
+from engine.errors import PlayerError
 
 Result = TypeVar("Result")
 
@@ -49,7 +49,7 @@ class WriterAtOnce:
         sentence: str | None = None
         try:
             work()
-        except (PlayerError, ClipError) as error:
+        except PlayerError as error:
             sentence = str(error)
         except OSError as error:
             sentence = f"Writing to disk failed: {reason(error)}."

@@ -10,7 +10,6 @@ from typing import Protocol, assert_never
 
 from app.actions.pads.hits import Hits
 from app.actions.recording.keep_takes import KeepTakes
-from app.errors import PlayerError
 from app.model.kit import Pad
 from app.model.session import Session
 from app.model.takes import Take, new_take_id
@@ -19,7 +18,6 @@ from engine.api import (
     SHORTEST_S,
     Begun,
     Cancelled,
-    EngineError,
     Failed,
     Finished,
     Progress,
@@ -29,6 +27,7 @@ from engine.api import (
     SoundAnswer,
 )
 from engine.clip import Clip
+from engine.errors import PlayerError
 from engine.prompts.tokens import tempo_of
 
 log = logging.getLogger(__name__)
@@ -307,7 +306,7 @@ class Generate:
     ) -> bool:
         try:
             recipe = make_recipe()
-        except (EngineError, PlayerError) as error:
+        except PlayerError as error:
             self._session.notify(str(error), "warning")
             return False
         wished = self._wish(pad, recipe, source, is_answer=is_answer)

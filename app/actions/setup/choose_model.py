@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from app.errors import PlayerError
 from app.model.event import Event
 from app.model.session import Session
 from app.threads.background import Background
@@ -289,13 +288,7 @@ class ChooseModel:
         self.look()
 
     def _run(self, work: Callable[[], Result], done: Callable[[Result], object]) -> None:
-        def job() -> Result:
-            try:
-                return work()
-            except EngineError as error:
-                raise PlayerError(str(error)) from error
-
-        self._background.run(job, done, self._complain)
+        self._background.run(work, done, self._complain)
 
     def _complain(self, sentence: str) -> None:
         self._session.notify(sentence, "error")

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from app.errors import PlayerError, reason
+from app.errors import reason
 from app.model.kit import PADS, KitRecord, PadRecord
 from app.model.storage.json_table import Table, TableError, read_table
 from app.model.storage.take_json import (
@@ -18,6 +18,7 @@ from app.model.storage.take_json import (
 )
 from app.model.takes import Take
 from engine.clip import Clip, ClipError
+from engine.errors import PlayerError
 from engine.files.atomic import write_json
 from engine.files.audio import read_clip, write_clip
 

@@ -8,7 +8,7 @@ import pytest
 from app.bench import latency
 from app.bench.jack_player import HitTimes
 from app.bench.latency import DUMMY, LatencyRow, as_json, measure_latency, table
-from app.errors import PlayerError
+from engine.errors import PlayerError
 
 ROWS = [
     LatencyRow(64, DUMMY, 48_000, 15_000, 3, HitTimes(160, 160, 2.345, 4.0, 4.25, 4.5)),

@@ -15,7 +15,7 @@ from app.bench.realtime_bench import (
     resident_mb,
     share_of_block,
 )
-from app.errors import PlayerError
+from engine.errors import PlayerError
 
 
 @pytest.mark.parametrize("minutes", [0.0, -1.0, math.nan, 1e9])

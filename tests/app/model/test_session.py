@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from app.errors import PlayerError
 from app.model.session import EngineState, Notice, Session, bars_in_s
+from engine.errors import PlayerError
 
 
 def test_a_setting_tells_only_when_it_changes() -> None:

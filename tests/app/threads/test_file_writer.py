@@ -8,9 +8,9 @@ import pytest
 from at_once import WriterAtOnce
 from main_loop import MainLoop
 
-from app.errors import PlayerError
 from app.threads.file_writer import FileWriter, WriteNewest
 from engine.clip import ClipError
+from engine.errors import PlayerError
 
 
 class Disk:

@@ -32,7 +32,6 @@ from app.audio.devices.loopback import RoundTrip
 from app.audio.devices.sound_system import FIRST_TWO, Channels
 from app.audio.mixer.clock import Clock, Quantum
 from app.audio.mixer.voicing import Voicing
-from app.errors import PlayerError
 from app.model.kit import PADS
 from app.model.session import EngineState, Session
 from app.model.storage.clip_store import ClipStore
@@ -41,6 +40,7 @@ from app.ui.window.main_thread import MainThread
 from app.ui.window.main_window import MainWindow, Monitors
 from engine.api import Failed, Finished, Progress, Recipe, Timing
 from engine.clip import Clip
+from engine.errors import PlayerError
 from engine.library.card import EMBEDDED_FOLDER
 from engine.library.store import ModelStore
 

@@ -34,12 +34,12 @@ from app.actions.recording.perform import Perform
 from app.actions.recording.record import Decks, Record
 from app.actions.setup.choose_device import BLOCKS, RATES, ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
-from app.audio.devices.device_keeper import AudioState, Wish
+from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.devices.stream import AudioDevices
 from app.audio.mixer.keyboard import Keyboard
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.disk_recorder import DiskRecorder
-from app.audio.recording.recorder import TAPE_S, Recorder, TapeRecorder
+from app.audio.recording.recorder import CAPTURE_S, InputRecorder, TakeRecorder
 from app.logs import Logs
 from app.midi.ports.inputs import MidiPorts, MidiState
 from app.midi.ports.outputs import MidiOutputs, Sender
@@ -87,8 +87,8 @@ class RunningEngine(Engine, Protocol):
 class SoundDevices(Protocol):
     """app.audio.devices.stream.AudioDevices, or a fake."""
 
-    def open(self, wish: Wish) -> AudioState:
-        """Open what is wished; returns at once, news comes by on_change."""
+    def open(self, request: DeviceRequest) -> AudioState:
+        """Open what is asked for; returns at once, news comes by on_change."""
         ...
 
     def measure(self) -> None:
@@ -138,7 +138,7 @@ class Parts:
     """How to make what touches the world outside."""
 
     engine: Callable[[Callable[[Answer], None], Path], RunningEngine] = EngineThread
-    audio: Callable[[Mixer, Recorder, OnAudio], SoundDevices] = AudioDevices
+    audio: Callable[[Mixer, InputRecorder, OnAudio], SoundDevices] = AudioDevices
     midi: Callable[[OnMidi, Callable[[MidiState], None]], MidiInputs] = MidiPorts
     midi_out: Callable[[Sequence[Sender], OnOutputs], MidiSenders] = MidiOutputs
     model_folder: Path = EMBEDDED_FOLDER
@@ -164,10 +164,10 @@ class Instrument:
         self._stopping = False
         self.session = Session()
         self._use_settings(self._read.settings)
-        self.mixer = Mixer(tape_s=TAPE_S)
-        self.recorder = Recorder(self.mixer.rate)
+        self.mixer = Mixer(capture_s=CAPTURE_S)
+        self.recorder = InputRecorder(self.mixer.rate)
         self.disk_recorder = DiskRecorder(
-            self.mixer.tape, lambda take: post(lambda: self.actions.perform.on_ended(take))
+            self.mixer.capture, lambda take: post(lambda: self.actions.perform.on_ended(take))
         )
         self.writer = FileWriter(post)
         self._settings_writing = WriteNewest(self.writer, partial(log.warning, "%s"))
@@ -203,7 +203,7 @@ class Instrument:
         kit_file = KitFile(session, self.writer, self.background, loader, generate)
         kit_file.adopt = self._adopt
         beat = BeatControl(session, self.mixer)
-        decks = Decks(self.recorder, TapeRecorder(self.mixer.tape), self.mixer, beat)
+        decks = Decks(self.recorder, TakeRecorder(self.mixer.capture), self.mixer, beat)
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
         record = Record(session, decks, keep, generate, pad_settings, now)
         midi = build_midi(

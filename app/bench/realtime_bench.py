@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from app.audio.devices.stream import AudioDevices
 from app.audio.mixer.mixer import Counts, Mixer
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 from app.audio.recording.disk_recorder import DiskRecorder, DiskTake
-from app.audio.recording.recorder import TAPE_S, Recorder, TapeRecorder
+from app.audio.recording.recorder import CAPTURE_S, InputRecorder, TakeRecorder
 from app.bench.jack_player import (
     SECONDS,
     HitTimes,
@@ -119,7 +119,7 @@ def measure_realtime(minutes: float, load: Load, midi: Midi) -> RealtimeReport:
     """
     check_minutes(minutes)
     with jack_server("played"), jack_server("control") as control:
-        mixer = Mixer(RATE, tape_s=TAPE_S)
+        mixer = Mixer(RATE, capture_s=CAPTURE_S)
         with _playing(mixer), load():
             with midi(mixer):
                 answered = _play_notes(min(LISTEN_S, minutes * 60.0))
@@ -236,7 +236,7 @@ def _playing(mixer: Mixer) -> Iterator[None]:
     rng = np.random.default_rng(0)
     for pad in range(1, mixer.pads):
         mixer.load(pad, rng.uniform(-1e-3, 1e-3, (RATE + 100 * pad, 2)).astype(np.float32))
-        mixer.configure(pad, Voicing("loop"))
+        mixer.configure(pad, PadParameters("loop"))
     for voice in range(SOUNDING):
         note, pad = divmod(voice, mixer.pads - 1)
         mixer.hit(pad + 1, note=NOTES[note])
@@ -253,7 +253,7 @@ def open_devices(mixer: Mixer) -> AudioDevices:
     """Open JACK's output, which takes a moment to come up."""
     opened = threading.Event()
     devices = AudioDevices(
-        mixer, Recorder(RATE, 1.0), lambda state: opened.set() if state.output_name else None
+        mixer, InputRecorder(RATE, 1.0), lambda state: opened.set() if state.output_name else None
     )
     devices.open()
     if not opened.wait(OPEN_WITHIN_S):
@@ -307,7 +307,7 @@ class _Performed:
 def _play_and_record(mixer: Mixer, seconds: float, folder: Path) -> _Performed:
     """Play while takes are cut out of it and all of it goes to a file."""
     played, ended = _Performed(), list[DiskTake]()
-    disk = DiskRecorder(mixer.tape, ended.append)
+    disk = DiskRecorder(mixer.capture, ended.append)
     disk.start(folder / "played.wav")
     stop = threading.Event()
     beside = threading.Thread(target=_record, args=(mixer, played, stop), name="bench recording")
@@ -326,7 +326,7 @@ def _play_and_record(mixer: Mixer, seconds: float, folder: Path) -> _Performed:
 
 def _record(mixer: Mixer, played: _Performed, stop: threading.Event) -> None:
     """Take two seconds of what is played, again and again, and look at the memory."""
-    recorder = TapeRecorder(mixer.tape)
+    recorder = TakeRecorder(mixer.capture)
     recorder.start()
     while not stop.wait(LOOK_EVERY_S):
         played.resident_mb.append(resident_mb())

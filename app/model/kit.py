@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from app.audio.mixer.voicing import USUAL, Voicing
+from app.audio.mixer.pad_parameters import DEFAULT_PARAMETERS, PadParameters
 from app.model.event import Event
 from app.model.takes import Take, Takes
 
@@ -22,7 +22,7 @@ class PadRecord:
     """A pad as it is saved: no states, no events. Any thread."""
 
     name: str = ""
-    voicing: Voicing = USUAL
+    parameters: PadParameters = DEFAULT_PARAMETERS
     locked: bool = False
     takes: tuple[Take, ...] = ()
     current: int | None = None
@@ -59,7 +59,7 @@ class Pad:
         """The take the next hit plays: what the mixer was given, not what is hoped for."""
         self.name = ""
         """What the player typed; "" = show `title`."""
-        self.voicing = USUAL
+        self.parameters = DEFAULT_PARAMETERS
         """How it plays."""
         self.locked = False
         """A locked pad keeps its sound: nothing replaces it."""
@@ -88,7 +88,7 @@ class Pad:
         """Return this pad as it is saved."""
         return PadRecord(
             self.name,
-            self.voicing,
+            self.parameters,
             self.locked,
             self.takes.items,
             self.takes.index,
@@ -96,7 +96,7 @@ class Pad:
 
     def restore(self, record: PadRecord) -> None:
         """Become that pad; the sound still has to be loaded into the mixer."""
-        self.name, self.voicing, self.locked = record.name, record.voicing, record.locked
+        self.name, self.parameters, self.locked = record.name, record.parameters, record.locked
         self.takes.replace_all(record.takes, record.current)
         self.settle()
 

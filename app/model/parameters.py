@@ -1,9 +1,9 @@
 """The table of parameters: a pad's and the session's, each with range, curve and words, once.
 
 Sliders, fields, menus, knobs, MIDI targets and what a file may hold are all made of these rows.
-Any thread. A new number of a pad is a field with its range in app.audio.mixer.voicing, whose value
-the kernel plays, and a row in `_PAD_NUMBERS`; its slider, its MIDI target and its place in saved
-kits follow from these.
+Any thread. A new number of a pad is a field with its range in app.audio.mixer.pad_parameters, whose
+value the kernel plays, and a row in `_PAD_NUMBERS`; its slider, its MIDI target and its place in
+saved kits follow from these.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from app.audio.mixer.clock import FASTEST_BPM, NOTE_REPEATS, SLOWEST_BPM, Quantum
-from app.audio.mixer.voicing import (
+from app.audio.mixer.pad_parameters import (
+    DEFAULT_PARAMETERS,
     HIGHEST_HZ,
     LOOP_BARS,
     LOWEST_HZ,
     RANGES,
-    USUAL,
     LayerSelection,
     PadMode,
 )
@@ -71,7 +71,7 @@ class Number:
     """A number that a player moves."""
 
     field: str
-    """Its name in Voicing or in Session, and in files."""
+    """Its name in PadParameters or in Session, and in files."""
     target: str
     """Its name in controller maps; "": no knob moves it."""
     label: str
@@ -131,7 +131,7 @@ class Options(Generic[Value_co]):
     """A value that is one of a few."""
 
     field: str
-    """Its name in Voicing or in Session, and in files."""
+    """Its name in PadParameters or in Session, and in files."""
     target: str
     """Its name in controller maps."""
     label: str
@@ -189,7 +189,7 @@ def _format_bars(value: float) -> str:
     return "1 bar" if value == 1 else f"{value:.0f} bars"
 
 
-# --- the rows of a pad; ranges and defaults are those of the fields of Voicing ---
+# --- the rows of a pad; ranges and defaults are those of the fields of PadParameters ---
 
 
 _PAD_NUMBERS = (
@@ -199,7 +199,7 @@ _PAD_NUMBERS = (
         "Level",
         "Level of a pad",
         *RANGES["gain_db"],
-        USUAL.gain_db,
+        DEFAULT_PARAMETERS.gain_db,
         _format_db,
         slider_steps=144,
         tip="Level of the pad",
@@ -210,7 +210,7 @@ _PAD_NUMBERS = (
         "Tune",
         "Tune of a pad",
         *RANGES["tune"],
-        USUAL.tune,
+        DEFAULT_PARAMETERS.tune,
         lambda value: f"{value:+.3g} st" if value else "0 st",
         slider_steps=96,
         page="shape",
@@ -222,7 +222,7 @@ _PAD_NUMBERS = (
         "Start",
         "Start of a pad's sound",
         *RANGES["start"],
-        USUAL.start,
+        DEFAULT_PARAMETERS.start,
         _format_percent,
         slider_steps=999,
         page="shape",
@@ -234,7 +234,7 @@ _PAD_NUMBERS = (
         "End",
         "End of a pad's sound",
         *RANGES["end"],
-        USUAL.end,
+        DEFAULT_PARAMETERS.end,
         _format_percent,
         slider_steps=999,
         page="shape",
@@ -246,7 +246,7 @@ _PAD_NUMBERS = (
         "Attack",
         "Attack of a pad",
         *RANGES["attack_s"],
-        USUAL.attack_s,
+        DEFAULT_PARAMETERS.attack_s,
         _format_seconds,
         curve="exponential",
         first_step=FIRST_STEP_S,
@@ -260,7 +260,7 @@ _PAD_NUMBERS = (
         "Decay",
         "Decay of a pad",
         *RANGES["decay_s"],
-        USUAL.decay_s,
+        DEFAULT_PARAMETERS.decay_s,
         _format_seconds,
         curve="exponential",
         first_step=FIRST_STEP_S,
@@ -274,7 +274,7 @@ _PAD_NUMBERS = (
         "Release",
         "Release of a pad",
         *RANGES["release_s"],
-        USUAL.release_s,
+        DEFAULT_PARAMETERS.release_s,
         _format_seconds,
         curve="exponential",
         slider_steps=200,
@@ -287,7 +287,7 @@ _PAD_NUMBERS = (
         "Pan",
         "Pan of a pad",
         *RANGES["pan"],
-        USUAL.pan,
+        DEFAULT_PARAMETERS.pan,
         _format_pan,
         slider_steps=100,
         page="tone",
@@ -299,7 +299,7 @@ _PAD_NUMBERS = (
         "Low-pass",
         "Low-pass of a pad",
         *RANGES["low_pass_hz"],
-        USUAL.low_pass_hz,
+        DEFAULT_PARAMETERS.low_pass_hz,
         _format_hertz(HIGHEST_HZ),
         curve="exponential",
         slider_steps=200,
@@ -312,7 +312,7 @@ _PAD_NUMBERS = (
         "High-pass",
         "High-pass of a pad",
         *RANGES["high_pass_hz"],
-        USUAL.high_pass_hz,
+        DEFAULT_PARAMETERS.high_pass_hz,
         _format_hertz(LOWEST_HZ),
         curve="exponential",
         slider_steps=200,
@@ -325,7 +325,7 @@ _PAD_NUMBERS = (
         "Velocity",
         "Velocity curve of a pad",
         *RANGES["velocity_curve"],
-        USUAL.velocity_curve,
+        DEFAULT_PARAMETERS.velocity_curve,
         lambda value: f"{value:.1f}" if value else "Full",
         slider_steps=40,
         page="tone",

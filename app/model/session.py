@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar, overload
 
-from app.audio.devices.device_keeper import AudioState
+from app.audio.devices.state import AudioState
 from app.audio.mixer.clock import Quantum
 from app.model.event import Event
 from app.model.kit import PADS, Kit, Pad

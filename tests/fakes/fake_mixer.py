@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio.mixer.clock import Quantum
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 
 
 class FakeMixer:
@@ -19,7 +19,7 @@ class FakeMixer:
         self.sounds: dict[int, NDArray[np.float32] | None] = {}
         self.layers: dict[int, tuple[NDArray[np.float32], ...]] = {}
         self.swaps: dict[int, Quantum] = {}
-        self.settings: dict[int, Voicing] = {}
+        self.settings: dict[int, PadParameters] = {}
         self.calls: list[tuple[object, ...]] = []
 
     def load_layers(
@@ -33,8 +33,8 @@ class FakeMixer:
             assert samples.flags.c_contiguous
         self.sounds[pad] = layers[0] if layers else None
 
-    def configure(self, pad: int, voicing: Voicing) -> None:
-        self.settings[pad] = voicing
+    def configure(self, pad: int, parameters: PadParameters) -> None:
+        self.settings[pad] = parameters
 
     def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
         assert pad in self.keys and 0.0 <= velocity <= 1.0

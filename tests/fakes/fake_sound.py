@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.audio.devices.device_keeper import AudioState, Wish
 from app.audio.devices.loopback import RoundTrip
+from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.clock import QUANTUM_BEATS, Quantum
 from app.audio.mixer.mixer import Mixer
-from app.audio.recording.recorder import Recorder
+from app.audio.recording.recorder import InputRecorder
 from app.settings import MeasuredTrip
 from engine.clip import Clip
 
@@ -23,16 +23,16 @@ class FakeDevices:
     """A sound card that a test plugs in and pulls out."""
 
     def __init__(
-        self, mixer: Mixer, recorder: Recorder, on_change: Callable[[AudioState], None]
+        self, mixer: Mixer, recorder: InputRecorder, on_change: Callable[[AudioState], None]
     ) -> None:
         self._mixer = mixer
         self._on_change = on_change
         self.is_open = False
-        self.wished = Wish()
+        self.requested = DeviceRequest()
 
-    def open(self, wish: Wish) -> AudioState:
+    def open(self, request: DeviceRequest) -> AudioState:
         self.is_open = True
-        self.wished = wish
+        self.requested = request
         self._on_change(PLUGGED_IN)
         return PLUGGED_IN
 
@@ -53,7 +53,7 @@ class FakeDevices:
 
 
 class FakeRecorder:
-    """Gives what the test put in; its tape stands where the test puts it."""
+    """Gives what the test put in; its buffer stands where the test puts it."""
 
     rate = 48_000
 

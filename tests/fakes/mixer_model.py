@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.mixer.voicing import HIGHEST_HZ, LOWEST_HZ, Voicing
+from app.audio.mixer.pad_parameters import HIGHEST_HZ, LOWEST_HZ, PadParameters
 
 CEILING = 10 ** (-0.3 / 20)
 Sound = NDArray[np.float32]
@@ -53,7 +53,7 @@ class ModelBeats:
 @dataclass
 class ModelPad:
     sounds: tuple[Sound, ...] = ()
-    voicing: Voicing = field(default_factory=Voicing)
+    parameters: PadParameters = field(default_factory=PadParameters)
     turn: int = 0
     held: ModelEvent | None = None
     """The hit that was not let go."""
@@ -81,24 +81,24 @@ class Filter:
 
 class ModelVoice:
     def __init__(self, pad: ModelPad, index: int, sound: Sound, event: ModelEvent) -> None:
-        voicing = pad.voicing
-        self.pad, self.note, self.voicing, self.sound = index, event.note, voicing, sound
-        self.mode = voicing.mode
-        self.speed = 2.0 ** (voicing.tune / 12) * 2.0 ** (event.note / 12)
-        self.start = min(math.floor(voicing.start * len(sound)), len(sound) - 1)
-        self.end = max(math.ceil(voicing.end * len(sound)), self.start + 1)
-        self.velocity_gain = event.velocity**voicing.velocity_curve
-        pans = np.cos(np.clip([voicing.pan, -voicing.pan], 0, 1) * np.pi / 2)
-        self.gain = self.velocity_gain * 10 ** (voicing.gain_db / 20) * pans
+        parameters = pad.parameters
+        self.pad, self.note, self.parameters, self.sound = index, event.note, parameters, sound
+        self.mode = parameters.mode
+        self.speed = 2.0 ** (parameters.tune / 12) * 2.0 ** (event.note / 12)
+        self.start = min(math.floor(parameters.start * len(sound)), len(sound) - 1)
+        self.end = max(math.ceil(parameters.end * len(sound)), self.start + 1)
+        self.velocity_gain = event.velocity**parameters.velocity_curve
+        pans = np.cos(np.clip([parameters.pan, -parameters.pan], 0, 1) * np.pi / 2)
+        self.gain = self.velocity_gain * 10 ** (parameters.gain_db / 20) * pans
         self.position = 0.0
         self.age = 0
         self.attack_frames = 0
         self.level, self.fall, self.envelope = 1.0, 0.0, 1.0
-        self.opening = self.start > 0 or voicing.reverse
+        self.opening = self.start > 0 or parameters.reverse
         self.last = np.zeros(2)
         self.filters: list[Filter] = []
         self.layer = 0
-        self.loop_beats = 4.0 * voicing.loop_bars if self.around else 0.0
+        self.loop_beats = 4.0 * parameters.loop_bars if self.around else 0.0
         self.waiting = self.loop_beats > 0.0
         self.next_beat: float | None = None
         """On which a locked loop begins anew; None: with the next bar."""
@@ -113,7 +113,7 @@ class ModelVoice:
     def source(self) -> Stereo:
         """The sound at the position: itself, or the sum of a windowed sinc around it."""
         where = self.start + self.position
-        if self.voicing.reverse:
+        if self.parameters.reverse:
             where = self.end - 1 - self.position
         if self.speed == 1.0 and where == math.floor(where):
             return self.sound[int(where)].astype(np.float64)
@@ -202,7 +202,7 @@ class MixerModel:
         if bar is not None and voice.next_beat in (None, bar):
             if voice.waiting:
                 voice.waiting = False
-                voice.opening = voice.start > 0 or voice.voicing.reverse
+                voice.opening = voice.start > 0 or voice.parameters.reverse
             elif voice.position > 0.0:
                 whole = voice.position >= voice.end - voice.start
                 if not (whole and voice.has_smooth_seam()):
@@ -225,30 +225,30 @@ class MixerModel:
             own = voice.pad == event.pad
             if event.kind == "release" and own and voice.note == event.note:
                 if voice.mode == "gate":
-                    voice.fade(self.frames(pad.voicing.release_s))
+                    voice.fade(self.frames(pad.parameters.release_s))
             elif (event.kind == "stop" and own) or event.kind == "stop_all":
                 voice.fade(self.frames(0.005))
 
     def hit(self, event: ModelEvent) -> None:
         pad = self.pads[event.pad]
-        if pad.voicing.mode == "toggle" and self.toggle_off(event):
+        if pad.parameters.mode == "toggle" and self.toggle_off(event):
             return
         if not pad.sounds:
             return
-        group = pad.voicing.choke_group
+        group = pad.parameters.choke_group
         for voice in self.sounding():
-            same_group = group != 0 and voice.voicing.choke_group == group
+            same_group = group != 0 and voice.parameters.choke_group == group
             if (voice.pad == event.pad and voice.note == event.note) or same_group:
                 voice.fade(self.frames(0.003))
         layer = 0
-        if pad.voicing.layers == "round_robin":
+        if pad.parameters.layers == "round_robin":
             layer = pad.turn % len(pad.sounds)
-        elif pad.voicing.layers == "velocity":
+        elif pad.parameters.layers == "velocity":
             layer = min(int(event.velocity * len(pad.sounds)), len(pad.sounds) - 1)
         pad.turn += 1
         voice = ModelVoice(pad, event.pad, pad.sounds[layer], event)
         voice.layer = layer
-        voice.attack_frames = self.frames(pad.voicing.attack_s)
+        voice.attack_frames = self.frames(pad.parameters.attack_s)
         self.start(voice)
 
     def toggle_off(self, event: ModelEvent) -> bool:
@@ -259,15 +259,15 @@ class MixerModel:
         ]
         was_on = any(voice.fall == 0.0 for voice in held)
         for voice in held:
-            voice.fade(self.frames(self.pads[event.pad].voicing.release_s))
+            voice.fade(self.frames(self.pads[event.pad].parameters.release_s))
         return was_on
 
     def start(self, voice: ModelVoice) -> None:
-        voicing = voice.voicing
-        if voicing.low_pass_hz < HIGHEST_HZ:
-            voice.filters.append(Filter(voicing.low_pass_hz, self.rate, "low"))
-        if voicing.high_pass_hz > LOWEST_HZ:
-            voice.filters.append(Filter(voicing.high_pass_hz, self.rate, "high"))
+        parameters = voice.parameters
+        if parameters.low_pass_hz < HIGHEST_HZ:
+            voice.filters.append(Filter(parameters.low_pass_hz, self.rate, "low"))
+        if parameters.high_pass_hz > LOWEST_HZ:
+            voice.filters.append(Filter(parameters.high_pass_hz, self.rate, "high"))
         held = [other for other in self.started if other in self.slots and other.fall == 0.0]
         if len(held) >= self.voices:
             others = [other for other in held if not other.around]
@@ -331,7 +331,7 @@ class MixerModel:
             shape = (voice.age + 1) / voice.attack_frames
         else:
             shape = voice.envelope
-            decay_s = voice.voicing.decay_s
+            decay_s = voice.parameters.decay_s
             decay = 1e-3 ** (1 / (decay_s * self.rate)) if decay_s else 1.0
             voice.envelope = voice.envelope * decay if voice.envelope > 1e-5 else 0.0
         value = value * voice.gain * shape * voice.level**2

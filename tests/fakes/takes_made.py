@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from fake_engine import tone
 
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 from app.model.kit import PADS, KitRecord, PadRecord
 from app.model.takes import Take, TakeKind, new_take_id
 from engine.api import Recipe
@@ -38,7 +38,7 @@ def make_kit() -> KitRecord:
     hum = make_take("recording", "recorded")
     hummed = make_take(recipe=replace(RECIPE, strength=0.7, source=hum.id))
     pads = [PadRecord()] * PADS
-    pads[0] = PadRecord("Boom", Voicing("gate", -3.5, 2, tune=-7.0), True, (hum, hummed), 0)
+    pads[0] = PadRecord("Boom", PadParameters("gate", -3.5, 2, tune=-7.0), True, (hum, hummed), 0)
     pads[15] = PadRecord(takes=(make_take("наковальня 🔨", "dropped"),), current=0)
     return KitRecord("My kit", tuple(pads))
 

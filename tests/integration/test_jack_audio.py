@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from app.audio.devices.stream import AudioDevices, AudioState
 from app.audio.mixer.mixer import Mixer
-from app.audio.mixer.voicing import Voicing
-from app.audio.recording.recorder import Recorder
+from app.audio.mixer.pad_parameters import PadParameters
+from app.audio.recording.recorder import InputRecorder
 
 RATE, BLOCK = 48_000, 128
 WITHIN_S = 20.0
@@ -80,7 +80,7 @@ class Rig:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.mixer = Mixer(RATE)
-        self.recorder = Recorder(RATE, 5.0)
+        self.recorder = InputRecorder(RATE, 5.0)
         self.states = States()
         self.devices = AudioDevices(self.mixer, self.recorder, self.states)
 
@@ -148,7 +148,7 @@ def test_what_leaves_jack_is_bit_for_bit_what_the_kernel_renders(rig: Rig) -> No
     for mixer in (rig.mixer, offline):
         mixer.load(0, noise(3000))
         mixer.load(1, noise(2000)[::-1])
-        mixer.configure(1, Voicing(gain_db=-6.0))
+        mixer.configure(1, PadParameters(gain_db=-6.0))
     song(offline, 500)
     wanted = offline.render(500 + 78 + 30_000)[578:]
     listener = Listener(30_000)

@@ -65,7 +65,7 @@ class Scene:
         pad, pad_settings = self.pads[0], self.instrument.actions.pad_settings
         self.instrument.actions.transfer.drop_file(file, 0)
         self.until(lambda: pad.loaded is not None)
-        pad_settings.set_voicing(0, replace(pad.voicing, mode="loop"))
+        pad_settings.set_parameters(0, replace(pad.parameters, mode="loop"))
         self.qtbot.mouseClick(self.window.pads.buttons[0], Qt.MouseButton.LeftButton)
         self.until(lambda: self.instrument.mixer.playing(0) is not None)
 

@@ -23,9 +23,9 @@ from fake_engine import FakeEngine
 from fake_midi import FakeMidiOutputs, FakeMidiPorts
 from fake_sound import FakeDevices
 
-from app.audio.devices.device_keeper import AudioState, Wish
+from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.mixer import Mixer
-from app.audio.recording.recorder import Recorder
+from app.audio.recording.recorder import InputRecorder
 from app.bootstrap import Instrument, Parts
 from app.model.kit import Pad
 from app.settings import find_folders
@@ -65,14 +65,14 @@ class PacedDevices(FakeDevices):
     """Plays the real mixer in real time and says when something can be heard."""
 
     def __init__(
-        self, mixer: Mixer, recorder: Recorder, on_change: Callable[[AudioState], None]
+        self, mixer: Mixer, recorder: InputRecorder, on_change: Callable[[AudioState], None]
     ) -> None:
         super().__init__(mixer, recorder, on_change)
         self._ended = threading.Event()
         self._card = threading.Thread(target=self._play, args=(mixer,), daemon=True)
 
-    def open(self, wish: Wish) -> AudioState:
-        state = super().open(wish)
+    def open(self, request: DeviceRequest) -> AudioState:
+        state = super().open(request)
         self._card.start()
         return state
 

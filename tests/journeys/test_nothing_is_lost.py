@@ -9,8 +9,8 @@ import pytest
 from takes_made import same_pad
 from whole_instrument import WholeInstrument
 
-from app.audio.devices.device_keeper import Wish
-from app.audio.mixer.voicing import Voicing
+from app.audio.devices.state import DeviceRequest
+from app.audio.mixer.pad_parameters import PadParameters
 from app.model.storage import clip_store
 
 
@@ -24,7 +24,7 @@ def test_pads_panel_and_sounds_are_back_at_the_next_start() -> None:
     first = begun()
     first.make("kick", 0)
     first.make("snare", 4)
-    first.actions.pad_settings.set_voicing(4, Voicing(choke_group=2))
+    first.actions.pad_settings.set_parameters(4, PadParameters(choke_group=2))
     first.session.prompt, first.session.bpm, first.session.seed = "hat", 97.5, 12
     before = first.session.kit.record()
     first.stop()
@@ -44,7 +44,7 @@ def test_a_measured_round_trip_is_known_at_the_next_start_even_after_a_crash() -
     assert first.actions.devices.measure_round_trip()
     first.until(lambda: first.session.round_trips and first.folders.settings_file.exists())
     second = begun()
-    assert [trip.milliseconds for trip in second.devices.wished.measured] == [10.0]
+    assert [trip.milliseconds for trip in second.devices.requested.measured] == [10.0]
     second.stop()
     first.stop()
 
@@ -131,10 +131,10 @@ def test_the_chosen_devices_are_opened_at_the_next_start() -> None:
     first = begun()
     first.actions.devices.choose_output("Speakers")
     first.actions.devices.choose_input("Microphone")
-    assert first.devices.wished == Wish("Speakers", "Microphone")
+    assert first.devices.requested == DeviceRequest("Speakers", "Microphone")
     first.stop()
     second = begun()
-    assert second.devices.wished == Wish("Speakers", "Microphone")
+    assert second.devices.requested == DeviceRequest("Speakers", "Microphone")
     second.stop()
 
 

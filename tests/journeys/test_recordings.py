@@ -99,9 +99,9 @@ def test_a_bar_of_what_is_played_lands_on_a_pad_to_the_frame(instrument: WholeIn
     take = instrument.pads[5].takes.current
     assert take is not None and take.name == "resampled" and take.clip.frames == 4 * BEAT
     assert onsets(take.clip.samples)[0] <= 8
-    tape = instrument.mixer.tape
+    capture = instrument.mixer.capture
     start = 4 * BEAT + instrument.mixer.latency_frames
-    assert np.array_equal(take.clip.samples, tape.read(tape.reel, start, start + 4 * BEAT))
+    assert np.array_equal(take.clip.samples, capture.read(capture.segment, start, start + 4 * BEAT))
 
 
 def test_all_that_is_played_is_in_the_file_when_the_instrument_is_closed(

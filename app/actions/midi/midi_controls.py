@@ -168,7 +168,7 @@ class MidiControls:
 
     def _reverse(self) -> None:
         pad = self._session.selected_pad
-        self._playing.pad_settings.change(pad.index, reverse=not pad.voicing.reverse)
+        self._playing.pad_settings.change(pad.index, reverse=not pad.parameters.reverse)
 
     def _begin_bar(self) -> None:
         self.on_beat_1()

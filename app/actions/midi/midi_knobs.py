@@ -93,7 +93,7 @@ def _session_number(session: Session, row: Number) -> Knob:
 
 def _pad_number(session: Session, settings: PadSettings, row: Number) -> Knob:
     def get(pad: int) -> float:
-        return float(getattr(session.kit.pads[pad].voicing, row.field))
+        return float(getattr(session.kit.pads[pad].parameters, row.field))
 
     def put(pad: int, value: float) -> None:
         settings.set_number(pad, row, value)
@@ -125,7 +125,7 @@ def _session_options(session: Session, row: Options[object]) -> Knob:
 def _pad_options(session: Session, settings: PadSettings, row: Options[object]) -> Knob:
     return _options(
         row,
-        lambda pad: getattr(session.kit.pads[pad].voicing, row.field),
+        lambda pad: getattr(session.kit.pads[pad].parameters, row.field),
         lambda pad, value: settings.change(pad, **{row.field: value}),
     )
 

@@ -220,7 +220,7 @@ class Generate:
         """Play what was made of a recording, as the one who hummed waits to hear it."""
         session = self._session
         # A loop would not end by itself, and a new recording would record the old one's sound.
-        ends = not job.pad.voicing.goes_round
+        ends = not job.pad.parameters.loops
         if job.is_answer and session.hear_recordings and ends and not session.recording:
             self._hits.hit(job.pad.index)
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio.mixer.clock import Quantum
+from app.audio.mixer.pad_parameters import PadParameters
 from app.audio.mixer.prepare import prepare
-from app.audio.mixer.voicing import Voicing
 from app.model.kit import Pad
 from app.model.session import Session
 from app.threads.background import Background
@@ -34,7 +34,7 @@ class PadMemory(Protocol):
         """Let the next hit play these sounds, a running loop on a beat or bar; none empties it."""
         ...
 
-    def configure(self, pad: int, voicing: Voicing) -> None:
+    def configure(self, pad: int, parameters: PadParameters) -> None:
         """Set how a pad plays."""
         ...
 
@@ -67,7 +67,7 @@ class PadLoader:
             pad.settle()
             return
 
-        takes = pad.takes.items[-MOST_LAYERS:] if pad.voicing.layers != "single" else (take,)
+        takes = pad.takes.items[-MOST_LAYERS:] if pad.parameters.layers != "single" else (take,)
 
         def loaded(layers: tuple[NDArray[np.float32], ...]) -> None:
             if self._newest.get(pad.index) is not ticket:
@@ -113,7 +113,7 @@ class PadLoader:
 
     def configure(self, pad: Pad) -> None:
         """Tell the mixer how the pad plays."""
-        self._mixer.configure(pad.index, pad.voicing)
+        self._mixer.configure(pad.index, pad.parameters)
 
     def load_kit(self) -> None:
         """Load and configure all sixteen pads (a kit was opened)."""

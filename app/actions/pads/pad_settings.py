@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.actions.pads.load_pads import PadLoader
-from app.audio.mixer.voicing import SHORTEST_REGION, Voicing
+from app.audio.mixer.pad_parameters import SHORTEST_REGION, PadParameters
 from app.model.kit import Pad
 from app.model.parameters import Number
 from app.model.session import Session
@@ -21,29 +21,29 @@ class PadSettings:
         self._session = session
         self._loader = loader
 
-    def set_voicing(self, pad_index: int, voicing: Voicing) -> None:
-        """Let a pad play in another way; see Voicing for what it may hold."""
+    def set_parameters(self, pad_index: int, parameters: PadParameters) -> None:
+        """Let a pad play in another way; see PadParameters for what it may hold."""
         pad = self._pad(pad_index)
-        if voicing != pad.voicing:
-            other_layers = voicing.layers != pad.voicing.layers
-            pad.voicing = voicing
+        if parameters != pad.parameters:
+            other_layers = parameters.layers != pad.parameters.layers
+            pad.parameters = parameters
             self._loader.configure(pad)
             if other_layers:
                 self._loader.load(pad)
             pad.changed.emit()
 
     def change(self, pad_index: int, **values: Any) -> None:  # noqa: ANN401
-        """Change some fields of a pad's Voicing; see there for what they may hold."""
-        self.set_voicing(pad_index, replace(self._pad(pad_index).voicing, **values))
+        """Change some fields of a pad's PadParameters; see there for what they may hold."""
+        self.set_parameters(pad_index, replace(self._pad(pad_index).parameters, **values))
 
     def set_number(self, pad_index: int, row: Number, value: float) -> None:
-        """Move a number of a pad's Voicing, to the nearest value it may have."""
-        voicing = self._pad(pad_index).voicing
+        """Move a number of a pad's PadParameters, to the nearest value it may have."""
+        parameters = self._pad(pad_index).parameters
         value = row.settle(value)
         if row.field == "start":
-            value = min(value, voicing.end - SHORTEST_REGION)
+            value = min(value, parameters.end - SHORTEST_REGION)
         elif row.field == "end":
-            value = max(value, voicing.start + SHORTEST_REGION)
+            value = max(value, parameters.start + SHORTEST_REGION)
         self.change(pad_index, **{row.field: value})
 
     def set_locked(self, pad_index: int, locked: bool) -> None:

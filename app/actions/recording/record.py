@@ -1,7 +1,7 @@
 """Record: what comes in, or what is played, lands on the selected pad. Main thread only.
 
-Held or toggled; at once, at a sound, or on a beat; as long as wished, or for some bars. The tapes
-always roll, so that nothing here has to be in time: frames on them are chosen afterwards.
+Held or toggled; at once, at a sound, or on a beat; as long as wished, or for some bars. The buffers
+are always written, so that nothing here has to be in time: their frames are chosen afterwards.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from app.actions.pads.generate import Generate, Source
 from app.actions.pads.pad_settings import PadSettings
 from app.actions.recording.keep_takes import KeepTakes
 from app.audio.mixer.clock import BEATS_PER_BAR, QUANTUM_BEATS, Quantum
-from app.audio.mixer.voicing import LOOP_BARS
+from app.audio.mixer.pad_parameters import LOOP_BARS
 from app.audio.recording.recorder import KEPT_BEFORE_S, PRE_ROLL_S, trim
 from app.model.kit import Pad
 from app.model.parameters import RecordStart
@@ -36,7 +36,7 @@ State = Literal["resting", "sound", "beat", "recording"]
 
 
 class TakeRecorder(Protocol):
-    """What recording needs of a TapeRecorder; frames are those of its tape."""
+    """What recording needs of a TakeRecorder; frames are those of its buffer."""
 
     @property
     def rate(self) -> int:
@@ -77,7 +77,7 @@ class TakeRecorder(Protocol):
 
 
 class InputRecorder(TakeRecorder, Protocol):
-    """What recording needs of app.audio.recording.recorder.Recorder besides."""
+    """What recording needs of app.audio.recording.recorder.InputRecorder besides."""
 
     def frame_at(self, time_s: float) -> int | None:
         """Return the frame that comes in at a moment (time.perf_counter)."""
@@ -99,7 +99,7 @@ class Frames(Protocol):
 
     @property
     def latency_frames(self) -> int:
-        """Frames from a frame of the mixer's clock to its sound on the tape."""
+        """Frames from a frame of the mixer's clock to its sound in the capture buffer."""
         ...
 
     def moment_of_frame(self, frame: int) -> float | None:
@@ -172,9 +172,9 @@ class _Going:
     in_bars: bool = False
     """Its length was chosen beforehand."""
     armed: int = 0
-    """Frame of the tape from which a sound is awaited."""
+    """Frame of the buffer from which a sound is awaited."""
     first: int = 0
-    """Frame of the tape with which the take begins."""
+    """Frame of the buffer with which the take begins."""
 
 
 class Record:
@@ -334,12 +334,12 @@ class Record:
             self._ask_for_beat(going)
         start = beats.frame_of(going.start)
         if self._decks.mixer.frame >= start:
-            first = self._frame_on_tape(going, start)
+            first = self._capture_frame(going, start)
             if first is not None:
                 self._roll(going, first, start)
 
-    def _frame_on_tape(self, going: _Going, frame: int) -> int | None:
-        """Return where on the tape lies what was played to a frame of the mixer's clock."""
+    def _capture_frame(self, going: _Going, frame: int) -> int | None:
+        """Return the captured frame of what was played to a frame of the mixer's clock."""
         mixer, audio = self._decks.mixer, self._session.audio
         if not going.of_input:
             return frame + mixer.latency_frames
@@ -422,7 +422,7 @@ class Record:
         whole = abs(clip.seconds - bars * bar_s) * clip.rate < 2.0
         pad = going.pad
         if on_bars and whole and 0 < bars in LOOP_BARS and not pad.locked:
-            mode = pad.voicing.mode if pad.voicing.goes_round else "loop"
+            mode = pad.parameters.mode if pad.parameters.loops else "loop"
             self._pad_settings.change(pad.index, mode=mode, loop_bars=bars)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from app.audio.devices.device_keeper import Wish
 from app.audio.devices.sound_system import Channels
+from app.audio.devices.state import DeviceRequest
 from app.model.session import Session
 
 BLOCKS = (0, 32, 64, 128, 256, 512, 1024)
@@ -17,8 +17,8 @@ RATES = (0, 44_100, 48_000, 88_200, 96_000)
 class OpensDevices(Protocol):
     """What choosing needs of app.audio.devices.stream.AudioDevices."""
 
-    def open(self, wish: Wish) -> object:
-        """Look for devices anew and open what is wished; returns at once, the session hears."""
+    def open(self, request: DeviceRequest) -> object:
+        """Look for devices anew and open what is asked for; returns at once, the session hears."""
         ...
 
     def measure(self) -> None:
@@ -85,7 +85,7 @@ class ChooseDevice:
         """Open what was chosen."""
         session = self._session
         self._devices.open(
-            Wish(
+            DeviceRequest(
                 session.output,
                 session.input,
                 session.block_frames,

@@ -1,6 +1,6 @@
 """Keeps an output and an input open: finds them, notices when they go, opens them again.
 
-Not a thread itself: `app.audio.devices.stream.AudioDevices` calls `look` a few times a second,
+Not a thread itself: `app.audio.devices.stream.AudioDevices` calls `poll` a few times a second,
 always from the same thread, because a sound system may insist on that.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from app.audio.devices.loopback import RoundTrip, find_round_trip, make_clicks
 from app.audio.devices.missed_blocks import MissedBlocks, next_longer
@@ -17,7 +17,6 @@ from app.audio.devices.sound_system import (
     EXCLUSIVE_HOSTS,
     FIRST_TWO,
     SERVED_HOSTS,
-    Channels,
     Device,
     SoundError,
     SoundStream,
@@ -30,8 +29,9 @@ from app.audio.devices.sound_system import (
     names_of,
     outputs_to_try,
 )
+from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.mixer import Mixer
-from app.audio.recording.recorder import Recorder
+from app.audio.recording.recorder import InputRecorder
 from app.settings import MeasuredTrip
 
 RETRY_S = 2.0
@@ -45,7 +45,6 @@ LONGEST_LATENCY_S = 2.0
 MOST_MEASURED = 32
 """Round trips that are remembered: more than anybody's devices in all their blocks and rates."""
 
-OPENING = "Opening the sound output…"
 AGAIN = "Pingpad looks again every two seconds."
 NO_OUTPUT = f"No sound output found. Plug one in or start JACK; {AGAIN}"
 NO_INPUT = "No microphone found: pads play, Record does not. Plug one in; Pingpad finds it."
@@ -56,60 +55,6 @@ NO_SYSTEM = (
 
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class AudioState:
-    """What sounds now. Names are None where there is no device; `message` says what to do, or "".
-
-    `latency_ms` is from a hit's own frame to the loudspeaker as the sound system reckons it, with
-    the limiter's look-ahead; `round_trip_ms` on from there, through the air, to the input's
-    callback. `outputs` and `inputs` are the names to choose from.
-    `loop` is the round trip as it was measured with these devices, this rate and this block, None
-    before; without the look-ahead. `measured` are all that are known. `input_channels` is how many
-    the input has, `channels` which of them are recorded; `realtime` whether the output's callbacks
-    have real-time priority; `exclusive` whether the system can give a device to Pingpad alone.
-    """
-
-    output_name: str | None = None
-    input_name: str | None = None
-    rate: int = 48_000
-    block_frames: int = 0
-    latency_ms: float = 0.0
-    round_trip_ms: float = 0.0
-    message: str = OPENING
-    outputs: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()
-    loop: RoundTrip | None = None
-    measured: tuple[MeasuredTrip, ...] = ()
-    input_channels: int = 0
-    channels: Channels = FIRST_TWO
-    realtime: bool = True
-    exclusive: bool = False
-
-    @property
-    def heard_after_s(self) -> float:
-        """Seconds from what happens now to its sound: one block later, and out of the device."""
-        if self.output_name is None:
-            return 0.0
-        return self.block_frames / self.rate + self.latency_ms / 1000.0
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the player chose: device names, None for the best there is.
-
-    Block and rate 0 are the device's own, with longer blocks where it does not keep up.
-    `exclusive`: the device alone, where that can be. `measured`: round trips known from before.
-    """
-
-    output: str | None = None
-    input: str | None = None
-    block_frames: int = 0
-    rate: int = 0
-    channels: Channels = FIRST_TWO
-    exclusive: bool = False
-    measured: tuple[MeasuredTrip, ...] = ()
 
 
 class _Line:
@@ -136,12 +81,12 @@ class _Line:
 class DeviceKeeper:
     """Opens and watches the devices of one mixer and one recorder."""
 
-    def __init__(self, mixer: Mixer, recorder: Recorder, system: SoundSystem) -> None:
+    def __init__(self, mixer: Mixer, recorder: InputRecorder, system: SoundSystem) -> None:
         self._mixer = mixer
         self._recorder = recorder
         self._system = system
-        self._wish = Wish()
-        self._usual_rate = mixer.rate
+        self._request = DeviceRequest()
+        self._default_rate = mixer.rate
         self._output: _Line | None = None
         self._input: _Line | None = None
         self._output_message = ""
@@ -158,18 +103,18 @@ class DeviceKeeper:
         self._missing = False
         self._silent_since_s: float | None = None
 
-    def choose(self, wish: Wish, now_s: float) -> None:
-        """Close what is open and open what is wished, now."""
+    def choose(self, request: DeviceRequest, now_s: float) -> None:
+        """Close what is open and open what is asked for, now."""
         self._close_lines()
         self._failed_loop = None
-        self._wish = wish
+        self._request = request
         # What was measured meanwhile is newer.
-        self._measured = self._measured or wish.measured
+        self._measured = self._measured or request.measured
         self._next_try_s = now_s
         self._next_peek_s = now_s + PEEK_EVERY_S
-        self.look(now_s)
+        self.poll(now_s)
 
-    def look(self, now_s: float) -> None:
+    def poll(self, now_s: float) -> None:
         """Notice what went, open what came, and keep time while nothing plays."""
         self._drop_dead_lines(now_s)
         if self._output is None and now_s >= self._next_try_s and not self._busy_recording():
@@ -235,7 +180,7 @@ class DeviceKeeper:
         self._mixer.stop_all()
         blocks = math.ceil(0.1 * self._mixer.rate / block_frames)
         self._mixer.play_to_nobody(blocks * block_frames, block_frames)
-        self.choose(self._wish, now_s())
+        self.choose(self._request, now_s())
         if loop.trouble:
             self._failed_loop = loop
         else:
@@ -276,9 +221,9 @@ class DeviceKeeper:
             names_of([device for device in devices if device.inputs]),
         )
         self._exclusive_offered = any(device.host in EXCLUSIVE_HOSTS for device in devices)
-        self._open_output(outputs_to_try(devices, self._wish.output))
+        self._open_output(outputs_to_try(devices, self._request.output))
         if self._output is not None:
-            self._open_input(inputs_to_try(devices, self._wish.input, self._output.device))
+            self._open_input(inputs_to_try(devices, self._request.input, self._output.device))
 
     def _open_output(self, devices: list[Device]) -> None:
         failures = []
@@ -288,8 +233,8 @@ class DeviceKeeper:
             except SoundError as error:
                 failures.append(f"{device.name} could not be opened ({error})")
                 continue
-            self._output_message = _about_wish(
-                self._wish.output, device, "playing through"
+            self._output_message = _about_request(
+                self._request.output, device, "playing through"
             ) or self._about_rate(device)
             return
         self._output_message = (
@@ -297,8 +242,8 @@ class DeviceKeeper:
         )
 
     def _output_line(self, device: Device) -> _Line:
-        """Open at the wished or the usual rate if the device can, else at the device's own."""
-        *better, last = dict.fromkeys((self._wish.rate or self._usual_rate, device.rate))
+        """Open at the requested or the default rate if the device can, else at the device's own."""
+        *better, last = dict.fromkeys((self._request.rate or self._default_rate, device.rate))
         for rate in better:
             try:
                 return self._started_output(device, rate)
@@ -307,7 +252,7 @@ class DeviceKeeper:
         return self._started_output(device, last)
 
     def _about_rate(self, device: Device) -> str:
-        wanted, rate = self._wish.rate, self._mixer.rate
+        wanted, rate = self._request.rate, self._mixer.rate
         if wanted in (0, rate):
             return ""
         return f"{device.name} cannot do {wanted / 1000:g} kHz: playing at {rate / 1000:g} kHz."
@@ -321,7 +266,7 @@ class DeviceKeeper:
             self._block_of(device),
             mixer.callback_address,
             mixer.memory_address,
-            self._wish.exclusive,
+            self._request.exclusive,
         )
         stream = self._system.open_output(plan)
         try:
@@ -349,14 +294,14 @@ class DeviceKeeper:
                         "Record does not. Close other programs that use it, then choose it again."
                     )
                     continue
-                self._input_message = _about_wish(
-                    self._wish.input, device, "recording from"
+                self._input_message = _about_request(
+                    self._request.input, device, "recording from"
                 ) or self._about_channels(device)
                 return
 
     def _started_input(self, device: Device, rate: int) -> _Line:
         recorder = self._recorder
-        channels = self._channels = self._wish.channels.of(device.inputs)
+        channels = self._channels = self._request.channels.of(device.inputs)
         recorder.set_format(rate, channels.count, skipped=channels.first - 1)
         plan = StreamPlan(
             device,
@@ -365,7 +310,7 @@ class DeviceKeeper:
             self._block_of(device),
             recorder.callback_address,
             recorder.memory_address,
-            self._wish.exclusive,
+            self._request.exclusive,
         )
         stream = self._system.open_input(plan)
         try:
@@ -377,10 +322,10 @@ class DeviceKeeper:
         return line
 
     def _block_of(self, device: Device) -> int:
-        return self._wish.block_frames or self._blocks.get(full_name(device), 0)
+        return self._request.block_frames or self._blocks.get(full_name(device), 0)
 
     def _about_channels(self, device: Device) -> str:
-        wanted = self._wish.channels
+        wanted = self._request.channels
         if not wanted.count or wanted == self._channels:
             return ""
         return f"{device.name} has no input {wanted}: recording from {self._channels}."
@@ -392,9 +337,11 @@ class DeviceKeeper:
         return self._input is not None and self._recorder.recording
 
     def _misses_one(self) -> bool:
-        """No microphone, or not the devices that were wished."""
-        wish, output, source = self._wish, self._output, self._input
-        return source is None or _is_other(output, wish.output) or _is_other(source, wish.input)
+        """No microphone, or not the devices that were asked for."""
+        request, output, source = self._request, self._output, self._input
+        return (
+            source is None or _is_other(output, request.output) or _is_other(source, request.input)
+        )
 
     def _look_for_missing(self, now_s: float) -> None:
         """When it is there, open everything anew, in a moment when nothing plays."""
@@ -402,17 +349,17 @@ class DeviceKeeper:
         if not quiet or self._busy_recording():
             return
         self._next_peek_s = now_s + PEEK_EVERY_S
-        wish, devices = self._wish, self._system.peek()
+        request, devices = self._request, self._system.peek()
         inputs = [device for device in devices if device.inputs]
         back = (
             (self._input is None and set(names_of(inputs)) - set(self._names[1]))
             or (
-                _is_other(self._output, wish.output)
-                and any(device.outputs and is_called(device, wish.output) for device in devices)
+                _is_other(self._output, request.output)
+                and any(device.outputs and is_called(device, request.output) for device in devices)
             )
             or (
-                _is_other(self._input, wish.input)
-                and any(is_called(device, wish.input) for device in inputs)
+                _is_other(self._input, request.input)
+                and any(is_called(device, request.input) for device in inputs)
             )
         )
         if back:
@@ -437,7 +384,7 @@ class DeviceKeeper:
     def _follow_misses(self, now_s: float) -> None:
         """Open an output that misses block after block with longer ones, if the choice is ours."""
         output = self._output
-        if output is None or self._wish.block_frames or output.device.host in SERVED_HOSTS:
+        if output is None or self._request.block_frames or output.device.host in SERVED_HOSTS:
             return
         if not output.missed.are_many(self._mixer.counts().underflows, now_s):
             return
@@ -507,7 +454,7 @@ def _way(trip: MeasuredTrip) -> tuple[object, ...]:
     return (trip.output, trip.input, trip.rate, trip.block_frames)
 
 
-def _about_wish(wanted: str | None, device: Device, doing: str) -> str:
+def _about_request(wanted: str | None, device: Device, doing: str) -> str:
     if wanted is None or is_called(device, wanted):
         return ""
     return f"{wanted} is not there: {doing} {device.name} until it is back."

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio.devices import realtime_priority
-from app.audio.devices.device_keeper import AudioState, DeviceKeeper, Wish
+from app.audio.devices.device_keeper import DeviceKeeper
 from app.audio.devices.sound_system import (
     Device,
     SoundError,
@@ -34,12 +34,13 @@ from app.audio.devices.sound_system import (
     SoundSystemMissing,
     StreamPlan,
 )
+from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.mixer import Mixer
-from app.audio.recording.recorder import Recorder
+from app.audio.recording.recorder import InputRecorder
 
 __all__ = ["AudioDevices", "AudioState", "PortAudio"]
 
-LOOK_EVERY_S = 0.1
+POLL_EVERY_S = 0.1
 CLOSE_WITHIN_S = 5.0
 DRIVER_WITHIN_S = 2.0
 """A driver that needs longer to close a stream hangs."""
@@ -67,7 +68,7 @@ class AudioDevices:
     def __init__(
         self,
         mixer: Mixer,
-        recorder: Recorder,
+        recorder: InputRecorder,
         on_change: Callable[[AudioState], None],
         system: SoundSystem | None = None,
     ) -> None:
@@ -75,8 +76,8 @@ class AudioDevices:
         self._keeper = DeviceKeeper(mixer, recorder, system or PortAudio())
         self._on_change = on_change
         self._state = AudioState(rate=mixer.rate)
-        self._wishes: list[Wish] = []
-        self._wish = Wish()
+        self._requests: list[DeviceRequest] = []
+        self._request = DeviceRequest()
         self._to_measure = False
         self._changed = threading.Condition()
         self._stopping = False
@@ -89,29 +90,29 @@ class AudioDevices:
 
     def open(
         self,
-        wish: Wish = Wish(),  # noqa: B008 - it never changes
+        request: DeviceRequest = DeviceRequest(),  # noqa: B008 - it never changes
         *,
         wait_s: float = 0.0,
     ) -> AudioState:
-        """Open what is wished, closing what is open.
+        """Open what is asked for, closing what is open.
 
         Returns at once; `on_change` tells what came of it. With `wait_s` it waits up to that long
         and returns what came. The first time on a machine the kernel is compiled, some seconds.
         """
         with self._changed:
-            self._wish = wish
-            self._wishes.append(self._wish)
+            self._request = request
+            self._requests.append(self._request)
             if self._thread is None:
                 self._stopping = False
                 self._thread = threading.Thread(target=self._watch, name="sound", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._wishes, wait_s)
+            self._changed.wait_for(lambda: not self._requests, wait_s)
         return self._state
 
-    def look_again(self, wait_s: float = 0.0) -> AudioState:
-        """Look for devices anew and open what was wished last; sound stops for a moment."""
-        return self.open(self._wish, wait_s=wait_s)
+    def rescan(self, wait_s: float = 0.0) -> AudioState:
+        """Look for devices anew and open what was asked for last; sound stops for a moment."""
+        return self.open(self._request, wait_s=wait_s)
 
     def measure(self) -> None:
         """Measure the round trip: some seconds of clicks, while nothing else sounds."""
@@ -135,42 +136,42 @@ class AudioDevices:
     def _watch(self) -> None:
         try:
             while self._wait():
-                self._look()
+                self._poll()
         except Exception as error:
             _log.exception("the sound thread failed")
             self._publish(AudioState(message=f"Sound stopped ({error}). Start Pingpad again."))
         finally:
             self._keeper.close()
-            self._take_wishes(len(self._wishes))
+            self._remove_requests(len(self._requests))
 
     def _wait(self) -> bool:
-        """Wait for a wish or for the next look; False when it is time to stop."""
+        """Wait for a request or for the next poll; False when it is time to stop."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._wishes or self._to_measure or self._stopping, LOOK_EVERY_S
+                lambda: self._requests or self._to_measure or self._stopping, POLL_EVERY_S
             )
             return not self._stopping
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         with self._changed:
-            wishes = list(self._wishes)
-            to_measure = self._to_measure and not wishes
+            requests = list(self._requests)
+            to_measure = self._to_measure and not requests
             if to_measure:
                 self._to_measure = False
-        if wishes:
-            self._keeper.choose(wishes[-1], time.monotonic())
+        if requests:
+            self._keeper.choose(requests[-1], time.monotonic())
         elif to_measure:
             # Told in between, so that the same result twice is news twice.
             self._publish(replace(self._state, loop=None))
             self._keeper.measure(time.monotonic)
         else:
-            self._keeper.look(time.monotonic())
+            self._keeper.poll(time.monotonic())
         self._publish(self._keeper.state())
-        self._take_wishes(len(wishes))
+        self._remove_requests(len(requests))
 
-    def _take_wishes(self, count: int) -> None:
+    def _remove_requests(self, count: int) -> None:
         with self._changed:
-            del self._wishes[:count]
+            del self._requests[:count]
             self._changed.notify_all()
 
     def _publish(self, state: AudioState) -> None:
@@ -216,7 +217,7 @@ class PortAudio:
             sounddevice._terminate()
         if not sounddevice._initialized:
             # JACK's thread begins here, the others' when a stream is started.
-            self._threads_before = realtime_priority.foreign_threads()
+            self._threads_before = realtime_priority.find_native_threads()
             sounddevice._initialize()
 
     def _replace_library(self) -> None:
@@ -347,18 +348,18 @@ class _PortAudioStream:
         self._left_behind = False
 
     def start(self) -> None:
-        before = realtime_priority.foreign_threads()
+        before = realtime_priority.find_native_threads()
         try:
             self._stream.start()
         except Exception as error:
             raise sound_error(error) from error
-        now = realtime_priority.foreign_threads()
-        realtime_priority.ask(now - before)
+        now = realtime_priority.find_native_threads()
+        realtime_priority.request(now - before)
         self._threads = now - self._threads_before
 
     @property
     def realtime(self) -> bool:
-        return not realtime_priority.KNOWN or realtime_priority.granted(self._threads)
+        return not realtime_priority.SUPPORTED or realtime_priority.is_granted(self._threads)
 
     def close(self) -> None:
         closing = threading.Thread(target=self._close, name="closing sound", daemon=True)

@@ -6,8 +6,16 @@ import math
 
 import numpy as np
 
-from app.audio.kernel.machine import Number, Record, Samples, as_pointer, carray, compiled, signed
-from app.audio.kernel.memory import BEATS_PER_BAR, PEAK_REACH
+from app.audio.kernel.layout import BEATS_PER_BAR, PEAK_REACH
+from app.audio.kernel.numba_support import (
+    Number,
+    Record,
+    Samples,
+    as_pointer,
+    carray,
+    compiled,
+    signed,
+)
 
 TINY = 1e-6
 CEILING = np.float32(10.0 ** (-0.3 / 20.0))

@@ -14,7 +14,8 @@ from app.audio.kernel.events import (
     repeat_held_pads,
     take_commands,
 )
-from app.audio.kernel.machine import (
+from app.audio.kernel.layout import CAPTURE, CHUNK, MIX, SHARES
+from app.audio.kernel.numba_support import (
     Number,
     Record,
     Samples,
@@ -25,7 +26,6 @@ from app.audio.kernel.machine import (
     signed,
     ticks_now,
 )
-from app.audio.kernel.memory import CAPTURE, CHUNK, MIX, SHARES
 from app.audio.kernel.residue import add_residue
 from app.audio.kernel.sounding import mix_voices
 from app.audio.kernel.tail import finish

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.audio.kernel.machine import Record, Samples, compiled, fence, ticks_now
+from app.audio.kernel.numba_support import Record, Samples, compiled, fence, ticks_now
 from app.audio.kernel.tape import roll
 
 

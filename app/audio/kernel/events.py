@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from app.audio.kernel.beats import beat_at, frame_of_beat, next_multiple
-from app.audio.kernel.machine import Number, Record, compiled, fence
-from app.audio.kernel.memory import (
+from app.audio.kernel.layout import (
     COMMANDS,
     GATE,
     HIT,
@@ -13,6 +12,7 @@ from app.audio.kernel.memory import (
     STOP,
     STOP_ALL,
 )
+from app.audio.kernel.numba_support import Number, Record, compiled, fence
 from app.audio.kernel.voices import fade, fade_pad, hit_pad
 
 FAREST = 1 << 62

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.kernel.machine import Number, Record, approach, compiled
+from app.audio.kernel.numba_support import Number, Record, approach, compiled
 
 DAMPING = 2.0**0.5
 """Butterworth: as flat as it can be."""

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.kernel.memory import PEAK_TAPS, SINCS
+from app.audio.kernel.layout import PEAK_TAPS, SINCS
 
 PHASES = 128
 """Filters between two frames; the kernel mixes neighbours, which leaves errors below -80 dB."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from app.audio.kernel.machine import (
+from app.audio.kernel.layout import JACK_MIDI, MIDI_EVENTS
+from app.audio.kernel.numba_support import (
     Number,
     Record,
     as_pointer,
@@ -15,7 +16,6 @@ from app.audio.kernel.machine import (
     jack_callback,
     signed,
 )
-from app.audio.kernel.memory import JACK_MIDI, MIDI_EVENTS
 from app.audio.kernel.reading import address_of
 
 FRAME = 0xFFFFFFFF
@@ -23,7 +23,7 @@ FRAME = 0xFFFFFFFF
 
 
 @jack_callback(JACK_MIDI)
-def take_midi(frames: int, memory: Record) -> Number:
+def midi_callback(frames: int, memory: Record) -> Number:
     """JackProcessCallback: put this cycle's events of up to three bytes into the ring."""
     jack = carray(memory, (1,))[0]
     count = signed(frames)

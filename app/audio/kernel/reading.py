@@ -15,8 +15,8 @@ from numba import types
 from numba.core import cgutils
 
 from app.audio.kernel.interpolation import LANES, PHASES
-from app.audio.kernel.machine import Numba, Number, Record, Samples, compiled, native
-from app.audio.kernel.memory import SINCS
+from app.audio.kernel.layout import SINCS
+from app.audio.kernel.numba_support import Numba, Number, Record, Samples, compiled, native
 from app.audio.kernel.voices import goes_round
 
 WEIGHT_BYTES, FRAME_BYTES = 4, 8

@@ -7,7 +7,7 @@ bend where the step was, which nobody hears.
 
 from __future__ import annotations
 
-from app.audio.kernel.machine import Record, Samples, compiled
+from app.audio.kernel.numba_support import Record, Samples, compiled
 
 SILENT = 1e-7
 """-140 dB: what is left of a step below this is left out."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from app.audio.kernel.beats import beat_at, frame_of_beat, next_multiple
 from app.audio.kernel.filters import filter_room
-from app.audio.kernel.machine import Number, Record, Samples, approach, compiled
-from app.audio.kernel.memory import BEATS_PER_BAR
+from app.audio.kernel.layout import BEATS_PER_BAR
+from app.audio.kernel.numba_support import Number, Record, Samples, approach, compiled
 from app.audio.kernel.reading import read_sound
 from app.audio.kernel.residue import take_out
 from app.audio.kernel.voices import end_voice, goes_round, let_go, samples_of

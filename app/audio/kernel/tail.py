@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from app.audio.kernel.interpolation import between_frames
-from app.audio.kernel.machine import Number, Record, Samples, approach, compiled, fence
-from app.audio.kernel.memory import PEAK_REACH, PEAK_TAPS, UNIT
+from app.audio.kernel.layout import PEAK_REACH, PEAK_TAPS, UNIT
+from app.audio.kernel.numba_support import Number, Record, Samples, approach, compiled, fence
 
 CEILING = 10.0 ** (-0.3 / 20.0)
 """The limiter lets nothing above -0.3 dBFS pass, between the frames either, as far as four times

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.audio.kernel.machine import Record, Samples, as_pointer, carray, compiled, fence
+from app.audio.kernel.numba_support import Record, Samples, as_pointer, carray, compiled, fence
 
 
 @compiled

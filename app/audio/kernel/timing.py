@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from app.audio.kernel.machine import Record, compiled
+from app.audio.kernel.numba_support import Record, compiled
 
 BANDWIDTH_HZ = 1.0
 """Slow enough to average hundreds of blocks, fast enough to follow a card that warms up."""

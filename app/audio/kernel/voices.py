@@ -7,8 +7,7 @@ import math
 import numpy as np
 
 from app.audio.kernel.beats import beat_at, frame_of_beat, next_multiple
-from app.audio.kernel.machine import Number, Record, Samples, as_pointer, carray, compiled
-from app.audio.kernel.memory import (
+from app.audio.kernel.layout import (
     BEATS_PER_BAR,
     BY_VELOCITY,
     LOOP,
@@ -17,6 +16,7 @@ from app.audio.kernel.memory import (
     ROUND_ROBIN,
     TOGGLE,
 )
+from app.audio.kernel.numba_support import Number, Record, Samples, as_pointer, carray, compiled
 from app.audio.kernel.residue import take_out
 
 NEVER = 1 << 62

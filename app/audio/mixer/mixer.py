@@ -15,19 +15,19 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.kernel import memory
+from app.audio.kernel import layout
 from app.audio.kernel.interpolation import make_sincs
 from app.audio.kernel.steady_clock import find_steady_clock
 from app.audio.mixer.clock import QUANTUM_BEATS, Clock, Quantum
 from app.audio.mixer.commands import Command, Hit, Release, Stop, StopAll
-from app.audio.mixer.voicing import (
+from app.audio.mixer.pad_parameters import (
     HIGHEST_HZ,
     LAYER_SELECTIONS,
     LOWEST_HZ,
     PAD_MODES,
-    Voicing,
+    PadParameters,
 )
-from app.audio.recording.tape import Tape
+from app.audio.recording.capture_buffer import CaptureBuffer
 
 LOOK_AHEAD_S = 0.0015
 """How long the limiter looks ahead; part of the latency."""
@@ -108,16 +108,16 @@ class Mixer:
     """Sixteen pads (at most 64), played by up to `voices` voices (at most 64)."""
 
     def __init__(
-        self, rate: int = 48_000, pads: int = 16, voices: int = 64, tape_s: float = 0.0
+        self, rate: int = 48_000, pads: int = 16, voices: int = 64, capture_s: float = 0.0
     ) -> None:
-        """Set the memory aside, with a tape of `tape_s`; nothing is compiled or opened yet."""
-        if not 1 <= pads <= memory.PADS:
-            raise ValueError(f"pads must be 1..{memory.PADS}, got {pads}")
-        if not 1 <= voices <= memory.VOICES:
-            raise ValueError(f"voices must be 1..{memory.VOICES}, got {voices}")
+        """Set the memory aside, `capture_s` for the output; nothing is compiled or opened yet."""
+        if not 1 <= pads <= layout.PADS:
+            raise ValueError(f"pads must be 1..{layout.PADS}, got {pads}")
+        if not 1 <= voices <= layout.VOICES:
+            raise ValueError(f"voices must be 1..{layout.VOICES}, got {voices}")
         self._lock = threading.Lock()
         self._order = threading.Lock()
-        self._mix = np.zeros(1, memory.MIX)
+        self._mix = np.zeros(1, layout.MIX)
         self._mix.view(np.uint8).fill(0)  # touched now: no page fault in the first callback
         self._control: Any = self._mix["control"][0]
         self._status: Any = self._mix["status"][0]
@@ -129,11 +129,11 @@ class Mixer:
         self._alive: dict[int, tuple[NDArray[np.float32], ...]] = {}
         self._retired: dict[int, int] = {}
         self._dropped = 0
-        self._free = list(range(memory.STACKS - 1, -1, -1))
-        self._pads["stack"] = self._heard["stack"] = memory.NO_STACK
-        self._heard["coming"] = memory.NONE_COMING
+        self._free = list(range(layout.STACKS - 1, -1, -1))
+        self._pads["stack"] = self._heard["stack"] = layout.NO_STACK
+        self._heard["coming"] = layout.NONE_COMING
         self._heard["position"] = -1
-        self._voicings = [Voicing()] * pads
+        self._parameters = [PadParameters()] * pads
         self._sincs = make_sincs()
         self.at_once = False
         """Hits sound with the next block: up to a block sooner, and less evenly."""
@@ -152,7 +152,7 @@ class Mixer:
         self._mix["tail"][0]["gain"] = 1.0
         self._mix["tick"][0]["frame"] = LONG_AGO
         self._control["rate"] = rate
-        self.tape = Tape(self._mix["tape"][0], tape_s, rate, 2)
+        self.capture = CaptureBuffer(self._mix["tape"][0], capture_s, rate, 2)
         """What left, without the metronome: what frame n of the mixer's clock starts lies from
         frame n + `latency_frames` on."""
         self.clock = Clock(self, self._write_line)
@@ -172,7 +172,7 @@ class Mixer:
     @property
     def latency_frames(self) -> int:
         """Frames from a hit's own frame to its sound in the output: the limiter's look-ahead."""
-        return int(self._control["window"]) - 1 + memory.PEAK_REACH
+        return int(self._control["window"]) - 1 + layout.PEAK_REACH
 
     def set_rate(self, rate: int) -> None:
         """Work at another rate in Hz; only while no stream runs. Load every pad again after it."""
@@ -196,12 +196,12 @@ class Mixer:
         control["open_filter"] = self._filter_place(HIGHEST_HZ)
         control["closed_filter"] = self._filter_place(LOWEST_HZ)
         self._reset_tail()
-        if rate != self.tape.reel.rate:
-            self.tape.set_format(rate, 2)
+        if rate != self.capture.segment.rate:
+            self.capture.set_format(rate, 2)
         self.clock.follow_rate()
         self._make_ticks()
-        for pad, voicing in enumerate(self._voicings):
-            self.configure(pad, voicing)
+        for pad, parameters in enumerate(self._parameters):
+            self.configure(pad, parameters)
 
     def _reset_tail(self) -> None:
         """Empty the filter and the limiter: what they hold belongs to another rate."""
@@ -212,9 +212,9 @@ class Mixer:
         tail["gain"] = gain
         tail["least"] = tail["held"] = 1.0
         tail["needed"][:] = 1.0
-        tail["quiet"] = memory.PEAK_TAPS
-        tail["steps"][:window] = memory.UNIT
-        tail["steps_sum"] = window * memory.UNIT
+        tail["quiet"] = layout.PEAK_TAPS
+        tail["steps"][:window] = layout.UNIT
+        tail["steps_sum"] = window * layout.UNIT
 
     # --- pads ---
 
@@ -231,24 +231,24 @@ class Mixer:
     def load_layers(
         self, pad: int, layers: Sequence[NDArray[np.float32]], at: Quantum = "now"
     ) -> None:
-        """Set up to 16 sounds of a pad, of which `Voicing.layers` says which one a hit plays."""
+        """Set up to 16 sounds of a pad; `PadParameters.layers` says which one a hit plays."""
         self._check_pad(pad)
-        if len(layers) > memory.LAYERS:
-            raise ValueError(f"a pad can have {memory.LAYERS} layers, got {len(layers)}")
+        if len(layers) > layout.LAYERS:
+            raise ValueError(f"a pad can have {layout.LAYERS} layers, got {len(layers)}")
         playable = tuple(_playable(samples) for samples in layers)
         with self._lock:
             self._let_go()
             old = int(self._pads[pad]["stack"])
             self._pads[pad]["swap_beats"] = QUANTUM_BEATS[at]
             self._order_writes()
-            self._pads[pad]["stack"] = self._keep(playable) if playable else memory.NO_STACK
-            if old != memory.NO_STACK:
+            self._pads[pad]["stack"] = self._keep(playable) if playable else layout.NO_STACK
+            if old != layout.NO_STACK:
                 self._retire(old)
 
     def _keep(self, layers: tuple[NDArray[np.float32], ...]) -> int:
         """Write sounds into a free place of the kernel's table and return the place."""
         if not self._free:
-            raise RuntimeError(f"more than {memory.STACKS} sounds wait for the audio callback")
+            raise RuntimeError(f"more than {layout.STACKS} sounds wait for the audio callback")
         place = self._free.pop()
         self._alive[place] = layers
         stack = self._stacks[place]
@@ -280,31 +280,31 @@ class Mixer:
                 del self._alive[place]
                 self._free.append(place)
 
-    def configure(self, pad: int, voicing: Voicing) -> None:
+    def configure(self, pad: int, parameters: PadParameters) -> None:
         """Set how a pad plays. Gain, pan, tune and filters are heard at once, without a step; the
         rest belongs to the next hit.
         """
         self._check_pad(pad)
         rate, row = self.rate, self._pads[pad]
-        gain = _linear(voicing.gain_db)
-        left = gain * math.cos(max(voicing.pan, 0.0) * math.pi / 2.0)
-        right = gain * math.cos(min(voicing.pan, 0.0) * math.pi / 2.0)
+        gain = _linear(parameters.gain_db)
+        left = gain * math.cos(max(parameters.pan, 0.0) * math.pi / 2.0)
+        right = gain * math.cos(min(parameters.pan, 0.0) * math.pi / 2.0)
         with self._lock:
-            self._voicings[pad] = voicing
-            row["mode"] = PAD_MODES.index(voicing.mode)
-            row["selection"] = LAYER_SELECTIONS.index(voicing.layers)
-            row["choke_group"] = voicing.choke_group
+            self._parameters[pad] = parameters
+            row["mode"] = PAD_MODES.index(parameters.mode)
+            row["selection"] = LAYER_SELECTIONS.index(parameters.layers)
+            row["choke_group"] = parameters.choke_group
             row["gain"] = (left, right)
-            row["velocity_curve"] = voicing.velocity_curve
-            row["start"], row["end"] = voicing.start, voicing.end
-            row["reverse"] = voicing.reverse
-            row["speed"] = 2.0 ** (voicing.tune / 12.0)
-            row["attack_frames"] = round(voicing.attack_s * rate)
-            decay_frames = voicing.decay_s * rate
+            row["velocity_curve"] = parameters.velocity_curve
+            row["start"], row["end"] = parameters.start, parameters.end
+            row["reverse"] = parameters.reverse
+            row["speed"] = 2.0 ** (parameters.tune / 12.0)
+            row["attack_frames"] = round(parameters.attack_s * rate)
+            decay_frames = parameters.decay_s * rate
             row["decay"] = DECAYED ** (1.0 / decay_frames) if decay_frames else 1.0
-            row["release_frames"] = round(voicing.release_s * rate)
-            low, high = voicing.low_pass_hz, voicing.high_pass_hz
-            row["loop_beats"] = voicing.loop_bars * memory.BEATS_PER_BAR
+            row["release_frames"] = round(parameters.release_s * rate)
+            low, high = parameters.low_pass_hz, parameters.high_pass_hz
+            row["loop_beats"] = parameters.loop_bars * layout.BEATS_PER_BAR
             row["low_pass"] = self._filter_place(low) if low < HIGHEST_HZ else 0.0
             row["high_pass"] = self._filter_place(high) if high > LOWEST_HZ else 0.0
 
@@ -342,7 +342,7 @@ class Mixer:
 
     def _write_line(self, anchor: float, frames_per_beat: float) -> None:
         """Hand the callback a tempo line: whole, because it is not the one in use."""
-        self._lines = (self._lines + 1) % memory.LINES
+        self._lines = (self._lines + 1) % layout.LINES
         self._mix["lines"][0][self._lines] = (anchor, frames_per_beat)
         self._order_writes()
         self._control["line"] = self._lines
@@ -400,10 +400,10 @@ class Mixer:
         row = _row(command)
         with self._lock:
             written = int(self._control["commands_written"])
-            if written - int(self._status["commands_read"]) >= memory.COMMANDS:
+            if written - int(self._status["commands_read"]) >= layout.COMMANDS:
                 self._dropped += 1
                 return
-            self._commands[written % memory.COMMANDS] = row
+            self._commands[written % layout.COMMANDS] = row
             self._order_writes()
             self._control["commands_written"] = written + 1
 
@@ -535,7 +535,7 @@ class Mixer:
         Never while a stream runs.
         """
         status = self._status
-        counted = {name: np.array(status[name]) for name in memory.COUNTED}
+        counted = {name: np.array(status[name]) for name in layout.COUNTED}
         self.render(frames, block)
         for name, value in counted.items():
             status[name] = value
@@ -555,14 +555,14 @@ class Mixer:
 def _row(command: Command) -> tuple[int, int, int, float, int, float]:
     """Return the command as the ring's record."""
     if isinstance(command, StopAll):
-        return (memory.STOP_ALL, memory.NOW, 0, 0.0, 0, 1.0)
-    frame = memory.NOW if command.frame is None else max(command.frame, 0)
+        return (layout.STOP_ALL, layout.NOW, 0, 0.0, 0, 1.0)
+    frame = layout.NOW if command.frame is None else max(command.frame, 0)
     if isinstance(command, Hit):
         transpose = 2.0 ** (command.note / 12.0)
-        return (memory.HIT, frame, command.pad, command.velocity, command.note, transpose)
+        return (layout.HIT, frame, command.pad, command.velocity, command.note, transpose)
     if isinstance(command, Release):
-        return (memory.RELEASE, frame, command.pad, 0.0, command.note, 1.0)
-    return (memory.STOP, frame, command.pad, 0.0, 0, 1.0)
+        return (layout.RELEASE, frame, command.pad, 0.0, command.note, 1.0)
+    return (layout.STOP, frame, command.pad, 0.0, 0, 1.0)
 
 
 def _playable(samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""DiskRecorder: a tape's sound to a file while it is played, for hours. A thread of its own."""
+"""DiskRecorder: what a capture buffer gets, to a file, for hours. A thread of its own."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.audio.recording.capture_buffer import CaptureBuffer, Segment
 from app.audio.recording.growing_wav import GrowingWav
-from app.audio.recording.tape import Reel, Tape
 from app.errors import reason
 
 WRITE_EVERY_S = 0.25
 SETTLE_EVERY_S = 5.0
 """What a power cut may cost; what a crash of Pingpad may cost is one write."""
 MOST_FRAMES = 1 << 18
-"""Frames of one write: after a stall of the disk the tape is caught up in pieces."""
+"""Frames of one write: after a stall of the disk it catches up in pieces."""
 CLOSE_WITHIN_S = 20.0
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class _Work:
     """One recording, from its start to its end; the thread owns all but `stopping`."""
 
     path: Path
-    reel: Reel
+    segment: Segment
     position: int
     stopping: threading.Event = field(default_factory=threading.Event)
     end: int | None = None
@@ -55,9 +55,9 @@ class _Work:
 class DiskRecorder:
     """Writes one recording at a time. `start` and `stop` return at once."""
 
-    def __init__(self, tape: Tape, ended: Callable[[DiskTake], object]) -> None:
+    def __init__(self, buffer: CaptureBuffer, ended: Callable[[DiskTake], object]) -> None:
         """`ended` is called on the thread, once for each recording, when its file is whole."""
-        self._tape = tape
+        self._buffer = buffer
         self._ended = ended
         self._work: _Work | None = None
         self._thread: threading.Thread | None = None
@@ -71,7 +71,7 @@ class DiskRecorder:
     def start(self, path: Path) -> None:
         """Write what is played from now on to a new file."""
         self.close()
-        work = self._work = _Work(path, self._tape.reel, self._tape.position)
+        work = self._work = _Work(path, self._buffer.segment, self._buffer.position)
         self._thread = threading.Thread(
             target=self._follow, args=(work,), name="disk recorder", daemon=True
         )
@@ -81,7 +81,7 @@ class DiskRecorder:
         """End the recording with what has been played by now."""
         work = self._work
         if work is not None and not work.stopping.is_set():
-            work.end = self._tape.position
+            work.end = self._buffer.position
             work.stopping.set()
 
     def close(self) -> None:
@@ -111,42 +111,42 @@ class DiskRecorder:
         number = len(work.files) + 1
         path = work.path if number == 1 else work.path.with_stem(f"{work.path.stem} ({number})")
         path.parent.mkdir(parents=True, exist_ok=True)
-        work.wav = GrowingWav(path, work.reel.rate, work.reel.samples.shape[1])
+        work.wav = GrowingWav(path, work.segment.rate, work.segment.samples.shape[1])
         work.files.append(path)
 
     def _write(self, work: _Work) -> None:
-        """Bring the file up to where the tape is."""
+        """Bring the file up to where the buffer is."""
         while True:
-            wanted = self._tape.end_of(work.reel)
+            wanted = self._buffer.end_of(work.segment)
             if work.end is not None:
                 wanted = min(wanted, work.end)
             if work.position < wanted:
                 self._append(work, min(wanted, work.position + MOST_FRAMES))
-            elif work.reel.end is not None and work.reel is not self._tape.reel:
-                self._turn_reel(work)
+            elif work.segment.end is not None and work.segment is not self._buffer.segment:
+                self._start_next_segment(work)
             else:
                 return
 
     def _append(self, work: _Work, end: int) -> None:
         assert work.wav is not None
-        samples = self._tape.read(work.reel, work.position, end)
-        work.lost_s += (end - work.position - len(samples)) / work.reel.rate
+        samples = self._buffer.read(work.segment, work.position, end)
+        work.lost_s += (end - work.position - len(samples)) / work.segment.rate
         work.position = end
         try:
             work.wav.append(samples)
         finally:
-            work.seconds = work.before_s + work.wav.frames / work.reel.rate
+            work.seconds = work.before_s + work.wav.frames / work.segment.rate
         if time.monotonic() - work.settled_s > SETTLE_EVERY_S:
             work.wav.settle()
             work.settled_s = time.monotonic()
 
-    def _turn_reel(self, work: _Work) -> None:
+    def _start_next_segment(self, work: _Work) -> None:
         """Another rate: this file ends, the next one begins."""
         assert work.wav is not None
         work.wav.close()
         work.wav, work.before_s = None, work.seconds
-        work.reel = self._tape.reel
-        work.position = work.reel.first
+        work.segment = self._buffer.segment
+        work.position = work.segment.first
         self._open(work)
 
     def _close_file(self, work: _Work) -> str:

@@ -1,6 +1,6 @@
-"""Takes from a tape, of the input or of what is played, and the cut to their sound.
+"""Takes out of a capture buffer, of the input or of what is played, and the cut to their sound.
 
-The callbacks write the tapes; any thread of the app may start, stop and read.
+The callbacks write the buffers; any thread of the app may start, stop and read.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from app.audio.kernel.memory import CAPTURE
+from app.audio.kernel.layout import CAPTURE
 from app.audio.kernel.steady_clock import find_steady_clock
-from app.audio.recording.tape import Reel, Tape
+from app.audio.recording.capture_buffer import CaptureBuffer, Segment
 from engine.clip import Clip
 
 LONGEST_TAKE_S = 60.0
-TAPE_S = LONGEST_TAKE_S + 4.0
+CAPTURE_S = LONGEST_TAKE_S + 4.0
 """A take that has reached its longest must be ended within the rest."""
 PRE_ROLL_S = 0.2
 """A take begins this long before it was asked for: the first consonant is not lost."""
@@ -29,91 +29,91 @@ ABOVE_NOISE = 3.0
 INAUDIBLE = 1e-4
 
 
-class TapeRecorder:
-    """Cuts one take at a time out of a tape. Frames are numbers on that tape."""
+class TakeRecorder:
+    """Cuts one take at a time out of a capture buffer, whose frames it counts in."""
 
-    def __init__(self, tape: Tape, longest_s: float = LONGEST_TAKE_S) -> None:
-        self.tape = tape
+    def __init__(self, buffer: CaptureBuffer, longest_s: float = LONGEST_TAKE_S) -> None:
+        self.buffer = buffer
         self._longest_s = longest_s
-        self._reel: Reel | None = None
+        self._segment: Segment | None = None
         self._start = 0
         self._searched = 0
 
     @property
     def rate(self) -> int:
         """Frames a second."""
-        return self.tape.reel.rate
+        return self.buffer.segment.rate
 
     @property
     def position(self) -> int:
         """The number of the next frame."""
-        return self.tape.position
+        return self.buffer.position
 
     def start(self, at: int | None = None) -> None:
         """Begin a take at a frame that may be past or yet to come; None: 200 ms ago."""
-        reel = self.tape.reel
-        start = self.position - round(PRE_ROLL_S * reel.rate) if at is None else at
-        self._start = max(start, reel.first)
-        self._reel = reel
+        segment = self.buffer.segment
+        start = self.position - round(PRE_ROLL_S * segment.rate) if at is None else at
+        self._start = max(start, segment.first)
+        self._segment = segment
 
     def stop(self, end: int | None = None) -> Clip | None:
         """End the take, before frame `end` or now, and return it; None when there is nothing.
 
         It has at most the longest length, and ends where its input was interrupted.
         """
-        reel, self._reel = self._reel, None
-        if reel is None:
+        segment, self._segment = self._segment, None
+        if segment is None:
             return None
-        last = self._start + self._longest_frames(reel)
+        last = self._start + self._longest_frames(segment)
         if end is not None:
             last = min(last, end)
-        samples = self.tape.read(reel, self._start, last)
-        return Clip(samples, reel.rate) if len(samples) else None
+        samples = self.buffer.read(segment, self._start, last)
+        return Clip(samples, segment.rate) if len(samples) else None
 
     def find_loud(self, since: int, threshold: float) -> int | None:
         """Return the first frame from `since` on that is louder than `threshold`, linear.
 
         Frames it has looked at already are not looked at again.
         """
-        reel = self.tape.reel
-        start, end = max(since, self._searched, reel.first), self.position
+        segment = self.buffer.segment
+        start, end = max(since, self._searched, segment.first), self.position
         self._searched = end
-        loud = np.flatnonzero(np.abs(self.tape.read(reel, start, end)).max(axis=1) > threshold)
+        loud = np.flatnonzero(np.abs(self.buffer.read(segment, start, end)).max(axis=1) > threshold)
         return start + int(loud[0]) if len(loud) else None
 
     @property
     def recording(self) -> bool:
         """True from `start` to `stop`, also when the take is full."""
-        return self._reel is not None
+        return self._segment is not None
 
     @property
     def seconds(self) -> float:
         """Length of the take so far; 0 before it begins."""
-        reel = self._reel
-        if reel is None:
+        segment = self._segment
+        if segment is None:
             return 0.0
-        frames = self.tape.end_of(reel) - self._start
-        return min(max(frames, 0), self._longest_frames(reel)) / reel.rate
+        frames = self.buffer.end_of(segment) - self._start
+        return min(max(frames, 0), self._longest_frames(segment)) / segment.rate
 
     @property
     def full(self) -> bool:
         """True when the take has reached its longest: what comes now is not kept."""
-        reel = self._reel
-        return reel is not None and self.tape.end_of(reel) - self._start >= self._longest_frames(
-            reel
-        )
+        segment = self._segment
+        return segment is not None and self.buffer.end_of(
+            segment
+        ) - self._start >= self._longest_frames(segment)
 
     @property
     def cut(self) -> bool:
         """True when its input was interrupted: the take goes no further."""
-        return self._reel is not None and self._reel.end is not None
+        return self._segment is not None and self._segment.end is not None
 
-    def _longest_frames(self, reel: Reel) -> int:
-        return int(self._longest_s * reel.rate)
+    def _longest_frames(self, segment: Segment) -> int:
+        return int(self._longest_s * segment.rate)
 
 
-class Recorder(TapeRecorder):
-    """The input: its tape, what came in, and takes from it."""
+class InputRecorder(TakeRecorder):
+    """The input: its capture buffer, its level, and takes from it."""
 
     def __init__(self, rate: int, seconds: float = LONGEST_TAKE_S) -> None:
         """Set the memory aside for one channel; `set_format` says what the input really gives."""
@@ -121,8 +121,8 @@ class Recorder(TapeRecorder):
         self._words: Any = self._capture[0]
         self._clock = find_steady_clock()
         self._words["clock"] = self._clock.address
-        seconds_kept = seconds + TAPE_S - LONGEST_TAKE_S
-        super().__init__(Tape(self._words["tape"], seconds_kept, rate, 1), seconds)
+        seconds_kept = seconds + CAPTURE_S - LONGEST_TAKE_S
+        super().__init__(CaptureBuffer(self._words["tape"], seconds_kept, rate, 1), seconds)
 
     def set_format(self, rate: int, channels: int, *, skipped: int = 0) -> None:
         """Take what an input gives: rate in Hz, 1 or 2 channels behind those that are skipped.
@@ -131,11 +131,11 @@ class Recorder(TapeRecorder):
         `stop` returns what it has.
         """
         self._words["skipped"] = skipped
-        self.tape.set_format(rate, channels)
+        self.buffer.set_format(rate, channels)
 
     def interrupt(self) -> None:
         """End a take where it is: its input is gone. Only while no input runs."""
-        self.tape.set_format(self.rate, self.tape.channels)
+        self.buffer.set_format(self.rate, self.buffer.channels)
 
     def frame_at(self, time_s: float) -> int | None:
         """Return the frame that comes in at `time_s` (time.perf_counter); None: not known."""

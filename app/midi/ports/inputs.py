@@ -106,13 +106,13 @@ class MidiPorts:
         while not self._ending.is_set():
             if time.monotonic() >= next_scan_s:
                 # A scan may take long, and compile; polls must come in time, and take nothing.
-                realtime_priority.sink()
+                realtime_priority.lower_priority()
                 self._scan()
                 next_scan_s = time.monotonic() + RESCAN_S
-                realtime_priority.rise()
+                realtime_priority.raise_priority()
             self._poll()
             time.sleep(POLL_S)
-        realtime_priority.sink()
+        realtime_priority.lower_priority()
         self._let_go()
 
     def _poll(self) -> None:

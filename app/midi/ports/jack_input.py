@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from app.audio.kernel.memory import JACK_MIDI, MIDI_EVENTS
+from app.audio.kernel.layout import JACK_MIDI, MIDI_EVENTS
 
 MIDI_TYPE = b"8 bit raw midi"
 NO_START_SERVER = 0x01
@@ -86,7 +86,7 @@ class JackInput:
 
     def _open(self, name: str, source: str | None) -> None:
         # Loaded late: it may have to be compiled, which nobody without JACK should wait for.
-        from app.audio.kernel.jack_midi import take_midi
+        from app.audio.kernel.jack_midi import midi_callback
 
         jack, words = self._jack, self._words
         port = jack.port_register(self._client, name.encode(), MIDI_TYPE, IS_INPUT, 0)
@@ -100,7 +100,7 @@ class JackInput:
         # The clocks are the same on Linux, as a rule.
         self._ahead_s = time.perf_counter() - jack.get_time() / 1e6
         address = self._memory.ctypes.data
-        if jack.set_process_callback(self._client, take_midi.address, address):
+        if jack.set_process_callback(self._client, midi_callback.address, address):
             raise JackRefusedError("the JACK server took no callback")
         if jack.activate(self._client):
             raise JackRefusedError("the JACK server did not start the client")

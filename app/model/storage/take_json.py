@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, fields
 
-from app.audio.mixer.voicing import USUAL, Voicing
+from app.audio.mixer.pad_parameters import DEFAULT_PARAMETERS, PadParameters
 from app.model.kit import PadRecord
 from app.model.storage.json_table import Table, TableError
 from app.model.takes import TAKE_KINDS, Take
@@ -52,7 +52,7 @@ def take_from_json(table: Table, read: Callable[[str], Clip]) -> Take:
 
 def settings_to_json(pad: PadRecord) -> JsonObject:
     """Return a pad's settings, without its takes."""
-    return {"name": pad.name, "locked": pad.locked} | asdict(pad.voicing)
+    return {"name": pad.name, "locked": pad.locked} | asdict(pad.parameters)
 
 
 def settings_from_json(table: Table, takes: tuple[Take, ...], current: int | None) -> PadRecord:
@@ -62,7 +62,7 @@ def settings_from_json(table: Table, takes: tuple[Take, ...], current: int | Non
     try:
         return PadRecord(
             name=table.text("name"),
-            voicing=_voicing(table),
+            parameters=_read_parameters(table),
             locked=table.truth("locked"),
             takes=takes,
             current=current,
@@ -73,7 +73,7 @@ def settings_from_json(table: Table, takes: tuple[Take, ...], current: int | Non
         raise TableError(str(error)) from error
 
 
-def _voicing(table: Table) -> Voicing:
+def _read_parameters(table: Table) -> PadParameters:
     """Return how the pad plays; what an older kit does not say is as it was then."""
     readers: dict[type, Callable[[str], object]] = {
         str: table.text,
@@ -82,11 +82,11 @@ def _voicing(table: Table) -> Voicing:
         float: table.number,
     }
     found = {
-        field.name: readers[type(getattr(USUAL, field.name))](field.name)
-        for field in fields(Voicing)
+        field.name: readers[type(getattr(DEFAULT_PARAMETERS, field.name))](field.name)
+        for field in fields(PadParameters)
         if table.has(field.name)
     }
-    return Voicing(**found)  # type: ignore[arg-type]
+    return PadParameters(**found)  # type: ignore[arg-type]
 
 
 def _recipe(table: Table) -> Recipe:

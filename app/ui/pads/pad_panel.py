@@ -126,7 +126,7 @@ class PadPanel(QFrame):
         self._pages.setCurrentIndex(number)
         self.page.show_value(number)
 
-    def _change(self, **values: Any) -> None:  # noqa: ANN401 - fields of Voicing
+    def _change(self, **values: Any) -> None:  # noqa: ANN401 - fields of PadParameters
         self._actions.pad_settings.change(self._session.selected, **values)
 
     def _lay_out(self) -> None:
@@ -182,9 +182,9 @@ class PadPanel(QFrame):
             self.name.setCursorPosition(0)
         self.name.setPlaceholderText("empty")
         self.lock.setChecked(pad.locked)
-        self.mode.show_value(pad.voicing.mode)
+        self.mode.show_value(pad.parameters.mode)
         blocked = self.gain.blockSignals(True)
-        self.gain.setValue(round(pad.voicing.gain_db * GAIN_STEPS))
+        self.gain.setValue(round(pad.parameters.gain_db * GAIN_STEPS))
         self.gain.blockSignals(blocked)
-        self._gain_text.setText(GAIN.format(pad.voicing.gain_db))
-        self.choke.setCurrentIndex(pad.voicing.choke_group)
+        self._gain_text.setText(GAIN.format(pad.parameters.gain_db))
+        self.choke.setCurrentIndex(pad.parameters.choke_group)

@@ -36,7 +36,7 @@ class ShareSlider(QSlider):
         event.accept()
 
 
-class VoicingPage(QWidget):
+class ParameterPage(QWidget):
     """A slider for each number of a page, and a control of another kind below them."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme, page: Page) -> None:
@@ -48,9 +48,9 @@ class VoicingPage(QWidget):
         self._texts = {row.field: caption("", "soft") for row in self._rows}
         self.last_row = QHBoxLayout()
         self._lay_out(theme)
-        session.selection_changed.connect(self.show_voicing)
+        session.selection_changed.connect(self.show_parameters)
         for pad in session.kit.pads:
-            pad.changed.connect(self.show_voicing)
+            pad.changed.connect(self.show_parameters)
 
     def _lay_out(self, theme: Theme) -> None:
         column = QVBoxLayout(self)
@@ -82,22 +82,22 @@ class VoicingPage(QWidget):
     def _set(self, row: Number, value: float) -> None:
         self._actions.pad_settings.set_number(self._session.selected, row, value)
 
-    def change(self, **values: Any) -> None:  # noqa: ANN401 - fields of Voicing
-        """Change the selected pad's voicing."""
+    def change(self, **values: Any) -> None:  # noqa: ANN401 - fields of PadParameters
+        """Change the selected pad's parameters."""
         self._actions.pad_settings.change(self._session.selected, **values)
 
-    def show_voicing(self) -> None:
+    def show_parameters(self) -> None:
         """Show how the selected pad plays."""
-        voicing = self._session.selected_pad.voicing
+        parameters = self._session.selected_pad.parameters
         for row in self._rows:
-            value, slider = getattr(voicing, row.field), self.sliders[row.field]
+            value, slider = getattr(parameters, row.field), self.sliders[row.field]
             blocked = slider.blockSignals(True)
             slider.setValue(round(row.scale.position_of(value) * row.slider_steps))
             slider.blockSignals(blocked)
             self._texts[row.field].setText(row.format(value))
 
 
-class ShapePage(VoicingPage):
+class ShapePage(ParameterPage):
     """Which part of the sound, how fast, how it comes and goes."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
@@ -116,18 +116,18 @@ class ShapePage(VoicingPage):
         self.last_row.addWidget(self.reverse)
         self.last_row.addStretch(1)
         self.last_row.addWidget(self.loop)
-        self.show_voicing()
+        self.show_parameters()
 
-    def show_voicing(self) -> None:
+    def show_parameters(self) -> None:
         """Show how the selected pad plays."""
-        super().show_voicing()
-        voicing = self._session.selected_pad.voicing
-        self.reverse.setChecked(voicing.reverse)
-        self.loop.setCurrentIndex(LOOP_LENGTH.index(voicing.loop_bars))
-        self.loop.setEnabled(voicing.goes_round)
+        super().show_parameters()
+        parameters = self._session.selected_pad.parameters
+        self.reverse.setChecked(parameters.reverse)
+        self.loop.setCurrentIndex(LOOP_LENGTH.index(parameters.loop_bars))
+        self.loop.setEnabled(parameters.loops)
 
 
-class TonePage(VoicingPage):
+class TonePage(ParameterPage):
     """Where the sound is, how bright, and what velocity does."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
@@ -142,10 +142,10 @@ class TonePage(VoicingPage):
         self.layers.activated.connect(lambda index: self.change(layers=LAYERS.values[index]))
         self.last_row.addWidget(caption("A hit plays"))
         self.last_row.addWidget(self.layers, 1)
-        self.show_voicing()
+        self.show_parameters()
 
-    def show_voicing(self) -> None:
+    def show_parameters(self) -> None:
         """Show how the selected pad plays."""
-        super().show_voicing()
-        layers = self._session.selected_pad.voicing.layers
+        super().show_parameters()
+        layers = self._session.selected_pad.parameters.layers
         self.layers.setCurrentIndex(LAYERS.index(layers))

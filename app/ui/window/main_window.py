@@ -245,12 +245,12 @@ class MainWindow(QMainWindow):
             (self.kit_bar.beat.swap, "swap_at"),
             (self.kit_bar.beat.repeat, "note_repeat"),
             (self.kit_bar.beat.notes, "sixteen_notes"),
-            *((slider, name) for name, slider in self._voicing_sliders()),
+            *((slider, name) for name, slider in self._parameter_sliders()),
         )
         for widget, name in controls:
             menu.add(widget, name)
 
-    def _voicing_sliders(self) -> Iterator[tuple[str, QWidget]]:
+    def _parameter_sliders(self) -> Iterator[tuple[str, QWidget]]:
         """Return the sliders of the pad's sound, by the names of their targets."""
         for page in (self.pad_panel.shape, self.pad_panel.tone):
             for field, slider in page.sliders.items():

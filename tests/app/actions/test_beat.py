@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.actions.beat import METRONOME_DB, BeatControl
-from app.audio.devices.device_keeper import AudioState
+from app.audio.devices.state import AudioState
 from app.audio.mixer.clock import Clock
 from app.midi.clock.beats import BeatLine
 from app.model.session import Session

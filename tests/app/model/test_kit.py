@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from fake_engine import tone
 
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 from app.model.kit import Kit, KitRecord, Pad, PadRecord
 from app.model.takes import Take, new_take_id
 
@@ -43,7 +43,7 @@ def test_a_pad_settles_on_what_the_next_hit_plays() -> None:
 def test_a_kit_restored_from_its_record_is_the_same_kit() -> None:
     kit = Kit("One")
     pad = kit.pads[3]
-    pad.name, pad.voicing, pad.locked = "Hat", Voicing("gate", -3.0, 2, tune=5.0), True
+    pad.name, pad.parameters, pad.locked = "Hat", PadParameters("gate", -3.0, 2, tune=5.0), True
     pad.takes.add(make())
     pad.takes.add(make())
     pad.takes.previous()

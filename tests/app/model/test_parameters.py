@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from app.audio.mixer.voicing import RANGES, USUAL, Voicing
+from app.audio.mixer.pad_parameters import DEFAULT_PARAMETERS, RANGES, PadParameters
 from app.midi.messages.targets import TARGETS
 from app.model.parameters import (
     LENGTH_BARS,
@@ -24,17 +24,17 @@ options = pytest.mark.parametrize("row", PAD_OPTIONS, ids=lambda row: row.field)
 
 def test_every_field_of_a_pad_but_its_switch_has_a_row() -> None:
     rows = {*PAD_NUMBERS, *(row.field for row in PAD_OPTIONS)}
-    assert rows == {field.name for field in fields(Voicing)} - {"reverse"}
+    assert rows == {field.name for field in fields(PadParameters)} - {"reverse"}
 
 
 @numbers
 def test_a_number_of_a_pad_takes_both_its_ends_and_nothing_beyond(row: Number) -> None:
     for end in (row.least, row.most):
-        assert getattr(replace(USUAL, **{row.field: end}), row.field) == end
+        assert getattr(replace(DEFAULT_PARAMETERS, **{row.field: end}), row.field) == end
     assert (row.least, row.most) == RANGES[row.field]
     for beyond in (row.least - 0.01, row.most + 0.01):
         with pytest.raises(ValueError, match=row.field):
-            replace(USUAL, **{row.field: beyond})
+            replace(DEFAULT_PARAMETERS, **{row.field: beyond})
 
 
 @numbers
@@ -47,7 +47,7 @@ def test_a_slider_reaches_both_ends_and_none_where_there_is_such(row: Number) ->
 @options
 def test_a_pad_takes_each_of_the_choices(row: Options[object]) -> None:
     for number, value in enumerate(row.values):
-        assert getattr(replace(USUAL, **{row.field: value}), row.field) == value
+        assert getattr(replace(DEFAULT_PARAMETERS, **{row.field: value}), row.field) == value
         assert row.index(value) == number
 
 

@@ -27,11 +27,11 @@ from app.actions.recording.perform import Perform
 from app.actions.recording.record import Decks, Record
 from app.actions.setup.choose_device import ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
-from app.audio.devices.device_keeper import Wish
 from app.audio.devices.loopback import RoundTrip
 from app.audio.devices.sound_system import FIRST_TWO, Channels
+from app.audio.devices.state import DeviceRequest
 from app.audio.mixer.clock import Clock, Quantum
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 from app.model.kit import PADS
 from app.model.session import EngineState, Session
 from app.model.storage.clip_store import ClipStore
@@ -141,7 +141,7 @@ class SilentSound:
         if layers:
             self.loaded[pad] = layers[0]
 
-    def configure(self, pad: int, voicing: Voicing) -> None:
+    def configure(self, pad: int, parameters: PadParameters) -> None:
         pass
 
     def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
@@ -199,12 +199,12 @@ class Microphone:
 class Opened:
     """The sound devices' double: remembers what was to be opened."""
 
-    wishes: list[Wish] = field(default_factory=list)
+    requests: list[DeviceRequest] = field(default_factory=list)
 
     measured: int = 0
 
-    def open(self, wish: Wish) -> None:
-        self.wishes.append(wish)
+    def open(self, request: DeviceRequest) -> None:
+        self.requests.append(request)
 
     def measure(self) -> None:
         self.measured += 1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 from app.model.takes import Take, TakeKind, new_take_id
 from engine.clip import Clip
 from tests.app.ui.scene import Audio, Level, Scene
@@ -121,7 +121,7 @@ class Photographer:
         scene.make(0, "punchy 909 kick", kick(0.42, 50, 55), 771204)
         self.add(3, clap(9), "recorded", "beatbox")
         self.add(6, tone(0.12, 700, 40), "dropped", "rim_from_tape")
-        scene.actions.pad_settings.set_voicing(4, Voicing(choke_group=1))
+        scene.actions.pad_settings.set_parameters(4, PadParameters(choke_group=1))
         scene.actions.pad_settings.set_locked(8, True)
         session.kit.name = "Night shift"
         session.kit.changed.emit()

@@ -6,26 +6,26 @@ import pytest
 from playing_scene import PlayingScene
 from takes_made import same_pad
 
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 from app.model.takes import Take
 
 
 def test_a_kit_saved_and_opened_sounds_as_before(scene: PlayingScene, tmp_path: Path) -> None:
     scene.make("kick", 0)
     scene.make("snare", 1)
-    scene.pad_settings.set_voicing(1, Voicing(gain_db=-6.0))
+    scene.pad_settings.set_parameters(1, PadParameters(gain_db=-6.0))
     saved = scene.session.kit.record()
     ended: list[bool] = []
     scene.kit_file.save(tmp_path / "Mine", ended.append)
     assert ended == [True] and (tmp_path / "Mine.pingpad" / "kit.json").is_file()
     assert scene.said() == ["Saved as Mine.pingpad."]
     scene.make("other", 0)
-    scene.pad_settings.set_voicing(1, Voicing())
+    scene.pad_settings.set_parameters(1, PadParameters())
     scene.kit_file.open(tmp_path / "Mine.pingpad", ended.append)
     assert ended == [True, True] and scene.session.kit.name == "Mine"
     record = scene.session.kit.record()
     assert all(same_pad(a, b) for a, b in zip(saved.pads, record.pads, strict=True))
-    assert scene.mixer.settings[1] == Voicing(gain_db=-6.0)
+    assert scene.mixer.settings[1] == PadParameters(gain_db=-6.0)
     pad = scene.pads[0]
     assert pad.state == "ready" and pad.loaded is pad.takes.current and pad.title == "kick"
 

@@ -7,7 +7,7 @@ import pytest
 from playing_scene import PlayingScene
 
 from app.actions.files.remember import Remember
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 from app.model.storage.clip_store import ClipStore
 
 
@@ -39,7 +39,7 @@ def last_run(tmp_path: Path) -> Run:
     scene.make("boom", 0)
     scene.takes.undo(0)
     scene.make("hats", 2)
-    scene.pad_settings.set_voicing(2, Voicing("loop"))
+    scene.pad_settings.set_parameters(2, PadParameters("loop"))
     return run
 
 
@@ -54,7 +54,7 @@ def test_pads_are_back_and_playable_after_a_proper_end(last_run: Run, tmp_path: 
     pad = scene.pads[0]
     assert [take.name for take in pad.takes.items] == ["kick", "boom"]
     assert pad.title == "kick" and pad.state == "ready" and pad.loaded is pad.takes.current
-    assert scene.mixer.settings[2] == Voicing("loop") and scene.mixer.sounds[2] is not None
+    assert scene.mixer.settings[2] == PadParameters("loop") and scene.mixer.sounds[2] is not None
     assert scene.said() == []
     take = pad.takes.current
     assert take is not None
@@ -64,7 +64,7 @@ def test_pads_are_back_and_playable_after_a_proper_end(last_run: Run, tmp_path: 
 
 def test_pads_are_back_after_a_crash_and_the_player_is_told(last_run: Run, tmp_path: Path) -> None:
     scene = Run(tmp_path, 2).begin()
-    assert scene.pads[0].title == "kick" and scene.pads[2].voicing.mode == "loop"
+    assert scene.pads[0].title == "kick" and scene.pads[2].parameters.mode == "loop"
     assert scene.said() == [
         "Pingpad did not end properly last time. Your sounds are back on the pads."
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from midi_scene import MidiScene
 
-from app.audio.mixer.voicing import PAD_MODES
+from app.audio.mixer.pad_parameters import PAD_MODES
 from app.model.parameters import SWAP_AT
 from engine.api import LONGEST_S, SHORTEST_S
 
@@ -183,19 +183,19 @@ def knob(does: str, more: str = "") -> str:
         ("steps", lambda scene: scene.session.steps, 1, 8),
         ("length", lambda scene: scene.session.seconds, SHORTEST_S, LONGEST_S),
         ("tempo", lambda scene: scene.session.bpm, 60.0, 200.0),
-        ("pad_level", lambda scene: scene.pads[0].voicing.gain_db, -60.0, 12.0),
-        ("start", lambda scene: scene.pads[0].voicing.start, 0.0, 0.999),
+        ("pad_level", lambda scene: scene.pads[0].parameters.gain_db, -60.0, 12.0),
+        ("start", lambda scene: scene.pads[0].parameters.start, 0.0, 0.999),
         ("swap_at", lambda scene: SWAP_AT.index(scene.session.swap_at), 0, 3),
-        ("low_pass", lambda scene: scene.pads[0].voicing.low_pass_hz, 20.0, 20_000.0),
-        ("high_pass", lambda scene: scene.pads[0].voicing.high_pass_hz, 20.0, 20_000.0),
-        ("pan", lambda scene: scene.pads[0].voicing.pan, -1.0, 1.0),
-        ("tune", lambda scene: scene.pads[0].voicing.tune, -24.0, 24.0),
-        ("attack", lambda scene: scene.pads[0].voicing.attack_s, 0.0, 5.0),
-        ("decay", lambda scene: scene.pads[0].voicing.decay_s, 0.0, 10.0),
-        ("release", lambda scene: scene.pads[0].voicing.release_s, 0.005, 10.0),
-        ("velocity_curve", lambda scene: scene.pads[0].voicing.velocity_curve, 0.0, 4.0),
+        ("low_pass", lambda scene: scene.pads[0].parameters.low_pass_hz, 20.0, 20_000.0),
+        ("high_pass", lambda scene: scene.pads[0].parameters.high_pass_hz, 20.0, 20_000.0),
+        ("pan", lambda scene: scene.pads[0].parameters.pan, -1.0, 1.0),
+        ("tune", lambda scene: scene.pads[0].parameters.tune, -24.0, 24.0),
+        ("attack", lambda scene: scene.pads[0].parameters.attack_s, 0.0, 5.0),
+        ("decay", lambda scene: scene.pads[0].parameters.decay_s, 0.0, 10.0),
+        ("release", lambda scene: scene.pads[0].parameters.release_s, 0.005, 10.0),
+        ("velocity_curve", lambda scene: scene.pads[0].parameters.velocity_curve, 0.0, 4.0),
         ("master_gain", lambda scene: scene.session.master_gain_db, -60.0, 6.0),
-        ("choke_group", lambda scene: scene.pads[0].voicing.choke_group, 0, 8),
+        ("choke_group", lambda scene: scene.pads[0].parameters.choke_group, 0, 8),
     ],
 )
 def test_a_knob_moves_its_value_from_end_to_end(
@@ -217,9 +217,9 @@ def test_a_knob_moves_its_value_from_end_to_end(
 @pytest.mark.parametrize(
     ("does", "read", "place"),
     [
-        ("pan", lambda scene: scene.pads[0].voicing.pan, 64),
-        ("tune", lambda scene: scene.pads[0].voicing.tune, 63),
-        ("pad_level", lambda scene: scene.pads[0].voicing.gain_db, 106),
+        ("pan", lambda scene: scene.pads[0].parameters.pan, 64),
+        ("tune", lambda scene: scene.pads[0].parameters.tune, 63),
+        ("pad_level", lambda scene: scene.pads[0].parameters.gain_db, 106),
         ("master_gain", lambda scene: scene.session.master_gain_db, 115),
     ],
 )
@@ -239,7 +239,7 @@ def test_play_modes_are_turned_through(scene: MidiScene) -> None:
     seen = []
     for place in range(128):
         scene.play(0xB0, 1, place)
-        seen.append(scene.pads[0].voicing.mode)
+        seen.append(scene.pads[0].parameters.mode)
     assert list(dict.fromkeys(seen)) == list(PAD_MODES)
 
 
@@ -292,24 +292,24 @@ def test_a_filter_that_a_hand_pressed_opens_again_when_it_lets_go(scene: MidiSce
     scene.map('[[control]]\ndoes = "low_pass"\naftertouch = true')
     scene.play(0x90, 38, 100)
     scene.play(0xD0, 64)
-    closed = scene.pads[2].voicing.low_pass_hz
+    closed = scene.pads[2].parameters.low_pass_hz
     assert 500 < closed < 800
     scene.play(0xD0, 127)
-    assert scene.pads[2].voicing.low_pass_hz == pytest.approx(20)
+    assert scene.pads[2].parameters.low_pass_hz == pytest.approx(20)
     scene.play(0x90, 36, 100)
     scene.play(0xD0, 64)
-    assert scene.pads[2].voicing.low_pass_hz == 20_000
-    assert scene.pads[0].voicing.low_pass_hz == pytest.approx(closed)
+    assert scene.pads[2].parameters.low_pass_hz == 20_000
+    assert scene.pads[0].parameters.low_pass_hz == pytest.approx(closed)
     scene.play(0xD0, 0)
-    assert scene.pads[0].voicing.low_pass_hz == 20_000
+    assert scene.pads[0].parameters.low_pass_hz == 20_000
 
 
 def test_a_press_leads_to_the_end_its_map_names(scene: MidiScene) -> None:
     scene.map('[[control]]\ndoes = "low_pass"\naftertouch = true\nmost = 500')
     scene.play(0xD0, 1)
-    assert 18_000 < scene.pads[0].voicing.low_pass_hz < 20_000
+    assert 18_000 < scene.pads[0].parameters.low_pass_hz < 20_000
     scene.play(0xD0, 127)
-    assert scene.pads[0].voicing.low_pass_hz == pytest.approx(500)
+    assert scene.pads[0].parameters.low_pass_hz == pytest.approx(500)
 
 
 def test_what_another_hand_moved_meanwhile_stays_where_it_was_put(scene: MidiScene) -> None:
@@ -342,16 +342,16 @@ def test_switches_and_choices_of_the_window_are_reached_too(scene: MidiScene) ->
     for number in range(len(values)):
         scene.play(0xB0, 20 + number, 0)
         scene.play(0xB0, 20 + number, 127)
-    session, voicing = scene.session, scene.pads[0].voicing
+    session, parameters = scene.session, scene.pads[0].parameters
     assert session.count_in and session.record_from == "played" and performed == [True]
     assert (session.record_start, session.record_bars) == ("four_bars", 4)
     scene.play(0x90, 4, 100)
     assert session.record_from == "input"
-    assert not session.hear_recordings and session.sixteen_notes and voicing.reverse
+    assert not session.hear_recordings and session.sixteen_notes and parameters.reverse
     assert session.full_level
-    assert (session.note_repeat, voicing.loop_bars, voicing.layers) == (0.125, 8, "velocity")
+    assert (session.note_repeat, parameters.loop_bars, parameters.layers) == (0.125, 8, "velocity")
     scene.play(0x90, 2, 100)
-    assert not scene.pads[0].voicing.reverse
+    assert not scene.pads[0].parameters.reverse
 
 
 def test_reset_lets_no_knob_hold_on_to_a_value(scene: MidiScene) -> None:
@@ -369,10 +369,10 @@ def test_pressing_harder_opens_the_filter_of_the_pad_hit_last(scene: MidiScene) 
     scene.map('[[control]]\ndoes = "low_pass"\naftertouch = true\nleast = 200\nmost = 12800')
     scene.play(0x90, 38, 100)
     scene.play(0xD0, 0)
-    assert scene.pads[2].voicing.low_pass_hz == pytest.approx(200)
+    assert scene.pads[2].parameters.low_pass_hz == pytest.approx(200)
     scene.play(0xD0, 127)
-    assert scene.pads[2].voicing.low_pass_hz == pytest.approx(12_800)
-    assert scene.pads[0].voicing.low_pass_hz == 20_000
+    assert scene.pads[2].parameters.low_pass_hz == pytest.approx(12_800)
+    assert scene.pads[0].parameters.low_pass_hz == 20_000
 
 
 def test_a_program_change_opens_a_kit(scene: MidiScene, tmp_path: Path) -> None:
@@ -407,10 +407,12 @@ def test_the_ends_of_a_sound_never_cross(scene: MidiScene) -> None:
     )
     scene.play(0xB0, 2, 64)
     scene.play(0xB0, 1, 127)
-    voicing = scene.pads[0].voicing
-    assert voicing.start == pytest.approx(64 / 127, abs=0.01) and voicing.start < voicing.end
+    parameters = scene.pads[0].parameters
+    assert (
+        parameters.start == pytest.approx(64 / 127, abs=0.01) and parameters.start < parameters.end
+    )
     scene.play(0xB0, 2, 0)
-    assert scene.pads[0].voicing.end > scene.pads[0].voicing.start
+    assert scene.pads[0].parameters.end > scene.pads[0].parameters.start
 
 
 def test_the_metronome_is_switched_and_a_bar_begun(scene: MidiScene) -> None:

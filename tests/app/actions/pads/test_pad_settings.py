@@ -2,15 +2,19 @@ from __future__ import annotations
 
 from playing_scene import PlayingScene
 
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 
 
 def test_each_setting_reaches_the_mixer_and_is_told(scene: PlayingScene) -> None:
     pad, told = scene.pads[2], []
     pad.changed.connect(lambda: told.append(1))
-    for voicing in (Voicing("loop"), Voicing("loop", tune=3.0), Voicing("loop", tune=3.0)):
-        scene.pad_settings.set_voicing(2, voicing)
-        assert scene.mixer.settings[2] == pad.voicing == voicing
+    for parameters in (
+        PadParameters("loop"),
+        PadParameters("loop", tune=3.0),
+        PadParameters("loop", tune=3.0),
+    ):
+        scene.pad_settings.set_parameters(2, parameters)
+        assert scene.mixer.settings[2] == pad.parameters == parameters
     assert len(told) == 2
 
 

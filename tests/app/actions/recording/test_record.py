@@ -8,7 +8,7 @@ from fake_engine import tone
 from fake_sound import NO_CARD
 from playing_scene import PlayingScene
 
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 from app.model.parameters import RecordStart
 from engine.clip import Clip
 
@@ -187,7 +187,7 @@ def test_a_hum_does_not_come_back_when_it_would_disturb(scene: PlayingScene, why
     scene.session.prompt = "brass stab"
     scene.session.hear_recordings = why != "switched off"
     if why == "a loop":
-        scene.pads[0].voicing = Voicing("loop")
+        scene.pads[0].parameters = PadParameters("loop")
     hums(scene)
     if why == "a new recording":
         scene.record.press()
@@ -350,14 +350,16 @@ def test_a_clock_that_jumps_away_from_the_awaited_beat_gives_the_next_one(
 
 @pytest.mark.parametrize("before", ["one_shot", "toggle"])
 def test_a_recording_of_whole_bars_goes_round_with_them(scene: PlayingScene, before: str) -> None:
-    scene.pads[0].voicing = Voicing(before)  # type: ignore[arg-type]
+    scene.pads[0].parameters = PadParameters(before)  # type: ignore[arg-type]
     scene.session.record_from, scene.session.record_bars = "played", 2
     scene.played.coming = hum(3.5, 0.25)
     scene.record.toggle()
     wait(scene, NOW + 192_100)
-    voicing = scene.pads[0].voicing
-    assert voicing.loop_bars == 2 and voicing.mode == ("loop" if before == "one_shot" else "toggle")
-    assert scene.mixer.settings[0] == voicing
+    parameters = scene.pads[0].parameters
+    assert parameters.loop_bars == 2 and parameters.mode == (
+        "loop" if before == "one_shot" else "toggle"
+    )
+    assert scene.mixer.settings[0] == parameters
 
 
 def test_a_pad_locked_meanwhile_keeps_how_it_plays(scene: PlayingScene) -> None:
@@ -366,7 +368,7 @@ def test_a_pad_locked_meanwhile_keeps_how_it_plays(scene: PlayingScene) -> None:
     scene.record.toggle()
     scene.pads[0].locked = True
     wait(scene, NOW + 192_100)
-    assert scene.pads[0].takes.items and scene.pads[0].voicing == Voicing()
+    assert scene.pads[0].takes.items and scene.pads[0].parameters == PadParameters()
 
 
 def test_what_is_not_whole_bars_plays_as_before(scene: PlayingScene) -> None:
@@ -378,7 +380,7 @@ def test_what_is_not_whole_bars_plays_as_before(scene: PlayingScene) -> None:
     scene.played.coming = tone_of(2.0)
     scene.record.toggle()
     scene.record.toggle()
-    assert scene.pads[0].voicing == Voicing()
+    assert scene.pads[0].parameters == PadParameters()
 
 
 def test_what_was_held_from_bar_to_bar_goes_round_too(scene: PlayingScene) -> None:
@@ -389,7 +391,7 @@ def test_what_was_held_from_bar_to_bar_goes_round_too(scene: PlayingScene) -> No
     wait(scene, NOW + 50_000)
     scene.record.toggle()
     wait(scene, NOW + 96_100)
-    assert scene.pads[0].voicing == Voicing("loop", loop_bars=1)
+    assert scene.pads[0].parameters == PadParameters("loop", loop_bars=1)
 
 
 def tone_of(seconds: float) -> Clip:

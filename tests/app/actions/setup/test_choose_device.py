@@ -1,15 +1,15 @@
 from app.actions.setup.choose_device import ChooseDevice
-from app.audio.devices.device_keeper import Wish
 from app.audio.devices.sound_system import Channels
+from app.audio.devices.state import DeviceRequest
 from app.model.session import Session
 
 
 class Devices:
     def __init__(self) -> None:
-        self.opened: list[Wish] = []
+        self.opened: list[DeviceRequest] = []
 
-    def open(self, wish: Wish) -> None:
-        self.opened.append(wish)
+    def open(self, request: DeviceRequest) -> None:
+        self.opened.append(request)
 
 
 def test_a_chosen_device_is_opened_and_stands_in_the_session() -> None:
@@ -18,8 +18,8 @@ def test_a_chosen_device_is_opened_and_stands_in_the_session() -> None:
     choose.choose_output("Speakers")
     choose.choose_input("Microphone")
     choose.look_again()
-    both = Wish("Speakers", "Microphone")
-    assert devices.opened == [Wish("Speakers"), both, both]
+    both = DeviceRequest("Speakers", "Microphone")
+    assert devices.opened == [DeviceRequest("Speakers"), both, both]
     assert (session.output, session.input) == ("Speakers", "Microphone")
 
 
@@ -31,7 +31,7 @@ def test_block_rate_channels_and_the_device_alone_go_with_every_later_choice() -
     choose.choose_channels("2")
     choose.choose_exclusive(True)
     choose.choose_output("Speakers")
-    assert devices.opened[-1] == Wish("Speakers", None, 64, 96_000, Channels(2, 1), True)
+    assert devices.opened[-1] == DeviceRequest("Speakers", None, 64, 96_000, Channels(2, 1), True)
     assert len(devices.opened) == 5
 
 

@@ -15,13 +15,13 @@ from app.audio.devices.device_keeper import (
     NO_SYSTEM,
     AudioState,
     DeviceKeeper,
-    Wish,
+    DeviceRequest,
 )
 from app.audio.devices.loopback import RoundTrip
 from app.audio.devices.sound_system import Channels, Device
 from app.audio.mixer.mixer import Mixer
-from app.audio.mixer.voicing import Voicing
-from app.audio.recording.recorder import Recorder
+from app.audio.mixer.pad_parameters import PadParameters
+from app.audio.recording.recorder import InputRecorder
 from app.settings import MeasuredTrip
 
 JACK = Device(0, "system", "JACK Audio Connection Kit", 2, 2, 48_000, True, True)
@@ -34,16 +34,16 @@ class Rig:
 
     def __init__(self, *devices: Device) -> None:
         self.mixer = Mixer()
-        self.recorder = Recorder(48_000, seconds=2.0)
+        self.recorder = InputRecorder(48_000, seconds=2.0)
         self.system = FakeSoundSystem(*devices)
         self.keeper = DeviceKeeper(self.mixer, self.recorder, self.system)
         self.now_s = 100.0
 
-    def choose(self, *wish: str | None) -> AudioState:
-        return self.wish(Wish(*wish))
+    def choose(self, *names: str | None) -> AudioState:
+        return self.request(DeviceRequest(*names))
 
-    def wish(self, wish: Wish) -> AudioState:
-        self.keeper.choose(wish, self.now_s)
+    def request(self, request: DeviceRequest) -> AudioState:
+        self.keeper.choose(request, self.now_s)
         return self.keeper.state()
 
     def wait(self, seconds: float, play: bool = True) -> AudioState:
@@ -55,7 +55,7 @@ class Rig:
                         incoming = np.zeros((128, stream.plan.channels), np.float32)
                         stream.run(128, incoming if stream.kind == "input" else None)
             self.now_s += 0.1
-            self.keeper.look(self.now_s)
+            self.keeper.poll(self.now_s)
         return self.keeper.state()
 
 
@@ -198,7 +198,7 @@ def test_microphone_plugged_in_later_is_found_when_nothing_plays() -> None:
     rig = Rig(SPEAKERS)
     rig.choose()
     rig.mixer.load(0, np.full((48_000, 2), 0.1, np.float32))
-    rig.mixer.configure(0, Voicing("loop"))
+    rig.mixer.configure(0, PadParameters("loop"))
     rig.mixer.hit(0)
     rig.wait(1.0)
     output = rig.system.stream("output")
@@ -328,7 +328,7 @@ def test_two_devices_of_one_name_are_told_apart_by_their_hosts() -> None:
 
 def test_a_wished_rate_is_used_and_given_up_again() -> None:
     rig = Rig(SPEAKERS)
-    assert rig.wish(Wish(rate=96_000)).rate == 96_000
+    assert rig.request(DeviceRequest(rate=96_000)).rate == 96_000
     assert rig.mixer.rate == rig.system.stream("output").plan.rate == 96_000
     assert rig.choose().rate == 48_000
 
@@ -336,7 +336,7 @@ def test_a_wished_rate_is_used_and_given_up_again() -> None:
 def test_a_rate_the_device_cannot_do_is_said() -> None:
     rig = Rig(SPEAKERS, MICROPHONE)
     rig.system.only_own_rate = True
-    state = rig.wish(Wish(rate=96_000))
+    state = rig.request(DeviceRequest(rate=96_000))
     assert state.rate == 48_000
     assert state.message == "Speakers cannot do 96 kHz: playing at 48 kHz."
 
@@ -344,7 +344,7 @@ def test_a_rate_the_device_cannot_do_is_said() -> None:
 def test_a_wished_block_and_the_device_alone_are_asked_for() -> None:
     rig = Rig(replace(SPEAKERS, host="Windows WASAPI"), MICROPHONE)
     assert rig.choose().exclusive
-    rig.wish(Wish(block_frames=64, exclusive=True))
+    rig.request(DeviceRequest(block_frames=64, exclusive=True))
     for kind in ("output", "input"):
         plan = rig.system.stream(kind).plan
         assert plan.block_frames == 64 and plan.exclusive
@@ -358,7 +358,7 @@ def test_a_wished_block_and_the_device_alone_are_asked_for() -> None:
 def test_the_wished_channels_are_recorded(text: str, opened: int, heard: list[float]) -> None:
     rig = Rig(replace(SPEAKERS, inputs=4))
     rig.system.devices[0] = replace(SPEAKERS, inputs=4, is_default_input=True)
-    state = rig.wish(Wish(channels=Channels.read(text)))
+    state = rig.request(DeviceRequest(channels=Channels.read(text)))
     assert (state.input_channels, state.message) == (4, "")
     stream = rig.system.stream("input")
     assert stream.plan.channels == opened
@@ -371,7 +371,7 @@ def test_the_wished_channels_are_recorded(text: str, opened: int, heard: list[fl
 
 def test_channels_the_device_lacks_are_said_and_the_first_ones_recorded() -> None:
     rig = Rig(SPEAKERS, MICROPHONE)
-    state = rig.wish(Wish(channels=Channels(3, 2)))
+    state = rig.request(DeviceRequest(channels=Channels(3, 2)))
     assert state.message == "Microphone has no input 3+4: recording from 1."
     assert state.channels == Channels(1, 1)
 
@@ -430,7 +430,7 @@ def test_what_was_measured_is_known_again_with_the_same_devices_rate_and_block()
     rig.system.refuses_loop = True
     assert measured(rig).trouble, "what failed is told"
     again = Rig(SPEAKERS, replace(MICROPHONE, rate=48_000))
-    again.wish(Wish(measured=known))
+    again.request(DeviceRequest(measured=known))
     assert again.wait(0.2).loop == RoundTrip(10.0, 0.0, 8)
     again.system.stream("output").run(64)
     assert again.keeper.state().loop is None, "measured with another block"
@@ -439,7 +439,7 @@ def test_what_was_measured_is_known_again_with_the_same_devices_rate_and_block()
 def test_the_newest_round_trips_are_remembered() -> None:
     rig = Rig(SPEAKERS, MICROPHONE)
     old = tuple(MeasuredTrip("A", "B", 48_000, n, 1.0, 0.0, 8) for n in range(MOST_MEASURED))
-    rig.wish(Wish(measured=old))
+    rig.request(DeviceRequest(measured=old))
     rig.system.cable_frames = 480
     rig.wait(0.2)
     measured(rig)
@@ -470,7 +470,7 @@ def test_a_wished_device_that_comes_back_is_used_again_when_nothing_plays() -> N
     assert (state.output_name, state.input_name) == ("Speakers", "Microphone")
     rig.system.devices.append(INTERFACE)
     rig.mixer.load(0, np.full((10 * RATE, 2), 0.25, np.float32))
-    rig.mixer.configure(0, Voicing("loop"))
+    rig.mixer.configure(0, PadParameters("loop"))
     rig.mixer.hit(0)
     assert rig.wait(25.0).output_name == "Speakers", "a loop that plays is not cut"
     rig.mixer.stop_all()
@@ -507,7 +507,7 @@ def struggle(rig: Rig, seconds: float) -> int:
             else:
                 stream.run(128, np.zeros((128, stream.plan.channels), np.float32))
         rig.now_s += 0.1
-        rig.keeper.look(rig.now_s)
+        rig.keeper.poll(rig.now_s)
     return rig.system.stream("output").plan.block_frames
 
 
@@ -532,7 +532,7 @@ def test_a_burst_of_missed_blocks_changes_nothing() -> None:
 
 def test_a_chosen_block_is_kept_however_many_are_missed() -> None:
     rig = Rig(SPEAKERS)
-    rig.wish(Wish(block_frames=64))
+    rig.request(DeviceRequest(block_frames=64))
     assert struggle(rig, 10.0) == 64
 
 
@@ -561,7 +561,7 @@ def test_an_output_that_cannot_be_opened_again_is_looked_for() -> None:
     rig.system.refuses_start.add("Speakers")
     rig.system.stream("output").run(104, flags=UNDERFLOW)
     rig.now_s += 1.0
-    rig.keeper.look(rig.now_s)
+    rig.keeper.poll(rig.now_s)
     assert rig.keeper.state().output_name is None
     rig.system.refuses_start.clear()
     assert rig.wait(2.5).output_name == "Speakers"

@@ -15,12 +15,12 @@ import pytest
 from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
 
 from app.audio.devices import stream
-from app.audio.devices.device_keeper import Wish
 from app.audio.devices.loopback import RoundTrip
 from app.audio.devices.sound_system import Device, SoundError, SoundSystemMissing
+from app.audio.devices.state import DeviceRequest
 from app.audio.devices.stream import AudioDevices, AudioState, PortAudio, sound_error
 from app.audio.mixer.mixer import Mixer
-from app.audio.recording.recorder import Recorder
+from app.audio.recording.recorder import InputRecorder
 
 FOUND = RoundTrip(10.0, 0.0, 8)
 
@@ -55,11 +55,11 @@ class Heard:
 @pytest.fixture(scope="module", autouse=True)
 def compiled_kernel() -> None:
     """Compile it, where nobody did yet, before a thread that opens streams is waited for."""
-    assert Mixer().callback_address and Recorder(48_000, 1.0).callback_address
+    assert Mixer().callback_address and InputRecorder(48_000, 1.0).callback_address
 
 
 def devices_with(system: FakeSoundSystem, heard: Heard) -> AudioDevices:
-    return AudioDevices(Mixer(), Recorder(48_000, 1.0), heard, system)
+    return AudioDevices(Mixer(), InputRecorder(48_000, 1.0), heard, system)
 
 
 def test_open_returns_at_once_and_the_news_comes_from_the_sound_thread() -> None:
@@ -105,8 +105,8 @@ def test_another_device_can_be_chosen_while_one_plays() -> None:
     heard = Heard()
     devices = devices_with(FakeSoundSystem(SPEAKERS, other), heard)
     devices.open(wait_s=10.0)
-    assert devices.open(Wish("Headphones"), wait_s=10.0).output_name == "Headphones"
-    assert devices.look_again(wait_s=10.0).output_name == "Headphones"
+    assert devices.open(DeviceRequest("Headphones"), wait_s=10.0).output_name == "Headphones"
+    assert devices.rescan(wait_s=10.0).output_name == "Headphones"
     devices.close()
 
 
@@ -135,9 +135,9 @@ def test_a_listener_that_fails_does_not_stop_the_sound() -> None:
     def fail(state: AudioState) -> None:
         raise RuntimeError("a bug elsewhere")
 
-    devices = AudioDevices(Mixer(), Recorder(48_000, 1.0), fail, FakeSoundSystem(SPEAKERS))
+    devices = AudioDevices(Mixer(), InputRecorder(48_000, 1.0), fail, FakeSoundSystem(SPEAKERS))
     assert devices.open(wait_s=10.0).output_name == "Speakers"
-    assert devices.look_again(wait_s=10.0).output_name == "Speakers"
+    assert devices.rescan(wait_s=10.0).output_name == "Speakers"
     devices.close()
 
 

@@ -7,9 +7,9 @@ import pytest
 from mixer_model import CEILING, MixerModel, ModelEvent, high_passed, limited
 from numpy.typing import NDArray
 
-from app.audio.kernel.memory import COMMANDS
+from app.audio.kernel.layout import COMMANDS
 from app.audio.mixer.mixer import Mixer
-from app.audio.mixer.voicing import PAD_MODES, PadMode, Voicing
+from app.audio.mixer.pad_parameters import PAD_MODES, PadMode, PadParameters
 
 RATE = 48_000
 DELAY = 78
@@ -29,7 +29,7 @@ def noise(frames: int, seed: int = 0, level: float = 0.2) -> NDArray[np.float32]
 def mixer_with(sound: NDArray[np.float32], mode: PadMode = "one_shot", **settings: int) -> Mixer:
     mixer = Mixer(RATE, **settings)
     mixer.load(0, sound)
-    mixer.configure(0, Voicing(mode))
+    mixer.configure(0, PadParameters(mode))
     return mixer
 
 
@@ -90,7 +90,7 @@ def test_output_does_not_depend_on_the_block_size(block: int) -> None:
         mixer = Mixer(RATE)
         for pad in range(4):
             mixer.load(pad, noise(900 + 100 * pad, pad, level=0.6))
-            mixer.configure(pad, Voicing(PAD_MODES[pad], 2.0, pad // 2, tune=float(pad // 2)))
+            mixer.configure(pad, PadParameters(PAD_MODES[pad], 2.0, pad // 2, tune=float(pad // 2)))
         for number in range(40):
             mixer.hit(number % 4, 0.5 + number / 80, at_frame=150 * number + 7)
             mixer.release(number % 4, at_frame=150 * number + 90)
@@ -199,7 +199,7 @@ def test_choke_ends_the_other_pad_of_the_group_within_3_ms() -> None:
     mixer.load(1, tone(400, 1, level=0.0))
     mixer.load(2, tone(500, RATE, level=0.1))
     for pad, group in ((0, 1), (1, 1), (2, 2)):
-        mixer.configure(pad, Voicing(choke_group=group))
+        mixer.configure(pad, PadParameters(choke_group=group))
     mixer.hit(0, at_frame=0)
     mixer.hit(2, at_frame=0)
     mixer.hit(1, at_frame=4000)
@@ -237,7 +237,7 @@ def test_a_loop_is_stolen_last() -> None:
     mixer = Mixer(RATE, voices=2)
     for pad in range(3):
         mixer.load(pad, noise(RATE, pad))
-    mixer.configure(0, Voicing("loop"))
+    mixer.configure(0, PadParameters("loop"))
     for pad in range(3):
         mixer.hit(pad)
         mixer.render(128)
@@ -385,7 +385,7 @@ def test_pad_gain_is_heard_while_the_pad_plays() -> None:
     mixer = mixer_with(tone(200, 2 * RATE), "loop")
     mixer.hit(0)
     mixer.render(4800)
-    mixer.configure(0, Voicing("loop", -20.0))
+    mixer.configure(0, PadParameters("loop", -20.0))
     out = mixer.render(20_000)
     assert largest_step(out) < 1.2 * largest_step(tone(200, RATE))
     assert np.allclose(np.abs(out[10_000:]).max(), 0.05, rtol=0.02)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.audio.mixer.clock import QUANTUM_BEATS, Quantum
 from app.audio.mixer.mixer import Mixer
-from app.audio.mixer.voicing import LAYER_SELECTIONS, PAD_MODES, Voicing
+from app.audio.mixer.pad_parameters import LAYER_SELECTIONS, PAD_MODES, PadParameters
 
 RATE = 8_000
 """A low rate makes fades short, so that a short stream holds many of them."""
@@ -20,7 +20,7 @@ FRAMES = 500
 PADS = 4
 
 VOICINGS = st.builds(
-    Voicing,
+    PadParameters,
     mode=st.sampled_from(PAD_MODES),
     gain_db=st.sampled_from([0.0, -6.0, 3.0]),
     choke_group=st.sampled_from([0, 0, 1, 2]),
@@ -97,7 +97,7 @@ def send(mixer: Mixer, event: ModelEvent) -> None:
     st.sampled_from([13, 64, 300]),
 )
 def test_any_events_sound_as_the_model_says(
-    pads: list[tuple[Voicing, list[int]]],
+    pads: list[tuple[PadParameters, list[int]]],
     events: list[ModelEvent],
     swaps: dict[int, tuple[int, Quantum, list[int]]],
     voices: int,
@@ -110,11 +110,11 @@ def test_any_events_sound_as_the_model_says(
     mixer._write_line(beats.anchor, beats.frames_per_beat)
     mixer.set_note_repeat(repeat_beats)
     model = MixerModel(RATE, voices, beats, repeat_beats)
-    for index, (voicing, sizes) in enumerate(pads):
+    for index, (parameters, sizes) in enumerate(pads):
         sounds = make_sounds(sizes, index)
-        mixer.configure(index, voicing)
+        mixer.configure(index, parameters)
         mixer.load_layers(index, sounds)
-        model.pads[index] = ModelPad(sounds, voicing)
+        model.pads[index] = ModelPad(sounds, parameters)
     heard = [mixer.render(QUIET, QUIET)]
     for event in events:
         send(mixer, event)

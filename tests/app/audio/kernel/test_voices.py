@@ -1,4 +1,4 @@
-"""What a player hears of a voicing: pitch, place, envelope, filters, layers, and never a click."""
+"""What a player hears of the parameters: pitch, place, envelope, filters, layers; never a click."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.audio.mixer.mixer import Mixer
-from app.audio.mixer.voicing import PAD_MODES, Voicing
+from app.audio.mixer.pad_parameters import PAD_MODES, PadParameters
 
 RATE = 48_000
 DELAY = 78
@@ -20,10 +20,10 @@ def sine(hertz: float, frames: int = RATE, level: float = 0.5, phase: float = 0.
     return np.stack([wave, wave], axis=1).astype(np.float32)
 
 
-def played(voicing: Voicing, sound: NDArray, frames: int = RATE, **hit: float) -> NDArray:
+def played(parameters: PadParameters, sound: NDArray, frames: int = RATE, **hit: float) -> NDArray:
     mixer = Mixer(RATE)
     mixer.load(0, sound)
-    mixer.configure(0, voicing)
+    mixer.configure(0, parameters)
     mixer.hit(0, at_frame=0, **hit)  # type: ignore[arg-type]
     return mixer.render(frames + DELAY)[DELAY:]
 
@@ -43,7 +43,7 @@ def spectrum_db(wave: NDArray) -> NDArray:
 
 @pytest.mark.parametrize("semitones", [-24, -7, 0.5, 7, 12, 24])
 def test_tune_moves_the_pitch(semitones: float) -> None:
-    out = played(Voicing("loop", tune=semitones), sine(440.0))[:, 0]
+    out = played(PadParameters("loop", tune=semitones), sine(440.0))[:, 0]
     hertz = np.argmax(spectrum_db(out)) * RATE / len(out)
     assert hertz == pytest.approx(440.0 * 2 ** (semitones / 12), abs=1.0)
 
@@ -53,8 +53,8 @@ def test_tune_makes_nothing_that_was_not_there(semitones: float) -> None:
     """A sound of 1, 6 and 17 kHz: whatever would lie above half the rate is gone, not folded."""
     sources = (1000.0, 6000.0, 17_000.0)
     sound = sum((sine(hertz, 4 * RATE, 0.2) for hertz in sources), np.zeros((4 * RATE, 2)))
-    voicing = Voicing(tune=semitones)
-    out = played(voicing, sound.astype(np.float32), RATE // 2)[2000:, 0]
+    parameters = PadParameters(tune=semitones)
+    out = played(parameters, sound.astype(np.float32), RATE // 2)[2000:, 0]
     found = spectrum_db(out)
     bins = np.arange(len(found)) * RATE / len(out)
     wanted = np.array(sources) * 2 ** (semitones / 12)
@@ -66,7 +66,7 @@ def test_tune_makes_nothing_that_was_not_there(semitones: float) -> None:
 def test_notes_of_a_pad_sound_beside_each_other_and_are_let_go_one_by_one() -> None:
     mixer = Mixer(RATE)
     mixer.load(0, sine(440.0, 4 * RATE, 0.2))
-    mixer.configure(0, Voicing("gate"))
+    mixer.configure(0, PadParameters("gate"))
     mixer.hit(0, at_frame=0)
     mixer.hit(0, at_frame=0, note=12)
     mixer.release(0, at_frame=24_000)
@@ -79,9 +79,9 @@ def test_notes_of_a_pad_sound_beside_each_other_and_are_let_go_one_by_one() -> N
 
 
 def test_pan_leaves_one_side_as_it_is() -> None:
-    centre = played(Voicing(), sine(500.0))
-    half = played(Voicing(pan=-0.5), sine(500.0))
-    left = played(Voicing(pan=-1.0), sine(500.0))
+    centre = played(PadParameters(), sine(500.0))
+    half = played(PadParameters(pan=-0.5), sine(500.0))
+    left = played(PadParameters(pan=-1.0), sine(500.0))
     assert np.array_equal(half[:, 0], centre[:, 0]) and np.array_equal(left[:, 0], centre[:, 0])
     assert level_db(half[:40_000, 1]) - level_db(centre[:40_000, 1]) == pytest.approx(-3.0, abs=0.1)
     assert np.abs(left[:, 1]).max() < 1e-15
@@ -90,14 +90,16 @@ def test_pan_leaves_one_side_as_it_is() -> None:
 @pytest.mark.parametrize(("curve", "softer_db"), [(0.0, 0.0), (1.0, -6.02), (2.0, -12.04)])
 def test_velocity_curve(curve: float, softer_db: float) -> None:
     hard, soft = (
-        level_db(played(Voicing(velocity_curve=curve), sine(500.0), velocity=velocity)[:40_000, 0])
+        level_db(
+            played(PadParameters(velocity_curve=curve), sine(500.0), velocity=velocity)[:40_000, 0]
+        )
         for velocity in (1.0, 0.5)
     )
     assert soft - hard == pytest.approx(softer_db, abs=0.05)
 
 
 def test_attack_rises_and_decay_falls_by_60_db() -> None:
-    out = played(Voicing(attack_s=0.1, decay_s=0.5), sine(2000.0, 2 * RATE), 2 * RATE)[:, 0]
+    out = played(PadParameters(attack_s=0.1, decay_s=0.5), sine(2000.0, 2 * RATE), 2 * RATE)[:, 0]
     peaks = np.abs(out).reshape(-1, 480).max(axis=1)
     assert peaks[4] == pytest.approx(0.25, rel=0.05)
     assert peaks[10] == pytest.approx(0.5, rel=0.15)
@@ -108,7 +110,7 @@ def test_attack_rises_and_decay_falls_by_60_db() -> None:
 def test_gate_fades_as_long_as_its_release() -> None:
     mixer = Mixer(RATE)
     mixer.load(0, sine(1000.0, 4 * RATE))
-    mixer.configure(0, Voicing("gate", release_s=0.5))
+    mixer.configure(0, PadParameters("gate", release_s=0.5))
     mixer.hit(0, at_frame=0)
     mixer.release(0, at_frame=4800)
     out = np.abs(mixer.render(RATE)[DELAY:, 0])
@@ -117,25 +119,27 @@ def test_gate_fades_as_long_as_its_release() -> None:
 
 
 @pytest.mark.parametrize(
-    ("voicing", "hertz", "change_db"),
+    ("parameters", "hertz", "change_db"),
     [
-        (Voicing("loop", low_pass_hz=1000.0), 1000.0, -3.0),
-        (Voicing("loop", low_pass_hz=1000.0), 4000.0, -24.3),
-        (Voicing("loop", low_pass_hz=1000.0), 100.0, 0.0),
-        (Voicing("loop", high_pass_hz=1000.0), 1000.0, -3.0),
-        (Voicing("loop", high_pass_hz=1000.0), 250.0, -24.1),
-        (Voicing("loop", high_pass_hz=1000.0), 8000.0, 0.0),
+        (PadParameters("loop", low_pass_hz=1000.0), 1000.0, -3.0),
+        (PadParameters("loop", low_pass_hz=1000.0), 4000.0, -24.3),
+        (PadParameters("loop", low_pass_hz=1000.0), 100.0, 0.0),
+        (PadParameters("loop", high_pass_hz=1000.0), 1000.0, -3.0),
+        (PadParameters("loop", high_pass_hz=1000.0), 250.0, -24.1),
+        (PadParameters("loop", high_pass_hz=1000.0), 8000.0, 0.0),
     ],
 )
-def test_filters_cut_12_db_an_octave(voicing: Voicing, hertz: float, change_db: float) -> None:
-    out = played(voicing, sine(hertz))[RATE // 2 : RATE // 2 + 9600, 0]
+def test_filters_cut_12_db_an_octave(
+    parameters: PadParameters, hertz: float, change_db: float
+) -> None:
+    out = played(parameters, sine(hertz))[RATE // 2 : RATE // 2 + 9600, 0]
     assert level_db(out) - level_db(sine(hertz)[:, 0]) == pytest.approx(change_db, abs=0.4)
 
 
 def test_a_voice_that_fades_fast_is_not_slowed_by_a_slow_release() -> None:
     mixer = Mixer(RATE)
     mixer.load(0, sine(1000.0, RATE))
-    mixer.configure(0, Voicing("gate", release_s=1.0))
+    mixer.configure(0, PadParameters("gate", release_s=1.0))
     mixer.hit(0, at_frame=0)
     mixer.stop(0, at_frame=4800)
     mixer.release(0, at_frame=4810)
@@ -147,11 +151,11 @@ def test_a_voice_that_fades_fast_is_not_slowed_by_a_slow_release() -> None:
 
 def test_start_end_and_reverse_choose_what_sounds() -> None:
     ramp = np.repeat(np.linspace(0.0, 0.5, 1000, dtype=np.float32)[:, None], 2, axis=1)
-    out = played(Voicing("loop", start=0.5, end=0.6), ramp, 4000)
+    out = played(PadParameters("loop", start=0.5, end=0.6), ramp, 4000)
     assert out[90:100, 0].max() < 0.31
     mixer = Mixer(RATE)
     mixer.load(0, np.tile(ramp, (40, 1)))
-    mixer.configure(0, Voicing(reverse=True, start=0.5))
+    mixer.configure(0, PadParameters(reverse=True, start=0.5))
     mixer.hit(0)
     mixer.render(128)
     assert mixer.playing(0) == pytest.approx((40_000 - 1 - 128) / RATE)
@@ -162,7 +166,7 @@ def test_start_end_and_reverse_choose_what_sounds() -> None:
 def test_toggle_goes_round_until_the_next_hit() -> None:
     mixer = Mixer(RATE)
     mixer.load(0, sine(1000.0, 4800))
-    mixer.configure(0, Voicing("toggle"))
+    mixer.configure(0, PadParameters("toggle"))
     mixer.hit(0)
     assert np.abs(mixer.render(RATE)[-4800:]).max() > 0.4
     mixer.hit(0)
@@ -179,7 +183,7 @@ def test_layers_are_played_first_in_turn_or_by_velocity(layers: str, heard: list
     mixer = Mixer(RATE)
     sounds = [sine(1000.0 * (number + 1), 4800) for number in range(3)]
     mixer.load_layers(0, sounds)
-    mixer.configure(0, Voicing(layers=layers, velocity_curve=0.0))  # type: ignore[arg-type]
+    mixer.configure(0, PadParameters(layers=layers, velocity_curve=0.0))  # type: ignore[arg-type]
     found = []
     for velocity in (0.2, 0.5, 0.8, 1.0):
         mixer.hit(0, velocity)
@@ -203,11 +207,11 @@ CUTS = {
     "choked": lambda mixer: mixer.hit(1),
     "swapped": lambda mixer: mixer.load(0, sine(90.0, 9000, 0.5, 2.0)),
     "emptied": lambda mixer: mixer.load(0, None),
-    "filtered": lambda mixer: mixer.configure(0, Voicing("loop", low_pass_hz=300.0)),
-    "high-passed": lambda mixer: mixer.configure(0, Voicing("loop", high_pass_hz=300.0)),
-    "panned": lambda mixer: mixer.configure(0, Voicing("loop", pan=1.0)),
-    "tuned": lambda mixer: mixer.configure(0, Voicing("loop", tune=-5.0)),
-    "level": lambda mixer: mixer.configure(0, Voicing("loop", gain_db=-60.0)),
+    "filtered": lambda mixer: mixer.configure(0, PadParameters("loop", low_pass_hz=300.0)),
+    "high-passed": lambda mixer: mixer.configure(0, PadParameters("loop", high_pass_hz=300.0)),
+    "panned": lambda mixer: mixer.configure(0, PadParameters("loop", pan=1.0)),
+    "tuned": lambda mixer: mixer.configure(0, PadParameters("loop", tune=-5.0)),
+    "level": lambda mixer: mixer.configure(0, PadParameters("loop", gain_db=-60.0)),
     "master": lambda mixer: mixer.set_master_gain(-60.0),
     "flooded": lambda mixer: [mixer.hit(0, note=note) for note in range(-24, 24)] * 2,
 }
@@ -222,7 +226,7 @@ def test_whatever_cuts_a_sound_does_not_click(cut: str, mode: str) -> None:
     quiet = sine(80.0, 4000, 0.0)
     for pad, loaded in ((0, sound), (1, quiet)):
         mixer.load(pad, loaded)
-        mixer.configure(pad, replace(Voicing(choke_group=1), mode=mode, attack_s=0.01))  # type: ignore[arg-type]
+        mixer.configure(pad, replace(PadParameters(choke_group=1), mode=mode, attack_s=0.01))  # type: ignore[arg-type]
     mixer.set_master_gain(-12.0 if cut == "flooded" else 0.0)
     mixer.render(4800)
     mixer.hit(0)
@@ -238,8 +242,8 @@ def test_whatever_cuts_a_sound_does_not_click(cut: str, mode: str) -> None:
 def test_cut_regions_do_not_click(mode: str, reverse: bool) -> None:
     sound = sine(80.0, 9000, 0.5, 1.0)
     for start, end in ((0.1, 0.9), (0.33, 0.51), (0.0, 0.77)):
-        voicing = Voicing(mode, start=start, end=end, reverse=reverse)  # type: ignore[arg-type]
-        whole = np.concatenate([np.zeros((1, 2), np.float32), played(voicing, sound, 30_000)])
+        parameters = PadParameters(mode, start=start, end=end, reverse=reverse)  # type: ignore[arg-type]
+        whole = np.concatenate([np.zeros((1, 2), np.float32), played(parameters, sound, 30_000)])
         first = 1 if start == 0.0 and not reverse else 0  # its own beginning is meant
         assert largest_step(whole[first:]) < 8 * largest_step(sine(80.0))
 
@@ -247,7 +251,7 @@ def test_cut_regions_do_not_click(mode: str, reverse: bool) -> None:
 def test_a_loop_crosses_over_to_its_pads_new_sound_at_the_same_place() -> None:
     mixer = Mixer(RATE)
     mixer.load(0, sine(100.0, 48_000))
-    mixer.configure(0, Voicing("loop"))
+    mixer.configure(0, PadParameters("loop"))
     mixer.hit(0)
     mixer.render(6000)
     mixer.load(0, sine(200.0, 48_000))
@@ -264,7 +268,7 @@ def looping(bpm: float = 120.0) -> Mixer:
     mixer = Mixer(RATE)
     mixer.clock.set_tempo(bpm)
     mixer.load(0, sine(1000.0, 4800))
-    mixer.configure(0, Voicing("loop"))
+    mixer.configure(0, PadParameters("loop"))
     mixer.hit(0)
     mixer.render(4800)
     return mixer

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.audio.mixer.mixer import Mixer
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 
 RATE = 48_000
 DELAY = 78
@@ -31,7 +31,7 @@ def locked(bpm: float, bars: int, sound: NDArray[np.float32]) -> Mixer:
     mixer = Mixer(RATE)
     mixer.clock.set_tempo(bpm)
     mixer.load(0, sound)
-    mixer.configure(0, Voicing("loop", loop_bars=bars))
+    mixer.configure(0, PadParameters("loop", loop_bars=bars))
     return mixer
 
 
@@ -180,7 +180,7 @@ def test_the_metronome_over_full_level_stays_below_the_ceiling() -> None:
     mixer = Mixer(RATE)
     loud = np.sign(np.sin(np.arange(RATE) * 0.05))[:, None].repeat(2, axis=1).astype(np.float32)
     mixer.load(0, loud)
-    mixer.configure(0, Voicing("loop"))
+    mixer.configure(0, PadParameters("loop"))
     mixer.hit(0)
     mixer.set_metronome(0.0)
     assert np.abs(mixer.render(3 * RATE)).max() <= 10 ** (-0.3 / 20)
@@ -225,14 +225,14 @@ def test_without_repeat_a_held_pad_is_hit_once() -> None:
     assert onsets(mixer.render(100_000)) == [DELAY]
 
 
-def test_a_count_in_clicks_on_its_beats_only_and_not_on_the_tape() -> None:
-    mixer = Mixer(RATE, tape_s=5.0)
+def test_a_count_in_clicks_on_its_beats_only_and_is_not_captured() -> None:
+    mixer = Mixer(RATE, capture_s=5.0)
     mixer.clock.start(100_000)
     mixer.count_in(-4.0, 0.0, -12.0)
     out = mixer.render(200_000, 777)
     wanted = [100_000 - beat * 24_000 for beat in (4, 3, 2, 1)]
     assert np.abs(np.array(onsets(out)) - DELAY - wanted).max() <= 3
-    assert not mixer.tape.read(mixer.tape.reel, 0, 200_000).any()
+    assert not mixer.capture.read(mixer.capture.segment, 0, 200_000).any()
     mixer.count_in(5.0, 13.0, -12.0)
     mixer.end_count_in()
     assert not mixer.render(100_000).any()

@@ -5,7 +5,7 @@ import pytest
 
 from app.audio.mixer.keyboard import Keyboard
 from app.audio.mixer.mixer import Mixer
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 
 RATE = 48_000
 
@@ -16,7 +16,7 @@ def mixer() -> Mixer:
     wave = 0.3 * np.sin(2 * np.pi * 480.0 * np.arange(4 * RATE) / RATE)
     for pad in range(2):
         mixer.load(pad, np.stack([wave, wave], axis=1).astype(np.float32))
-        mixer.configure(pad, Voicing("gate"))
+        mixer.configure(pad, PadParameters("gate"))
     return mixer
 
 

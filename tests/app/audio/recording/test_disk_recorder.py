@@ -109,14 +109,14 @@ class Ended:
 
 
 def playing() -> Mixer:
-    mixer = Mixer(RATE, tape_s=5.0)
+    mixer = Mixer(RATE, capture_s=5.0)
     mixer.load(0, noise(RATE) * np.float32(0.3))
     return mixer
 
 
 def test_the_file_holds_exactly_what_was_played_between_start_and_stop(tmp_path: Path) -> None:
     mixer, ended = playing(), Ended()
-    disk = DiskRecorder(mixer.tape, ended)
+    disk = DiskRecorder(mixer.capture, ended)
     mixer.hit(0)
     mixer.render(5000)
     disk.start(tmp_path / "folder" / "played.wav")
@@ -136,7 +136,7 @@ def test_the_file_holds_exactly_what_was_played_between_start_and_stop(tmp_path:
 
 def test_another_rate_goes_on_in_another_file(tmp_path: Path) -> None:
     mixer, ended = playing(), Ended()
-    disk = DiskRecorder(mixer.tape, ended)
+    disk = DiskRecorder(mixer.capture, ended)
     disk.start(tmp_path / "played.wav")
     mixer.render(4800)
     mixer.set_rate(44_100)
@@ -150,7 +150,7 @@ def test_another_rate_goes_on_in_another_file(tmp_path: Path) -> None:
     assert take.files[1].name == "played (2).wav"
 
 
-def test_a_disk_slower_than_the_tape_is_told_of(
+def test_a_disk_that_is_too_slow_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free, append = threading.Event(), GrowingWav.append
@@ -161,7 +161,7 @@ def test_a_disk_slower_than_the_tape_is_told_of(
 
     monkeypatch.setattr(GrowingWav, "append", stuck)
     mixer, ended = playing(), Ended()
-    disk = DiskRecorder(mixer.tape, ended)
+    disk = DiskRecorder(mixer.capture, ended)
     disk.start(tmp_path / "played.wav")
     mixer.render(20 * RATE, 4096)
     disk.stop()
@@ -201,7 +201,7 @@ def test_a_full_disk_keeps_what_fitted_and_says_why(
 
     monkeypatch.setattr(growing_wav.GrowingWav, "__init__", small)
     mixer, ended = playing(), Ended()
-    disk = DiskRecorder(mixer.tape, ended)
+    disk = DiskRecorder(mixer.capture, ended)
     mixer.hit(0)
     disk.start(tmp_path / "played.wav")
     played = mixer.render(RATE)
@@ -215,6 +215,6 @@ def test_a_full_disk_keeps_what_fitted_and_says_why(
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ended = Ended()
-    DiskRecorder(playing().tape, ended).start(tmp_path / "file" / "played.wav")
+    DiskRecorder(playing().capture, ended).start(tmp_path / "file" / "played.wav")
     take = ended.wait()
     assert take.files == () and take.seconds == 0.0 and take.failure != ""

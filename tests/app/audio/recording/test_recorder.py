@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.audio.mixer.mixer import Mixer
-from app.audio.recording.recorder import PRE_ROLL_S, Recorder, TapeRecorder, trim
-from app.audio.recording.tape import MARGIN
+from app.audio.recording.capture_buffer import MARGIN
+from app.audio.recording.recorder import PRE_ROLL_S, InputRecorder, TakeRecorder, trim
 from engine.clip import Clip
 
 RATE = 48_000
 
 
-def feed(recorder: Recorder, samples: NDArray[np.float32], flags: int = 0) -> None:
+def feed(recorder: InputRecorder, samples: NDArray[np.float32], flags: int = 0) -> None:
     """One input callback."""
     block = np.ascontiguousarray(samples, np.float32)
     CALLBACK(recorder.callback_address)(
@@ -37,7 +37,7 @@ def ramp(frames: int, channels: int = 1) -> NDArray[np.float32]:
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=20), st.sampled_from([1, 2]))
 def test_every_frame_is_kept(blocks: list[int], channels: int) -> None:
-    recorder = Recorder(RATE, seconds=1.0)
+    recorder = InputRecorder(RATE, seconds=1.0)
     recorder.set_format(RATE, channels)
     whole = ramp(sum(blocks), channels)
     recorder.start()
@@ -64,9 +64,9 @@ def numbered(first: int, frames: int) -> NDArray[np.float32]:
 def test_a_take_is_what_a_list_of_all_frames_has_there(
     blocks: list[int], start: int, end: int
 ) -> None:
-    """The slow model: a list of everything, of which the tape still has the end."""
-    recorder = Recorder(8000, seconds=0.5)
-    capacity = len(recorder.tape.reel.samples)
+    """The slow model: a list of everything, of which the buffer still has the end."""
+    recorder = InputRecorder(8000, seconds=0.5)
+    capacity = len(recorder.buffer.segment.samples)
     everything: list[float] = []
     for number, frames in enumerate(blocks):
         if number == len(blocks) // 2:
@@ -81,7 +81,7 @@ def test_a_take_is_what_a_list_of_all_frames_has_there(
 
 
 def test_a_take_begins_200_ms_before_it_was_asked_for() -> None:
-    recorder = Recorder(RATE)
+    recorder = InputRecorder(RATE)
     feed(recorder, ramp(30_000))
     recorder.start()
     feed(recorder, ramp(200))
@@ -96,7 +96,7 @@ def test_a_take_begins_200_ms_before_it_was_asked_for() -> None:
 
 
 def test_a_take_may_begin_and_end_later_than_now() -> None:
-    recorder = Recorder(RATE)
+    recorder = InputRecorder(RATE)
     feed(recorder, numbered(0, 100))
     recorder.start(250)
     assert recorder.seconds == 0.0 and recorder.recording
@@ -107,7 +107,7 @@ def test_a_take_may_begin_and_end_later_than_now() -> None:
 
 
 def test_the_first_loud_frame_is_found_whenever_one_looks() -> None:
-    recorder = Recorder(RATE)
+    recorder = InputRecorder(RATE)
     sound = np.zeros((9000, 1), np.float32)
     sound[[100, 5000], 0] = 0.5
     feed(recorder, sound[:3000])
@@ -115,13 +115,13 @@ def test_the_first_loud_frame_is_found_whenever_one_looks() -> None:
     feed(recorder, sound[3000:6000])
     assert recorder.find_loud(200, 0.6) is None
     feed(recorder, sound[6000:])
-    later = Recorder(RATE)
+    later = InputRecorder(RATE)
     feed(later, sound)
     assert later.find_loud(200, 0.4) == 5000
 
 
 def test_a_frame_is_found_by_the_moment_it_came_in() -> None:
-    recorder = Recorder(RATE)
+    recorder = InputRecorder(RATE)
     assert recorder.frame_at(time.perf_counter()) is None
     feed(recorder, ramp(512))
     before = time.perf_counter()
@@ -134,50 +134,54 @@ def test_a_frame_is_found_by_the_moment_it_came_in() -> None:
 
 
 def test_what_a_mixer_played_can_be_cut_out_to_the_frame_without_its_clicks() -> None:
-    mixer = Mixer(RATE, tape_s=2.0)
+    mixer = Mixer(RATE, capture_s=2.0)
     mixer.set_metronome(-6.0)
     step = np.full((4800, 2), 0.25, np.float32)
     mixer.load(0, step)
     mixer.render(1000)
     mixer.hit(0, at_frame=30_000)
     mixer.render(60_000, 777)
-    recorder = TapeRecorder(mixer.tape)
+    recorder = TakeRecorder(mixer.capture)
     recorder.start(30_000 + mixer.latency_frames)
     clip = recorder.stop(30_000 + mixer.latency_frames + 4800)
     assert clip is not None and clip.frames == 4800
     assert clip.samples[0, 0] == pytest.approx(0.25, abs=0.01)
-    silent = mixer.tape.read(mixer.tape.reel, 0, 30_000 + mixer.latency_frames - 1)
+    silent = mixer.capture.read(mixer.capture.segment, 0, 30_000 + mixer.latency_frames - 1)
     assert len(silent) > 24_000 and not silent.any()
 
 
 def test_a_mixer_at_another_rate_goes_on_with_another_reel() -> None:
-    mixer = Mixer(RATE, tape_s=1.0)
+    mixer = Mixer(RATE, capture_s=1.0)
     mixer.render(1000)
-    reel = mixer.tape.reel
+    segment = mixer.capture.segment
     mixer.set_rate(44_100)
     mixer.load(0, np.full((100, 2), 0.5, np.float32))
     mixer.hit(0)
     mixer.render(1000)
-    assert (reel.end, mixer.tape.reel.first, mixer.tape.reel.rate) == (1000, 1000, 44_100)
-    assert len(mixer.tape.read(reel, 0, 5000)) == 1000
-    assert mixer.tape.read(mixer.tape.reel, 0, 5000).any()
+    assert (segment.end, mixer.capture.segment.first, mixer.capture.segment.rate) == (
+        1000,
+        1000,
+        44_100,
+    )
+    assert len(mixer.capture.read(segment, 0, 5000)) == 1000
+    assert mixer.capture.read(mixer.capture.segment, 0, 5000).any()
 
 
-def test_a_mixer_without_a_tape_has_nothing_on_it() -> None:
+def test_a_mixer_without_a_capture_buffer_keeps_nothing() -> None:
     mixer = Mixer(RATE)
     mixer.render(1000)
-    assert len(mixer.tape.read(mixer.tape.reel, 0, 1000)) == 0
+    assert len(mixer.capture.read(mixer.capture.segment, 0, 1000)) == 0
 
 
 def test_nothing_came_is_none() -> None:
-    recorder = Recorder(RATE)
+    recorder = InputRecorder(RATE)
     assert recorder.stop() is None
     recorder.start()
     assert recorder.stop() is None
 
 
 def test_a_full_recorder_keeps_its_first_frames_and_says_so() -> None:
-    recorder = Recorder(RATE, seconds=0.01)
+    recorder = InputRecorder(RATE, seconds=0.01)
     recorder.start()
     for _ in range(10):
         feed(recorder, ramp(100))
@@ -190,7 +194,7 @@ def test_a_full_recorder_keeps_its_first_frames_and_says_so() -> None:
 
 
 def test_level_is_the_peak_since_it_was_read() -> None:
-    recorder = Recorder(RATE)
+    recorder = InputRecorder(RATE)
     feed(recorder, np.array([[0.1], [-0.6], [0.2]]))
     assert recorder.level == pytest.approx(0.6)
     assert recorder.level == 0.0
@@ -199,21 +203,21 @@ def test_level_is_the_peak_since_it_was_read() -> None:
 
 
 def test_seconds_grow_with_the_take() -> None:
-    recorder = Recorder(RATE)
+    recorder = InputRecorder(RATE)
     recorder.start()
     feed(recorder, ramp(4800))
     assert recorder.seconds == pytest.approx(0.1)
 
 
 def test_overflows_are_counted() -> None:
-    recorder = Recorder(RATE)
+    recorder = InputRecorder(RATE)
     feed(recorder, ramp(10), flags=2)
     assert recorder.overflows == 1
     assert recorder.callbacks == 1
 
 
 def test_a_new_format_in_mid_take_keeps_what_there_is() -> None:
-    recorder = Recorder(RATE)
+    recorder = InputRecorder(RATE)
     recorder.start()
     feed(recorder, ramp(300))
     recorder.set_format(44_100, 2)
@@ -225,7 +229,7 @@ def test_a_new_format_in_mid_take_keeps_what_there_is() -> None:
 
 
 def test_an_input_that_was_closed_in_between_ends_a_take() -> None:
-    recorder = Recorder(RATE)
+    recorder = InputRecorder(RATE)
     feed(recorder, ramp(300))
     recorder.start()
     recorder.set_format(RATE, 1)
@@ -240,7 +244,7 @@ def test_an_input_that_was_closed_in_between_ends_a_take() -> None:
 
 
 def test_a_broken_driver_gives_silence_not_an_error() -> None:
-    recorder = Recorder(RATE)
+    recorder = InputRecorder(RATE)
     recorder.start()
     feed(recorder, np.array([[0.5], [np.nan], [np.inf]]))
     clip = recorder.stop()

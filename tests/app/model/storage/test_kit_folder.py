@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from takes_made import make_kit, make_take, same_pad
 
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 from app.model.kit import PADS, KitRecord, PadRecord
 from app.model.storage import kit_folder
 from app.model.storage.kit_folder import KitError, open_kit, save_kit, slug
@@ -139,7 +139,7 @@ def test_a_kit_of_version_1_plays_as_it_did(folder: Path) -> None:
 
     change(folder, as_of_old)
     first = open_kit(folder).pads[0]
-    assert (first.name, first.voicing) == ("Boom", Voicing("gate", -3.5, 2))
+    assert (first.name, first.parameters) == ("Boom", PadParameters("gate", -3.5, 2))
 
 
 def test_a_missing_wav_is_named(folder: Path) -> None:

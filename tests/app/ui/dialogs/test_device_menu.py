@@ -3,8 +3,8 @@ from dataclasses import replace
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
-from app.audio.devices.device_keeper import Wish
 from app.audio.devices.sound_system import Channels
+from app.audio.devices.state import DeviceRequest
 from app.ui.dialogs.device_menu import NO_PRIORITY, DeviceMenu
 from tests.app.ui.scene import Audio, Scene
 
@@ -49,10 +49,10 @@ def test_choosing_opens_the_device_and_keeps_the_other(scene: Scene) -> None:
     menu = scene.window.status_line.device_menu
     choose(menu, "HDMI")
     choose(menu, "Webcam && co")
-    assert scene.devices.wishes == [Wish("HDMI"), Wish("HDMI", "Webcam & co")]
+    assert scene.devices.requests == [DeviceRequest("HDMI"), DeviceRequest("HDMI", "Webcam & co")]
     assert marked(menu) == ["HDMI", "Webcam && co"]
     choose(menu, "Automatic")
-    assert scene.devices.wishes[-1] == Wish(None, "Webcam & co")
+    assert scene.devices.requests[-1] == DeviceRequest(None, "Webcam & co")
 
 
 def test_a_chosen_device_that_is_gone_stays_in_the_menu(scene: Scene) -> None:
@@ -71,7 +71,7 @@ def test_looking_again_opens_what_is_chosen(scene: Scene) -> None:
     menu = scene.window.status_line.device_menu
     scene.session.input = "Webcam & co"
     choose(menu, "Look for devices again")
-    assert scene.devices.wishes == [Wish(None, "Webcam & co")]
+    assert scene.devices.requests == [DeviceRequest(None, "Webcam & co")]
 
 
 def submenu(menu: DeviceMenu, title: str) -> list[QAction]:
@@ -88,8 +88,8 @@ def test_channel_block_and_rate_are_chosen_and_open_the_devices_anew(scene: Scen
     for title, text in (("Record channel", "3+4"), ("Block", "64 frames"), ("Rate", "96 kHz")):
         next(action for action in submenu(menu, title) if action.text() == text).trigger()
         assert [one.text() for one in submenu(menu, title) if one.isChecked()] == [text]
-    wish = Wish(None, None, 64, 96_000, Channels(3, 2))
-    assert scene.devices.wishes[-1] == wish and len(scene.devices.wishes) == 3
+    request = DeviceRequest(None, None, 64, 96_000, Channels(3, 2))
+    assert scene.devices.requests[-1] == request and len(scene.devices.requests) == 3
 
 
 def test_a_device_alone_is_offered_where_the_system_can(scene: Scene) -> None:
@@ -98,7 +98,7 @@ def test_a_device_alone_is_offered_where_the_system_can(scene: Scene) -> None:
     assert alone not in [action.text() for action in actions(menu)]
     scene.session.set_audio(replace(Audio(), exclusive=True))  # type: ignore[arg-type]
     choose(menu, alone)
-    assert scene.devices.wishes == [Wish(exclusive=True)] and alone in marked(menu)
+    assert scene.devices.requests == [DeviceRequest(exclusive=True)] and alone in marked(menu)
 
 
 def test_a_system_that_grants_no_priority_is_named(scene: Scene) -> None:

@@ -1,7 +1,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 from tests.app.ui.scene import Scene
 
 LEFT = Qt.MouseButton.LeftButton
@@ -14,11 +14,11 @@ def test_settings_go_to_the_selected_pad_and_come_back_with_it(scene: Scene) -> 
     panel.gain.setValue(-12)
     panel.choke.activated.emit(2)
     pad = scene.session.kit.pads[4]
-    assert pad.voicing == Voicing("gate", -6.0, 2)
+    assert pad.parameters == PadParameters("gate", -6.0, 2)
     scene.session.select(0)
     assert panel.mode.button("one_shot").isChecked()
     assert (panel.gain.value(), panel.choke.currentIndex()) == (0, 0)
-    assert scene.session.kit.pads[0].voicing.gain_db == 0.0
+    assert scene.session.kit.pads[0].parameters.gain_db == 0.0
     scene.session.select(4)
     assert panel.mode.button("gate").isChecked()
     assert (panel.gain.value(), panel.choke.currentIndex()) == (-12, 2)
@@ -61,4 +61,4 @@ def test_a_double_click_on_the_level_is_0_db(scene: Scene) -> None:
     panel = scene.window.pad_panel
     panel.gain.setValue(10)
     QTest.mouseDClick(panel.gain, LEFT)
-    assert scene.session.kit.pads[0].voicing.gain_db == 0.0
+    assert scene.session.kit.pads[0].parameters.gain_db == 0.0

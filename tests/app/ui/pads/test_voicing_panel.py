@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.audio.mixer.voicing import USUAL, Voicing
+from app.audio.mixer.pad_parameters import DEFAULT_PARAMETERS, PadParameters
 from app.model.parameters import PAD_NUMBERS, Number
 from tests.app.ui.scene import Scene
 
@@ -23,25 +23,25 @@ def test_every_step_of_every_slider_is_a_voicing_and_comes_back(scene: Scene, ro
     for step in (0, 1, row.slider_steps // 2, row.slider_steps):
         slider.setValue(step)
         assert slider.value() == pytest.approx(step, abs=1)
-        assert row.format(getattr(pad.voicing, row.field))
+        assert row.format(getattr(pad.parameters, row.field))
     QTest.mouseDClick(slider, LEFT)
-    assert pad.voicing == USUAL
+    assert pad.parameters == DEFAULT_PARAMETERS
 
 
 def test_start_and_end_never_cross(scene: Scene) -> None:
     sliders, pad = scene.window.pad_panel.shape.sliders, scene.session.selected_pad
     sliders["end"].setValue(399)
     sliders["start"].setValue(900)
-    assert pad.voicing.start == pytest.approx(0.399)
+    assert pad.parameters.start == pytest.approx(0.399)
     sliders["end"].setValue(0)
-    assert pad.voicing.end == pytest.approx(0.4)
+    assert pad.parameters.end == pytest.approx(0.4)
 
 
 def test_reverse_reaches_the_selected_pad_alone(scene: Scene) -> None:
     reverse = scene.window.pad_panel.shape.reverse
     scene.session.select(5)
     QTest.mouseClick(reverse, LEFT)
-    assert scene.session.kit.pads[5].voicing == Voicing(reverse=True)
+    assert scene.session.kit.pads[5].parameters == PadParameters(reverse=True)
     scene.session.select(0)
     assert not reverse.isChecked()
 
@@ -53,6 +53,6 @@ def test_layers_and_loop_lengths_reach_the_selected_pad(scene: Scene) -> None:
     assert panel.shape.loop.isEnabled()
     panel.shape.loop.activated.emit(2)
     panel.tone.layers.activated.emit(1)
-    assert pad.voicing == Voicing("loop", loop_bars=2, layers="round_robin")
+    assert pad.parameters == PadParameters("loop", loop_bars=2, layers="round_robin")
     scene.session.select(3)
     assert (panel.shape.loop.currentIndex(), panel.tone.layers.currentIndex()) == (0, 0)

@@ -18,7 +18,7 @@ _OBJECT = "/org/freedesktop/RealtimeKit1"
 ANSWER_WITHIN_S = 2.0
 
 
-def ask(threads: Iterable[int], priority: int) -> bool:
+def request(threads: Iterable[int], priority: int) -> bool:
     """Ask for real-time priority, at most `priority`, for threads of this process.
 
     Return whether the service granted all of it. What it demands for that is promised first: a
@@ -26,7 +26,7 @@ def ask(threads: Iterable[int], priority: int) -> bool:
     """
     try:
         highest = _property("MaxRealtimePriority")
-        _promise_pauses(_property("RTTimeUSecMax"))
+        _limit_realtime(_property("RTTimeUSecMax"))
         for thread in threads:
             _call(
                 f"{SERVICE}.MakeThreadRealtimeWithPID",
@@ -55,7 +55,7 @@ def _call(*words: str) -> str:
     ).stdout
 
 
-def _promise_pauses(longest_us: int) -> None:
+def _limit_realtime(longest_us: int) -> None:
     """Let the system end this process if a real-time thread works longer without a pause."""
     if sys.platform != "linux":
         return

@@ -1,4 +1,4 @@
-"""Voicing: how a pad's sound is played. Plain values, any thread."""
+"""PadParameters: how a pad's sound is played. Plain values, any thread."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _within(least: Real, most: Real, default: Real) -> Real:
 
 
 @dataclass(frozen=True, slots=True)
-class Voicing:
+class PadParameters:
     """How a pad plays. What can be a number is refused outside its range."""
 
     mode: PadMode = "one_shot"
@@ -72,8 +72,8 @@ class Voicing:
     long its sound is; 0 = it goes round by itself."""
 
     @property
-    def goes_round(self) -> bool:
-        """It does not end by itself."""
+    def loops(self) -> bool:
+        """Whether it does not end by itself."""
         return self.mode in ("loop", "toggle")
 
     def __post_init__(self) -> None:
@@ -99,9 +99,9 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 RANGES: dict[str, tuple[float, float]] = {
-    number.name: number.metadata["range"] for number in fields(Voicing) if number.metadata
+    number.name: number.metadata["range"] for number in fields(PadParameters) if number.metadata
 }
-"""The ends of every field of Voicing that is a number."""
+"""The ends of every field of PadParameters that is a number."""
 
-USUAL = Voicing()
+DEFAULT_PARAMETERS = PadParameters()
 """How a new pad plays."""

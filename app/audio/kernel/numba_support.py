@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Record: TypeAlias = Any
-"""A record of app.audio.kernel.memory: numba knows its fields, Python's type checkers cannot."""
+"""A record of app.audio.kernel.layout: numba knows its fields, Python's type checkers cannot."""
 Numba: TypeAlias = Any
 """What numba and llvmlite hand around while they compile."""
 Number: TypeAlias = Any

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.audio.mixer.voicing import Voicing
+from app.audio.mixer.pad_parameters import PadParameters
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,10 @@ from app.audio.mixer.voicing import Voicing
 )
 def test_nonsense_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{name} must be .*got {value!r}"):
-        replace(Voicing(), **{name: value})
+        replace(PadParameters(), **{name: value})
 
 
 def test_an_end_before_the_start_is_refused() -> None:
     with pytest.raises(ValueError, match=r"end must be after start 0.5, got 0.5"):
-        Voicing(start=0.5, end=0.5)
-    assert Voicing(start=0.999, end=1.0).start == 0.999
+        PadParameters(start=0.5, end=0.5)
+    assert PadParameters(start=0.999, end=1.0).start == 0.999

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from fake_generator import CARD, FakeGenerator, load_generator
 
 import main as command_line
 from engine.api import EngineError
 from engine.files.audio import read_clip
 from engine.library.card import write_card
 from engine.process.engine_process import WORKER_COMMAND
+from tests.fakes.engine.generator import CARD, FakeGenerator, load_generator
 
 Run = Callable[..., int]
 ROOT = Path(__file__).parent.parent

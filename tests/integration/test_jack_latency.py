@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from jack_server import JackServer, why_not
 
 from app.bench.latency import RUNNING, LatencyRow, measure_latency
+from tests.fakes.app.jack_server import JackServer, why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 

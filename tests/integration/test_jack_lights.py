@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from jack_server import JackServer, why_not
+
+from tests.fakes.app.jack_server import JackServer, why_not
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 

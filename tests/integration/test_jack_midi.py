@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_mixer import FakeMixer
-from jack_server import JackServer, why_not
-from main_loop import MainLoop
 
 from app.midi.ports.inputs import NO_PORTS, MidiPorts, MidiState
 from app.midi.router import PadRouter
+from tests.fakes.app.jack_server import JackServer, why_not
+from tests.fakes.app.main_loop import MainLoop
+from tests.fakes.app.mixer import FakeMixer
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 

@@ -14,9 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_midi import FakeMidiOutputs, FakeMidiPorts
-from jack_server import why_not
-from published_folder import write_published
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -31,6 +28,9 @@ from app.ui.window.main_window import MainWindow, Monitors
 from engine.clip import Clip
 from engine.files.audio import write_clip
 from engine.library.card import EMBEDDED_FOLDER
+from tests.fakes.app.jack_server import why_not
+from tests.fakes.app.midi import FakeMidiOutputs, FakeMidiPorts
+from tests.fakes.engine.published_folder import write_published
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 RATE, BLOCK = 48_000, 128

@@ -17,12 +17,6 @@ import numpy as np
 from PySide6.QtCore import QPoint, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "fakes"))
-
-from fake_engine import FakeEngine
-from fake_midi import FakeMidiOutputs, FakeMidiPorts
-from fake_sound import FakeDevices
-
 from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.recorder import InputRecorder
@@ -34,6 +28,9 @@ from app.ui.window.main_window import MainWindow, Monitors
 from engine.api import Answer, Recipe
 from engine.clip import Clip
 from engine.process.client import EngineThread
+from tests.fakes.app.midi import FakeMidiOutputs, FakeMidiPorts
+from tests.fakes.app.sound import FakeDevices
+from tests.fakes.engine.engine_thread import FakeEngine
 
 BLOCK_S = 0.01
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from whole_instrument import WholeInstrument
+
+from tests.fakes.app.whole_instrument import WholeInstrument
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from published_folder import write_published
-from whole_instrument import WholeInstrument
 
 from app.actions.setup.choose_model import Choice
 from engine.library.card import EMBEDDED_FOLDER
+from tests.fakes.app.whole_instrument import WholeInstrument
+from tests.fakes.engine.published_folder import write_published
 
 
 def choice(instrument: WholeInstrument, name: str) -> Choice:

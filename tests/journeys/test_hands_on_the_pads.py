@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from whole_instrument import WholeInstrument
+
+from tests.fakes.app.whole_instrument import WholeInstrument
 
 
 def teach(instrument: WholeInstrument, name: str, *message: int) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-from whole_instrument import WholeInstrument
 
 from app.actions.pads.hits import HitNote
+from tests.fakes.app.whole_instrument import WholeInstrument
 
 
 def test_a_midi_note_sounds_on_the_first_frame_of_the_next_block(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from whole_instrument import WholeInstrument
+
+from tests.fakes.app.whole_instrument import WholeInstrument
 
 RATE = 48_000
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from takes_made import same_pad
-from whole_instrument import WholeInstrument
 
 from app.audio.devices.state import DeviceRequest
 from app.audio.mixer.pad_parameters import PadParameters
 from app.model.storage import clip_store
+from tests.fakes.app.takes import same_pad
+from tests.fakes.app.whole_instrument import WholeInstrument
 
 
 def begun() -> WholeInstrument:

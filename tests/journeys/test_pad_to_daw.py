@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from whole_instrument import WholeInstrument
 
 from engine.files.audio import read_clip
+from tests.fakes.app.whole_instrument import WholeInstrument
 
 
 def test_the_file_is_whole_before_the_drag_and_the_same_after_everything(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from whole_instrument import WholeInstrument
 
 from engine.files.audio import read_clip
+from tests.fakes.app.whole_instrument import WholeInstrument
 
 
 def test_a_typed_sound_is_made_lands_on_the_pad_is_heard_and_is_on_disk(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from whole_instrument import WholeInstrument
+
+from tests.fakes.app.whole_instrument import WholeInstrument
 
 RATE = 48_000
 BLOCK = 128

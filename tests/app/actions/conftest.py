@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playing_scene import PlayingScene
+
+from tests.fakes.app.playing_scene import PlayingScene
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from fake_mixer import FakeMixer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from app.midi.messages.pad_map import PadMap
 from app.midi.messages.rules import Rules
 from app.midi.messages.targets import TARGETS
 from app.midi.router import Asked, Caught, MidiCounts, PadRouter, Reset
+from tests.fakes.app.mixer import FakeMixer
 
 
 class Listener:

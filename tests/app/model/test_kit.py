@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fake_engine import tone
 
 from app.audio.mixer.pad_parameters import PadParameters
 from app.model.kit import Kit, KitRecord, Pad, PadRecord
 from app.model.takes import Take, new_take_id
+from tests.fakes.engine.engine_thread import tone
 
 
 def make(name: str = "kick") -> Take:

@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fake_engine import tone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.model.takes import Take, Takes, new_take_id
+from tests.fakes.engine.engine_thread import tone
 
 
 def make(name: str = "kick") -> Take:

@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from main_loop import MainLoop
 
 from app.threads.background import BackgroundThread
 from engine.clip import ClipError
+from tests.fakes.app.main_loop import MainLoop
 
 
 @pytest.fixture

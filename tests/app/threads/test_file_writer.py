@@ -5,12 +5,12 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from at_once import WriterAtOnce
-from main_loop import MainLoop
 
 from app.threads.file_writer import FileWriter, WriteNewest
 from engine.clip import ClipError
 from engine.errors import PlayerError
+from tests.fakes.app.background import WriterAtOnce
+from tests.fakes.app.main_loop import MainLoop
 
 
 class Disk:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from fake_sound import DiskFile
 from numpy.typing import NDArray
 
 from app.actions.actions import Actions
@@ -43,6 +42,7 @@ from engine.clip import Clip
 from engine.errors import PlayerError
 from engine.library.card import EMBEDDED_FOLDER
 from engine.library.store import ModelStore
+from tests.fakes.app.sound import DiskFile
 
 RATE = 44_100
 WORDS = """

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from published_folder import PARITY
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -25,6 +24,7 @@ from engine.loading.model_folder import load_model
 from engine.loading.sound_model import PlayableModel
 from engine.loading.stable_audio.model import PublishedModel
 from engine.models.dit import Conditioning
+from tests.fakes.engine.published_folder import PARITY
 
 
 @pytest.fixture

@@ -8,10 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from as_on_gpu import Counting, Replayed, on_gpu
-from published_folder import PARITY
 from safetensors.torch import load_file
-from tiny_model import CARD, tiny_model
 from torch import Tensor
 
 from engine.acceleration.cuda_graphs import CompiledBlocks, Recorder, tensors_in, with_tensors
@@ -23,6 +20,9 @@ from engine.generation.generator import Generator
 from engine.library.card import read_card
 from engine.loading.model_folder import load_model
 from engine.models.dit import Conditioning, DiffusionTransformer
+from tests.fakes.engine.as_on_gpu import Counting, Replayed, on_gpu
+from tests.fakes.engine.published_folder import PARITY
+from tests.fakes.engine.tiny_model import CARD, tiny_model
 
 RECIPE = Recipe("sports car passing by", seconds=0.3, steps=3, seed=7)
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from published_folder import PARITY
 
 from engine.api import Recipe
 from engine.bench import full_size as bench_figures
@@ -15,6 +14,7 @@ from engine.generation import decoding
 from engine.generation.generator import Generator
 from engine.library.card import read_card
 from engine.loading.model_folder import load_model
+from tests.fakes.engine.published_folder import PARITY
 
 RECIPE = Recipe("sports car passing by", seconds=0.7, steps=2)
 

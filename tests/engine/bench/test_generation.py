@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tiny_model import CARD, tiny_model
-
 from engine.api import Recipe
 from engine.bench.generation import measure
 from engine.generation.generator import Generator
+from tests.fakes.engine.tiny_model import CARD, tiny_model
 
 RECIPE = Recipe("deep kick", seconds=0.1, steps=2)
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from published_folder import PARITY, PARITY_3, change_config, write_published
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -19,6 +18,7 @@ from engine.bench.reference import compare, load_reference, quiet_agreement_db
 from engine.generation.generator import Generator
 from engine.library.card import EMBEDDED_FOLDER, read_card
 from engine.loading.model_folder import load_model
+from tests.fakes.engine.published_folder import PARITY, PARITY_3, change_config, write_published
 
 RECIPE = Recipe("sports car passing by", seconds=0.3, steps=2)
 

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_generator import CARD, load_generator
-from tiny_model import write_tiny_model
 
 import main as command_line
 from engine.corpus.captions.lexicon import lexicon
 from engine.evaluation.runs import kind_figures
 from engine.library.card import write_card
+from tests.fakes.engine.generator import CARD, load_generator
+from tests.fakes.engine.tiny_model import write_tiny_model
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_table import TABLE, TRAININGS
 
 import main as command_line
 from engine.api import Recipe
@@ -20,6 +19,7 @@ from engine.experiments.table import training_of
 from engine.generation.generator import load_generator
 from engine.library.card import list_models
 from engine.training.settings import read_run
+from tests.fakes.engine.tiny_table import TABLE, TRAININGS
 
 PRESETS = Path(__file__).parents[3] / "presets" / "training"
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_model import CARD as TINY_CARD
-from tiny_model import RATE_HZ, sine, tiny_model, write_tiny_model
 from torch import Tensor
 
 from engine.api import EngineError, GenerationCancelled, Recipe
@@ -18,6 +16,8 @@ from engine.generation.batching import MOST_AT_ONCE
 from engine.generation.generator import Generator, load_generator
 from engine.sampling.config import SamplingConfig
 from engine.sound.postprocess import LOUDEST
+from tests.fakes.engine.tiny_model import CARD as TINY_CARD
+from tests.fakes.engine.tiny_model import RATE_HZ, sine, tiny_model, write_tiny_model
 
 RECIPE = Recipe("deep kick c2", seconds=0.3, steps=3, seed=7)
 

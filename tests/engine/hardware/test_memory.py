@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from published_folder import PARITY
 from torch import Tensor
 
 from engine.api import EngineError, NoRoomError, Recipe
@@ -30,6 +29,7 @@ from engine.loading.model_folder import load_model
 from engine.loading.sound_model import Asked, PlayableModel, Windows
 from engine.loading.stable_audio.model import PublishedModel
 from engine.sound.postprocess import FADE_S
+from tests.fakes.engine.published_folder import PARITY
 
 RECIPE = Recipe("latin funk drumset 115 BPM", seconds=0.7, steps=1, seed=7)
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from fake_hub import FakeHub, running
-from published_folder import CONFIG, PARITY, PARITY_3, WEIGHTS, write_published, write_text_encoder
 from safetensors.torch import save_file
 
 import main as command_line
@@ -28,6 +26,15 @@ from engine.library.hub import (
 )
 from engine.library.store import SPARE_BYTES, UNFINISHED, ModelStore
 from engine.loading.model_folder import load_model
+from tests.fakes.engine.hub import FakeHub, running
+from tests.fakes.engine.published_folder import (
+    CONFIG,
+    PARITY,
+    PARITY_3,
+    WEIGHTS,
+    write_published,
+    write_text_encoder,
+)
 
 SMALL, T5 = "stabilityai/small", "t5-small"
 TOKEN = "hf_right"

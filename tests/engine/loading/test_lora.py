@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from published_folder import write_published
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from engine.generation.generator import load_generator
 from engine.library.card import list_models, read_card
 from engine.library.lora_file import ADAPTER_WEIGHTS, write_adapter_file
 from engine.loading.model_folder import load_model
+from tests.fakes.engine.published_folder import write_published
 
 LAYER = "transformer.layers.1.self_attn.to_qkv"
 SECONDS = "conditioners.seconds_total.embedder.embedding.1"

@@ -9,12 +9,19 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_model import CARD, CODEC, CONDITIONER, TRANSFORMER, tiny_model, write_tiny_model
 from torch import Tensor
 
 from engine.api import EngineError
 from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, load_model
 from engine.sampling.config import SamplingConfig
+from tests.fakes.engine.tiny_model import (
+    CARD,
+    CODEC,
+    CONDITIONER,
+    TRANSFORMER,
+    tiny_model,
+    write_tiny_model,
+)
 
 GAMMA = "transformer.transformer.layers.0.pre_norm.gamma"
 

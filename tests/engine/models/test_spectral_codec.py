@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_model import LATENT_DIM, RATE_HZ, noise, sine, tiny_codec
 
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from engine.sound.spectral_features import LAYOUT
+from tests.fakes.engine.tiny_model import LATENT_DIM, RATE_HZ, noise, sine, tiny_codec
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_model import noise, sine
 
 from engine.models.spectral_critics import (
     RESOLUTIONS,
@@ -22,6 +21,7 @@ from engine.sound.spectral_features import (
     mid_side_power,
     noise_by_bin,
 )
+from tests.fakes.engine.tiny_model import noise, sine
 
 
 @pytest.mark.parametrize(

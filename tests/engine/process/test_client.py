@@ -6,13 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_player import FACTORY, PATIENCE_S, Player, shared_memory_of
 
 from engine.api import (
     Begun,
@@ -28,14 +26,14 @@ from engine.api import (
 from engine.clip import Clip
 from engine.process.client import EngineThread
 from engine.process.engine_process import engine_threads
+from tests.fakes.engine.player import FACTORY, PATIENCE_S, Player, shared_memory_of
 
-FAKES = Path(__file__).parents[2] / "fakes"
-ROOT = FAKES.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
 def fakes_for_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(FAKES))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 @pytest.fixture
@@ -281,7 +279,7 @@ def tell(answer):
     if isinstance(answer, Progress):
         print(engine.pid, flush=True)
 
-engine = EngineThread(tell, Path(sys.argv[1]), factory="fake_generator:load_generator")
+engine = EngineThread(tell, Path(sys.argv[1]), factory="{factory}")
 engine.start()
 engine.generate(Recipe(f"until {sys.argv[1]}/never"))
 threading.Event().wait()
@@ -293,10 +291,10 @@ def test_engine_and_shared_memory_end_with_a_killed_app(tmp_path: Path) -> None:
     import select
 
     app = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(APP), str(tmp_path)],
+        [sys.executable, "-c", APP.replace("{factory}", FACTORY), str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{FAKES}"},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         text=True,
     )
     assert app.stdout is not None

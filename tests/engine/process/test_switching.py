@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from engine_player import PATIENCE_S, Player, processes_of, shared_memory_of
 
 from engine.api import (
     Cancelled,
@@ -25,8 +24,9 @@ from engine.api import (
     Restarted,
     Switched,
 )
+from tests.fakes.engine.player import PATIENCE_S, Player, processes_of, shared_memory_of
 
-FAKES = Path(__file__).parents[2] / "fakes"
+ROOT = Path(__file__).parents[3]
 KICK = Recipe("kick")
 Found = TypeVar("Found")
 
@@ -45,7 +45,7 @@ def second(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def player(first: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Player]:
-    monkeypatch.setenv("PYTHONPATH", str(FAKES))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     player = Player(first)
     player.wait(Ready)
     yield player
@@ -263,7 +263,7 @@ def test_what_is_loaded_may_be_dropped_again(player: Player, tmp_path: Path) -> 
 def test_a_model_that_cannot_be_loaded_at_the_start_gives_way_to_another(
     second: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(FAKES))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     player = Player(model(tmp_path / "bad", "broken"))
     try:
         assert player.wait(Failed).job is None

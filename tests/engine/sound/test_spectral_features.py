@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tiny_model import noise, sine
 from torch import Tensor
 
 from engine.sound.spectral_features import (
@@ -18,6 +17,7 @@ from engine.sound.spectral_features import (
     split_bands,
     synthesise,
 )
+from tests.fakes.engine.tiny_model import noise, sine
 
 Samples = NDArray[np.float64]
 

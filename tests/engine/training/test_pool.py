@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from own_sounds import put
-from tiny_runs import largest_file
 from torch import Tensor
 
 from engine.corpus.sources.pairs import PairCorpus
@@ -19,6 +17,8 @@ from engine.corpus.sources.rendered import RenderedCorpus
 from engine.training.pool import Shelf, fill_pool, words_of_pool
 from engine.training.run.run_folder import RunError, locked
 from engine.training.settings import Pool
+from tests.fakes.engine.own_sounds import put
+from tests.fakes.engine.tiny_runs import largest_file
 
 POOL = Pool(seed=4, families=("drum",), seconds=(0.4, 0.6), clips=(5, 3), render_batch=2)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_runs import CODEC_RUN, flow_run
 
 from engine.files.strict import ConfigError, from_table
 from engine.files.toml import read_toml
 from engine.loading.model_folder import ModelConfig
 from engine.training.settings import CodecRun, FlowRun, read_run
+from tests.fakes.engine.tiny_runs import CODEC_RUN, flow_run
 
 FOLDER = Path(__file__).parents[3] / "presets" / "training"
 TABLES = {"quick", "table"}

@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from own_sounds import put
-from tiny_runs import CODEC_RUN, arc_run, curve, flow_run, largest_file, start
 
 from engine.api import Recipe
 from engine.corpus.captions.lexicon import vocabulary
@@ -28,6 +26,8 @@ from engine.training.flow import rectified_flow as flow
 from engine.training.run.run_folder import CHECKPOINT, METRICS, RunError, RunFolder
 from engine.training.run.seeding import StepSeeds, Stream
 from engine.training.settings import FlowRun, read_run
+from tests.fakes.engine.own_sounds import put
+from tests.fakes.engine.tiny_runs import CODEC_RUN, arc_run, curve, flow_run, largest_file, start
 
 
 class Killed(BaseException):

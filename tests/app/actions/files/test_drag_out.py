@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from playing_scene import PlayingScene
-
 from engine.files.audio import read_clip
+from tests.fakes.app.playing_scene import PlayingScene
 
 
 def test_the_file_of_a_pad_is_there_before_the_drag_and_the_next_take_leaves_it_alone(

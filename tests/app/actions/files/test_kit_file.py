@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playing_scene import PlayingScene
-from takes_made import same_pad
 
 from app.audio.mixer.pad_parameters import PadParameters
 from app.model.takes import Take
+from tests.fakes.app.playing_scene import PlayingScene
+from tests.fakes.app.takes import same_pad
 
 
 def test_a_kit_saved_and_opened_sounds_as_before(scene: PlayingScene, tmp_path: Path) -> None:

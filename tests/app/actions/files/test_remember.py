@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from playing_scene import PlayingScene
 
 from app.actions.files.remember import Remember
 from app.audio.mixer.pad_parameters import PadParameters
 from app.model.storage.clip_store import ClipStore
+from tests.fakes.app.playing_scene import PlayingScene
 
 
 class Run:

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from fake_engine import tone
-from playing_scene import PlayingScene
 
 from engine.files.audio import write_clip
+from tests.fakes.app.playing_scene import PlayingScene
+from tests.fakes.engine.engine_thread import tone
 
 
 def wav(path: Path, rate: int, channels: int, subtype: str, seconds: float = 0.2) -> Path:

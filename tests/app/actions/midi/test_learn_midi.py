@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from midi_scene import MidiScene
 
 from app.midi.messages.targets import TARGETS
+from tests.fakes.app.midi_scene import MidiScene
 
 
 @pytest.fixture

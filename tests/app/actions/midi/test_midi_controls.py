@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from midi_scene import MidiScene
 
 from app.audio.mixer.pad_parameters import PAD_MODES
 from app.model.parameters import SWAP_AT
 from engine.api import LONGEST_S, SHORTEST_S
+from tests.fakes.app.midi_scene import MidiScene
 
 BUTTONS = """
 [[control]]

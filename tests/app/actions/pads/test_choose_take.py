@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from playing_scene import PlayingScene
+from tests.fakes.app.playing_scene import PlayingScene
 
 
 def test_undo_and_redo_change_what_the_next_hit_plays(scene: PlayingScene) -> None:

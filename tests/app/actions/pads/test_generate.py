@@ -4,11 +4,11 @@ import math
 from dataclasses import replace
 
 import pytest
-from fake_engine import TIMING, tone
-from playing_scene import PlayingScene
 
 from app.model.session import EngineState
 from engine.api import Failed, Finished, Progress, Recipe, Restarted
+from tests.fakes.app.playing_scene import PlayingScene
+from tests.fakes.engine.engine_thread import TIMING, tone
 
 
 def test_enter_makes_a_take_loads_it_and_keeps_it_on_disk(scene: PlayingScene) -> None:

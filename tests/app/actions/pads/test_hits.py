@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from fake_mixer import FakeMixer
-
 from app.actions.pads.hits import HitNote, Hits
+from tests.fakes.app.mixer import FakeMixer
 
 
 def test_a_hit_reaches_the_mixer_and_leaves_a_note_for_the_light() -> None:

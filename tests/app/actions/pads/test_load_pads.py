@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fake_engine import tone
-from playing_scene import PlayingScene
 
 from app.actions.pads import load_pads
+from tests.fakes.app.playing_scene import PlayingScene
+from tests.fakes.engine.engine_thread import tone
 
 
 def test_a_sound_reaches_the_mixer_in_stereo_at_its_rate(scene: PlayingScene) -> None:

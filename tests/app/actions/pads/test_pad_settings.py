@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from playing_scene import PlayingScene
-
 from app.audio.mixer.pad_parameters import PadParameters
+from tests.fakes.app.playing_scene import PlayingScene
 
 
 def test_each_setting_reaches_the_mixer_and_is_told(scene: PlayingScene) -> None:

@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_sound import DiskFile
 
 from app.actions.recording.perform import Perform, spoken_length
 from app.audio.recording.disk_recorder import DiskTake
 from app.model.session import Session
+from tests.fakes.app.sound import DiskFile
 
 
 class Room:

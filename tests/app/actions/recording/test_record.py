@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_engine import tone
-from fake_sound import NO_CARD
-from playing_scene import PlayingScene
 
 from app.audio.mixer.pad_parameters import PadParameters
 from app.model.parameters import RecordStart
 from engine.clip import Clip
+from tests.fakes.app.playing_scene import PlayingScene
+from tests.fakes.app.sound import NO_CARD
+from tests.fakes.engine.engine_thread import tone
 
 
 def hum(seconds: float = 0.5, before_s: float = 0.25) -> Clip:

@@ -8,10 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from at_once import BackgroundAtOnce
-from fake_engine import FakeEngine
-from fake_hub import FakeHub, running
-from published_folder import CONFIG, PARITY, WEIGHTS, write_published, write_text_encoder
 from safetensors.torch import save_file
 
 from app.actions.setup.choose_model import Choice, ChooseModel
@@ -20,6 +16,16 @@ from engine.api import Answer, NotSwitched, SwitchAnswer, Switched
 from engine.library.card import EMBEDDED_FOLDER
 from engine.library.hub import Hub, Offer
 from engine.library.store import ModelStore
+from tests.fakes.app.background import BackgroundAtOnce
+from tests.fakes.engine.engine_thread import FakeEngine
+from tests.fakes.engine.hub import FakeHub, running
+from tests.fakes.engine.published_folder import (
+    CONFIG,
+    PARITY,
+    WEIGHTS,
+    write_published,
+    write_text_encoder,
+)
 
 
 class Room:

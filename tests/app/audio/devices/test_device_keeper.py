@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
 
 from app.audio.devices.device_keeper import (
     MOST_MEASURED,
@@ -23,6 +22,7 @@ from app.audio.mixer.mixer import Mixer
 from app.audio.mixer.pad_parameters import PadParameters
 from app.audio.recording.recorder import InputRecorder
 from app.settings import MeasuredTrip
+from tests.fakes.app.sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
 
 JACK = Device(0, "system", "JACK Audio Connection Kit", 2, 2, 48_000, True, True)
 RATE = 48_000

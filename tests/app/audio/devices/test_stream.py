@@ -12,7 +12,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fake_sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
 
 from app.audio.devices import stream
 from app.audio.devices.loopback import RoundTrip
@@ -21,6 +20,7 @@ from app.audio.devices.state import DeviceRequest
 from app.audio.devices.stream import AudioDevices, AudioState, PortAudio, sound_error
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.recorder import InputRecorder
+from tests.fakes.app.sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
 
 FOUND = RoundTrip(10.0, 0.0, 8)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mixer_model import CEILING, MixerModel, ModelEvent, high_passed, limited
 from numpy.typing import NDArray
 
 from app.audio.kernel.layout import COMMANDS
 from app.audio.mixer.mixer import Mixer
 from app.audio.mixer.pad_parameters import PAD_MODES, PadMode, PadParameters
+from tests.fakes.app.mixer_model import CEILING, MixerModel, ModelEvent, high_passed, limited
 
 RATE = 48_000
 DELAY = 78

@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixer_model import MixerModel, ModelBeats, ModelEvent, ModelPad, high_passed, limited
 from numpy.typing import NDArray
 
 from app.audio.mixer.clock import QUANTUM_BEATS, Quantum
 from app.audio.mixer.mixer import Mixer
 from app.audio.mixer.pad_parameters import LAYER_SELECTIONS, PAD_MODES, PadParameters
+from tests.fakes.app.mixer_model import (
+    MixerModel,
+    ModelBeats,
+    ModelEvent,
+    ModelPad,
+    high_passed,
+    limited,
+)
 
 RATE = 8_000
 """A low rate makes fades short, so that a short stream holds many of them."""

@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 import pytest
-from fake_sound_system import CALLBACK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from app.audio.mixer.mixer import Mixer
 from app.audio.recording.capture_buffer import MARGIN
 from app.audio.recording.recorder import PRE_ROLL_S, InputRecorder, TakeRecorder, trim
 from engine.clip import Clip
+from tests.fakes.app.sound_system import CALLBACK
 
 RATE = 48_000
 

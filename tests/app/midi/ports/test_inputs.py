@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from fake_midi import FakeMidiSystem
-from main_loop import MainLoop
 
 from app.midi.ports import inputs as ports
 from app.midi.ports import system
 from app.midi.ports.inputs import NO_PORTS, MidiPorts, MidiState
 from app.midi.ports.system import NO_SYSTEM, MidiSystem, MidiUnavailableError, RtMidiConnector
+from tests.fakes.app.main_loop import MainLoop
+from tests.fakes.app.midi import FakeMidiSystem
 
 NOTE = (0x90, 36, 100)
 

@@ -4,12 +4,12 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
-from fake_midi import FakeMidiSystem
-from main_loop import MainLoop
 
 from app.midi.ports import farewell, outputs
 from app.midi.ports.outputs import MidiOutputs
 from app.midi.ports.system import MidiUnavailableError
+from tests.fakes.app.main_loop import MainLoop
+from tests.fakes.app.midi import FakeMidiSystem
 
 HELLO, NEWS, GOODBYE = b"\x90\x01\x01", b"\x90\x02\x02", b"\x90\x03\x03"
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from at_once import WriterAtOnce
-from takes_made import make_take, same_take
 
 from app.model.storage.clip_store import ClipStore, recover, run_folder
 from engine.clip import Clip, ClipError
 from engine.files.audio import read_clip, write_clip
+from tests.fakes.app.background import WriterAtOnce
+from tests.fakes.app.takes import make_take, same_take
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -188,10 +188,10 @@ def test_runs_are_named_by_their_start() -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-sys.path[:0] = [{root!r}, {fakes!r}]
+sys.path.insert(0, {root!r})
 from app.model.storage.clip_store import ClipStore
 from app.threads.file_writer import FileWriter
-from takes_made import make_take
+from tests.fakes.app.takes import make_take
 
 writer = FileWriter(lambda done: done())
 writer.start()
@@ -211,7 +211,7 @@ writer.stop()
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGKILL")
 def test_a_killed_pingpad_has_lost_no_take_that_was_kept(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    code = KILLED.format(root=str(ROOT), fakes=str(ROOT / "tests/fakes"), folder=str(folder))
+    code = KILLED.format(root=str(ROOT), folder=str(folder))
     ended = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
     assert ended.returncode == -9
     assert [item.pad for item in recover(folder)] == [0, 1, 2]

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from takes_made import make_kit, make_take, same_pad
 
 from app.audio.mixer.pad_parameters import PadParameters
 from app.model.kit import PADS, KitRecord, PadRecord
 from app.model.storage import kit_folder
 from app.model.storage.kit_folder import KitError, open_kit, save_kit, slug
 from engine.clip import Clip
+from tests.fakes.app.takes import make_kit, make_take, same_pad
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from at_once import WriterAtOnce
-from takes_made import make_kit, make_take, same_pad
 
 from app.model.kit import PADS, KitRecord, PadRecord
 from app.model.storage.clip_store import ClipStore
 from app.model.storage.session_file import SessionRecord, read_session, write_session
+from tests.fakes.app.background import WriterAtOnce
+from tests.fakes.app.takes import make_kit, make_take, same_pad
 
 EMPTY = KitRecord("New kit", (PadRecord(),) * PADS)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from published_folder import write_published
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 from safetensors.torch import save_file
@@ -17,6 +16,7 @@ from engine.library.card import EMBEDDED_FOLDER
 from engine.library.hub import HubFile, Offer
 from engine.library.lora_file import read_adapter_file
 from tests.app.ui.scene import Scene
+from tests.fakes.engine.published_folder import write_published
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from own_sounds import RATE_HZ, put, tone
 
 from engine.corpus.sources.folder import FolderCorpus, own_corpus
 from engine.corpus.sources.listing import CorpusError, list_folder
+from tests.fakes.engine.own_sounds import RATE_HZ, put, tone
 
 ROOT = Path(__file__).parents[4]
 

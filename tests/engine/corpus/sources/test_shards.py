@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from own_sounds import put, tone
 
 from engine.corpus.sources.folder import FolderCorpus, own_corpus
 from engine.corpus.sources.listing import CorpusError, list_folder
 from engine.corpus.sources.shards import list_shards
+from tests.fakes.engine.own_sounds import put, tone
 
 
 def silent(text: str) -> None:

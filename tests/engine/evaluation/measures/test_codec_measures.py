@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from tiny_model import RATE_HZ, noise, sine
 from torch import Tensor
 
 from engine.evaluation.measures.codec_measures import (
@@ -18,6 +17,7 @@ from engine.evaluation.measures.codec_measures import (
     stereo_error,
     top_level,
 )
+from tests.fakes.engine.tiny_model import RATE_HZ, noise, sine
 
 HISS = noise(0.5)[0]
 

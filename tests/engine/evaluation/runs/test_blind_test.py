@@ -8,7 +8,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from fake_generator import CARD
+from tests.fakes.engine.generator import CARD
 
 from engine.api import EngineError, Recipe
 from engine.clip import Clip

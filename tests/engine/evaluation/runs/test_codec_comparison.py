@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_model import noise, sine, write_tiny_model
+from tests.fakes.engine.tiny_model import noise, sine, write_tiny_model
 
 from engine.api import EngineError
 from engine.clip import Clip

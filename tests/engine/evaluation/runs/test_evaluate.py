@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_embedder import FakeEmbedder, RealMaker, loads
-from fake_generator import CARD
+from tests.fakes.engine.embedder import FakeEmbedder, RealMaker, loads
+from tests.fakes.engine.generator import CARD
 
 from engine.api import EngineError
 from engine.evaluation.runs.evaluate import Evaluation, EvaluationSize, evaluate, size_of

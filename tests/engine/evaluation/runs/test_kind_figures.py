@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_generator import CARD
+from tests.fakes.engine.generator import CARD
 
 from engine.api import EngineError, Recipe
 from engine.clip import Clip

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from fake_generator import load_generator
+from tests.fakes.engine.generator import load_generator
 
 from engine.api import EngineError
 from engine.clip import Clip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_generator import CARD
+from tests.fakes.engine.generator import CARD
 
 from engine.api import Recipe
 from engine.clip import Clip

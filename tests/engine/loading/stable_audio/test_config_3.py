@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from published_folder import CONFIG, PARITY_3, WEIGHTS, change_config, change_weights
 from torch import Tensor
 
 from engine.api import EngineError
@@ -21,6 +20,13 @@ from engine.loading.stable_audio.config_open import parse_config
 from engine.loading.stable_audio.model import CODEC, PADDING, TRANSFORMER, PublishedNetworks
 from engine.models.same import SameConfig
 from engine.sampling.config import SamplingConfig
+from tests.fakes.engine.published_folder import (
+    CONFIG,
+    PARITY_3,
+    WEIGHTS,
+    change_config,
+    change_weights,
+)
 
 RELEASED_BYTES = 2_270_384_940
 RELEASED_TENSORS = 685

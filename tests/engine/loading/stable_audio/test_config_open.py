@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 import pytest
-from published_folder import PARITY, PUBLISHED
 
 from engine.files.strict import ConfigError
 from engine.loading.stable_audio.config_open import parse_config
@@ -16,6 +15,7 @@ from engine.models.dit import DiffusionTransformerConfig
 from engine.models.oobleck import OobleckConfig
 from engine.models.prompt_t5 import PromptConfig
 from engine.sampling.config import SamplingConfig
+from tests.fakes.engine.published_folder import PARITY, PUBLISHED
 
 Table = dict[str, Any]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from published_folder import PUBLISHED
 from safetensors import safe_open
 
 from engine.api import Recipe
@@ -18,6 +17,7 @@ from engine.generation.generator import load_generator
 from engine.hardware.weights import Unfilled
 from engine.loading.stable_audio.config_open import parse_config
 from engine.loading.stable_audio.model import CODEC, PublishedNetworks
+from tests.fakes.engine.published_folder import PUBLISHED
 
 RELEASED_BYTES = 1_676_829_212
 SHAPES = {

@@ -12,15 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from published_folder import (
-    CONFIG,
-    PARITY,
-    WEIGHTS,
-    change_config,
-    change_weights,
-    write_published,
-    write_text_encoder,
-)
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -34,6 +25,15 @@ from engine.loading.model_folder import load_model
 from engine.loading.stable_audio.model import PublishedModel
 from engine.sampling.schedule import ping_pong_times
 from engine.sound.postprocess import LOUDEST
+from tests.fakes.engine.published_folder import (
+    CONFIG,
+    PARITY,
+    WEIGHTS,
+    change_config,
+    change_weights,
+    write_published,
+    write_text_encoder,
+)
 
 RECIPE = Recipe("sports car passing by", seconds=0.3, steps=2, seed=7)
 ALPHA = "pretransform.model.decoder.layers.6.alpha"

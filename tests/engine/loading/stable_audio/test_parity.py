@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from published_folder import PARITY
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -26,6 +25,7 @@ from engine.loading.stable_audio.model import PublishedModel
 from engine.models.dit import Conditioning
 from engine.sampling.guidance import guided, joined
 from engine.sound.postprocess import KNEE
+from tests.fakes.engine.published_folder import PARITY
 
 MANIFEST = json.loads((PARITY / "manifest.json").read_text(encoding="utf-8"))["files"]
 PROMPTS = MANIFEST["conditioning.safetensors"]["meta"]["prompts"]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from published_folder import change_config, change_weights, write_text_encoder
 from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.api import EngineError
 from engine.loading.stable_audio.text_encoder import find_text_encoder, load_text_encoder
 from engine.models.prompt_t5 import PromptConfig, PromptEncoder
+from tests.fakes.engine.published_folder import change_config, change_weights, write_text_encoder
 
 CONFIG = PromptConfig("t5-small", 16)
 WIDTH = 512

@@ -14,9 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from as_on_gpu import Replayed, on_gpu
-from published_folder import PARITY
-from published_folder import PARITY_3 as DATA
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -30,6 +27,9 @@ from engine.loading.stable_audio.model import PublishedModel
 from engine.models.dit import Conditioning
 from engine.models.same import Same
 from engine.sampling.schedule import ping_pong_times
+from tests.fakes.engine.as_on_gpu import Replayed, on_gpu
+from tests.fakes.engine.published_folder import PARITY
+from tests.fakes.engine.published_folder import PARITY_3 as DATA
 
 MANIFEST = json.loads((DATA / "manifest.json").read_text(encoding="utf-8"))
 PROMPTS, SECONDS = MANIFEST["prompts"], MANIFEST["seconds_total"]

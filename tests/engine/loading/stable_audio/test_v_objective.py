@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from as_on_gpu import Replayed, on_gpu
-from published_folder import PARITY, PUBLISHED, change_config
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -36,6 +34,8 @@ from engine.models.layers import BlockConfig, CrossAttention
 from engine.sampling.config import SamplingConfig
 from engine.sampling.dpm import dpm_3m_sde, first_sample, sigmas_from
 from engine.sampling.guidance import guided, joined
+from tests.fakes.engine.as_on_gpu import Replayed, on_gpu
+from tests.fakes.engine.published_folder import PARITY, PUBLISHED, change_config
 
 DATA = Path(__file__).parents[3] / "data" / "parity-v"
 MANIFEST = json.loads((DATA / "manifest.json").read_text(encoding="utf-8"))

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_runs import CODEC_RUN, arc_run, flow_run, start
 from torch import Tensor, nn
 
 from engine.api import Recipe
@@ -27,6 +26,7 @@ from engine.training.run.precision import scaled
 from engine.training.run.run_folder import CHECKPOINT, METRICS, RunError, RunFolder
 from engine.training.run.seeding import StepSeeds
 from engine.training.settings import ArcRun, FlowRun, Scale, WarmUp, read_run
+from tests.fakes.engine.tiny_runs import CODEC_RUN, arc_run, flow_run, start
 
 
 @pytest.fixture(scope="module")

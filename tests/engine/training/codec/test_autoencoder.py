@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tiny_model import noise, sine
 
 from engine.corpus.sources.rendered import Sound
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
@@ -13,6 +12,7 @@ from engine.sound.spectral_features import analyse
 from engine.training.codec.autoencoder import CodecTrainer, Pair, begin_with_principal_components
 from engine.training.pool import Shelf
 from engine.training.settings import CodecRun, Critics, Optimiser, Pool
+from tests.fakes.engine.tiny_model import noise, sine
 
 FRAMES = analyse(torch.cat([sine(220, 0.2), noise(0.2), sine(1000, 0.2)]))
 SOUND = Sound("kick", "drum", "kick", 0.2, None, None, 0.5, 0.5, 0.5, 0.5)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import CODEC_RUN, start
 
 from engine.training.run.run_folder import CHECKPOINT, RunFolder
+from tests.fakes.engine.tiny_runs import CODEC_RUN, start
 
 TEXT = CODEC_RUN.replace("crop_frames = 8", "crop_frames = 8\nresolution_weight = 0.5") + (
     "\n[critics]\nweight = 0.1\nwidth = 4\n"

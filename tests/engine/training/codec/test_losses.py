@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from tiny_model import noise, sine
 
 from engine.models.spectral_critics import Judgement
 from engine.sound.spectral_features import BINS, LAYOUT, analyse
@@ -20,6 +19,7 @@ from engine.training.codec.losses import (
     reconstruction_losses,
     resolution_loss,
 )
+from tests.fakes.engine.tiny_model import noise, sine
 
 FRAMES = analyse(torch.cat([sine(220, 0.2), noise(0.2), sine(1000, 0.2)]))
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import OPTIMISER, start
 
 from engine.files.strict import ConfigError
 from engine.loading.embedder_folder import load_embedder_folder
@@ -19,6 +18,7 @@ from engine.training.embedder.contrastive import (
     same_captions,
 )
 from engine.training.run.run_folder import CHECKPOINT, METRICS, RunFolder
+from tests.fakes.engine.tiny_runs import OPTIMISER, start
 
 EMBEDDER_RUN = f"""
 stage = "embedder"

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_runs import CODEC_RUN, arc_run, curve, flow_run, start
 
 from engine.training.run import distributed as processes
 from engine.training.run.run_folder import CHECKPOINT, RunFolder
+from tests.fakes.engine.tiny_runs import CODEC_RUN, arc_run, curve, flow_run, start
 
 ROOT = Path(__file__).parents[4]
 # WORKAROUND torch's own threads sometimes abort a process that is at its end ("terminate called

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import curve, opened_run
 
 from engine.training.run.loop import Metrics, State, StepResult, Trainer, run_steps, unlogged_of
 from engine.training.run.run_folder import CHECKPOINT
 from engine.training.run.seeding import VERSION, VERSION_KEY, StepSeeds
 from engine.training.run.throughput import Work
 from engine.training.settings import Optimiser
+from tests.fakes.engine.tiny_runs import curve, opened_run
 
 
 class CountingTrainer(Trainer):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import largest_file, opened_run
 
 from engine.training.run import run_folder
 from engine.training.run.run_folder import CHECKPOINT, CONFIG, METRICS, RunError
+from tests.fakes.engine.tiny_runs import largest_file, opened_run
 
 ROOT = Path(__file__).parents[4]
 HOLDER = """

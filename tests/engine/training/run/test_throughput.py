@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import CODEC_RUN, arc_run, flow_run, opened_run, start
 from torch.utils.flop_counter import FlopCounterMode
 
 from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
@@ -15,6 +14,7 @@ from engine.training.run import throughput
 from engine.training.run.run_folder import METRICS
 from engine.training.run.throughput import TRAINED, Stopwatch, Work, matrix_rate, transformer_flops
 from engine.training.settings import Scale
+from tests.fakes.engine.tiny_runs import CODEC_RUN, arc_run, flow_run, opened_run, start
 
 ITEMS, LATENTS, CONTEXT = 3, 32, 9
 CONFIGS = [

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from at_once import BackgroundAtOnce, WriterAtOnce
-from fake_engine import FakeEngine
-from fake_mixer import FakeMixer
-from fake_sound import PLUGGED_IN, FakeRecorder, FakeTiming
-from main_loop import MainLoop
-
 from app.actions.files.drag_out import DragOut
 from app.actions.files.kit_file import KitFile
 from app.actions.files.transfer import Transfer
@@ -23,6 +17,11 @@ from app.actions.recording.record import Decks, Record
 from app.model.kit import Pad
 from app.model.session import Notice, Session
 from app.model.storage.clip_store import ClipStore
+from tests.fakes.app.background import BackgroundAtOnce, WriterAtOnce
+from tests.fakes.app.main_loop import MainLoop
+from tests.fakes.app.mixer import FakeMixer
+from tests.fakes.app.sound import PLUGGED_IN, FakeRecorder, FakeTiming
+from tests.fakes.engine.engine_thread import FakeEngine
 
 
 class PlayingScene:

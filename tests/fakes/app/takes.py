@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from fake_engine import tone
 
 from app.audio.mixer.pad_parameters import PadParameters
 from app.model.kit import PADS, KitRecord, PadRecord
 from app.model.takes import Take, TakeKind, new_take_id
 from engine.api import Recipe
+from tests.fakes.engine.engine_thread import tone
 
 RECIPE = Recipe("punchy 909 kick", 0.05, 8, 7, None, None, "embedded")
 

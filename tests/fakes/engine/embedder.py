@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from fake_generator import CARD, Generated
 from torch import Tensor
 
 from engine.api import Recipe, Timing
@@ -15,6 +14,7 @@ from engine.evaluation.references.examples import Example
 from engine.library.card import ModelCard
 from engine.prompts.tokens import split_words
 from engine.sound.mel import mel_frames
+from tests.fakes.engine.generator import CARD, Generated
 
 DIMS = 16
 

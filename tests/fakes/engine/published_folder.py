@@ -11,9 +11,9 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-PARITY = Path(__file__).parents[1] / "data" / "parity"
-PARITY_3 = Path(__file__).parents[1] / "data" / "parity-3"
-PUBLISHED = Path(__file__).parents[1] / "data" / "stable-audio-open-small"
+PARITY = Path(__file__).parents[2] / "data" / "parity"
+PARITY_3 = Path(__file__).parents[2] / "data" / "parity-3"
+PUBLISHED = Path(__file__).parents[2] / "data" / "stable-audio-open-small"
 CONFIG, WEIGHTS, TEXT_ENCODER = "model_config.json", "model.safetensors", "t5"
 TEXT_ENCODER_FILES = ("config.json", "model.safetensors", "tokenizer.json")
 

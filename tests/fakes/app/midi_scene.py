@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playing_scene import PlayingScene
-
 from app.actions.midi.learn_midi import LearnMidi
 from app.actions.midi.learn_pads import LearnPads
 from app.actions.midi.midi import MidiRoom, build_midi
 from app.actions.midi.midi_controls import Playing
 from app.actions.pads.hits import Hits
+from tests.fakes.app.playing_scene import PlayingScene
 
 
 class MidiScene(PlayingScene):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from tiny_runs import OPTIMISER
-
 from engine.experiments.plan import ABLATIONS
+from tests.fakes.engine.tiny_runs import OPTIMISER
 
 STEPS = OPTIMISER.partition("[pool]")[0].partition("[optimiser]")[2]
 POOL = OPTIMISER.partition("[pool]")[2]

@@ -10,7 +10,7 @@ from typing import TypeVar
 from engine.api import Answer, Cancelled, Failed, Finished
 from engine.process.client import EngineThread
 
-FACTORY = "fake_generator:load_generator"
+FACTORY = "tests.fakes.engine.generator:load_generator"
 PATIENCE_S = 60.0
 AnswerT = TypeVar("AnswerT", bound=Answer)
 

@@ -7,11 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from fake_engine import FakeEngine
-from fake_midi import FakeMidiOutputs, FakeMidiPorts
-from fake_sound import FakeDevices
-from fake_sound_system import CALLBACK
-from main_loop import MainLoop
 from numpy.typing import NDArray
 
 from app.actions.actions import Actions
@@ -19,6 +14,11 @@ from app.bootstrap import Instrument, Parts
 from app.model.kit import Pad
 from app.model.session import Notice, Session
 from app.settings import find_folders
+from tests.fakes.app.main_loop import MainLoop
+from tests.fakes.app.midi import FakeMidiOutputs, FakeMidiPorts
+from tests.fakes.app.sound import FakeDevices
+from tests.fakes.app.sound_system import CALLBACK
+from tests.fakes.engine.engine_thread import FakeEngine
 
 
 class WholeInstrument:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
+import importlib
 import json
 import os
 import subprocess
@@ -13,11 +16,10 @@ import numpy as np
 import pytest
 import soundfile
 
-import main as command_line
+from app.cli import main as command_line
 from engine.api import EngineError
 from engine.files.audio import read_clip
 from engine.library.card import write_card
-from engine.process.engine_process import WORKER_COMMAND
 from tests.fakes.engine.generator import CARD, FakeGenerator, load_generator
 
 Run = Callable[..., int]
@@ -241,7 +243,7 @@ def test_models_lists_cards_and_says_which_cannot_be_used(
     assert run("models") == 1
     said = capsys.readouterr()
     assert "fake: A ramp (44100 Hz, up to 12 s, MIT)" in said.out
-    assert "default_steps is missing" in said.err
+    assert "lacks: default_steps" in said.err
 
 
 def test_bench_prints_one_json_object(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -284,20 +286,39 @@ def test_train_without_its_config_says_so(run: Run, capsys: pytest.CaptureFixtur
 
 
 def test_help_needs_none_of_the_heavy_modules() -> None:
-    script = "import sys, main; main.main(['models']); print(sorted(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
+    script = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(sorted(sys.modules)))\n"
+        "from app.cli import main\n"
+        "main.main(sys.argv[1:])"
     )
-    loaded = done.stdout.splitlines()[-1]
-    assert not [name for name in ("torch", "numba", "PySide6") if f"'{name}'" in loaded]
+    for arguments in (["--help"], ["generate", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said, loaded = done.stdout.rsplit("\n", 2)[:2]
+        assert "usage: main.py" in said
+        heavy = ("torch", "numba", "PySide6", "soundfile", "huggingface_hub", "tqdm")
+        assert not [name for name in heavy if f"'{name}'" in loaded]
 
 
-def test_frozen_program_and_engine_agree_on_their_word() -> None:
-    assert command_line.WORKER_COMMAND == WORKER_COMMAND
+def test_arguments_of_every_command_are_the_fields_of_its_dataclass() -> None:
+    needed = {
+        "generate": ["kick"],
+        "evaluate": ["embedded"],
+        "train": ["a.toml"],
+        "export": ["run", "--codec", "a", "--out", "b", "--name", "c"],
+    }
+    for command in (command_line.OPEN, *command_line.COMMANDS):
+        module = importlib.import_module(command.module)
+        parser = argparse.ArgumentParser()
+        module.add_arguments(parser)
+        given = vars(parser.parse_args(needed.get(command.name, [])))
+        assert dataclasses.is_dataclass(module.Arguments(**given))
 
 
 def test_export_names_the_run_that_holds_no_checkpoint(

@@ -1,1 +1,5 @@
-"""The commands of the command line that need no window."""
+"""The commands that need no window: their arguments, and what they do with them.
+
+Each module has frozen `Arguments`, `add_arguments(parser)`, whose destinations are the fields, and
+`run(arguments, context)`, which returns the exit status. Torch is imported where it is used.
+"""

@@ -1,21 +1,28 @@
-"""The command line's `models add` and `models remove`. No torch.
-
-Raises EngineError with a sentence for the player.
-"""
+"""`models`: the models on this computer, listed, added and removed. No torch."""
 
 from __future__ import annotations
 
-import argparse
 import getpass
+import json
 import re
 import sys
-import time
-from collections.abc import Callable
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from engine.api import EngineError
-from engine.library.progress import TimeLeft
+from engine.cli.context import (
+    COULD_NOT,
+    DONE,
+    CommandContext,
+    CommandError,
+    show_line,
+    show_warning,
+)
+from engine.errors import PlayerError
+from engine.library.card import list_models, read_card
 
 if TYPE_CHECKING:  # the other commands need not wait for huggingface_hub
     from engine.library.hub import Hub, OnBytes
@@ -25,11 +32,28 @@ _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _YES = ("y", "yes")
 
 
-def add_models(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `models`."""
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What `models` was asked for; `action` is "add", "remove" or, to list them, None.
+
+    Without an action, or with another one, what belongs to an action has its default.
+    """
+
+    json: bool
+    action: str | None
+    source: str = ""
+    name: str | None = None
+    onto: str | None = None
+    strength: float = 1.0
+    revision: str | None = None
+    accept_licence: bool = False
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of `models`."""
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    doing = parser.add_subparsers(dest="doing", metavar="add | remove")
-    add = doing.add_parser("add", help="put a model where Pingpad finds it")
+    actions = parser.add_subparsers(dest="action", metavar="add | remove")
+    add = actions.add_parser("add", help="put a model where Pingpad finds it")
     add.add_argument(
         "source", help="a model's folder or file, or OWNER/NAME on Hugging Face, or a LoRA's file"
     )
@@ -40,32 +64,84 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--accept-licence", action="store_true", help="agree to the model's licence unasked"
     )
-    remove = doing.add_parser("remove", help="delete a model that was added")
+    remove = actions.add_parser("remove", help="delete a model that was added")
     remove.add_argument("name")
 
 
-def add(given: argparse.Namespace, store: ModelStore) -> Path:
-    """Add the model that the arguments name; returns its folder."""
+def run(arguments: Arguments, context: CommandContext) -> int:
+    """List the models, add one or remove one."""
+    if arguments.action is None:
+        return _list_models(arguments, context)
+    from engine.library.store import ModelStore
+
+    store = ModelStore(context.models)
+    if arguments.action == "remove":
+        store.remove(arguments.name or "")
+    else:
+        show_line(f"added: {_add(arguments, store)}")
+    return DONE
+
+
+def _list_models(arguments: Arguments, context: CommandContext) -> int:
+    status = DONE
+    for folder in [folder for root in context.model_roots for folder in list_models(root)]:
+        try:
+            card = read_card(folder)
+        except PlayerError as error:
+            show_warning(error)
+            status = COULD_NOT
+            continue
+        if arguments.json:
+            print(json.dumps({"folder": str(folder)} | asdict(card)))
+        else:
+            limits = f"{card.sample_rate} Hz, up to {card.longest_s:g} s, {card.licence}"
+            print(f"{card.name}: {card.summary} ({limits})\n    {folder}")
+    return status
+
+
+def _add(arguments: Arguments, store: ModelStore) -> Path:
+    """Add the model that the arguments name; return its folder."""
     from engine.library.hub import Hub
 
-    source = Path(given.source)
-    if given.onto is not None:
-        return store.add_lora(source, given.onto, given.strength, given.name)
-    if source.exists() or not _REPOSITORY.fullmatch(given.source):
-        return store.add(source, given.name)
-    return _with_token(lambda: _fetched(given, store, Hub()))
+    source = Path(arguments.source)
+    if arguments.onto is not None:
+        return store.add_lora(source, arguments.onto, arguments.strength, arguments.name)
+    if source.exists() or not _REPOSITORY.fullmatch(arguments.source):
+        return store.add(source, arguments.name)
+    return _with_token(lambda: _fetch(arguments, store, Hub()))
 
 
-def _fetched(given: argparse.Namespace, store: ModelStore, hub: Hub) -> Path:
-    offer = hub.offer(given.source, given.revision)
-    told = f"{offer.repository} is under the licence {offer.licence}: {offer.page}"
-    if not given.accept_licence:
-        if not sys.stdin.isatty():
-            raise EngineError(f"{told}. Read it, then say --accept-licence.")
-        answer = input(f"{told}\nDo you agree to it? Type yes to go on: ")
-        if answer.strip().lower() not in _YES:
-            raise EngineError("The licence was not accepted, and nothing was fetched.")
-    return store.fetch(hub, offer, showing_progress(sys.stderr), given.name)
+def _fetch(arguments: Arguments, store: ModelStore, hub: Hub) -> Path:
+    offer = hub.offer(arguments.source, arguments.revision)
+    licence = f"{offer.repository} is under the licence {offer.licence}: {offer.page}"
+    if not arguments.accept_licence:
+        _ask_for_consent(licence)
+    with show_fetching(sys.stderr) as on_bytes:
+        return store.fetch(hub, offer, on_bytes, arguments.name)
+
+
+@contextmanager
+def show_fetching(out: TextIO) -> Iterator[OnBytes]:
+    """Yield a listener that draws a bar, where `out` is a terminal."""
+    from tqdm import tqdm
+
+    with tqdm(unit="B", unit_scale=True, unit_divisor=1024, file=out, disable=None) as bar:
+
+        def on_bytes(done: int, total: int) -> bool:
+            if bar.total is None:  # what an earlier try fetched tells nothing of the speed
+                bar.total, bar.initial, bar.n = total, done, done
+            bar.update(done - bar.n)
+            return True
+
+        yield on_bytes
+
+
+def _ask_for_consent(licence: str) -> None:
+    if not sys.stdin.isatty():
+        raise CommandError(f"{licence}. Read it, then say --accept-licence.")
+    answer = input(f"{licence}\nDo you agree to it? Type yes to go on: ")
+    if answer.strip().lower() not in _YES:
+        raise CommandError("The licence was not accepted, and nothing was fetched.")
 
 
 def _with_token(fetch: Callable[[], Path]) -> Path:
@@ -77,23 +153,9 @@ def _with_token(fetch: Callable[[], Path]) -> Path:
     except TokenNeededError as error:
         if not sys.stdin.isatty():
             raise
-        print(error, file=sys.stderr)  # noqa: T201 - a question on the command line
+        show_line(str(error))
         token = getpass.getpass("Token: ").strip()
         if not token:
             raise
         keep_token(token)
         return fetch()
-
-
-def showing_progress(out: TextIO, now: Callable[[], float] = time.monotonic) -> OnBytes:
-    """A listener that writes share, size and time left on one line, where `out` is a terminal."""
-    left = TimeLeft(now)
-
-    def show(done: int, total: int) -> bool:
-        words = left.words(done, total)
-        if out.isatty() and total:
-            out.write(f"\r{done / total:4.0%} of {total >> 20} MB{words}   ")
-            out.flush()
-        return True
-
-    return show

@@ -143,7 +143,8 @@ def run_worker(wire: Wire, options: WorkerOptions) -> int:
         # minute; where sounds are made meanwhile, they would wait for it.
         if options.beside:
             _let_the_app_go_first()
-        generator = _load(options)
+        load = find_factory(options.factory)
+        generator = load(options.model_folder, options.device, beside=options.beside)
         _let_the_app_go_first()
         load_s = time.perf_counter() - started
         if options.beside:
@@ -171,11 +172,13 @@ def run_worker(wire: Wire, options: WorkerOptions) -> int:
         return 0  # the app has gone
 
 
-def _load(options: WorkerOptions) -> Generator:
-    module, _, function = options.factory.partition(":")
-    factory = getattr(importlib.import_module(module), function)
-    made = factory(options.model_folder, options.device, beside=options.beside)
-    return cast(Generator, made)
+def find_factory(name: str = FACTORY) -> Callable[..., Generator]:
+    """Import what makes a generator, and torch with it.
+
+    Found by name, so that no module of the app's side leads to torch.
+    """
+    module, _, function = name.partition(":")
+    return cast(Callable[..., Generator], getattr(importlib.import_module(module), function))
 
 
 def _warm_up_beside(generator: Generator, inbox: Inbox) -> None:

@@ -24,10 +24,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions.setup.choose_model import Choice, ChooseModel
+from app.ui.dialogs.time_left import TimeLeft
 from app.ui.widgets.controls import NumberField, caption, make_button, on_click
 from app.ui.widgets.theme import Theme
 from engine.library.lora_file import LEAST_STRENGTH, MOST_STRENGTH
-from engine.library.progress import TimeLeft
 from engine.library.store import bytes_to_fetch
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import main as command_line
+from app.cli import main as command_line
 from engine.corpus.captions.lexicon import lexicon
 from engine.evaluation.runs import kind_figures
 from engine.library.card import write_card

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import main as command_line
+from app.cli import main as command_line
 from engine.api import Recipe
 from engine.experiments import table as paper_table
 from engine.experiments.plan import ROWS, read_plan

@@ -13,9 +13,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import main as command_line
+from app.cli import main as command_line
 from engine.api import EngineError
-from engine.cli.models import showing_progress
+from engine.cli.models import show_fetching
 from engine.library.card import list_models, read_card
 from engine.library.hub import (
     FetchStopped,
@@ -343,13 +343,14 @@ def test_a_missing_token_is_asked_for_and_kept(
     assert held(home) == ["gated"]
 
 
-def test_progress_tells_share_size_and_time_left() -> None:
+def test_progress_tells_share_and_size_where_there_is_a_terminal() -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
-    times = iter([0.0, 10.0])
-    out = Terminal()
-    show = showing_progress(out, lambda: next(times))
-    assert show(0, 100 << 20) and show(20 << 20, 100 << 20)
-    assert out.getvalue().endswith(" 20% of 100 MB, 40 s left   ")
+    out, file = Terminal(), io.StringIO()
+    for stream in (out, file):
+        with show_fetching(stream) as on_bytes:
+            assert on_bytes(10 << 20, 100 << 20) and on_bytes(20 << 20, 100 << 20)
+    assert " 20%|" in out.getvalue() and "20.0M/100M" in out.getvalue()
+    assert file.getvalue() == ""

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-import main as command_line
+from app.cli import main as command_line
 from engine.api import EngineError, Recipe
 from engine.clip import Clip
 from engine.files.audio import read_clip

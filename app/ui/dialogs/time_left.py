@@ -1,4 +1,4 @@
-"""How long something that is fetched still takes, in words. No torch."""
+"""How long something that is fetched still takes, in words. Main thread."""
 
 from __future__ import annotations
 

@@ -54,16 +54,12 @@ class PadPlayer(Protocol):
         """What may be hit: sixteen pads, or all notes of one, counted from pad 1's."""
         ...
 
-    def frame_at(self, time_s: float) -> int | None:
-        """Return the frame on which to play what happened at `time_s` (time.perf_counter)."""
+    def hit(self, pad: int, velocity: float = 1.0, time_s: float | None = None) -> None:
+        """Play a pad, velocity 0..1, that was hit at `time_s` (time.perf_counter)."""
         ...
 
-    def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
-        """Play a pad now, velocity 0..1."""
-        ...
-
-    def release(self, pad: int, at_frame: int | None = None) -> None:
-        """Let go of a pad."""
+    def release(self, pad: int, time_s: float | None = None) -> None:
+        """Let go of a pad, at `time_s`."""
         ...
 
     def stop_all(self) -> None:
@@ -280,7 +276,7 @@ class PadRouter:
         return found
 
     def _hit(self, key: int, velocity: float, heard: Heard) -> str:
-        self._mixer.hit(key, velocity, self._mixer.frame_at(heard.time_s))
+        self._mixer.hit(key, velocity, heard.time_s)
         self._hits += 1
         if key not in range(PADS):
             return f"played {key:+d} semitones"
@@ -294,7 +290,7 @@ class PadRouter:
             return self._end(held, heard)
         if held is None:
             return ""
-        self._mixer.release(held, self._mixer.frame_at(heard.time_s))
+        self._mixer.release(held, heard.time_s)
         return f"let go of pad {held + 1}" if held in range(PADS) else f"let go of {held:+d}"
 
     def _use(
@@ -328,7 +324,7 @@ class PadRouter:
 
     def _end(self, binding: Binding, heard: Heard) -> str:
         if binding.target.name == "hit" and binding.pad is not None:
-            self._mixer.release(binding.pad, self._mixer.frame_at(heard.time_s))
+            self._mixer.release(binding.pad, heard.time_s)
             return f"let go of pad {binding.pad + 1}"
         return self._wish(binding, 0.0, heard) if binding.target.kind == "hold" else ""
 

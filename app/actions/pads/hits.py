@@ -21,16 +21,12 @@ class HitNote:
 class PadPlayer(Protocol):
     """What a hit needs of the mixer."""
 
-    def frame_at(self, time_s: float) -> int | None:
-        """Return the frame on which to play what happened at `time_s` (time.perf_counter)."""
+    def hit(self, pad: int, velocity: float = 1.0, time_s: float | None = None) -> None:
+        """Play a pad that was hit at `time_s` (time.perf_counter); any thread."""
         ...
 
-    def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
-        """Play a pad now; any thread."""
-        ...
-
-    def release(self, pad: int, at_frame: int | None = None) -> None:
-        """Let go of a pad; any thread."""
+    def release(self, pad: int, time_s: float | None = None) -> None:
+        """Let go of a pad, at `time_s`; any thread."""
         ...
 
     def stop_all(self) -> None:
@@ -49,12 +45,12 @@ class Hits:
 
     def hit(self, pad: int, velocity: float = 1.0) -> None:
         """Play a pad now, velocity 0..1."""
-        self._mixer.hit(pad, velocity, self._mixer.frame_at(self._now()))
+        self._mixer.hit(pad, velocity, self._now())
         self.note(pad, velocity)
 
     def release(self, pad: int) -> None:
         """Let go of a pad: ends it in gate mode."""
-        self._mixer.release(pad, self._mixer.frame_at(self._now()))
+        self._mixer.release(pad, self._now())
 
     def stop_all(self) -> None:
         """Silence at once."""

@@ -32,28 +32,27 @@ class Keyboard:
         """What may be hit: the sixteen pads, or semitones from the sound's own pitch."""
         return range(self._mixer.pads) if self.pad is None else range(LOWEST_NOTE, HIGHEST_NOTE + 1)
 
-    def frame_at(self, time_s: float) -> int | None:
-        """Return the frame on which to play what happened at `time_s` (time.perf_counter)."""
-        return self._mixer.frame_at(time_s)
-
-    def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
-        """Play a pad, or a note: one of `keys`."""
+    def hit(self, pad: int, velocity: float = 1.0, time_s: float | None = None) -> None:
+        """Play a pad, or a note: one of `keys`, hit at `time_s` (time.perf_counter), or now."""
         key = _Key(pad, 0) if self.pad is None else _Key(self.pad, pad)
         self._held[pad] = key
         if self.full_level and velocity > 0.0:
             velocity = 1.0
-        self._mixer.hit(key.pad, velocity, at_frame, key.note)
+        self._mixer.hit(key.pad, velocity, self._frame_at(time_s), key.note)
 
-    def release(self, pad: int, at_frame: int | None = None) -> None:
+    def release(self, pad: int, time_s: float | None = None) -> None:
         """Let go of what the pad played when it was hit, whatever it would play now."""
         key = self._held.pop(pad, None)
         if key is not None:
-            self._mixer.release(key.pad, at_frame, key.note)
+            self._mixer.release(key.pad, self._frame_at(time_s), key.note)
 
     def stop_all(self) -> None:
-        """Silence."""
+        """Fade everything out and forget what is held."""
         self._held.clear()
         self._mixer.stop_all()
+
+    def _frame_at(self, time_s: float | None) -> int | None:
+        return None if time_s is None else self._mixer.frame_at(time_s)
 
     def playing(self, pad: int) -> float | None:
         """Return where the pad's newest voice is, in seconds of its sound."""

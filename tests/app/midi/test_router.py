@@ -170,22 +170,13 @@ def test_a_stream_of_garbage_never_raises(messages: list[bytes]) -> None:
     assert counts.hits == len(scene.lights)
 
 
-def test_the_hit_gets_the_frame_of_its_own_time() -> None:
-    class Clocked(FakeMixer):
-        def frame_at(self, time_s: float) -> int | None:
-            return round(time_s * 48_000)
-
-        def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
-            self.calls.append(("hit at", at_frame))
-
-        def release(self, pad: int, at_frame: int | None = None) -> None:
-            self.calls.append(("release at", at_frame))
-
-    mixer = Clocked()
+def test_hit_and_release_carry_the_time_of_their_messages() -> None:
+    mixer = FakeMixer()
     router = PadRouter(mixer, lambda pad, velocity: None)
     router.receive(bytes([0x90, 36, 1]), 2.0, "Pads")
     router.receive(bytes([0x80, 36, 1]), 2.5, "Pads")
-    assert mixer.calls == [("hit at", 96_000), ("release at", 120_000)]
+    assert [call[0] for call in mixer.calls] == ["hit", "release"]
+    assert mixer.times_s == [2.0, 2.5]
 
 
 # --- controls ---

@@ -144,17 +144,14 @@ class SilentSound:
     def configure(self, pad: int, parameters: PadParameters) -> None:
         pass
 
-    def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
+    def hit(self, pad: int, velocity: float = 1.0, time_s: float | None = None) -> None:
         self.hits.append((pad, velocity))
 
-    def release(self, pad: int, at_frame: int | None = None) -> None:
+    def release(self, pad: int, time_s: float | None = None) -> None:
         self.releases.append(pad)
 
     def stop_all(self) -> None:
         self.silences += 1
-
-    def frame_at(self, time_s: float) -> int | None:
-        return None
 
     def meter(self) -> Level:
         return self.level

@@ -21,6 +21,8 @@ class FakeMixer:
         self.swaps: dict[int, Quantum] = {}
         self.settings: dict[int, PadParameters] = {}
         self.calls: list[tuple[object, ...]] = []
+        self.times_s: list[float | None] = []
+        """When what was played happened, hit by hit and release by release."""
 
     def load_layers(
         self, pad: int, layers: Sequence[NDArray[np.float32]], at: Quantum = "now"
@@ -36,18 +38,17 @@ class FakeMixer:
     def configure(self, pad: int, parameters: PadParameters) -> None:
         self.settings[pad] = parameters
 
-    def hit(self, pad: int, velocity: float = 1.0, at_frame: int | None = None) -> None:
+    def hit(self, pad: int, velocity: float = 1.0, time_s: float | None = None) -> None:
         assert pad in self.keys and 0.0 <= velocity <= 1.0
         self.calls.append(("hit", pad, velocity))
+        self.times_s.append(time_s)
 
-    def release(self, pad: int, at_frame: int | None = None) -> None:
+    def release(self, pad: int, time_s: float | None = None) -> None:
         self.calls.append(("release", pad))
+        self.times_s.append(time_s)
 
     def stop_all(self) -> None:
         self.calls.append(("stop_all",))
-
-    def frame_at(self, time_s: float) -> int | None:
-        return None
 
     def playing(self, pad: int) -> float | None:
         return None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def test_sixteen_pads_are_sixteen_notes_of_one(mixer: Mixer) -> None:
     keyboard.pad = 1
     keyboard.hit(12)
     assert pitch(mixer) == 960.0
-    assert mixer.playing(1) is not None and keyboard.playing(12) is None
+    assert mixer.playing(1) is not None and mixer.playing(12) is None
 
 
 def test_full_level_makes_every_hit_as_loud_as_can_be_but_no_silent_one(mixer: Mixer) -> None:
@@ -61,6 +63,18 @@ def test_one_pad_goes_across_the_keyboard(mixer: Mixer) -> None:
     keyboard.release(-12)
     mixer.render(4800)
     assert np.abs(mixer.render(4800)).max() < 1e-3
+
+
+def test_a_hit_plays_on_the_frame_of_its_moment(mixer: Mixer) -> None:
+    mixer.render(1280, 128)
+    moment_s, keyboard = time.perf_counter() + 0.005, Keyboard(mixer)
+    keyboard.hit(0, 1.0, moment_s)
+    expected = mixer.frame_at(moment_s)
+    assert expected is not None and expected > mixer.frame
+    mixer.render(expected - mixer.frame)
+    assert mixer.playing(0) is None
+    mixer.render(1)
+    assert mixer.playing(0) is not None
 
 
 def test_a_key_that_comes_up_after_silence_is_nobodys(mixer: Mixer) -> None:

@@ -20,9 +20,9 @@ from app.actions.files.drag_out import DragOut
 from app.actions.files.kit_file import KitFile
 from app.actions.files.remember import Remember
 from app.actions.files.transfer import Transfer
-from app.actions.midi.midi import MidiRoom, build_midi
-from app.actions.midi.midi_controls import Playing
-from app.actions.midi.midi_setup import MidiChoices
+from app.actions.midi.build import MidiContext, build_midi
+from app.actions.midi.controls import Playing
+from app.actions.midi.setup import MidiChoices
 from app.actions.pads.choose_take import ChooseTake
 from app.actions.pads.generate import Engine, Generate
 from app.actions.pads.hits import Hits
@@ -119,8 +119,8 @@ class MidiSenders(Protocol):
         """Begin to send."""
         ...
 
-    def look(self) -> None:
-        """Another choice was made: look who wants to send where."""
+    def rescan(self) -> None:
+        """Ask the senders at once where they send to."""
         ...
 
     def stop(self) -> None:
@@ -209,7 +209,7 @@ class Instrument:
         midi = build_midi(
             session,
             Playing(generate, record, takes, pad_settings, kit_file.open),
-            MidiRoom(
+            MidiContext(
                 keyboard, hits, self._folders.config, self.writer, self._post, self.mixer.clock
             ),
         )
@@ -244,7 +244,7 @@ class Instrument:
         self.store.on_kept = self._on_kept
         self.session.settings_changed.connect(self._use_master_gain)
         self._use_master_gain()
-        self.actions.midi.setup.changed.connect(self.midi_out.look)
+        self.actions.midi.setup.changed.connect(self.midi_out.rescan)
 
     # --- start and stop ---
 
@@ -302,7 +302,7 @@ class Instrument:
 
     def _on_midi(self, state: MidiState) -> None:
         """Let go of what was held on a port that was pulled out; the MIDI thread."""
-        self.actions.midi.router.keep_ports(state.ports)
+        self.actions.midi.router.release_missing_ports(state.ports)
         self._post(lambda: self.session.set_midi(state))
 
     def _on_answer(self, answer: Answer) -> None:

@@ -8,7 +8,7 @@ from app.actions.beat import BeatControl
 from app.actions.files.drag_out import DragOut
 from app.actions.files.kit_file import KitFile
 from app.actions.files.transfer import Transfer
-from app.actions.midi.midi import Midi
+from app.actions.midi.build import Midi
 from app.actions.pads.choose_take import ChooseTake
 from app.actions.pads.generate import Generate
 from app.actions.pads.hits import Hits

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from app.audio.mixer.clock import BEATS_PER_BAR, Clock, Quantum
-from app.midi.clock.beats import BeatLine
+from app.midi.clock.timeline import Timeline
 from app.model.session import Session
 
 METRONOME_DB = -12.0
@@ -71,7 +71,7 @@ class BeatControl:
         self._session = session
         self._mixer = mixer
         self._now = now
-        self.followed: Callable[[], BeatLine | None] = lambda: None
+        self.followed: Callable[[], Timeline | None] = lambda: None
         """The beats of the clock that leads; None, or standing, where none does."""
         session.settings_changed.connect(self.use_settings)
         self.use_settings()

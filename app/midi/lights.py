@@ -1,7 +1,7 @@
-"""Lights: a controller's pads show what Pingpad's pads do.
+"""PadLights: a controller's pads show the state of Pingpad's pads.
 
-The main thread says how the pads stand; the rest runs on the outputs' thread. What each controller
-is sent stands in its map (presets/controllers, with the sources).
+The main thread sets the states; the rest runs on the outputs' thread. What each controller is sent
+is in its map (presets/controllers, with the sources).
 """
 
 from __future__ import annotations
@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from app.midi.messages.controller_map import ControllerMap, LightMap, hex_message, known_name
-from app.midi.messages.pad_map import PADS, PadMap, chromatic
-from app.midi.ports.crash_guard import CrashGuard
-from app.midi.ports.farewell import Farewell
+from app.midi.messages.controller_map import (
+    ControllerMap,
+    LightMap,
+    parse_hex_message,
+    strip_alsa_number,
+)
+from app.midi.messages.pad_map import PADS, PadMap, make_chromatic_map
+from app.midi.ports.shutdown_messages import ShutdownMessages
 
-Light = Literal["empty", "ready", "playing", "pending", "generating", "locked", "failed"]
+PadLight = Literal["empty", "ready", "playing", "pending", "generating", "locked", "failed"]
 
-DARK: tuple[Light, ...] = tuple("empty" for _ in range(PADS))
+ALL_EMPTY: tuple[PadLight, ...] = tuple("empty" for _ in range(PADS))
 FRAME_S = 1 / 30
-"""No faster than eyes see and a MIDI cable carries: 16 pads are 48 bytes, 15 ms of cable."""
+"""No faster than a MIDI cable carries: 16 pads are 48 bytes, 15 ms of cable."""
 AUTOMATIC, OFF = "automatic", "off"
 
 GENERIC = LightMap(
@@ -31,22 +35,22 @@ GENERIC = LightMap(
     locked=(0x99, 12),
     failed=(0x99, 5),
 )
-"""For pads that are as bright, or of the colour, as a note's velocity on channel 10 says: each
-state has a velocity of its own, brighter the more is going on."""
+"""For pads whose brightness or colour is the velocity of a note on channel 10: each state has its
+own, higher the more is going on."""
 
 
 @dataclass(frozen=True, slots=True)
-class LightRules:
+class LightSettings:
     """Which outputs are lit, and by which maps."""
 
     choice: str = AUTOMATIC
-    """AUTOMATIC: the controllers there are maps for. OFF. Else one port, lit by GENERIC."""
+    """AUTOMATIC: every controller with a map. OFF. Else the name of one port, lit by GENERIC."""
     maps: tuple[ControllerMap, ...] = ()
-    pad_map: PadMap = field(default_factory=chromatic)
+    pad_map: PadMap = field(default_factory=make_chromatic_map)
 
 
 @dataclass(slots=True)
-class _Lit:
+class _LitOutput:
     """An output that is lit."""
 
     lights: LightMap
@@ -55,91 +59,104 @@ class _Lit:
     next_s: float = 0.0
 
 
-class Lights:
-    """Sends what changed, and leaves every controller as it found it."""
+class PadLights:
+    """Sends what changed, and leaves every controller as it was; a `Sender`."""
 
-    hurried = False
+    low_latency = False
 
     def __init__(
-        self, playing: Callable[[int], float | None], guard: CrashGuard | None = None
+        self,
+        playing: Callable[[int], float | None],
+        arm_guard: Callable[[Sequence[ShutdownMessages]], None] = lambda shutdown_messages: None,
     ) -> None:
-        """`playing` says where a pad's voice is, None when it is silent; any thread."""
+        """`playing` returns where a pad's voice is, None when it is silent; any thread.
+
+        `arm_guard` is told what restores the controllers, whenever that changes.
+        """
         self._playing = playing
-        self._guard = guard
-        self._rules = LightRules()
-        self._states: tuple[Light, ...] = DARK
-        self._wanted: dict[str, tuple[LightMap, tuple[int, ...]]] = {}
-        self._lit: dict[str, _Lit] = {}
+        self._arm_guard = arm_guard
+        self._settings = LightSettings()
+        self._states: tuple[PadLight, ...] = ALL_EMPTY
+        self._selected: dict[str, tuple[LightMap, tuple[int, ...]]] = {}
+        self._lit: dict[str, _LitOutput] = {}
 
     # --- main thread ---
 
-    def use(self, rules: LightRules) -> None:
-        """Light by other rules; counts when the outputs are looked at again."""
-        self._rules = rules
+    def configure(self, settings: LightSettings) -> None:
+        """Take other settings; they apply from the next scan of the outputs on."""
+        self._settings = settings
 
-    def show(self, states: Sequence[Light]) -> None:
-        """Show these sixteen states; "playing" comes by itself."""
+    def set_states(self, states: Sequence[PadLight]) -> None:
+        """Show these sixteen states; "playing" overrides them by itself."""
         self._states = tuple(states)
 
     # --- the outputs' thread ---
 
-    def wanted(self, names: Sequence[str]) -> frozenset[str]:
-        """Return which outputs are to be lit; those whose rules changed are let go first."""
-        rules = self._rules
-        found = {name: _lights_of(name, names, rules) for name in names}
-        self._wanted = {name: lights for name, lights in found.items() if lights is not None}
+    def select_outputs(self, names: Sequence[str]) -> frozenset[str]:
+        """Return the outputs to light; one whose lights changed is left out once, to restart it."""
+        settings = self._settings
+        found = {name: _find_lights(name, names, settings) for name in names}
+        self._selected = {name: lights for name, lights in found.items() if lights is not None}
         return frozenset(
             name
-            for name, (lights, notes) in self._wanted.items()
+            for name, (lights, notes) in self._selected.items()
             if name not in self._lit
             or (self._lit[name].lights, self._lit[name].notes) == (lights, notes)
         )
 
-    def begin(self, name: str) -> Iterable[bytes]:
-        """Return what makes the controller listen."""
-        lights, notes = self._wanted[name]
-        self._lit[name] = _Lit(lights, notes, [()] * PADS)
-        self._tell_guard()
-        enter = hex_message(lights.enter, "enter")
+    def start(self, name: str) -> Iterable[bytes]:
+        """Return what puts the controller into its programmer mode."""
+        lights, notes = self._selected[name]
+        self._lit[name] = _LitOutput(lights, notes, [()] * PADS)
+        self._update_guard()
+        enter = parse_hex_message(lights.enter, "enter")
         return [enter] if enter else []
 
-    def due(self, name: str, now_s: float) -> Iterable[bytes]:
-        """Return a message for each pad whose light is another than was shown."""
+    def poll(self, name: str, now_s: float) -> Iterable[bytes]:
+        """Return a message for each pad whose light changed."""
         lit = self._lit[name]
         if now_s < lit.next_s:
             return []
         lit.next_s = now_s + FRAME_S
         messages = []
         for pad, state in enumerate(self._states):
-            light: Light = state if self._playing(pad) is None else "playing"
-            wanted: tuple[int, ...] = getattr(lit.lights, light)
-            if wanted != lit.shown[pad]:
-                messages.append(_message(wanted, lit.notes[pad]))
-                lit.shown[pad] = wanted
+            light: PadLight = state if self._playing(pad) is None else "playing"
+            code: tuple[int, ...] = getattr(lit.lights, light)
+            if code != lit.shown[pad]:
+                messages.append(_make_note(code, lit.notes[pad]))
+                lit.shown[pad] = code
         return messages
 
-    def end(self, name: str) -> Iterable[bytes]:
-        """Return what darkens the pads and gives the controller back."""
+    def stop(self, name: str) -> Iterable[bytes]:
+        """Return what turns the lights off and leaves programmer mode."""
         lit = self._lit.pop(name)
-        self._tell_guard()
-        return _farewell(lit)
+        self._update_guard()
+        return _make_shutdown_messages(lit)
 
-    def _tell_guard(self) -> None:
-        if self._guard is not None:
-            self._guard.promise([Farewell(name, _farewell(lit)) for name, lit in self._lit.items()])
+    def _update_guard(self) -> None:
+        self._arm_guard(
+            [
+                ShutdownMessages(name, _make_shutdown_messages(lit))
+                for name, lit in self._lit.items()
+            ]
+        )
 
 
-def _lights_of(
-    name: str, names: Sequence[str], rules: LightRules
+def _find_lights(
+    name: str, names: Sequence[str], settings: LightSettings
 ) -> tuple[LightMap, tuple[int, ...]] | None:
-    """Return how an output is lit, and its pads' notes; None when it is not.
+    """Return the light map and pad notes of an output; None when it is not lit.
 
-    Of a controller's ports only those that the first fitting part of its map names are lit: the
-    others are for other programs.
+    Of a controller's ports only those are lit that match the first part of its map that matches
+    any: the other ports are for other programs.
     """
-    if rules.choice != AUTOMATIC:
-        return (GENERIC, rules.pad_map.notes) if known_name(name) == rules.choice else None
-    for one in rules.maps:
+    if settings.choice != AUTOMATIC:
+        return (
+            (GENERIC, settings.pad_map.notes)
+            if strip_alsa_number(name) == settings.choice
+            else None
+        )
+    for one in settings.maps:
         if one.lights is None:
             continue
         part = next((part for part in one.ports if any(part in other for other in names)), None)
@@ -148,11 +165,11 @@ def _lights_of(
     return None
 
 
-def _message(light: tuple[int, ...], note: int) -> bytes:
-    return bytes((light[0], note, light[1]))
+def _make_note(code: tuple[int, ...], note: int) -> bytes:
+    return bytes((code[0], note, code[1]))
 
 
-def _farewell(lit: _Lit) -> list[bytes]:
-    dark = [_message(lit.lights.empty, note) for note in lit.notes]
-    leave = hex_message(lit.lights.leave, "leave")
-    return [*dark, leave] if leave else dark
+def _make_shutdown_messages(lit: _LitOutput) -> list[bytes]:
+    off = [_make_note(lit.lights.empty, note) for note in lit.notes]
+    leave = parse_hex_message(lit.lights.leave, "leave")
+    return [*off, leave] if leave else off

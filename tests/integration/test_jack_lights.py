@@ -25,20 +25,20 @@ BLOCK_FRAMES = 1024
 
 PLAYER = """
 import sys, threading
-from app.midi.clock.beats import BeatLine
-from app.midi.clock.clock_out import ClockOut
+from app.midi.clock.timeline import Timeline
+from app.midi.clock.sender import ClockSender
 from app.midi.messages.controller_map import read_controller_maps
 from app.midi.ports.crash_guard import CrashGuard
-from app.midi.lights import LightRules, Lights
+from app.midi.lights import LightSettings, Lights
 from app.midi.ports.outputs import MidiOutputs
 from pathlib import Path
 import time
 
 lights = Lights(lambda pad: None, CrashGuard())
-lights.use(LightRules(maps=read_controller_maps(Path("none")).maps))
+lights.use(LightSettings(maps=read_controller_maps(Path("none")).maps))
 lights.show(["generating"] + ["ready"] * 15)
-line = BeatLine(time.perf_counter() + 3.0, 0.0, 120.0)
-clock = ClockOut(lambda: line if time.perf_counter() >= line.time_s else None)
+line = Timeline(time.perf_counter() + 3.0, 0.0, 120.0)
+clock = ClockSender(lambda: line if time.perf_counter() >= line.time_s else None)
 
 def tell(names):
     clock.port = next((name for name in names if "Synth" in name), "")

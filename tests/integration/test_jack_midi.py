@@ -256,7 +256,7 @@ from app.midi.ports.outputs import MidiOutputs
 from app.midi.ports.inputs import MidiPorts
 
 class Everywhere:
-    hurried = False
+    low_latency = False
     def wanted(self, names): return frozenset(names)
     def begin(self, name): return [bytes([0x90, 1, 1])]
     def due(self, name, now_s): return []

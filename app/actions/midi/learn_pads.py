@@ -1,13 +1,13 @@
-"""LearnPads: press your lowest pad, and Pingpad finds which notes the others send. Main thread."""
+"""PadLearner: press your lowest pad, and Pingpad finds which notes the others send. Main thread."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from app.actions.midi.learn_midi import Catches
-from app.actions.midi.midi_setup import MidiSetup
-from app.midi.messages.pad_map import PADS, PadMap, chromatic
+from app.actions.midi.learn_control import Catches
+from app.actions.midi.setup import MidiSetup
+from app.midi.messages.pad_map import PADS, PadMap, make_chromatic_map
 from app.model.event import Event
 from app.model.session import Session
 
@@ -15,7 +15,7 @@ TIME_OUT_S = 10.0
 YOUR_PADS = "My pads"
 
 
-class LearnPads:
+class PadLearner:
     """Asks for pads from the lowest up, until only one known map fits what was pressed.
 
     Mostly that is one press. Where no known map fits, all sixteen are asked for.
@@ -91,7 +91,7 @@ class LearnPads:
         maps = dict(self._setup.pad_maps.maps)
         first = self.notes[0]
         if first <= 128 - PADS and all(one.notes[:1] != (first,) for one in _rows(maps)):
-            maps[""] = chromatic(first)
+            maps[""] = make_chromatic_map(first)
         count = len(self.notes)
         return {name: one for name, one in maps.items() if one.notes[:count] == self.notes}
 

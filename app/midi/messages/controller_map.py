@@ -1,6 +1,6 @@
-"""Controller maps: TOML files that say what a controller's keys, knobs and lights mean. Any thread.
+"""Controller maps: TOML files that bind a controller's keys, knobs and lights. Any thread.
 
-Shipped ones lie in presets/controllers, a player's own in the folder `controllers` of the config
+Presets are in presets/controllers, the player's own in the folder `controllers` of the config
 folder; presets/controllers/README.md describes the format.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.midi.messages.messages import CONTROL, NOTE_ON, PRESSURE, PROGRAM
+from app.midi.messages.message import CHANNEL_PRESSURE, CONTROL_CHANGE, NOTE_ON, PROGRAM_CHANGE
 from app.midi.messages.pad_map import PADS, check_notes
 from app.midi.messages.targets import TARGETS, Target
 from engine.files import paths
@@ -20,28 +20,28 @@ from engine.files.toml import as_toml, read_toml
 
 PRESETS = paths.PRESETS / "controllers"
 LEARNT = "learnt"
-"""Name of the player's file that learning writes."""
+"""Name of the file that learning writes."""
 RESERVED = (120, 121, 123)
-"""Panic and reset: no map may take them away."""
+"""Panic and reset, which no map can bind."""
 _ALSA_NUMBER = re.compile(r" \d+:\d+$")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a controller sends: a message's kind and number, on any channel or on one."""
+    """What a controller sends: kind and number of a message, on one channel or any."""
 
     kind: int
-    """NOTE_ON, CONTROL, PROGRAM or PRESSURE."""
+    """NOTE_ON, CONTROL_CHANGE, PROGRAM_CHANGE or CHANNEL_PRESSURE."""
     number: int = 0
     """0..127; always 0 for aftertouch."""
     channel: int | None = None
     """0..15; None is any."""
     bank: int | None = None
-    """0..16383, of a program: 128 times CC 0, and CC 32, as they came last; None is any."""
+    """0..16383, of a program: 128 times the last CC 0, plus the last CC 32; None is any."""
 
-    def spoken(self) -> str:
-        """Return it in a player's words."""
-        words = {NOTE_ON: "note {}", CONTROL: "CC {}", PROGRAM: "program {}"}
+    def describe(self) -> str:
+        """Describe it for the player: "CC 7, channel 1"."""
+        words = {NOTE_ON: "note {}", CONTROL_CHANGE: "CC {}", PROGRAM_CHANGE: "program {}"}
         text = words.get(self.kind, "aftertouch").format(self.number)
         if self.bank is not None:
             text += f", bank {self.bank}"
@@ -50,26 +50,26 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """A source and what it does."""
+    """A source and its target."""
 
     source: Source
     target: Target
     pad: int | None = None
     """0..15; None: the pad hit last, else the selected one."""
     port: str = ""
-    """A part of the port's name; "" is every port its map is for."""
+    """A part of the port's name; "" is every port of its map."""
     least: float | None = None
     most: float | None = None
-    """Where a value begins and ends, in the target's own unit; None: its whole range."""
+    """The value at either end of the knob, in the target's unit; None: the target's own range."""
     takeover: bool = True
-    """A value waits until the knob passes it, so that it never jumps."""
+    """The value waits until the knob passes it, so that it never jumps."""
     kit: str = ""
-    """The folder of the kit that is opened."""
+    """The folder of the kit to open."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControlLine:
-    """One [[control]] as its file says it; channels and pads count from 1."""
+    """One [[control]] table of a file; channels and pads count from 1."""
 
     does: str
     note: int | None = None
@@ -88,7 +88,7 @@ class ControlLine:
     kit: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Raise ValueError for a line that makes no sense."""
         if self.does not in TARGETS:
             raise ValueError(f'does cannot be "{self.does}"; it can be {", ".join(TARGETS)}')
         target = TARGETS[self.does]
@@ -125,8 +125,8 @@ class ControlLine:
         if self.notes and (self.pad is not None or not target.for_pad):
             raise ValueError("sixteen notes are for what is done to a pad, one note for each")
 
-    def bindings(self) -> tuple[Binding, ...]:
-        """Return what the line means."""
+    def to_bindings(self) -> tuple[Binding, ...]:
+        """Convert the line: sixteen notes are sixteen bindings."""
         channel = None if self.channel is None else self.channel - 1
         takeover = not self.aftertouch if self.takeover is None else self.takeover
         binding = Binding(
@@ -148,11 +148,11 @@ class ControlLine:
 
     def _source(self, channel: int | None) -> Source:
         if self.cc is not None:
-            return Source(CONTROL, self.cc, channel)
+            return Source(CONTROL_CHANGE, self.cc, channel)
         if self.program is not None:
-            return Source(PROGRAM, self.program, channel, self.bank)
+            return Source(PROGRAM_CHANGE, self.program, channel, self.bank)
         if self.aftertouch:
-            return Source(PRESSURE, 0, channel)
+            return Source(CHANNEL_PRESSURE, 0, channel)
         return Source(NOTE_ON, self.note or 0, channel)
 
 
@@ -160,8 +160,8 @@ class ControlLine:
 class LightMap:
     """How a pad is lit: for each state a status byte and a velocity, sent with the pad's note.
 
-    `enter` and `leave` are whole messages in hexadecimal, "" for none: what makes the controller
-    listen, and what gives it back.
+    `enter` and `leave` are complete messages in hexadecimal, "" for none: they start and end the
+    controller's programmer mode.
     """
 
     empty: tuple[int, ...]
@@ -175,7 +175,7 @@ class LightMap:
     leave: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what is no message."""
+        """Raise ValueError for what is no message."""
         for name in ("empty", "ready", "playing", "pending", "generating", "locked", "failed"):
             bytes_ = getattr(self, name)
             if len(bytes_) != 2 or not 0x80 <= bytes_[0] <= 0xBF or not 0 <= bytes_[1] <= 127:
@@ -184,7 +184,7 @@ class LightMap:
                     f"got {list(bytes_)}"
                 )
         for name in ("enter", "leave"):
-            hex_message(getattr(self, name), name)
+            parse_hex_message(getattr(self, name), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +193,14 @@ class ControllerMap:
 
     name: str
     ports: tuple[str, ...] = ()
-    """Parts of the names of its ports, the best first; none: every port."""
+    """Parts of its ports' names, the preferred one first; none: every port."""
     notes: tuple[int, ...] = ()
-    """The notes of its sixteen pads; none: those the player chose for all."""
+    """The notes of its sixteen pads; none: those that the player chose for all."""
     control: tuple[ControlLine, ...] = ()
     lights: LightMap | None = None
 
     def __post_init__(self) -> None:
-        """Refuse lights without pads, and without a port they are for."""
+        """Raise ValueError for lights without pads or without a port."""
         if self.notes:
             check_notes(self.notes)
         elif self.lights is not None:
@@ -208,29 +208,29 @@ class ControllerMap:
         if self.lights is not None and not self.ports:
             raise ValueError("lights need ports: nobody's keyboard is to be sent them")
 
-    def bindings(self) -> tuple[Binding, ...]:
-        """Return what all its lines mean."""
-        return tuple(binding for line in self.control for binding in line.bindings())
+    def to_bindings(self) -> tuple[Binding, ...]:
+        """Convert all lines."""
+        return tuple(binding for line in self.control for binding in line.to_bindings())
 
-    def fits(self, port: str) -> bool:
-        """Say whether it is for a port of that name."""
+    def matches(self, port: str) -> bool:
+        """Say whether the map applies to a port of that name."""
         return not self.ports or any(part in port for part in self.ports)
 
 
 @dataclass(frozen=True, slots=True)
 class ControllerMaps:
-    """All maps, those that come first win, and a sentence for each file that is none."""
+    """All maps, the first of which wins, and a message for each file that could not be read."""
 
     maps: tuple[ControllerMap, ...]
     learnt: tuple[Binding, ...] = ()
-    """What the player's file of learnt controls says; it is not among the maps."""
-    learnt_is_bad: bool = False
-    """There is such a file, but it could not be read."""
-    troubles: tuple[str, ...] = ()
+    """The player's learnt controls; they are not among the maps."""
+    learnt_unreadable: bool = False
+    """There is a file of learnt controls, but it could not be read."""
+    errors: tuple[str, ...] = ()
 
 
-def hex_message(text: str, name: str) -> bytes:
-    """Return "F0 00 F7" as bytes; raises ValueError unless it is empty or one whole message."""
+def parse_hex_message(text: str, name: str) -> bytes:
+    """Parse "F0 00 F7"; raises ValueError unless it is empty or one complete message."""
     try:
         data = bytes.fromhex(text)
     except ValueError as error:
@@ -240,21 +240,21 @@ def hex_message(text: str, name: str) -> bytes:
     return data
 
 
-def known_name(port: str) -> str:
-    """Return a port's name without ALSA's numbers, which change at every start."""
+def strip_alsa_number(port: str) -> str:
+    """Return a port's name without ALSA's client and port numbers, which change at every start."""
     return _ALSA_NUMBER.sub("", port)
 
 
 def read_controller_map(path: Path) -> ControllerMap:
-    """Read one file. Raises ConfigError with a sentence that names the key."""
+    """Read one file. Raises ConfigError that names the key."""
     return from_table(ControllerMap, read_toml(path), path.name)
 
 
 def read_controller_maps(own: Path, presets: Path = PRESETS) -> ControllerMaps:
     """Read the player's maps, then those that come with Pingpad.
 
-    A preset of the same file name as one of the player's is left out; a file that is no map is
-    named. A map for any port comes after those for a certain one.
+    One of the player's files replaces a preset of the same name. Maps for any port come after maps
+    for certain ports.
     """
     paths = {path.stem: path for folder in (presets, own) for path in sorted(folder.glob("*.toml"))}
     found: list[tuple[bool, bool, ControllerMap]] = []
@@ -267,7 +267,7 @@ def read_controller_maps(own: Path, presets: Path = PRESETS) -> ControllerMaps:
             bad[stem] = str(error)
             continue
         if stem == LEARNT:
-            learnt = read.bindings()
+            learnt = read.to_bindings()
         else:
             found.append((not read.ports, path.parent != own, read))
     found.sort(key=lambda item: item[:2])
@@ -275,18 +275,18 @@ def read_controller_maps(own: Path, presets: Path = PRESETS) -> ControllerMaps:
     return ControllerMaps(maps, learnt, LEARNT in bad, tuple(bad.values()))
 
 
-def learnt_text(bindings: Iterable[Binding]) -> str:
-    """Return the file that holds learnt bindings."""
+def format_learnt_map(bindings: Iterable[Binding]) -> str:
+    """Format the file of learnt bindings."""
     table = {"name": "Learnt", "control": [_control_table(binding) for binding in bindings]}
     comment = "# Written by learning. Each control may be edited or taken out.\n"
     return comment + as_toml(table)
 
 
 def _control_table(binding: Binding) -> dict[str, object]:
-    """Return what a control's table holds; what is as usual is left out."""
+    """Return the [[control]] table of a binding; defaults are left out."""
     source = binding.source
-    kinds = {NOTE_ON: "note", CONTROL: "cc", PROGRAM: "program"}
-    pressure = source.kind == PRESSURE
+    kinds = {NOTE_ON: "note", CONTROL_CHANGE: "cc", PROGRAM_CHANGE: "program"}
+    pressure = source.kind == CHANNEL_PRESSURE
     values = {
         "does": binding.target.name,
         **({"aftertouch": True} if pressure else {kinds[source.kind]: source.number}),

@@ -13,7 +13,7 @@ PADS = 16
 FIRST_NOTE = 36
 PRESETS = paths.PRESETS / "pad_maps"
 DEFAULT_MAP = "chromatic"
-"""Name of the preset, without .toml, that plays until the player chooses another."""
+"""Name of the default preset, without .toml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class PadMap:
     _pads: dict[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot play sixteen pads."""
+        """Raise ValueError unless the notes play sixteen pads."""
         check_notes(self.notes)
         object.__setattr__(self, "_pads", {note: pad for pad, note in enumerate(self.notes)})
 
-    def pad(self, note: int) -> int | None:
+    def find_pad(self, note: int) -> int | None:
         """Return the pad 0..15 that a note 0..127 plays, or None."""
         return self._pads.get(note)
 
@@ -40,7 +40,7 @@ class PadMap:
 
 @dataclass(frozen=True, slots=True)
 class PadMapFile:
-    """A pad map as its file says it."""
+    """A pad map's file."""
 
     name: str
     notes: tuple[int, ...]
@@ -48,10 +48,10 @@ class PadMapFile:
 
 @dataclass(frozen=True, slots=True)
 class PadMaps:
-    """The maps to choose from, by the name of their file, and a sentence for each bad file."""
+    """The maps by file name, and a message for each file that could not be read."""
 
     maps: dict[str, PadMap]
-    troubles: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
 
 
 def check_notes(notes: tuple[int, ...]) -> None:
@@ -66,13 +66,13 @@ def check_notes(notes: tuple[int, ...]) -> None:
         raise ValueError(f"note {twice[0]} stands for two pads")
 
 
-def chromatic(first_note: int = FIRST_NOTE) -> PadMap:
-    """Return sixteen notes in a row. Raises ValueError where they leave 0..127."""
+def make_chromatic_map(first_note: int = FIRST_NOTE) -> PadMap:
+    """Return sixteen consecutive notes. Raises ValueError where they leave 0..127."""
     return PadMap(f"From note {first_note} up", tuple(range(first_note, first_note + PADS)))
 
 
 def read_pad_map(path: Path) -> PadMap:
-    """Read a map from a file. Raises ConfigError with a sentence on anything but a whole map."""
+    """Read a map from a file. Raises ConfigError on anything but a complete map."""
     read = from_table(PadMapFile, read_toml(path), path.name)
     try:
         return PadMap(read.name, read.notes)
@@ -83,19 +83,19 @@ def read_pad_map(path: Path) -> PadMap:
 def read_pad_maps(*folders: Path) -> PadMaps:
     """Read every map of these folders; a later folder's file replaces an earlier one's.
 
-    A file that is no map is left out and named; a folder that is not there is empty.
+    A file that is no map is skipped and reported; a missing folder is empty.
     """
-    maps: dict[str, PadMap] = {DEFAULT_MAP: chromatic()}
-    troubles: list[str] = []
+    maps: dict[str, PadMap] = {DEFAULT_MAP: make_chromatic_map()}
+    errors: list[str] = []
     for folder in folders:
         for path in sorted(folder.glob("*.toml")):
             try:
                 maps[path.stem] = read_pad_map(path)
             except ConfigError as error:
-                troubles.append(str(error))
-    return PadMaps(maps, tuple(troubles))
+                errors.append(str(error))
+    return PadMaps(maps, tuple(errors))
 
 
-def pad_map_text(pad_map: PadMap) -> str:
-    """Return the map as the text of its file."""
+def format_pad_map(pad_map: PadMap) -> str:
+    """Format the file of a map."""
     return as_toml({"name": pad_map.name, "notes": pad_map.notes})

@@ -1,31 +1,31 @@
-"""Takeover: a knob moves a value only once it has passed it, so that nothing ever jumps."""
+"""Soft takeover: a knob moves a value only once it has passed it, so that nothing jumps."""
 
 from __future__ import annotations
 
-CLOSE = 2.5 / 127
-"""A knob this near has arrived: hands do not hit one step of 127."""
+TOLERANCE = 2.5 / 127
+"""A knob this near has reached the value: hands do not hit one step of 127."""
 
 
 class Takeover:
-    """Follows one knob. Positions are 0..1 of its way."""
+    """Follows one knob. Positions are 0..1 of its travel."""
 
     def __init__(self) -> None:
         self._last: float | None = None
         self._set: float | None = None
 
-    def follow(self, knob: float, value: float, way: tuple[float, ...] = ()) -> bool:
-        """Say whether the knob, now at `knob`, may move what is now at `value`.
+    def follow(self, knob: float, value: float, sweep: tuple[float, ...] = ()) -> bool:
+        """Say whether the knob, now at `knob`, may move a value that is now at `value`.
 
-        `way` are places it went over since the last call and that were not told one by one.
+        `sweep` are positions that it passed since the last call and that were merged into this one.
         """
         last, self._last = self._last, knob
-        places = (knob, *way) if last is None else (knob, last, *way)
-        # What stands where the knob has put it was moved by nobody else.
-        held = self._set is not None and abs(value - self._set) < CLOSE
-        passed = min(places) <= value <= max(places)
+        positions = (knob, *sweep) if last is None else (knob, last, *sweep)
+        # A value that is where this knob put it was moved by nothing else.
+        held = self._set is not None and abs(value - self._set) < TOLERANCE
+        passed = min(positions) <= value <= max(positions)
         self._set = None
-        return held or passed or abs(knob - value) <= CLOSE
+        return held or passed or abs(knob - value) <= TOLERANCE
 
     def put(self, value: float) -> None:
-        """Note where the knob has put the value: in steps, perhaps, and so not where it is."""
+        """Remember where the knob put the value: a stepped value is not where the knob is."""
         self._set = value

@@ -1,6 +1,6 @@
-"""What a MIDI message can do: the names a controller map is written in. Any thread.
+"""Targets: what a MIDI message can do, by the names that controller maps use. Any thread.
 
-Values are the rows of app.model.parameters; presses stand here.
+Values come from app.model.parameters; presses are listed here.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from app.model.parameters import (
     Parameter,
 )
 
-Kind = Literal["pad", "press", "hold", "value"]
-"""pad: plays a pad while it is held. press: happens once. hold: lasts while held. value: a knob's
-or fader's place."""
+TargetKind = Literal["pad", "press", "hold", "value"]
+"""pad: plays a pad while held. press: happens once. hold: lasts while held. value: a knob's or
+fader's position."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing that can be done."""
+    """One thing a control can do."""
 
     name: str
-    """As a map says it."""
+    """As in a map."""
     title: str
-    """As the window says it."""
-    kind: Kind
+    """As in the window."""
+    kind: TargetKind
     for_pad: bool = False
-    """It is done to one pad: the one its line names, else the pad hit last, else the selected."""
-    learnt: bool = True
-    """A touch is all it takes to teach it."""
+    """It acts on one pad: the one its binding names, else the pad hit last, else the selected."""
+    learnable: bool = True
+    """A touch is enough to learn it."""
 
 
 _PRESSES = (
-    Target("hit", "Play a pad", "pad", for_pad=True, learnt=False),
+    Target("hit", "Play a pad", "pad", for_pad=True, learnable=False),
     Target("generate", "Generate", "press", for_pad=True),
     Target("again", "Again", "press", for_pad=True),
     Target("vary", "Vary", "press", for_pad=True),
@@ -62,7 +62,7 @@ _PRESSES = (
     Target("sixteen_notes", "Sixteen notes of a pad", "press"),
     Target("full_level", "Full level", "press"),
     Target("reverse", "Reverse a pad", "press", for_pad=True),
-    Target("kit", "Open a kit", "press", learnt=False),
+    Target("kit", "Open a kit", "press", learnable=False),
 )
 
 _SESSION_ROWS: tuple[Parameter, ...] = (*SESSION_NUMBERS, *SESSION_OPTIONS)

@@ -1,8 +1,8 @@
-"""CrashGuard: a small process that gives controllers back when Pingpad ends without doing so.
+"""CrashGuard: a small process that resets controllers when Pingpad dies without doing so.
 
-A controller in programmer mode is of no use to any other program until somebody ends that mode,
-and whoever is killed cannot. Run as `python -m app.midi.ports.crash_guard`, this is that process:
-it waits for the end of its input, which comes whatever ends Pingpad.
+A controller left in programmer mode is useless to every other program, and a killed process cannot
+leave that mode. Run as `python -m app.midi.ports.crash_guard`, this module is the guard: it waits
+for the end of its standard input, which comes however Pingpad ends.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import IO
 
-from app.midi.ports.farewell import Farewell, say
+from app.midi.ports.shutdown_messages import ShutdownMessages, send_and_drain
 from app.midi.ports.system import MidiSystem, MidiUnavailableError, RtMidiConnector
 from engine.files.paths import ROOT
 
@@ -22,28 +22,30 @@ log = logging.getLogger(__name__)
 
 
 class CrashGuard:
-    """Keeps the process for as long as anything was promised."""
+    """Runs the guard process while it is armed. One thread."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
-    def promise(self, farewells: Sequence[Farewell]) -> None:
-        """Promise these farewells instead of the last; none ends the process. One thread."""
-        if self._process is None and not farewells:
+    def arm(self, shutdown_messages: Sequence[ShutdownMessages]) -> None:
+        """Replace what the guard is to send if Pingpad dies; nothing to send ends the process."""
+        if self._process is None and not shutdown_messages:
             return
-        line = json.dumps([[one.port, [data.hex() for data in one.messages]] for one in farewells])
+        line = json.dumps(
+            [[one.port, [data.hex() for data in one.messages]] for one in shutdown_messages]
+        )
         try:
             process = self._process or self._start()
             assert process.stdin is not None
             process.stdin.write(line + "\n")
             process.stdin.flush()
-            if farewells:
+            if shutdown_messages:
                 self._process = process
             else:
                 self._end(process)
         except OSError as error:
-            # Lights are worth having without it.
-            log.warning("no guard for the controllers' lights: %s", error)
+            # Pad lights are worth having without the guard.
+            log.warning("Cannot start the process that resets controllers after a crash: %s", error)
             self._process = None
 
     def _start(self) -> subprocess.Popen[str]:
@@ -54,7 +56,7 @@ class CrashGuard:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             text=True,
-            # What is sent to Pingpad's group (Ctrl+C, the end of a terminal) must not end it.
+            # A signal to Pingpad's process group (Ctrl+C, a closed terminal) must not reach it.
             start_new_session=True,
         )
 
@@ -69,28 +71,28 @@ class CrashGuard:
             process.wait()
 
 
-def keep_promises(lines: IO[str]) -> None:
-    """Read promises until the input ends, then keep the last one."""
+def run_guard(lines: IO[str]) -> None:
+    """Read until the input ends, then send what the last line holds."""
     last = "[]"
     for line in lines:
         last = line
-    farewells = [
-        Farewell(port, [bytes.fromhex(data) for data in messages])
+    shutdown_messages = [
+        ShutdownMessages(port, [bytes.fromhex(data) for data in messages])
         for port, messages in json.loads(last)
     ]
-    if farewells:
-        say_farewell(RtMidiConnector()(), farewells)
+    if shutdown_messages:
+        send_all(RtMidiConnector()(), shutdown_messages)
 
 
-def say_farewell(system: MidiSystem, farewells: Sequence[Farewell]) -> None:
-    """Send what was promised to the outputs that are there."""
+def send_all(system: MidiSystem, shutdown_messages: Sequence[ShutdownMessages]) -> None:
+    """Send the messages to those outputs that are present."""
     names = system.output_names()
-    for farewell in farewells:
-        if farewell.port not in names:
+    for one in shutdown_messages:
+        if one.port not in names:
             continue
         try:
-            port = system.open_output(names.index(farewell.port), farewell.port)
-            say(port, farewell.messages)
+            port = system.open_output(names.index(one.port), one.port)
+            send_and_drain(port, one.messages)
             port.close()
         except MidiUnavailableError:
             continue
@@ -98,6 +100,6 @@ def say_farewell(system: MidiSystem, farewells: Sequence[Farewell]) -> None:
 
 if __name__ == "__main__":
     try:
-        keep_promises(sys.stdin)
+        run_guard(sys.stdin)
     except MidiUnavailableError:
         sys.exit(1)

@@ -1,8 +1,8 @@
-"""JackInput: a MIDI port of a JACK server whose events keep their own frames. The MIDI thread.
+"""JackInput: a JACK MIDI port whose events keep their sample frames. Used on the MIDI thread.
 
-rtmidi says of every event that it came when the server's cycle began, and hits would land a block
-apart or together. This asks libjack itself: compiled code notes in JACK's thread which frame each
-event belongs to, without the interpreter lock.
+rtmidi stamps every event with the start of the server's cycle, so hits would land whole blocks
+apart or together. This calls libjack itself: compiled code records the frame of each event in
+JACK's thread, without the interpreter lock.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from app.audio.kernel.layout import JACK_MIDI, MIDI_EVENTS
 MIDI_TYPE = b"8 bit raw midi"
 NO_START_SERVER = 0x01
 IS_INPUT = 0x1
-FURTHEST_S = 0.03
-"""A time further from now than this, more than a long block and a poll, is none: a server that
-misses its cycles loses count."""
+MAX_OFFSET_S = 0.03
+"""An event time further from now than this, a long block and a poll, is wrong: a server that misses
+cycles loses count."""
 
 _FRAME = 1 << 32
 
 
 class JackRefusedError(Exception):
-    """libjack did not do what it was asked; the text says what."""
+    """A call of libjack failed; the message says which."""
 
 
 class Libjack:
     """The functions of libjack that a MIDI input needs."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
-        """`library` is any that libjack is part of. Raises JackRefusedError where it is in none."""
+        """`library` exports libjack's functions. Raises JackRefusedError where it does not."""
         self._library = library
         pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32
         self.client_open = self._function("client_open", pointer, text, ctypes.c_int, pointer)
@@ -54,12 +54,12 @@ class Libjack:
         try:
             function = getattr(self._library, f"jack_{name}")
         except AttributeError as error:
-            raise JackRefusedError(f"there is no jack_{name}") from error
+            raise JackRefusedError(f"libjack has no jack_{name}") from error
         function.restype, function.argtypes = returned, arguments
         return function
 
     def address(self, name: str) -> int:
-        """Return where a function lies, for compiled code."""
+        """Return the address of a function, for compiled code."""
         function = getattr(self._library, f"jack_{name}")
         return ctypes.cast(function, ctypes.c_void_p).value or 0
 
@@ -68,16 +68,16 @@ class JackInput:
     """One open port, in a client of its own."""
 
     def __init__(self, jack: Libjack, name: str, source: str | None = None) -> None:
-        """Open the port `name` and connect `source` to it. Raises JackRefusedError."""
+        """Open a port called `name` and connect `source` to it. Raises JackRefusedError."""
         self.time_s: float | None = None
-        """When the event that was read last came (time.perf_counter); None: just now."""
+        """When the event read last came (time.perf_counter); None: just now."""
         self._jack = jack
         self._memory = np.zeros(1, JACK_MIDI)
         self._memory.view(np.uint8).fill(0)  # touched now: no page fault in the callback
-        self._words: Any = self._memory[0]
+        self._shared: Any = self._memory[0]
         self._client = jack.client_open(name.encode(), NO_START_SERVER, None)
         if not self._client:
-            raise JackRefusedError("the JACK server let no client in")
+            raise JackRefusedError("the JACK server refused a client")
         try:
             self._open(name, source)
         except JackRefusedError:
@@ -85,50 +85,50 @@ class JackInput:
             raise
 
     def _open(self, name: str, source: str | None) -> None:
-        # Loaded late: it may have to be compiled, which nobody without JACK should wait for.
+        # Imported late: it may have to be compiled, which only users of JACK should wait for.
         from app.audio.kernel.jack_midi import midi_callback
 
-        jack, words = self._jack, self._words
+        jack, shared = self._jack, self._shared
         port = jack.port_register(self._client, name.encode(), MIDI_TYPE, IS_INPUT, 0)
         if not port:
-            raise JackRefusedError("the JACK server made no port")
-        words["client"], words["port"] = self._client, port
-        words["last_frame_time"] = jack.address("last_frame_time")
-        words["port_get_buffer"] = jack.address("port_get_buffer")
-        words["get_event_count"] = jack.address("midi_get_event_count")
-        words["event_get"] = jack.address("midi_event_get")
-        # The clocks are the same on Linux, as a rule.
-        self._ahead_s = time.perf_counter() - jack.get_time() / 1e6
+            raise JackRefusedError("the JACK server refused a port")
+        shared["client"], shared["port"] = self._client, port
+        shared["last_frame_time"] = jack.address("last_frame_time")
+        shared["port_get_buffer"] = jack.address("port_get_buffer")
+        shared["get_event_count"] = jack.address("midi_get_event_count")
+        shared["event_get"] = jack.address("midi_event_get")
+        # On Linux both are usually CLOCK_MONOTONIC.
+        self._offset_s = time.perf_counter() - jack.get_time() / 1e6
         address = self._memory.ctypes.data
         if jack.set_process_callback(self._client, midi_callback.address, address):
-            raise JackRefusedError("the JACK server took no callback")
+            raise JackRefusedError("the JACK server refused the callback")
         if jack.activate(self._client):
             raise JackRefusedError("the JACK server did not start the client")
         if source is not None and jack.connect(self._client, source.encode(), jack.port_name(port)):
             raise JackRefusedError("it has just been pulled out")
 
     def read(self) -> bytes | None:
-        """Return the next message, or None."""
-        words = self._words
-        number = int(words["read"])
-        if number == int(words["written"]):
+        """Return the next message, or None; sets `time_s`."""
+        shared = self._shared
+        number = int(shared["read"])
+        if number == int(shared["written"]):
             return None
-        event = words["events"][number % MIDI_EVENTS]
+        event = shared["events"][number % MIDI_EVENTS]
         data = bytes(int(byte) for byte in event["data"][: int(event["size"])])
         self.time_s = self._time_of(int(event["frame"]))
-        words["read"] = number + 1
+        shared["read"] = number + 1
         return data
 
     @property
     def dropped(self) -> int:
-        """Messages that were lost because nobody read in time."""
-        return int(self._words["dropped"])
+        """Messages lost because they were not read in time."""
+        return int(self._shared["dropped"])
 
     def _time_of(self, frame: int) -> float | None:
         now_s = time.perf_counter()
-        time_s = self._jack.frames_to_time(self._client, frame % _FRAME) / 1e6 + self._ahead_s
-        return time_s if abs(time_s - now_s) < FURTHEST_S else None
+        time_s = self._jack.frames_to_time(self._client, frame % _FRAME) / 1e6 + self._offset_s
+        return time_s if abs(time_s - now_s) < MAX_OFFSET_S else None
 
     def close(self) -> None:
-        """Close the client; its callback is over when this returns."""
+        """Close the client; its callback has ended when this returns."""
         self._jack.client_close(self._client)

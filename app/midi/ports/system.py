@@ -1,6 +1,6 @@
 """The computer's MIDI: ALSA, JACK, CoreMIDI or Windows. The only module that imports rtmidi.
 
-Whoever opens a system uses it from one thread.
+A system is used from the thread that opened it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ NO_SYSTEM = (
 )
 
 LISTENS = 0x10000
-"""Linux: the flag of a socket that waits for connections (__SO_ACCEPTCON)."""
+"""Linux: the flag of a listening socket (__SO_ACCEPTCON)."""
 
 log = logging.getLogger(__name__)
 
 
 class MidiUnavailableError(Exception):
-    """There is no MIDI system, or it refused a port; the text says why."""
+    """There is no MIDI system, or it refused a port; the message says why."""
 
 
 class MidiInput(Protocol):
@@ -47,11 +47,11 @@ class MidiInput(Protocol):
         ...
 
     def read(self) -> bytes | None:
-        """Return the next message, or None when there is none; never waits."""
+        """Return the next message, or None; never waits."""
         ...
 
     def close(self) -> None:
-        """Let go of it; safe when it is gone already."""
+        """Close it; safe when it is gone already."""
         ...
 
 
@@ -63,35 +63,35 @@ class MidiOutput(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of it; safe when it is gone already."""
+        """Close it; safe when it is gone already."""
         ...
 
 
 class MidiSystem(Protocol):
     """ALSA, JACK, CoreMIDI or Windows, or a fake. Every method may raise MidiUnavailableError."""
 
-    def names(self) -> list[str]:
-        """Names of the inputs that can be opened, in the system's order; names may repeat."""
+    def input_names(self) -> list[str]:
+        """List the inputs that can be opened, in the system's order; names may repeat."""
         ...
 
-    def open(self, index: int, name: str) -> MidiInput:
-        """Open the input at that place of `names()`, if it still has that name."""
+    def open_input(self, index: int, name: str) -> MidiInput:
+        """Open the input at that index of `input_names()`, if it still has that name."""
         ...
 
-    def open_own(self) -> MidiInput | None:
-        """Open an input of our own that others can connect to; None where that is unknown."""
+    def open_virtual_input(self) -> MidiInput | None:
+        """Open an input that other programs can connect to; None where there is no such thing."""
         ...
 
     def output_names(self) -> list[str]:
-        """Names of the outputs that can be opened, in the system's order; names may repeat."""
+        """List the outputs that can be opened, in the system's order; names may repeat."""
         ...
 
     def open_output(self, index: int, name: str) -> MidiOutput:
-        """Open the output at that place of `output_names()`, if it still has that name."""
+        """Open the output at that index of `output_names()`, if it still has that name."""
         ...
 
     def close(self) -> None:
-        """Let go of the system."""
+        """Close the system."""
         ...
 
 
@@ -103,8 +103,8 @@ class RtMidiConnector:
 
     def __call__(self) -> MidiSystem:
         """Return it, or raise MidiUnavailableError with what to do."""
-        # A failing try prints three lines from inside the drivers: once is enough, so later
-        # tries wait until there is something to be found.
+        # A failing attempt prints three lines from inside the drivers; once is enough, so later
+        # attempts wait until there is something to find.
         if self._tried and sys.platform == "linux" and not _linux_has_midi():
             raise MidiUnavailableError(NO_SYSTEM)
         self._tried = True
@@ -112,15 +112,15 @@ class RtMidiConnector:
             try:
                 return RtMidiSystem(api)
             except MidiUnavailableError as error:
-                log.info("%s", error)
+                log.info("MIDI interface %d cannot be opened: %s", api, error)
         raise MidiUnavailableError(NO_SYSTEM)
 
 
 class JackRuns:
-    """Counts the systems that have clients of one run of the JACK server. Any thread.
+    """Counts the systems with clients of each run of the JACK server. Any thread.
 
     The first client of a new run frees what libjack holds for all clients of the run before;
-    whoever closes one of those afterwards works on freed memory, and the process dies.
+    closing one of those afterwards uses freed memory and crashes the process.
     """
 
     def __init__(self) -> None:
@@ -128,14 +128,14 @@ class JackRuns:
         self._users: Counter[int] = Counter()
 
     def enter(self, server: int | None) -> None:
-        """Raise MidiUnavailableError while anybody has clients of another run."""
+        """Add a system; raises MidiUnavailableError while others have clients of another run."""
         with self._lock:
             if server is None or any(other != server for other in +self._users):
                 raise MidiUnavailableError("the last JACK server's ports are still being closed")
             self._users[server] += 1
 
     def leave(self, server: int) -> None:
-        """One system less has clients of this run."""
+        """Remove a system."""
         with self._lock:
             self._users[server] -= 1
 
@@ -160,18 +160,16 @@ class RtMidiSystem:
             self._leave()
             raise
 
-    def names(self) -> list[str]:
-        """Names of the inputs that can be opened."""
+    def input_names(self) -> list[str]:
         return self._names_of(self._list)
 
     def output_names(self) -> list[str]:
-        """Names of the outputs that can be opened."""
         if self._output_list is None:
             self._output_list = self._output_client()
         return self._names_of(self._output_list)
 
     def _names_of(self, client: rtmidi.MidiIn | rtmidi.MidiOut) -> list[str]:
-        # A client whose JACK server ended lists no ports and never hears of the next server.
+        # A client whose JACK server has ended lists no ports and never sees the next server.
         if self._server is not None and _jack_server() != self._server:
             raise MidiUnavailableError("the JACK server ended")
         try:
@@ -179,8 +177,7 @@ class RtMidiSystem:
         except (rtmidi.SystemError, RuntimeError, ValueError) as error:
             raise MidiUnavailableError(str(error)) from error
 
-    def open(self, index: int, name: str) -> MidiInput:
-        """Open the input at that place of `names()`, if it still has that name."""
+    def open_input(self, index: int, name: str) -> MidiInput:
         if self._api == rtmidi.API_UNIX_JACK:
             return _jack_input(name)
         client = self._client()
@@ -188,15 +185,13 @@ class RtMidiSystem:
         return RtMidiInput(client)
 
     def open_output(self, index: int, name: str) -> MidiOutput:
-        """Open the output at that place of `output_names()`, if it still has that name."""
         client = self._output_client()
         _open(client, index, name, "out")
         return RtMidiOutput(client)
 
-    def open_own(self) -> MidiInput | None:
-        """Open the port "Pingpad" for others to connect to; Windows knows no such thing."""
+    def open_virtual_input(self) -> MidiInput | None:
         if self._api == rtmidi.API_WINDOWS_MM:
-            return None
+            return None  # Windows has no virtual ports.
         if self._api == rtmidi.API_UNIX_JACK:
             return _jack_input(None)
         client = self._client()
@@ -204,12 +199,11 @@ class RtMidiSystem:
             client.open_virtual_port(CLIENT_NAME)
         except (rtmidi.SystemError, RuntimeError, NotImplementedError) as error:
             client.delete()
-            log.info("no port of our own: %s", error)
+            log.info("Cannot open a virtual MIDI port: %s", error)
             return None
         return RtMidiInput(client)
 
     def close(self) -> None:
-        """Let go of the clients that list ports."""
         self._list.delete()
         if self._output_list is not None:
             self._output_list.delete()
@@ -225,7 +219,7 @@ class RtMidiSystem:
             client = rtmidi.MidiIn(self._api, name=CLIENT_NAME)
         except rtmidi.SystemError as error:
             raise MidiUnavailableError(str(error)) from error
-        # Active sensing would wake us for nothing; system exclusive is not for pads.
+        # Active sensing would wake us for nothing; pads need no system exclusive.
         client.ignore_types(sysex=True, timing=False, active_sense=True)
         return client
 
@@ -247,12 +241,10 @@ class RtMidiInput:
         self._client = client
 
     def read(self) -> bytes | None:
-        """Return the next message, or None."""
         event = self._client.get_message()
         return None if event is None else bytes(event[0])
 
     def close(self) -> None:
-        """Close and free it."""
         self._client.close_port()
         self._client.delete()
 
@@ -264,14 +256,12 @@ class RtMidiOutput:
         self._client = client
 
     def send(self, data: bytes) -> None:
-        """Send one message."""
         try:
             self._client.send_message(data)
         except (rtmidi.SystemError, RuntimeError, ValueError) as error:
             raise MidiUnavailableError(str(error)) from error
 
     def close(self) -> None:
-        """Close and free it."""
         self._client.close_port()
         self._client.delete()
 
@@ -309,9 +299,9 @@ def _linux_has_midi() -> bool:
 
 
 def _jack_server() -> int | None:
-    """Return what tells one run of the JACK server from the next; None when none is seen.
+    """Return a number that differs between runs of the JACK server; None when none runs.
 
-    It is the number of the socket the server listens on: a server that was killed leaves its
+    It is the inode of the socket the server listens on: a server that was killed leaves its
     socket's file behind, but not the socket.
     """
     start = f"/dev/shm/jack_{os.environ.get('JACK_DEFAULT_SERVER', 'default')}_"

@@ -14,14 +14,14 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QVBoxLayou
 from app.actions.actions import Actions
 from app.model.parameters import PAD_NUMBERS
 from app.model.session import Session
-from app.ui.midi.midi_learn_menu import MidiLearnMenu
+from app.ui.midi.learn_menu import MidiLearnMenu
+from app.ui.pads.grid import PadGrid
 from app.ui.pads.key_repeats import KeyRepeats, platform_splits_repeats
-from app.ui.pads.pad_keys import VARY, PadKeys, keyboard_letters
-from app.ui.pads.pad_menu import PadMenu
-from app.ui.pads.pad_panel import PadPanel
-from app.ui.pads.pads import PadGrid
-from app.ui.prompt.prompt_panel import PromptPanel
-from app.ui.recording.record_panel import RecordPanel
+from app.ui.pads.keys import VARY, PadKeys, keyboard_letters
+from app.ui.pads.menu import PadMenu
+from app.ui.pads.panel import PadPanel
+from app.ui.prompt.panel import PromptPanel
+from app.ui.recording.panel import RecordPanel
 from app.ui.widgets.theme import BASE_SIZE, Theme
 from app.ui.window.kit_bar import APP_ICON, KitBar
 from app.ui.window.main_thread import MainThread

@@ -21,8 +21,8 @@ from app.model.session import Session
 from app.ui.dialogs.device_menu import DeviceMenu
 from app.ui.dialogs.loopback_dialog import LoopbackDialog
 from app.ui.dialogs.models_dialog import ModelsDialog
-from app.ui.midi.midi_window import MidiWindow
-from app.ui.pads.pad_button import HIT_KEYS
+from app.ui.midi.window import MidiWindow
+from app.ui.pads.button import HIT_KEYS
 from app.ui.widgets.icons import draw_icon
 from app.ui.widgets.theme import COLOURS, Theme
 
@@ -240,7 +240,7 @@ class StatusLine(QWidget):
 
     def show_midi(self, now_s: float) -> None:
         """Light up while MIDI comes in; at every frame."""
-        events = self._actions.midi.router.events
+        events = self._actions.midi.router.event_count
         if events != self._midi_events:
             self._midi_events, self._midi_lit_until_s = events, now_s + LIT_S
         self.midi.show_lit(now_s < self._midi_lit_until_s)

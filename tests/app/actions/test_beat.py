@@ -5,7 +5,7 @@ import pytest
 from app.actions.beat import METRONOME_DB, BeatControl
 from app.audio.devices.state import AudioState
 from app.audio.mixer.clock import Clock
-from app.midi.clock.beats import BeatLine
+from app.midi.clock.timeline import Timeline
 from app.model.session import Session
 
 
@@ -59,10 +59,10 @@ def test_a_bar_begins_when_the_player_says_so() -> None:
 def test_a_running_clock_leads_and_a_standing_one_does_not() -> None:
     session, mixer = Session(), Timing()
     beat = BeatControl(session, mixer, lambda: 10.0)
-    beat.followed = lambda: BeatLine(9.0, 4.0, 60.0, running=False)
+    beat.followed = lambda: Timeline(9.0, 4.0, 60.0, running=False)
     beat.look()
     assert mixer.clock.bpm == 120.0
-    beat.followed = lambda: BeatLine(9.0, 4.0, 60.0)
+    beat.followed = lambda: Timeline(9.0, 4.0, 60.0)
     beat.look()
     assert mixer.clock.bpm == 60.0
     assert mixer.clock.position(mixer.frame) == pytest.approx(5.0)
@@ -78,7 +78,7 @@ def test_a_clock_that_leads_is_heard_with_us() -> None:
     session, mixer = Session(), Timing()
     session.set_audio(AudioState("Speakers", block_frames=960, latency_ms=80.0))
     beat = BeatControl(session, mixer, lambda: 10.0)
-    beat.followed = lambda: BeatLine(9.0, 4.0, 60.0)
+    beat.followed = lambda: Timeline(9.0, 4.0, 60.0)
     beat.look()
     assert mixer.clock.position(mixer.frame) == pytest.approx(5.1)
 
@@ -108,7 +108,7 @@ def test_a_count_in_waits_for_its_bar_while_something_plays_or_a_clock_leads() -
     assert beat.start_beat("now", count_in=True) == 12.0
     assert mixer.counted == (8.0, 12.0) and mixer.clock.position(0) == 0.0
     mixer.sounding = set()
-    beat.followed = lambda: BeatLine(9.0, 4.0, 120.0)
+    beat.followed = lambda: Timeline(9.0, 4.0, 120.0)
     assert beat.start_beat("bar", count_in=True) == 12.0
 
 

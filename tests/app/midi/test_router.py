@@ -3,20 +3,31 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.midi.clock.receiver import ClockReceiver
 from app.midi.messages.controller_map import Binding, ControllerMap, ControlLine, Source
-from app.midi.messages.messages import CONTROL, NOTE_ON, PRESSURE, PROGRAM, Clock, SongPosition
+from app.midi.messages.mapping import MidiMapping
+from app.midi.messages.message import (
+    CHANNEL_PRESSURE,
+    CONTROL_CHANGE,
+    NOTE_ON,
+    PROGRAM_CHANGE,
+    ClockMessage,
+    SongPosition,
+)
 from app.midi.messages.pad_map import PadMap
-from app.midi.messages.rules import Rules
 from app.midi.messages.targets import TARGETS
-from app.midi.router import Asked, Caught, MidiCounts, PadRouter, Reset
+from app.midi.router import CapturedControl, ControllerReset, MidiCounts, PadRouter, TargetAction
 from tests.fakes.app.mixer import FakeMixer
 
 
-class Listener:
+class Listener(ClockReceiver):
+    """Writes down what it receives."""
+
     def __init__(self) -> None:
+        super().__init__()
         self.heard: list[tuple[object, float, str]] = []
 
-    def receive(self, message: Clock | SongPosition, time_s: float, port: str) -> str:
+    def receive(self, message: ClockMessage | SongPosition, time_s: float, port: str) -> str:
         self.heard.append((message, time_s, port))
         return "followed"
 
@@ -33,7 +44,7 @@ class Scene:
             self._wake,
             self.clock,
         )
-        self.router.use(Rules(channel, maps=(ControllerMap("Mine", control=lines),)))
+        self.router.set_mapping(MidiMapping(channel, maps=(ControllerMap("Mine", control=lines),)))
 
     def _wake(self) -> None:
         self.woken += 1
@@ -43,13 +54,13 @@ class Scene:
 
     def asked(self) -> list[tuple[str, float, int | None]]:
         return [
-            (wish.binding.target.name, wish.value, wish.pad)
-            for wish in self.router.take_wishes()
-            if isinstance(wish, Asked)
+            (action.binding.target.name, action.value, action.pad)
+            for action in self.router.take_actions()
+            if isinstance(action, TargetAction)
         ]
 
     def did(self) -> list[str]:
-        return [heard.did for heard in self.router.heard()]
+        return [event.outcome for event in self.router.recent_events()]
 
 
 def test_a_note_plays_its_pad_at_its_velocity_and_lights_it() -> None:
@@ -74,9 +85,9 @@ def test_notes_beside_the_pads_play_one_pad_where_it_goes_across_the_keyboard() 
     assert scene.lights == [(4, 1.0)]
     assert scene.did()[1:5] == [
         "played -12 semitones",
-        "let go of -12",
+        "released -12",
         "played +24 semitones",
-        "let go of +24",
+        "released +24",
     ]
     assert scene.did()[5] == "nothing", "above what a pad can do"
 
@@ -85,7 +96,7 @@ def test_pads_that_do_not_lie_in_a_row_leave_other_notes_silent() -> None:
     scene = Scene()
     scene.mixer.keys = range(-48, 25)
     odd = (37, 36, 42, 82, 40, 38, 46, 44, 48, 47, 45, 43, 49, 55, 51, 53)
-    scene.router.use(Rules(pad_map=PadMap("MPC", odd)))
+    scene.router.set_mapping(MidiMapping(pad_map=PadMap("MPC", odd)))
     scene.receive(0x90, 60, 127)
     scene.receive(0x90, 37, 127)
     assert scene.mixer.calls == [("hit", 0, 1.0)]
@@ -106,10 +117,10 @@ def test_what_is_held_on_a_port_that_was_pulled_out_is_let_go() -> None:
     scene.receive(0x90, 37, 127, port="B")
     scene.receive(0x90, 38, 127, port="Pingpad")
     scene.receive(0x90, 90, 127, port="A")
-    scene.router.keep_ports(("B",))
+    scene.router.release_missing_ports(("B",))
     assert [call for call in scene.mixer.calls if call[0] == "release"] == [("release", 0)]
     assert scene.asked() == [("record", 1.0, 2), ("record", 0.0, 2)]
-    assert scene.did()[-2:] == ["let go of pad 1", "Record while held"]
+    assert scene.did()[-2:] == ["released pad 1", "Record while held"]
     scene.receive(0x80, 36, 0, port="A")
     assert [call for call in scene.mixer.calls if call[0] == "release"] == [("release", 0)]
 
@@ -117,7 +128,7 @@ def test_what_is_held_on_a_port_that_was_pulled_out_is_let_go() -> None:
 def test_a_pad_held_while_the_map_changes_is_let_go() -> None:
     scene = Scene()
     scene.receive(0x90, 36, 127)
-    scene.router.use(Rules(pad_map=PadMap("Other", tuple(range(60, 76)))))
+    scene.router.set_mapping(MidiMapping(pad_map=PadMap("Other", tuple(range(60, 76)))))
     scene.receive(0x80, 36, 0)
     assert scene.mixer.calls[-1] == ("release", 0)
     scene.receive(0x90, 60, 127)
@@ -134,7 +145,7 @@ def test_panic_is_silence_whatever_the_channel_filter_says() -> None:
 def test_reset_makes_every_knob_untouched() -> None:
     scene = Scene()
     scene.receive(0xB0, 121, 0)
-    assert scene.router.take_wishes() == (Reset(),)
+    assert scene.router.take_actions() == (ControllerReset(),)
 
 
 def test_only_the_chosen_channel_plays() -> None:
@@ -257,7 +268,7 @@ def test_a_line_for_one_channel_comes_before_one_for_any() -> None:
 def test_a_controllers_own_notes_are_its_own_alone() -> None:
     grid = ControllerMap("Grid", ports=("Grid",), notes=tuple(range(16)))
     scene = Scene()
-    scene.router.use(Rules(maps=(grid,)))
+    scene.router.set_mapping(MidiMapping(maps=(grid,)))
     scene.receive(0x90, 0, 127, port="A Grid 1")
     scene.receive(0x90, 36, 127, port="A Grid 1")
     scene.receive(0x90, 36, 127, port="Other")
@@ -267,7 +278,7 @@ def test_a_controllers_own_notes_are_its_own_alone() -> None:
 def test_what_was_learnt_wins_on_its_own_port() -> None:
     learnt = Binding(Source(NOTE_ON, 36), TARGETS["again"], port="Pads MIDI 1")
     scene = Scene()
-    scene.router.use(Rules(learnt=(learnt,)))
+    scene.router.set_mapping(MidiMapping(learnt=(learnt,)))
     scene.receive(0x90, 36, 127, port="Pads MIDI 1 20:0")
     scene.receive(0x90, 36, 127, port="Others")
     assert scene.asked() == [("again", 1.0, None)]
@@ -279,7 +290,9 @@ def test_what_was_learnt_wins_on_its_own_port() -> None:
 
 def caught(scene: Scene) -> list[tuple[Source, str]]:
     return [
-        (wish.source, wish.port) for wish in scene.router.take_wishes() if isinstance(wish, Caught)
+        (action.source, action.port)
+        for action in scene.router.take_actions()
+        if isinstance(action, CapturedControl)
     ]
 
 
@@ -300,8 +313,8 @@ def test_learning_catches_the_next_message_that_could_do_it_and_no_pad_plays() -
 def test_a_value_learns_knobs_and_pressure_but_no_notes() -> None:
     scene = Scene()
     for data, source in (
-        ((0xB0, 7, 3), Source(CONTROL, 7)),
-        ((0xD0, 3), Source(PRESSURE)),
+        ((0xB0, 7, 3), Source(CONTROL_CHANGE, 7)),
+        ((0xD0, 3), Source(CHANNEL_PRESSURE)),
     ):
         scene.router.learn("value")
         scene.receive(0x90, 36, 100)
@@ -313,7 +326,7 @@ def test_a_press_learns_a_program_change() -> None:
     scene = Scene()
     scene.router.learn("press")
     scene.receive(0xC0, 4)
-    assert caught(scene) == [(Source(PROGRAM, 4), "Pads")]
+    assert caught(scene) == [(Source(PROGRAM_CHANGE, 4), "Pads")]
 
 
 def test_learning_that_was_ended_catches_nothing() -> None:
@@ -332,12 +345,12 @@ def test_a_clock_goes_to_who_follows_it_and_its_ticks_fill_no_log() -> None:
     for data in ((0xFA,), (0xF8,), (0xF8,), (0xF2, 4, 0)):
         scene.receive(*data)
     assert [message for message, *_ in scene.clock.heard] == [
-        Clock("start"),
-        Clock("tick"),
-        Clock("tick"),
+        ClockMessage("start"),
+        ClockMessage("tick"),
+        ClockMessage("tick"),
         SongPosition(4),
     ]
-    assert scene.did() == ["followed", "followed"] and scene.router.events == 2
+    assert scene.did() == ["followed", "followed"] and scene.router.event_count == 2
 
 
 def test_the_log_keeps_the_last_events_and_what_each_did() -> None:
@@ -345,9 +358,13 @@ def test_the_log_keeps_the_last_events_and_what_each_did() -> None:
     for _ in range(300):
         scene.receive(0x90, 36, 1)
     scene.receive(0x90, 1, 1)
-    heard = scene.router.heard()
-    assert len(heard) == 256 and scene.router.events == 301
-    assert (heard[-1].did, heard[-2].did, heard[-1].port) == ("nothing", "hit pad 1", "Pads")
+    heard = scene.router.recent_events()
+    assert len(heard) == 256 and scene.router.event_count == 301
+    assert (heard[-1].outcome, heard[-2].outcome, heard[-1].port) == (
+        "nothing",
+        "hit pad 1",
+        "Pads",
+    )
 
 
 def test_a_program_of_one_bank_is_told_from_the_same_of_another() -> None:
@@ -372,5 +389,7 @@ def test_a_program_is_learnt_with_the_bank_it_is_of() -> None:
     scene.receive(0xB0, 0, 1)
     scene.router.learn("press")
     scene.receive(0xC0, 3)
-    (caught,) = scene.router.take_wishes()
-    assert isinstance(caught, Caught) and caught.source == Source(PROGRAM, 3, bank=128)
+    (caught,) = scene.router.take_actions()
+    assert isinstance(caught, CapturedControl) and caught.source == Source(
+        PROGRAM_CHANGE, 3, bank=128
+    )

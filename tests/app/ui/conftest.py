@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.ui.pads import pads
-from app.ui.pads.pad_keys import QWERTY
+from app.ui.pads import grid
+from app.ui.pads.keys import QWERTY
 from app.ui.window import main_window
 from tests.app.ui.scene import Scene
 
@@ -17,7 +17,7 @@ from tests.app.ui.scene import Scene
 @pytest.fixture
 def scene(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     # Whatever the developer's keyboard says.
-    for module in (main_window, pads):
+    for module in (main_window, grid):
         monkeypatch.setattr(module, "keyboard_letters", lambda: QWERTY)
     made = Scene(tmp_path)
     qtbot.addWidget(made.window)

@@ -14,8 +14,8 @@ from app.actions.beat import BeatControl
 from app.actions.files.drag_out import DragOut
 from app.actions.files.kit_file import KitFile
 from app.actions.files.transfer import Transfer
-from app.actions.midi.midi import MidiRoom, build_midi
-from app.actions.midi.midi_controls import Playing
+from app.actions.midi.build import MidiContext, build_midi
+from app.actions.midi.controls import Playing
 from app.actions.pads.choose_take import ChooseTake
 from app.actions.pads.generate import Generate
 from app.actions.pads.hits import Hits
@@ -291,7 +291,7 @@ class Scene:
         midi = build_midi(
             session,
             Playing(generate, record, takes, pad_settings, kit_file.open),
-            MidiRoom(self.sound, hits, folder / "config", now, lambda fn: fn()),
+            MidiContext(self.sound, hits, folder / "config", now, lambda fn: fn()),
         )
         self.actions = Actions(
             hits=hits,

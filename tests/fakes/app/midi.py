@@ -70,12 +70,12 @@ class FakeMidiSystem:
         """The newest open port of that name."""
         return [port for opened, port in self.opened if opened == name][-1]
 
-    def names(self) -> list[str]:
+    def input_names(self) -> list[str]:
         if not self.running:
             raise MidiUnavailableError("the server ended")
         return list(self.present)
 
-    def open(self, index: int, name: str) -> MidiInput:
+    def open_input(self, index: int, name: str) -> MidiInput:
         assert self.present[index] == name
         if name in self.refused:
             raise MidiUnavailableError("another program uses it")
@@ -83,7 +83,7 @@ class FakeMidiSystem:
         self.opened.append((name, port))
         return port
 
-    def open_own(self) -> MidiInput | None:
+    def open_virtual_input(self) -> MidiInput | None:
         return self.own
 
     def output(self, name: str) -> FakeOutput:
@@ -152,7 +152,7 @@ class FakeMidiOutputs:
     def start(self) -> None:
         self._on_change(("Pads",))
 
-    def look(self) -> None:
+    def rescan(self) -> None:
         pass
 
     def stop(self) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.actions.midi.learn_midi import LearnMidi
-from app.actions.midi.learn_pads import LearnPads
-from app.actions.midi.midi import MidiRoom, build_midi
-from app.actions.midi.midi_controls import Playing
+from app.actions.midi.build import MidiContext, build_midi
+from app.actions.midi.controls import Playing
+from app.actions.midi.learn_control import ControlLearner
+from app.actions.midi.learn_pads import PadLearner
 from app.actions.pads.hits import Hits
 from tests.fakes.app.playing_scene import PlayingScene
 
@@ -20,12 +20,12 @@ class MidiScene(PlayingScene):
         playing = Playing(
             self.generate, self.record, self.takes, self.pad_settings, self.kit_file.open
         )
-        room = MidiRoom(self.mixer, self.hits, self.config, self.writer, self.loop.post)
+        room = MidiContext(self.mixer, self.hits, self.config, self.writer, self.loop.post)
         self.midi = build_midi(self.session, playing, room)
         self.midi.setup.read_maps()
         self.time_s = 0.0
         for learn in (self.midi.learn, self.midi.learn_pads):
-            assert isinstance(learn, LearnMidi | LearnPads)
+            assert isinstance(learn, ControlLearner | PadLearner)
             learn.now = lambda: self.time_s
 
     def map(self, text: str, name: str = "mine") -> None:
@@ -42,4 +42,4 @@ class MidiScene(PlayingScene):
 
     def did(self) -> str:
         """What the last message did."""
-        return self.midi.router.heard()[-1].did
+        return self.midi.router.recent_events()[-1].outcome

@@ -11,12 +11,12 @@ from app.midi.messages.controller_map import (
     PRESETS,
     Binding,
     Source,
-    known_name,
-    learnt_text,
+    format_learnt_map,
     read_controller_map,
     read_controller_maps,
+    strip_alsa_number,
 )
-from app.midi.messages.messages import CONTROL, NOTE_ON, PRESSURE, PROGRAM
+from app.midi.messages.message import CHANNEL_PRESSURE, CONTROL_CHANGE, NOTE_ON, PROGRAM_CHANGE
 from app.midi.messages.targets import TARGETS
 from engine.files.strict import ConfigError
 
@@ -35,21 +35,21 @@ def line(text: str) -> str:
 
 def test_every_preset_is_whole_and_says_what_it_is_for() -> None:
     read = read_controller_maps(PRESETS / "none of your own")
-    assert read.troubles == () and len(read.maps) >= 6
+    assert read.errors == () and len(read.maps) >= 6
     for one in read.maps:
-        assert one.name and one.ports and one.bindings()
+        assert one.name and one.ports and one.to_bindings()
 
 
 def test_a_line_says_which_message_does_what_to_which_pad(tmp_path: Path) -> None:
     path = write(tmp_path, line('does = "again"\nnote = 60\nchannel = 10\npad = 3'))
-    assert read_controller_map(path).bindings() == (
+    assert read_controller_map(path).to_bindings() == (
         Binding(Source(NOTE_ON, 60, 9), TARGETS["again"], 2),
     )
 
 
 def test_sixteen_notes_stand_for_sixteen_pads(tmp_path: Path) -> None:
     path = write(tmp_path, line(f'does = "vary"\nnotes = {NOTES}'))
-    bindings = read_controller_map(path).bindings()
+    bindings = read_controller_map(path).to_bindings()
     assert [(binding.source.number, binding.pad) for binding in bindings] == [
         (n, n) for n in range(16)
     ]
@@ -59,11 +59,11 @@ def test_a_pressed_hand_springs_back_so_aftertouch_does_not_wait_for_takeover(
     tmp_path: Path,
 ) -> None:
     path = write(tmp_path, line('does = "strength"\naftertouch = true\nleast = 0.3\nmost = 0.9'))
-    binding = read_controller_map(path).bindings()[0]
-    assert binding.source == Source(PRESSURE) and not binding.takeover
+    binding = read_controller_map(path).to_bindings()[0]
+    assert binding.source == Source(CHANNEL_PRESSURE) and not binding.takeover
     assert (binding.least, binding.most) == (0.3, 0.9)
     path = write(tmp_path, line('does = "strength"\ncc = 1'))
-    assert read_controller_map(path).bindings()[0].takeover
+    assert read_controller_map(path).to_bindings()[0].takeover
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_bad_file_is_refused_with_a_sentence_that_names_it(
         read_controller_map(path)
     assert "mine.toml" in str(refused.value)
     read = read_controller_maps(tmp_path)
-    assert len(read.troubles) == 1 and read.maps
+    assert len(read.errors) == 1 and read.maps
 
 
 LIGHTS = "\n".join(
@@ -143,8 +143,8 @@ def test_the_players_maps_come_first_and_those_for_any_port_last(tmp_path: Path)
 
 
 def test_a_port_is_known_by_its_name_whatever_number_alsa_gives_it() -> None:
-    assert known_name("LPD8:LPD8 MIDI 1 20:0") == "LPD8:LPD8 MIDI 1"
-    assert known_name("Pads 2") == "Pads 2"
+    assert strip_alsa_number("LPD8:LPD8 MIDI 1 20:0") == "LPD8:LPD8 MIDI 1"
+    assert strip_alsa_number("Pads 2") == "Pads 2"
 
 
 values = [target for target in TARGETS.values() if target.kind == "value"]
@@ -158,7 +158,12 @@ text = st.text(st.characters(codec="utf-8"), max_size=20)
     st.lists(
         st.builds(
             Binding,
-            st.builds(Source, st.sampled_from([NOTE_ON, CONTROL, PROGRAM]), numbers, channels),
+            st.builds(
+                Source,
+                st.sampled_from([NOTE_ON, CONTROL_CHANGE, PROGRAM_CHANGE]),
+                numbers,
+                channels,
+            ),
             st.sampled_from([TARGETS["again"], TARGETS["vary"]]),
             st.none() | st.integers(0, 15),
             text,
@@ -166,7 +171,11 @@ text = st.text(st.characters(codec="utf-8"), max_size=20)
         | st.builds(
             Binding,
             st.builds(
-                Source, st.just(PROGRAM), numbers, channels, st.none() | st.integers(0, 16383)
+                Source,
+                st.just(PROGRAM_CHANGE),
+                numbers,
+                channels,
+                st.none() | st.integers(0, 16383),
             ),
             st.just(TARGETS["kit"]),
             port=text,
@@ -174,8 +183,8 @@ text = st.text(st.characters(codec="utf-8"), max_size=20)
         )
         | st.builds(
             Binding,
-            st.builds(Source, st.just(CONTROL), numbers, channels)
-            | st.builds(Source, st.just(PRESSURE), st.just(0), channels),
+            st.builds(Source, st.just(CONTROL_CHANGE), numbers, channels)
+            | st.builds(Source, st.just(CHANNEL_PRESSURE), st.just(0), channels),
             st.sampled_from([target for target in values if target.for_pad]),
             st.none() | st.integers(0, 15),
             text,
@@ -191,8 +200,8 @@ def test_what_was_learnt_is_read_as_it_was_written(
 ) -> None:
     # Takeover is a word about values alone.
     path = tmp_path_factory.mktemp("learnt") / "learnt.toml"
-    path.write_text(learnt_text(bindings), encoding="utf-8")
-    assert read_controller_map(path).bindings() == tuple(
+    path.write_text(format_learnt_map(bindings), encoding="utf-8")
+    assert read_controller_map(path).to_bindings() == tuple(
         binding if binding.target.kind == "value" else replace(binding, takeover=True)
         for binding in bindings
     )

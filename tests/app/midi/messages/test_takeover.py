@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.midi.messages.takeover import CLOSE, Takeover
+from app.midi.messages.takeover import TOLERANCE, Takeover
 
 positions = st.integers(0, 127).map(lambda step: step / 127)
 
@@ -53,7 +53,7 @@ def test_no_value_ever_jumps_when_a_knob_begins_to_move_it(value: float, way: li
         moves = takeover.follow(knob, value)
         if moves and not held:
             # It arrived: the value lies between where the knob was and where it is.
-            assert min(last, knob) - CLOSE <= value <= max(last, knob) + CLOSE
+            assert min(last, knob) - TOLERANCE <= value <= max(last, knob) + TOLERANCE
         if moves:
             value = knob
             takeover.put(value)

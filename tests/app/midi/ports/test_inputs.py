@@ -195,7 +195,7 @@ def test_a_bug_in_looking_for_ports_is_logged_and_looked_over(
     scene.until(lambda: "log file" in scene.states[-1].message)
     system.present = ["LPD8"]
     scene.until_open("LPD8")
-    assert "looking for MIDI inputs failed" in caplog.text
+    assert "Scanning for MIDI inputs failed" in caplog.text
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has to be asked")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
-from app.midi.ports import farewell, outputs
+from app.midi.ports import outputs, shutdown_messages
 from app.midi.ports.outputs import MidiOutputs
 from app.midi.ports.system import MidiUnavailableError
 from tests.fakes.app.main_loop import MainLoop
@@ -17,23 +17,23 @@ HELLO, NEWS, GOODBYE = b"\x90\x01\x01", b"\x90\x02\x02", b"\x90\x03\x03"
 class Talker:
     """Says hello, its news when it has any, and goodbye."""
 
-    hurried = False
+    low_latency = False
 
     def __init__(self, *wishes: str) -> None:
         self.wishes = set(wishes)
         self.news: list[bytes] = []
 
-    def wanted(self, names: Sequence[str]) -> frozenset[str]:
+    def select_outputs(self, names: Sequence[str]) -> frozenset[str]:
         return frozenset(self.wishes & set(names))
 
-    def begin(self, name: str) -> Iterable[bytes]:
+    def start(self, name: str) -> Iterable[bytes]:
         return [HELLO]
 
-    def due(self, name: str, now_s: float) -> Iterable[bytes]:
+    def poll(self, name: str, now_s: float) -> Iterable[bytes]:
         news, self.news = self.news, []
         return news
 
-    def end(self, name: str) -> Iterable[bytes]:
+    def stop(self, name: str) -> Iterable[bytes]:
         return [GOODBYE]
 
 
@@ -69,7 +69,7 @@ class Scene:
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setattr(outputs, "RESCAN_S", 0.01)
-    monkeypatch.setattr(farewell, "DRAIN_S", 0.0)
+    monkeypatch.setattr(shutdown_messages, "DRAIN_S", 0.0)
     scene = Scene()
     yield scene
     scene.outputs.stop()
@@ -94,7 +94,7 @@ def test_an_output_nobody_wants_any_more_is_left_and_another_opened(scene: Scene
     scene.start()
     scene.until_sent(HELLO)
     scene.talker.wishes = {"Synth"}
-    scene.outputs.look()
+    scene.outputs.rescan()
     scene.until_sent(HELLO, GOODBYE)
     scene.until_sent(HELLO, port="Synth")
 

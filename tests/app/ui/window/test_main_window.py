@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from app.ui.pads.pad_button import PadButton
+from app.ui.pads.button import PadButton
 from app.ui.window.kit_bar import QFileDialog
 from app.ui.window.main_window import first_size
 from tests.app.ui.scene import Level, Scene

@@ -1,0 +1,68 @@
+"""A right click on a control teaches it a knob, key or pad of a controller. Main thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QAbstractSpinBox, QMenu, QWidget
+
+from app.actions.files.kit_file import KitFile
+from app.actions.midi.build import Midi
+from app.midi.messages.targets import TARGETS
+from app.model.session import Session
+
+LEARN = "Learn a MIDI control"
+
+
+class MidiLearnMenu:
+    """One menu for every control that MIDI reaches."""
+
+    def __init__(self, session: Session, midi: Midi, kit_file: KitFile) -> None:
+        self._session = session
+        self._midi = midi
+        self._kit_file = kit_file
+
+    def add(self, widget: QWidget, name: str) -> None:
+        """Let a right click on this widget teach the target of that name."""
+        for one in (widget, *_text_fields(widget)):
+            one.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+            one.customContextMenuRequested.connect(
+                lambda at, one=one: self._show(one, name, at),
+            )
+
+    def build(self, parent: QWidget, name: str) -> QMenu:
+        """Return the menu as things are now."""
+        target, setup, kit = TARGETS[name], self._midi.setup, self._kit(name)
+        menu = QMenu(parent)
+        text = f"Learn a MIDI control that opens {Path(kit).stem}" if kit else LEARN
+        learn = menu.addAction(text, lambda: self._learn(name, kit))
+        # Only a kit on disk can be opened again.
+        learn.setEnabled(name != "kit" or bool(kit))
+        learnt = [one for one in setup.learnt if (one.target, one.kit) == (target, kit)]
+        forget = menu.addAction("Forget the MIDI control", lambda: setup.forget(target, kit))
+        forget.setEnabled(bool(learnt))
+        sources = setup.sources(target, kit)
+        if sources:
+            menu.addSeparator()
+            menu.addAction("Now: " + ", ".join(sources[:4])).setEnabled(False)
+        return menu
+
+    def _kit(self, name: str) -> str:
+        """Return the folder of the kit on the pads, for what opens it."""
+        folder = self._kit_file.folder if name == "kit" else None
+        return str(folder) if folder is not None else ""
+
+    def _learn(self, name: str, kit: str) -> None:
+        self._midi.start_learning(name, kit)
+        self._session.notify(f'Touch the control that is to do "{TARGETS[name].title}".')
+
+    def _show(self, widget: QWidget, name: str, at: QPoint) -> None:
+        menu = self.build(widget, name)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(widget.mapToGlobal(at))
+
+
+def _text_fields(widget: QWidget) -> tuple[QWidget, ...]:
+    """Return a number field's own text field, which has the right click in it."""
+    return (widget.lineEdit(),) if isinstance(widget, QAbstractSpinBox) else ()

@@ -71,11 +71,11 @@ class RunningEngine(Engine, Protocol):
         """Start; returns at once."""
         ...
 
-    def use(self, model_folder: Path) -> None:
+    def switch_model(self, model_folder: Path) -> None:
         """Load another model, which takes over when it is ready; returns at once."""
         ...
 
-    def stay(self) -> None:
+    def cancel_switch(self) -> None:
         """Load no other model; returns at once."""
         ...
 

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from engine.process.channel import Wire
+from engine.process.channel import Channel
 from engine.process.worker import FACTORY, WorkerOptions, run_worker
 
 
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     return run_worker(_pipes(), options)
 
 
-def _pipes() -> Wire:
+def _pipes() -> Channel:
     """Take the pipes over, and send what any library prints to standard error instead."""
     requests, answers = os.dup(0), os.dup(1)
     if sys.stderr is None:  # a windowed Windows program has none
@@ -35,7 +35,7 @@ def _pipes() -> Wire:
         sys.stderr = os.fdopen(2, "w", closefd=False)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    return Wire(os.fdopen(requests, "rb"), os.fdopen(answers, "wb"))
+    return Channel(os.fdopen(requests, "rb"), os.fdopen(answers, "wb"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""All that is said across the pipe: recipes, requests, answers, errors. Light half: no torch."""
+"""What the app and the engine say to each other: recipes, requests, answers, errors. No torch."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class RecipeError(EngineError):
     """A recipe that cannot be made: the text names the value and its range."""
 
 
-class NoRoomError(EngineError):
-    """Memory is too short for a model or a sound: with other models gone it may do."""
+class InsufficientMemoryError(EngineError):
+    """Too little memory for a model or a sound; with other models unloaded it may suffice."""
 
 
-class GenerationCancelled(Exception):  # noqa: N818 -- the wish of a player, not an error
+class GenerationCancelled(Exception):  # noqa: N818 -- what a player asked for, not an error
     """Raised by a generation whose `on_step` said to stop; no error for the player."""
 
 
@@ -95,12 +95,12 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Make the clip of a recipe. A newer wish with the same `wish` name replaces an older one."""
+    """Make the clip of a recipe. A newer request for the same `slot` replaces an older one."""
 
     job: int
     recipe: Recipe
     source: Clip | None = None
-    wish: str | None = None
+    slot: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The engine holds a model and waits for wishes."""
+    """The engine holds a model and waits for requests."""
 
     model: str
     device: str
@@ -152,8 +152,8 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """The beginning of a long clip, faded out, while the rest of it is still decoded."""
+class Preview:
+    """The beginning of a long clip, faded out, while the rest is still being decoded."""
 
     job: int
     clip: Clip
@@ -183,7 +183,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A job that was cancelled or replaced by a newer wish."""
+    """A job that was cancelled or replaced by a newer one."""
 
     job: int
 
@@ -195,30 +195,30 @@ class Restarted:
     message: str
 
 
-SoundAnswer = Ready | Progress | Begun | Finished | Failed | Cancelled | Restarted
+SoundAnswer = Ready | Progress | Preview | Finished | Failed | Cancelled | Restarted
 
 
 @dataclass(frozen=True, slots=True)
-class MadeRoom:
-    """Memory is too short for two models: nothing can be made until the wanted one is ready."""
+class ModelUnloaded:
+    """The model in use had to make room: nothing can be made until the other one is ready."""
 
     model_folder: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """The wanted model is ready and makes all sounds that are wished for from now on."""
+    """The other model is ready and makes all sounds from now on."""
 
     model_folder: Path
 
 
 @dataclass(frozen=True, slots=True)
-class NotSwitched:
-    """The wanted model could not be loaded, and why: the one before goes on."""
+class SwitchFailed:
+    """The other model could not be loaded, and why; the one in use stays."""
 
     model_folder: Path
     message: str
 
 
-SwitchAnswer = MadeRoom | Switched | NotSwitched
+SwitchAnswer = ModelUnloaded | Switched | SwitchFailed
 Answer = SoundAnswer | SwitchAnswer

@@ -1,7 +1,7 @@
 """Stable Audio Open Small in full size, timed in every precision: `main.py bench --figures`.
 
 The weights are random, since those that are published need a licence: that takes as long. The
-table is the one of docs/performance.md. Torch half.
+table is the one of docs/performance.md. Needs torch.
 """
 
 from __future__ import annotations

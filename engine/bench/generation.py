@@ -1,4 +1,4 @@
-"""How long generation takes on this machine: the figures of `main.py bench`. Torch half."""
+"""How long generation takes on this machine: the figures of `main.py bench`. Needs torch."""
 
 from __future__ import annotations
 

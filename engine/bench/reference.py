@@ -1,6 +1,6 @@
 """The same sound by stable-audio-tools, where the player has it installed: how long, how alike.
 
-The other program is loaded into this process and given the same weights and seed. Torch half.
+The other program is loaded into this process and given the same weights and seed. Needs torch.
 """
 
 from __future__ import annotations

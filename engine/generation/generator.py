@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.acceleration.cuda_graphs import CompiledBlocks, OnGpu, Recorder
 from engine.acceleration.prepare import fit
-from engine.api import EngineError, GenerationCancelled, NoRoomError, Recipe, Timing
+from engine.api import EngineError, GenerationCancelled, InsufficientMemoryError, Recipe, Timing
 from engine.clip import Clip
 from engine.generation.batching import alike, drawn, seeded
 from engine.generation.decoding import Decoder, OnPart, frames_of
@@ -199,7 +199,7 @@ class Generator:
         if not is_out_of_memory(error):
             raise error
         if device == "cpu" or self._reload is None:
-            raise NoRoomError(
+            raise InsufficientMemoryError(
                 "There is not enough memory for this sound: close other programs, ask for fewer "
                 "seconds, or choose a smaller model."
             ) from error
@@ -371,7 +371,7 @@ def load_generator(folder: Path, device: str = "auto", *, beside: bool = False) 
     """Load a model folder onto a device; raises EngineError with what to do.
 
     `beside` another engine process a full device is no reason to go to the processor: then it
-    raises NoRoomError, as where memory does not suffice at all.
+    raises InsufficientMemoryError, as where memory does not suffice at all.
     """
     chosen = choose_device(device)
     try:
@@ -380,10 +380,10 @@ def load_generator(folder: Path, device: str = "auto", *, beside: bool = False) 
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise NoRoomError(
+        raise InsufficientMemoryError(
             f"There is not enough memory for the model in {folder.name}: close other programs, "
             "or choose a smaller one."
         ) from error
     if beside and generator.device != chosen:
-        raise NoRoomError(ON_THE_CPU)
+        raise InsufficientMemoryError(ON_THE_CPU)
     return generator

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from engine.api import NoRoomError
+from engine.api import InsufficientMemoryError
 
 GIB = 2**30
 ROOM_TO_PLAY = GIB // 4
@@ -63,10 +63,10 @@ def _free_windows() -> int | None:
 
 
 def check_room(weights: Path, free: int | None) -> None:
-    """Raise NoRoomError where a file of weights and their copy do not fit into `free` bytes."""
+    """Raise InsufficientMemoryError unless `free` bytes hold weights and their copy."""
     needed = 2 * weights.stat().st_size + ROOM_TO_PLAY
     if free is not None and free < needed:
-        raise NoRoomError(
+        raise InsufficientMemoryError(
             f"The model in {weights.parent.name} needs about {needed / GIB:.1f} GB of free memory, "
             f"and {free / GIB:.1f} GB are free: close other programs, or choose a smaller model."
         )

@@ -1,6 +1,6 @@
-"""What a model says of itself in its card.toml. Light half: no torch.
+"""What a model says of itself in its card.toml. No torch.
 
-A model is a folder with card.toml beside its weights; the weights are read by the torch half.
+A model is a folder with card.toml beside its weights; the weights are read by engine.loading.
 A published model has no card.toml: its card is derived from its config.
 """
 

@@ -49,7 +49,7 @@ class NoNetworkError(EngineError):
     """Hugging Face cannot be reached; what is there already is kept, the next try goes on."""
 
 
-class FetchStopped(Exception):  # noqa: N818 -- the wish of a player, not an error
+class FetchStopped(Exception):  # noqa: N818 -- what a player asked for, not an error
     """Raised when `on_bytes` said to stop; what is there already is kept."""
 
 

@@ -1,4 +1,4 @@
-"""A LoRA as a model of its own: a folder naming its base and its strength. Light half: no torch.
+"""A LoRA as a model of its own: a folder naming its base and its strength. No torch.
 
 The folder holds adapter.toml beside adapter.safetensors; the base is another model's folder, by a
 name beside this one or by a path.

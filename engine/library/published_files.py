@@ -1,4 +1,4 @@
-"""Where a published model's files lie and what its config says. Light half: no torch.
+"""Where a published model's files lie and what its config says. No torch.
 
 A published folder holds model_config.json beside model.safetensors or model.ckpt, as
 stable-audio-tools writes them; or the same two files named base_model.

@@ -1,7 +1,7 @@
-"""The pipe between app and engine process, and the shared memory beside it. Light half: no torch.
+"""The pipe between app and engine process, and the shared memory beside it. No torch.
 
 Messages are pickled values of engine.api with their length before them. A clip does not go through
-the pipe: its samples go through the job's lane, shared memory which the app creates and
+the pipe: its samples go through the job's buffer, shared memory which the app creates and
 removes. The engine process only ever attaches, so nothing leaks when it is killed.
 """
 
@@ -32,24 +32,24 @@ _LINUX_SHARED = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """One message as it arrives, with the name of its job's lane where it has one."""
+class Envelope:
+    """One message as it arrives, with the name of its job's buffer where it has one."""
 
     message: Request | Answer
-    lane: str | None = None
+    buffer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ClipPlace:
-    """Where a clip's samples lie: at the start of a lane, float32 `(frames, channels)`."""
+class ClipLocation:
+    """Where a clip's samples lie: at the start of a buffer, float32 `(frames, channels)`."""
 
-    lane: str
+    buffer: str
     frames: int
     channels: int
     rate: int
 
 
-class Lane:
+class SharedBuffer:
     """Shared memory of one job: its source on the way there, its result on the way back."""
 
     def __init__(self, memory: SharedMemory, *, owned: bool) -> None:
@@ -67,25 +67,25 @@ class Lane:
 
     @classmethod
     def attach(cls, name: str) -> Self:
-        """Open a lane that the app created; for the engine process."""
-        return cls(_attached(name), owned=False)
+        """Open a buffer that the app created; for the engine process."""
+        return cls(_attach_untracked(name), owned=False)
 
     @property
     def name(self) -> str:
         """The name by which the other process attaches."""
         return self._memory.name
 
-    def put(self, clip: Clip) -> ClipPlace | None:
+    def write(self, clip: Clip) -> ClipLocation | None:
         """Copy a clip's samples in; None when they do not fit."""
         if clip.samples.nbytes > self._memory.size:
             return None
-        place = ClipPlace(self.name, clip.frames, clip.channels, clip.rate)
-        self._view(place)[:] = clip.samples
-        return place
+        location = ClipLocation(self.name, clip.frames, clip.channels, clip.rate)
+        self._view(location)[:] = clip.samples
+        return location
 
-    def take(self, place: ClipPlace) -> Clip:
-        """Copy a clip out; the lane may be closed afterwards."""
-        return Clip(self._view(place).copy(), place.rate)
+    def read(self, location: ClipLocation) -> Clip:
+        """Copy a clip out; the buffer may be closed afterwards."""
+        return Clip(self._view(location).copy(), location.rate)
 
     def close(self) -> None:
         """Let go of the memory, and remove it where it was created here."""
@@ -93,12 +93,12 @@ class Lane:
         if self._owned:
             self._memory.unlink()
 
-    def _view(self, place: ClipPlace) -> np.ndarray[Any, np.dtype[np.float32]]:
-        shape = (place.frames, place.channels)
+    def _view(self, location: ClipLocation) -> np.ndarray[Any, np.dtype[np.float32]]:
+        shape = (location.frames, location.channels)
         return np.ndarray(shape, np.float32, buffer=self._memory.buf)
 
 
-class Wire:
+class Channel:
     """Sends from any thread, receives on one."""
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
@@ -106,30 +106,34 @@ class Wire:
         self._lock = threading.Lock()
 
     def send(
-        self, message: Request | Answer, lane: Lane | None = None, *, name_lane: bool = False
+        self,
+        message: Request | Answer,
+        buffer: SharedBuffer | None = None,
+        *,
+        name_buffer: bool = False,
     ) -> None:
-        """Send a message, its clip through the lane if it fits there. Raises OSError when cut.
+        """Send a message, its clip through the buffer if it fits there. Raises OSError when cut.
 
-        `name_lane` tells the other end of a lane that it has not heard of yet.
+        `name_buffer` tells the other end of a buffer that it has not heard of yet.
         """
-        parcel = Parcel(message, lane.name if lane is not None and name_lane else None)
-        buffer = io.BytesIO()
-        _Pickler(buffer, lane).dump(parcel)
+        envelope = Envelope(message, buffer.name if buffer is not None and name_buffer else None)
+        packed = io.BytesIO()
+        _Pickler(packed, buffer).dump(envelope)
         with self._lock:
-            self._writer.write(_LENGTH.pack(buffer.tell()))
-            self._writer.write(buffer.getbuffer())
+            self._writer.write(_LENGTH.pack(packed.tell()))
+            self._writer.write(packed.getbuffer())
             self._writer.flush()
 
-    def receive(self, take: Callable[[ClipPlace], Clip]) -> Parcel:
-        """Wait for the next message; `take` fetches a clip from its lane.
+    def receive(self, read_clip: Callable[[ClipLocation], Clip]) -> Envelope:
+        """Wait for the next message; `read_clip` fetches a clip from its buffer.
 
         Raises EOFError when the other end is gone.
         """
         (length,) = _LENGTH.unpack(self._read(_LENGTH.size))
-        parcel = _Unpickler(io.BytesIO(self._read(length)), take).load()
-        if not isinstance(parcel, Parcel):
-            raise EOFError(f"not a message: {type(parcel).__name__}")
-        return parcel
+        envelope = _Unpickler(io.BytesIO(self._read(length)), read_clip).load()
+        if not isinstance(envelope, Envelope):
+            raise EOFError(f"not a message: {type(envelope).__name__}")
+        return envelope
 
     def _read(self, size: int) -> bytes:
         data = self._reader.read(size)
@@ -139,37 +143,37 @@ class Wire:
 
 
 class _Pickler(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, lane: Lane | None) -> None:
+    def __init__(self, file: io.BytesIO, buffer: SharedBuffer | None) -> None:
         super().__init__(file, protocol=5)
-        self._lane = lane
+        self._buffer = buffer
 
-    def persistent_id(self, obj: object) -> ClipPlace | None:
-        if self._lane is None or not isinstance(obj, Clip):
+    def persistent_id(self, obj: object) -> ClipLocation | None:
+        if self._buffer is None or not isinstance(obj, Clip):
             return None
-        return self._lane.put(obj)
+        return self._buffer.write(obj)
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, take: Callable[[ClipPlace], Clip]) -> None:
+    def __init__(self, file: io.BytesIO, read_clip: Callable[[ClipLocation], Clip]) -> None:
         super().__init__(file)
-        self._take = take
+        self._read_clip = read_clip
 
     def persistent_load(self, pid: object) -> Clip:
-        if not isinstance(pid, ClipPlace):
-            raise pickle.UnpicklingError(f"not a place of a clip: {pid!r}")
-        return self._take(pid)
+        if not isinstance(pid, ClipLocation):
+            raise pickle.UnpicklingError(f"not a location of a clip: {pid!r}")
+        return self._read_clip(pid)
 
 
-def take_attached(place: ClipPlace) -> Clip:
-    """Attach to the lane of a clip and copy it out; for the engine process."""
-    lane = Lane.attach(place.lane)
+def read_shared_clip(location: ClipLocation) -> Clip:
+    """Attach to the buffer of a clip and copy it out; for the engine process."""
+    buffer = SharedBuffer.attach(location.buffer)
     try:
-        return lane.take(place)
+        return buffer.read(location)
     finally:
-        lane.close()
+        buffer.close()
 
 
-def _attached(name: str) -> SharedMemory:
+def _attach_untracked(name: str) -> SharedMemory:
     if sys.version_info >= (3, 13):
         return SharedMemory(name, track=False)
     # WORKAROUND https://github.com/python/cpython/issues/82300: before 3.13 attaching counts as

@@ -1,8 +1,8 @@
-"""EngineThread: the app's thread that owns the engine processes. Light half: no torch.
+"""EngineThread: the app's thread that owns the engine processes. No torch.
 
-One process makes the sounds. While another model is chosen, a second one loads it beside the
-first; as soon as it is ready, new wishes go to it, and the first ends with its last answer. All
-that happens comes through one queue, and only this thread decides what becomes of it.
+The active process makes the sounds. To switch models, a second process loads the other model; once
+it is ready new requests go to it, and the first one retires after its last answer. Every event
+comes through one queue, and only this thread changes state.
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ from engine.api import (
     Failed,
     Finished,
     Generate,
-    MadeRoom,
-    NotSwitched,
+    ModelUnloaded,
     Ready,
     Recipe,
     Restarted,
     Stop,
     Switched,
+    SwitchFailed,
 )
 from engine.clip import Clip
 from engine.process.engine_process import (
     GRACE_S,
-    Ended,
+    AnswerReceived,
     EngineProcess,
-    ModelAt,
-    Said,
-    described,
-    end_all,
+    LaunchOptions,
+    ProcessExited,
+    describe_exit,
+    stop_all,
 )
-from engine.process.worker import CANNOT_WORK, FACTORY, NO_ROOM
+from engine.process.worker import CANNOT_WORK, FACTORY, OUT_OF_MEMORY
 
 RESTART_WAITS_S = (0.0, 0.5, 2.0)
 """Waits before each new start of a process that dies without making a sound in between."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Use:
-    """Go on with another model; None: with the one that there is."""
+class _SwitchModel:
+    """Switch to another model; None: keep the one in use."""
 
     folder: Path | None
 
 
-_Event = Said | Ended | Generate | Cancel | _Use | Stop
+_Event = AnswerReceived | ProcessExited | Generate | Cancel | _SwitchModel | Stop
 
 
 class EngineThread:
@@ -85,52 +85,52 @@ class EngineThread:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         # What follows belongs to the thread.
         self._folder = model_folder
-        self._wanted: Path | None = None
-        """The model that is to take over."""
-        self._playing: EngineProcess | None = None
+        self._switching_to: Path | None = None
+        """The model that is being loaded, or is to be."""
+        self._active: EngineProcess | None = None
         self._loading: EngineProcess | None = None
-        self._leaving: list[EngineProcess] = []
-        """Processes that end with their last answer."""
-        self._waiting: list[Generate] = []
-        """Wishes that no process has been sent yet."""
-        self._deaths = 0
-        self._news: str | None = None
-        """What to say once the process has been started again."""
+        self._retiring: list[EngineProcess] = []
+        """Processes that stop after their last answer."""
+        self._pending: list[Generate] = []
+        """Requests that have not been sent to a process yet."""
+        self._crashes = 0
+        self._restart_notice: str | None = None
+        """What Restarted says once the process has been started again."""
         self._start_at: float | None = None
         """When to start the process that died, by time.monotonic."""
-        self._resting = False
-        """Whether it is not started before there is a new wish."""
+        self._suspended = False
+        """Whether it is not started again before there is a new request."""
 
     def start(self) -> None:
         """Start the thread, which starts the process. Returns at once."""
         self._thread.start()
 
     def generate(
-        self, recipe: Recipe, source: Clip | None = None, *, wish: str | None = None
+        self, recipe: Recipe, source: Clip | None = None, *, slot: str | None = None
     ) -> int:
         """Ask for a sound and return its job number at once; any thread.
 
-        A newer job with the same `wish` replaces the older one; of all that wait the newest is
+        A newer job for the same `slot` replaces the older one; of all that wait the newest is
         made first. Of a source, its first 12 seconds go to the engine.
         """
         job = next(self._numbers)
-        self._events.put(Generate(job, recipe, source, wish))
+        self._events.put(Generate(job, recipe, source, slot))
         return job
 
     def cancel(self, job: int) -> None:
         """Ask for the end of a job: before it starts, or between two of its steps; any thread."""
         self._events.put(Cancel(job))
 
-    def use(self, model_folder: Path) -> None:
-        """Load another model, which takes over when it is ready; any thread.
+    def switch_model(self, model_folder: Path) -> None:
+        """Load another model and switch to it when it is ready; any thread.
 
-        Switched or NotSwitched says how it went, unless still another one is chosen before.
+        Switched or SwitchFailed says how it went, unless still another one is chosen before.
         """
-        self._events.put(_Use(model_folder))
+        self._events.put(_SwitchModel(model_folder))
 
-    def stay(self) -> None:
-        """Go on with the model that makes the sounds, and load no other one; any thread."""
-        self._events.put(_Use(None))
+    def cancel_switch(self) -> None:
+        """Keep the model in use and stop loading another one; any thread."""
+        self._events.put(_SwitchModel(None))
 
     def stop(self) -> None:
         """End the processes and the thread within a few seconds; any thread but the engine's."""
@@ -142,7 +142,7 @@ class EngineThread:
     @property
     def pid(self) -> int | None:
         """The number of the process that makes sounds, while it runs."""
-        process = self._playing
+        process = self._active
         return process.pid if process is not None else None
 
     # --- the engine thread ---
@@ -152,12 +152,12 @@ class EngineThread:
             resource_tracker.ensure_running()  # here, so that no other thread waits for it
         self._start()
         while not self._stopping:
-            self._take_in_next()
-        last = (self._playing, self._loading, *self._leaving)
-        end_all([process for process in last if process is not None])
-        self._playing = None
+            self._handle_next_event()
+        last = (self._active, self._loading, *self._retiring)
+        stop_all([process for process in last if process is not None])
+        self._active = None
 
-    def _take_in_next(self) -> None:
+    def _handle_next_event(self) -> None:
         wait = None if self._start_at is None else max(0.0, self._start_at - time.monotonic())
         try:
             event = self._events.get(timeout=wait)
@@ -166,203 +166,203 @@ class EngineThread:
             return
         match event:
             case Generate():
-                self._wish(event)
+                self._request(event)
             case Cancel(job):
                 self._cancel(job)
-            case Said(process, answer):
-                self._said(process, answer)
-            case Ended(process, status):
-                self._ended(process, status)
-            case _Use(folder):
-                self._use(folder)
+            case AnswerReceived(process, answer):
+                self._handle_answer(process, answer)
+            case ProcessExited(process, status):
+                self._handle_exit(process, status)
+            case _SwitchModel(folder):
+                self._begin_switch(folder)
 
-    def _tell(self, answer: Answer) -> None:
+    def _post(self, answer: Answer) -> None:
         if not self._stopping:
             self._on_answer(answer)
 
-    # --- wishes ---
+    # --- requests ---
 
-    def _wish(self, request: Generate) -> None:
-        for process in self._leaving:
-            for job, wish in process.wishes.items():
-                if wish is not None and wish == request.wish:
+    def _request(self, request: Generate) -> None:
+        for process in self._retiring:
+            for job, slot in process.jobs.items():
+                if slot is not None and slot == request.slot:
                     process.send(Cancel(job))
-        if self._playing is not None:
-            self._playing.send(request)
+        if self._active is not None:
+            self._active.send(request)
             return
-        self._waiting.append(request)
-        self._resting = self._resting and self._wanted is not None
-        self._go_on()
+        self._pending.append(request)
+        self._suspended = self._suspended and self._switching_to is not None
+        self._ensure_process()
 
     def _cancel(self, job: int) -> None:
-        for process in (self._playing, *self._leaving):
-            if process is not None and job in process.wishes:
+        for process in (self._active, *self._retiring):
+            if process is not None and job in process.jobs:
                 process.send(Cancel(job))
-        for request in self._waiting:
+        for request in self._pending:
             if request.job == job:
-                self._waiting.remove(request)
-                self._tell(Cancelled(job))
+                self._pending.remove(request)
+                self._post(Cancelled(job))
                 return
 
     # --- the process that makes sounds ---
 
-    def _go_on(self) -> None:
-        """Where no process is left, nor one to come, start one for the model that is wanted."""
-        if self._playing or self._loading or self._leaving or self._resting:
+    def _ensure_process(self) -> None:
+        """Where no process is left, nor one to come, start one for the model that is asked for."""
+        if self._active or self._loading or self._retiring or self._suspended:
             return
-        if self._wanted is not None:
+        if self._switching_to is not None:
             self._load()
         elif self._start_at is None:
             self._start()
 
     def _start(self) -> None:
         self._start_at = None
-        self._playing = self._opened(self._folder)
-        if self._playing is None:
+        self._active = self._open_process(self._folder)
+        if self._active is None:
             reason = "it could not be started"
-            waiting, self._waiting = self._waiting, []
-            self._fail([request.job for request in waiting], _stopped(reason))
-            self._died(reason, made_a_sound=False)
+            pending, self._pending = self._pending, []
+            self._fail([request.job for request in pending], _stopped_message(reason))
+            self._handle_crash(reason, made_a_sound=False)
             return
-        if self._news is not None:
-            self._tell(Restarted(self._news))
-            self._news = None
-        self._send_waiting()
+        if self._restart_notice is not None:
+            self._post(Restarted(self._restart_notice))
+            self._restart_notice = None
+        self._send_pending()
 
-    def _opened(self, folder: Path, *, beside: bool = False) -> EngineProcess | None:
+    def _open_process(self, folder: Path, *, beside: bool = False) -> EngineProcess | None:
         try:
             return EngineProcess(
-                ModelAt(folder, self._factory, beside, self._threads), self._events.put
+                LaunchOptions(folder, self._factory, beside, self._threads), self._events.put
             )
         except OSError:
             return None
 
-    def _send_waiting(self) -> None:
-        assert self._playing is not None
-        waiting, self._waiting = self._waiting, []
-        for request in waiting:
-            self._playing.send(request)
+    def _send_pending(self) -> None:
+        assert self._active is not None
+        pending, self._pending = self._pending, []
+        for request in pending:
+            self._active.send(request)
 
-    def _died(self, reason: str, *, made_a_sound: bool) -> None:
-        """Start the process again, now or later, or not before there is a new wish."""
-        self._deaths = 1 if made_a_sound else self._deaths + 1
-        self._news = f"The engine had stopped ({reason}) and was started again."
-        if self._deaths <= len(self._restart_waits_s):
-            self._start_at = time.monotonic() + self._restart_waits_s[self._deaths - 1]
+    def _handle_crash(self, reason: str, *, made_a_sound: bool) -> None:
+        """Restart the process, now, later, or not before there is a new request."""
+        self._crashes = 1 if made_a_sound else self._crashes + 1
+        self._restart_notice = f"The engine had stopped ({reason}) and was started again."
+        if self._crashes <= len(self._restart_waits_s):
+            self._start_at = time.monotonic() + self._restart_waits_s[self._crashes - 1]
             return
-        self._tell(Failed(None, _gave_up(self._deaths, reason)))
-        self._rest()
+        self._post(Failed(None, _give_up_message(self._crashes, reason)))
+        self._suspend()
 
-    def _rest(self) -> None:
-        """Wait for a new wish, which is worth one more start."""
-        self._deaths, self._resting = len(self._restart_waits_s), True
+    def _suspend(self) -> None:
+        """Restart no more before a new request, which is worth one more start."""
+        self._crashes, self._suspended = len(self._restart_waits_s), True
 
     # --- another model ---
 
-    def _use(self, folder: Path | None) -> None:
+    def _begin_switch(self, folder: Path | None) -> None:
         if self._loading is not None:
-            self._leave(self._loading)
+            self._retire(self._loading)
             self._loading = None
-        self._wanted = folder
+        self._switching_to = folder
         if folder is not None:
             self._load()
         else:
-            self._go_on()
+            self._ensure_process()
 
     def _load(self) -> None:
-        assert self._wanted is not None
-        beside = self._playing is not None or bool(self._leaving) or self._start_at is not None
-        self._loading = self._opened(self._wanted, beside=beside)
+        assert self._switching_to is not None
+        beside = self._active is not None or bool(self._retiring) or self._start_at is not None
+        self._loading = self._open_process(self._switching_to, beside=beside)
         if self._loading is None:
-            self._stay("No process could be started for it.")
+            self._fail_switch("No process could be started for it.")
 
-    def _take_over(self, process: EngineProcess, ready: Ready) -> None:
-        if self._playing is not None:
-            self._leave(self._playing)
-        self._playing, self._loading = process, None
-        self._folder, self._wanted = process.folder, None
-        self._deaths, self._news, self._start_at, self._resting = 0, None, None, False
-        self._tell(Switched(self._folder))
-        self._tell(ready)
-        self._send_waiting()
+    def _complete_switch(self, process: EngineProcess, ready: Ready) -> None:
+        if self._active is not None:
+            self._retire(self._active)
+        self._active, self._loading = process, None
+        self._folder, self._switching_to = process.folder, None
+        self._crashes, self._restart_notice, self._start_at, self._suspended = 0, None, None, False
+        self._post(Switched(self._folder))
+        self._post(ready)
+        self._send_pending()
 
-    def _leave(self, process: EngineProcess) -> None:
-        self._leaving.append(process)
-        if not process.wishes:
+    def _retire(self, process: EngineProcess) -> None:
+        self._retiring.append(process)
+        if not process.jobs:
             process.send(Stop())
 
-    def _make_room(self) -> None:
-        """Memory is too short for two: let the model before go, then load the wanted one."""
-        assert self._wanted is not None
-        if self._playing is not None:
-            self._leave(self._playing)
-            self._playing = None
-        self._start_at, self._resting = None, False
-        self._tell(MadeRoom(self._wanted))
-        self._go_on()
+    def _unload_and_load(self) -> None:
+        """Memory is too short for two: unload the model in use, then load the new one."""
+        assert self._switching_to is not None
+        if self._active is not None:
+            self._retire(self._active)
+            self._active = None
+        self._start_at, self._suspended = None, False
+        self._post(ModelUnloaded(self._switching_to))
+        self._ensure_process()
 
-    def _stay(self, why: str) -> None:
-        """The wanted model could not be loaded: the one before goes on."""
-        assert self._wanted is not None
-        wanted, self._wanted = self._wanted, None
-        self._tell(NotSwitched(wanted, why))
-        self._resting = self._resting and not self._waiting
-        self._go_on()
+    def _fail_switch(self, why: str) -> None:
+        """The new model could not be loaded: go on with the one in use."""
+        assert self._switching_to is not None
+        folder, self._switching_to = self._switching_to, None
+        self._post(SwitchFailed(folder, why))
+        self._suspended = self._suspended and not self._pending
+        self._ensure_process()
 
-    # --- what processes say ---
+    # --- answers and exits ---
 
-    def _said(self, process: EngineProcess, answer: Answer) -> None:
+    def _handle_answer(self, process: EngineProcess, answer: Answer) -> None:
         match answer:
             case Finished(job) | Cancelled(job) | Failed(int(job)):
                 process.made_a_sound |= isinstance(answer, Finished)
-                process.wishes.pop(job, None)
-                if process in self._leaving and not process.wishes:
+                process.jobs.pop(job, None)
+                if process in self._retiring and not process.jobs:
                     process.send(Stop())
             case Failed(None, message):
-                process.last_words = message
-                if process is not self._playing:
+                process.failure = message
+                if process is not self._active:
                     return
             case Ready():
                 if process is self._loading:
-                    self._take_over(process, answer)
+                    self._complete_switch(process, answer)
                     return
-                if process is not self._playing:
+                if process is not self._active:
                     return
-        self._tell(answer)
+        self._post(answer)
 
-    def _ended(self, process: EngineProcess, status: int) -> None:
-        reason = described(status)
-        words = process.last_words if status == CANNOT_WORK else None
+    def _handle_exit(self, process: EngineProcess, status: int) -> None:
+        reason = describe_exit(status)
+        words = process.failure if status == CANNOT_WORK else None
         if process is self._loading:
             self._loading = None
-            if status == NO_ROOM:
-                self._make_room()
+            if status == OUT_OF_MEMORY:
+                self._unload_and_load()
             else:
-                self._stay(words or f"Its process stopped while it was loaded ({reason}).")
-        elif process is self._playing:
-            self._playing = None
-            self._fail(process.wishes, words or _stopped(reason))
+                self._fail_switch(words or f"Its process stopped while it was loaded ({reason}).")
+        elif process is self._active:
+            self._active = None
+            self._fail(process.jobs, words or _stopped_message(reason))
             if words is None:
-                self._died(reason, made_a_sound=process.made_a_sound)
+                self._handle_crash(reason, made_a_sound=process.made_a_sound)
             else:
-                self._news = "The engine was started again."
-                self._rest()
+                self._restart_notice = "The engine was started again."
+                self._suspend()
         else:
-            self._leaving.remove(process)
-            self._fail(process.wishes, words or _stopped(reason))
-            self._go_on()
+            self._retiring.remove(process)
+            self._fail(process.jobs, words or _stopped_message(reason))
+            self._ensure_process()
 
     def _fail(self, jobs: Iterable[int], message: str) -> None:
         for job in jobs:
-            self._tell(Failed(job, message))
+            self._post(Failed(job, message))
 
 
-def _stopped(reason: str) -> str:
+def _stopped_message(reason: str) -> str:
     return f"The engine stopped before this sound was made ({reason}). Generate it again."
 
 
-def _gave_up(deaths: int, reason: str) -> str:
+def _give_up_message(crashes: int, reason: str) -> str:
     return (
-        f"The engine stopped {deaths} times in a row ({reason}). Your sounds are safe. "
+        f"The engine stopped {crashes} times in a row ({reason}). Your sounds are safe. "
         "Generate again to start it once more, or choose another model."
     )

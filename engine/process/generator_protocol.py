@@ -1,4 +1,4 @@
-"""What a generator is, for those that use one and must not load torch to say so. Light half."""
+"""What a generator is, for those that use one and must not load torch to say so. No torch."""
 
 from __future__ import annotations
 

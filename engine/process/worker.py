@@ -1,4 +1,4 @@
-"""The engine's end of the pipe: one job at a time, cancel between steps, newest wish first.
+"""The engine's end of the pipe: one job at a time, cancel between steps, newest job first.
 
 Runs in the engine process, with two threads: the main thread makes sounds, the other one follows
 the app's requests and ends the process as soon as the app is gone. Torch comes in with the
@@ -22,7 +22,6 @@ from typing import NoReturn, cast
 from engine.api import (
     SHORTEST_S,
     Answer,
-    Begun,
     Cancel,
     Cancelled,
     EngineError,
@@ -30,7 +29,8 @@ from engine.api import (
     Finished,
     Generate,
     GenerationCancelled,
-    NoRoomError,
+    InsufficientMemoryError,
+    Preview,
     Progress,
     Ready,
     Recipe,
@@ -38,10 +38,10 @@ from engine.api import (
 )
 from engine.clip import Clip
 from engine.errors import PlayerError
-from engine.process.channel import Lane, Parcel, Wire, take_attached
+from engine.process.channel import Channel, Envelope, SharedBuffer, read_shared_clip
 from engine.process.generator_protocol import Generator
 
-LOG = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 FACTORY = "engine.generation.generator:load_generator"
 """Module and function that make a generator of a model folder and a device name."""
@@ -49,7 +49,7 @@ FACTORY = "engine.generation.generator:load_generator"
 CANNOT_WORK = 3
 """Exit status of an engine that has said why it cannot work: starting it again will not help."""
 
-NO_ROOM = 4
+OUT_OF_MEMORY = 4
 """Exit status of an engine that found too little memory beside another one."""
 
 _LOWER_PRIORITY = 10
@@ -73,7 +73,7 @@ class Job:
     """A request that waits or runs, with the name of its shared memory."""
 
     request: Generate
-    lane: str | None
+    buffer: str | None
 
     @property
     def number(self) -> int:
@@ -92,11 +92,11 @@ class Inbox:
         self._keep_going = True
 
     def add(self, job: Job) -> None:
-        """Put a job in; it takes the place of an older one with the same wish."""
-        wish = job.request.wish
+        """Put a job in; it replaces an older one for the same slot."""
+        slot = job.request.slot
         with self._changed:
-            if wish is not None:
-                self._drop(lambda other: other.request.wish == wish)
+            if slot is not None:
+                self._drop(lambda other: other.request.slot == slot)
             self._waiting.append(job)
             self._changed.notify()
 
@@ -132,42 +132,44 @@ class Inbox:
             self._answer(Cancelled(job.number))
 
 
-def run_worker(wire: Wire, options: WorkerOptions) -> int:
+def run_worker(channel: Channel, options: WorkerOptions) -> int:
     """Load the model, then make sounds until the app goes. Returns the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the app
-    inbox = Inbox(wire.send)
-    threading.Thread(target=_follow, args=(wire, inbox), name="requests", daemon=True).start()
+    inbox = Inbox(channel.send)
+    threading.Thread(
+        target=_follow_requests, args=(channel, inbox), name="requests", daemon=True
+    ).start()
     started = time.perf_counter()
     try:
         # Loading goes at the app's own priority, since behind busy programs it would take half a
         # minute; where sounds are made meanwhile, they would wait for it.
         if options.beside:
-            _let_the_app_go_first()
+            _lower_priority()
         load = find_factory(options.factory)
         generator = load(options.model_folder, options.device, beside=options.beside)
-        _let_the_app_go_first()
+        _lower_priority()
         load_s = time.perf_counter() - started
         if options.beside:
             _warm_up_beside(generator, inbox)
     except EngineError as error:
-        if options.beside and isinstance(error, NoRoomError):
-            return NO_ROOM
-        wire.send(Failed(None, str(error)))
+        if options.beside and isinstance(error, InsufficientMemoryError):
+            return OUT_OF_MEMORY
+        channel.send(Failed(None, str(error)))
         return CANNOT_WORK
     except Exception as error:
-        LOG.exception("the model could not be loaded")
-        wire.send(Failed(None, f"The model could not be started ({_named(error)})."))
+        log.exception("the model could not be loaded")
+        channel.send(Failed(None, f"The model could not be started ({_describe(error)})."))
         return CANNOT_WORK
     ready = Ready(generator.card.name, generator.device, generator.precision, load_s)
-    wire.send(ready)
+    channel.send(ready)
     if not options.beside:
         _warm_up(generator, inbox)
     try:
         while True:
-            _work(wire, inbox, generator, inbox.next())
+            _work(channel, inbox, generator, inbox.next())
             if generator.device != ready.device:  # memory was short there
                 ready = replace(ready, device=generator.device, precision=generator.precision)
-                wire.send(ready)
+                channel.send(ready)
     except BrokenPipeError:
         return 0  # the app has gone
 
@@ -186,87 +188,87 @@ def _warm_up_beside(generator: Generator, inbox: Inbox) -> None:
     device = generator.device
     _warm_up(generator, inbox)
     if generator.device != device:
-        raise NoRoomError("A first sound had no room there.")
+        raise InsufficientMemoryError("A first sound had no room there.")
 
 
 def _warm_up(generator: Generator, inbox: Inbox) -> None:
-    """Make a first sound for nobody: it takes most of a second more, which is free until a wish."""
+    """Make a sound for nobody: the first takes most of a second longer, free until a request."""
     recipe = Recipe("kick", seconds=SHORTEST_S, steps=1, seed=0)
     try:
         generator.generate(recipe, None, lambda step, steps: inbox.is_empty)
     except GenerationCancelled:
-        pass  # a wish has come: it warms up by itself
+        pass  # a request has come: it warms up by itself
     except Exception:
-        LOG.exception("the first sound failed; the next one will say so")
+        log.exception("the first sound failed; the next one will say so")
 
 
-def _work(wire: Wire, inbox: Inbox, generator: Generator, job: Job) -> None:
+def _work(channel: Channel, inbox: Inbox, generator: Generator, job: Job) -> None:
     """Make one sound and answer for it: whatever goes wrong with it is data, not an end."""
 
     def on_step(step: int, steps: int) -> bool:
         if inbox.keep_going:
-            wire.send(Progress(job.number, step, steps))
+            channel.send(Progress(job.number, step, steps))
         return inbox.keep_going
 
     def on_part(clip: Clip) -> None:
         if inbox.keep_going:
-            _send_clip(wire, job, Begun(job.number, clip))
+            _send_clip(channel, job, Preview(job.number, clip))
 
     try:
         made = generator.generate(job.request.recipe, job.request.source, on_step, on_part)
     except GenerationCancelled:
-        wire.send(Cancelled(job.number))
+        channel.send(Cancelled(job.number))
     except BrokenPipeError:
         raise
     except PlayerError as error:
-        wire.send(Failed(job.number, str(error)))
+        channel.send(Failed(job.number, str(error)))
     except Exception as error:
-        LOG.exception("job %d failed", job.number)
-        wire.send(Failed(job.number, f"The sound could not be made ({_named(error)})."))
+        log.exception("job %d failed", job.number)
+        channel.send(Failed(job.number, f"The sound could not be made ({_describe(error)})."))
     else:
-        # The app may have wished before it knew which model would make it.
+        # The app may have asked before it knew which model would make it.
         recipe = replace(made.recipe, model=generator.card.name)
         finished = Finished(job.number, recipe, made.clip, made.timing, made.notice)
-        _send_clip(wire, job, finished)
+        _send_clip(channel, job, finished)
 
 
-def _send_clip(wire: Wire, job: Job, answer: Begun | Finished) -> None:
-    if job.lane is None:
-        wire.send(answer)
+def _send_clip(channel: Channel, job: Job, answer: Preview | Finished) -> None:
+    if job.buffer is None:
+        channel.send(answer)
         return
-    lane = Lane.attach(job.lane)
+    buffer = SharedBuffer.attach(job.buffer)
     try:
-        wire.send(answer, lane)
+        channel.send(answer, buffer)
     finally:
-        lane.close()
+        buffer.close()
 
 
-def _follow(wire: Wire, inbox: Inbox) -> NoReturn:
+def _follow_requests(channel: Channel, inbox: Inbox) -> NoReturn:
     """Follow the app's requests (own thread); end the process with the app, even in mid-step."""
     try:
-        while _obey(inbox, wire.receive(take_attached)):
+        while _handle(inbox, channel.receive(read_shared_clip)):
             pass
     except (EOFError, OSError):
         pass  # the app has gone
     except BaseException:
-        LOG.exception("a request could not be read")
+        log.exception("a request could not be read")
     os._exit(0)
 
 
-def _obey(inbox: Inbox, parcel: Parcel) -> bool:
-    match parcel.message:
+def _handle(inbox: Inbox, envelope: Envelope) -> bool:
+    match envelope.message:
         case Generate() as request:
-            inbox.add(Job(request, parcel.lane))
+            inbox.add(Job(request, envelope.buffer))
         case Cancel(number):
             inbox.cancel(number)
         case Stop():
             return False
         case _:
-            LOG.error("not a request: %r", parcel.message)
+            log.error("not a request: %r", envelope.message)
     return True
 
 
-def _let_the_app_go_first() -> None:
+def _lower_priority() -> None:
     """Lower the priority of every thread there is; on Windows the app starts this process lower."""
     if not hasattr(os, "setpriority"):
         return
@@ -278,5 +280,5 @@ def _let_the_app_go_first() -> None:
             os.setpriority(os.PRIO_PROCESS, thread, _LOWER_PRIORITY)
 
 
-def _named(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"

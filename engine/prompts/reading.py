@@ -1,4 +1,4 @@
-"""What a model is told of a prompt: its own words for what was typed. Light half: no torch.
+"""What a model is told of a prompt: its own words for what was typed. No torch.
 
 The text encoder and the window read through `read_prompt`, so a word that the window marks is
 exactly one that says nothing to the model.

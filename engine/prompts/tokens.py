@@ -1,4 +1,4 @@
-"""Words, notes and numbers of a prompt, with their places in it. Light half: no torch.
+"""Words, notes and numbers of a prompt, with their places in it. No torch.
 
 What a model makes of them is read in engine/prompts/reading.py.
 """

@@ -51,9 +51,9 @@ class QuickEngine(FakeEngine):
         threading.Timer(0.05, self.ready).start()
 
     def generate(
-        self, recipe: Recipe, source: Clip | None = None, *, wish: str | None = None
+        self, recipe: Recipe, source: Clip | None = None, *, slot: str | None = None
     ) -> int:
-        job = super().generate(recipe, source, wish=wish)
+        job = super().generate(recipe, source, slot=slot)
         threading.Timer(0.05, self.finish, [job]).start()
         return job
 

@@ -16,10 +16,10 @@ from app.model.takes import Take, new_take_id
 from engine.api import (
     LONGEST_S,
     SHORTEST_S,
-    Begun,
     Cancelled,
     Failed,
     Finished,
+    Preview,
     Progress,
     Ready,
     Recipe,
@@ -37,7 +37,7 @@ class Engine(Protocol):
     """What generating needs of engine.process.client.EngineThread."""
 
     def generate(
-        self, recipe: Recipe, source: Clip | None = None, *, wish: str | None = None
+        self, recipe: Recipe, source: Clip | None = None, *, slot: str | None = None
     ) -> int:
         """Ask for a clip; returns the job number at once."""
         ...
@@ -150,8 +150,8 @@ class Generate:
                 self._on_ready(answer)
             case Progress():
                 self._on_progress(answer)
-            case Begun():
-                self._on_begun(answer)
+            case Preview():
+                self._on_preview(answer)
             case Finished():
                 self._on_finished(answer)
             case Failed():
@@ -185,11 +185,11 @@ class Generate:
             share = progress.step / progress.steps if progress.steps > 0 else 0.0
             job.pad.show("generating", progress=min(max(share, 0.0), 1.0))
 
-    def _on_begun(self, begun: Begun) -> None:
+    def _on_preview(self, preview: Preview) -> None:
         """An empty pad sounds as soon as it can; another one keeps its sound until all is there."""
-        job = self._job(begun.job, "beginning")
-        if job is not None and self._is_newest(begun.job, job) and job.pad.loaded is None:
-            self._keep.show_beginning(job.pad, begun.clip)
+        job = self._job(preview.job, "beginning")
+        if job is not None and self._is_newest(preview.job, job) and job.pad.loaded is None:
+            self._keep.show_beginning(job.pad, preview.clip)
 
     def _on_finished(self, finished: Finished) -> None:
         if finished.notice:
@@ -321,7 +321,7 @@ class Generate:
             self._session.notify(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
             return False
         job = self._engine.generate(
-            recipe, None if source is None else source.clip, wish=f"pad {pad.index}"
+            recipe, None if source is None else source.clip, slot=f"pad {pad.index}"
         )
         self._jobs[job] = _Job(pad, self._session.kit.times_opened, is_answer)
         self._newest[pad.index] = job

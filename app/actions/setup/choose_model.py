@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from app.model.event import Event
 from app.model.session import Session
 from app.threads.background import Background
-from engine.api import EngineError, MadeRoom, NotSwitched, SwitchAnswer, Switched
+from engine.api import EngineError, ModelUnloaded, SwitchAnswer, Switched, SwitchFailed
 from engine.library.card import EMBEDDED_FOLDER, ModelCard, list_models, read_card
 from engine.library.lora_file import has_adapter, read_adapter_file
 from engine.library.store import ModelStore
@@ -25,11 +25,11 @@ Result = TypeVar("Result")
 class SwitchesModels(Protocol):
     """What choosing needs of engine.process.client.EngineThread."""
 
-    def use(self, model_folder: Path) -> None:
+    def switch_model(self, model_folder: Path) -> None:
         """Load another model, which takes over when it is ready; returns at once."""
         ...
 
-    def stay(self) -> None:
+    def cancel_switch(self) -> None:
         """Load no other model; returns at once."""
         ...
 
@@ -121,7 +121,7 @@ class ChooseModel:
         elif choice.folder != self.folder:
             self._load(choice)
         elif self.loading is not None:
-            self._engine.stay()
+            self._engine.cancel_switch()
             self._stay()
 
     def bring_back(self, name: str) -> None:
@@ -144,11 +144,11 @@ class ChooseModel:
         """Take in what has become of the model that was to take over."""
         name = _name(self._chosen[answer.model_folder])
         match answer:
-            case MadeRoom():
+            case ModelUnloaded():
                 self._on_room(name)
             case Switched(folder):
                 self._on_switched(self._chosen[folder])
-            case NotSwitched(folder, message):
+            case SwitchFailed(folder, message):
                 engine = self._session.engine
                 more = "" if engine.failed else f" {engine.model} goes on making the sounds."
                 self._session.notify(f"{name}: {message}{more}", "error")
@@ -159,7 +159,7 @@ class ChooseModel:
         session, name = self._session, _name(choice)
         self.loading, self._chosen[choice.folder] = choice, choice
         self.remembered = self._name_to_remember(choice.folder)
-        self._engine.use(choice.folder)
+        self._engine.switch_model(choice.folder)
         session.set_engine(replace(session.engine, loading=name))
         if session.engine.failed:
             session.notify(f"{name} is loading.")

@@ -222,14 +222,14 @@ class PatientEngine:
     cancelled: list[int] = field(default_factory=list)
     used: list[Path] = field(default_factory=list)
 
-    def use(self, model_folder: Path) -> None:
+    def switch_model(self, model_folder: Path) -> None:
         self.used.append(model_folder)
 
-    def stay(self) -> None:
+    def cancel_switch(self) -> None:
         self.used.append(EMBEDDED_FOLDER)
 
     def generate(
-        self, recipe: Recipe, source: Clip | None = None, *, wish: str | None = None
+        self, recipe: Recipe, source: Clip | None = None, *, slot: str | None = None
     ) -> int:
         self.wishes.append(Wished(len(self.wishes) + 1, recipe, source))
         return len(self.wishes)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.api import EngineError, NoRoomError, Recipe
+from engine.api import EngineError, InsufficientMemoryError, Recipe
 from engine.clip import Clip
 from engine.generation import decoding
 from engine.generation import generator as generator_module
@@ -147,7 +147,7 @@ def test_beside_another_process_a_full_gpu_is_left_to_that_one_first(
         generator_module, "load_model", lambda folder: (model(Full), read_card(PARITY))
     )
     assert load_generator(PARITY).device == "cpu"
-    with pytest.raises(NoRoomError):
+    with pytest.raises(InsufficientMemoryError):
         load_generator(PARITY, beside=True)
 
 
@@ -156,7 +156,7 @@ def test_memory_that_ends_while_a_model_is_loaded_is_said(monkeypatch: pytest.Mo
         raise MemoryError
 
     monkeypatch.setattr(generator_module, "load_model", load)
-    with pytest.raises(NoRoomError, match="close other programs"):
+    with pytest.raises(InsufficientMemoryError, match="close other programs"):
         load_generator(PARITY)
 
 

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 from engine.api import (
-    Begun,
     Cancelled,
     Failed,
     Finished,
-    NotSwitched,
+    Preview,
     Progress,
     Ready,
     Recipe,
     Restarted,
+    SwitchFailed,
 )
 from engine.clip import Clip
 from engine.process.client import EngineThread
@@ -71,13 +71,13 @@ def test_source_crosses_and_is_cut_at_the_longest_sound(player: Player) -> None:
 def test_clips_go_through_the_pipe_where_shared_memory_is_full(
     player: Player, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.process.channel.Lane.create", _no_room)
+    monkeypatch.setattr("engine.process.channel.SharedBuffer.create", _refuse_memory)
     source = Clip(np.full((48_000, 2), 0.5, np.float32), 48_000)
     player.engine.generate(Recipe("hum", strength=0.5), source)
     assert player.wait(Finished).clip.samples.max() == 0.25
 
 
-def _no_room(size_bytes: int) -> None:
+def _refuse_memory(size_bytes: int) -> None:
     raise OSError("full")
 
 
@@ -85,8 +85,8 @@ def test_newest_wish_is_made_first(player: Player, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     first = player.engine.generate(Recipe(f"until {gate}"))
     player.wait(Progress)
-    older = player.engine.generate(Recipe("kick"), wish="pad 1")
-    newer = player.engine.generate(Recipe("kick"), wish="pad 2")
+    older = player.engine.generate(Recipe("kick"), slot="pad 1")
+    newer = player.engine.generate(Recipe("kick"), slot="pad 2")
     gate.touch()
     assert [end.job for end in player.ends({first, older, newer})] == [first, newer, older]
 
@@ -95,10 +95,10 @@ def test_newer_wish_replaces_the_waiting_and_the_running_one(
     player: Player, tmp_path: Path
 ) -> None:
     recipe = Recipe(f"until {tmp_path / 'never'}")
-    running = player.engine.generate(recipe, wish="pad 1")
+    running = player.engine.generate(recipe, slot="pad 1")
     player.wait(Progress)
-    waiting = player.engine.generate(recipe, wish="pad 1")
-    newest = player.engine.generate(Recipe("kick"), wish="pad 1")
+    waiting = player.engine.generate(recipe, slot="pad 1")
+    newest = player.engine.generate(Recipe("kick"), slot="pad 1")
     ends = player.ends({running, waiting, newest})
     assert {type(end) for end in ends[:2]} == {Cancelled}
     assert isinstance(ends[2], Finished)
@@ -138,7 +138,7 @@ def test_errors_arrive_as_data_and_the_engine_goes_on(
 
 def test_a_beginning_arrives_before_the_whole(player: Player) -> None:
     job = player.engine.generate(Recipe("begin", 1.0, seed=5))
-    begun = player.wait(Begun)
+    begun = player.wait(Preview)
     whole = player.wait(Finished)
     assert begun.job == whole.job == job
     assert begun.clip.frames == whole.clip.frames // 4
@@ -203,8 +203,8 @@ def test_an_engine_that_cannot_be_started_fails_every_wish_and_says_why(
         job = player.engine.generate(Recipe("kick"))
         failed = player.wait(Failed)
         assert failed.job == job and "it could not be started" in failed.message
-        player.engine.use(tmp_path / "other")
-        assert "No process could be started" in player.wait(NotSwitched).message
+        player.engine.switch_model(tmp_path / "other")
+        assert "No process could be started" in player.wait(SwitchFailed).message
     finally:
         player.engine.stop()
 

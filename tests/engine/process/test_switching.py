@@ -16,13 +16,13 @@ from engine.api import (
     Cancelled,
     Failed,
     Finished,
-    MadeRoom,
-    NotSwitched,
+    ModelUnloaded,
     Progress,
     Ready,
     Recipe,
     Restarted,
     Switched,
+    SwitchFailed,
 )
 from tests.fakes.engine.player import PATIENCE_S, Player, processes_of, shared_memory_of
 
@@ -86,7 +86,7 @@ def test_wishes_are_answered_by_the_model_before_until_the_other_is_ready(
     player: Player, first: Path, tmp_path: Path
 ) -> None:
     slow = model(tmp_path / "slow model", "slow")
-    player.engine.use(slow)
+    player.engine.switch_model(slow)
     assert made_by(player) == "first"
     loading(slow)
     assert made_by(player) == "first"
@@ -102,7 +102,7 @@ def test_loading_lets_the_sounds_that_are_made_meanwhile_have_their_share(
     player: Player, tmp_path: Path
 ) -> None:
     slow = model(tmp_path / "slow", "slow")
-    player.engine.use(slow)
+    player.engine.switch_model(slow)
     pid, playing = loading(slow), player.engine.pid
     assert playing is not None
     until(lambda: lowest_niceness(pid) >= lowest_niceness(playing))
@@ -117,10 +117,10 @@ def test_a_wish_is_answered_by_the_process_that_it_was_sent_to(
     player: Player, first: Path, second: Path, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
-    running = player.engine.generate(Recipe(f"until {gate}"), wish="pad 1")
+    running = player.engine.generate(Recipe(f"until {gate}"), slot="pad 1")
     player.wait(Progress)
-    waiting = player.engine.generate(KICK, wish="pad 2")
-    player.engine.use(second)
+    waiting = player.engine.generate(KICK, slot="pad 2")
+    player.engine.switch_model(second)
     player.wait(Switched)
     assert made_by(player) == "second"
     gate.touch()
@@ -133,12 +133,12 @@ def test_a_newer_wish_and_a_cancel_reach_what_the_model_before_still_makes(
     player: Player, first: Path, second: Path, tmp_path: Path
 ) -> None:
     never = Recipe(f"until {tmp_path / 'never'}")
-    running = player.engine.generate(never, wish="pad 1")
+    running = player.engine.generate(never, slot="pad 1")
     player.wait(Progress)
-    waiting = player.engine.generate(never, wish="pad 2")
-    player.engine.use(second)
+    waiting = player.engine.generate(never, slot="pad 2")
+    player.engine.switch_model(second)
     player.wait(Switched)
-    newer = player.engine.generate(KICK, wish="pad 1")
+    newer = player.engine.generate(KICK, slot="pad 1")
     ends = {end.job: end for end in player.ends({running, newer})}
     assert isinstance(ends[running], Cancelled) and isinstance(ends[newer], Finished)
     player.engine.cancel(waiting)
@@ -153,8 +153,8 @@ def test_a_model_that_cannot_be_loaded_leaves_the_one_before(
     player: Player, tmp_path: Path, manner: str, said: str
 ) -> None:
     pid, bad = player.engine.pid, model(tmp_path / "bad", manner)
-    player.engine.use(bad)
-    failed = player.wait(NotSwitched)
+    player.engine.switch_model(bad)
+    failed = player.wait(SwitchFailed)
     assert failed.model_folder == bad and said in failed.message
     assert made_by(player) == "first"
     assert player.engine.pid == pid
@@ -162,9 +162,9 @@ def test_a_model_that_cannot_be_loaded_leaves_the_one_before(
 
 def test_a_killed_loading_leaves_the_one_before(player: Player, tmp_path: Path) -> None:
     pid, slow = player.engine.pid, model(tmp_path / "slow", "slow")
-    player.engine.use(slow)
+    player.engine.switch_model(slow)
     os.kill(loading(slow), signal.SIGKILL)
-    assert "ended by SIGKILL" in player.wait(NotSwitched).message
+    assert "ended by SIGKILL" in player.wait(SwitchFailed).message
     assert made_by(player) == "first"
     assert player.engine.pid == pid
 
@@ -173,7 +173,7 @@ def test_the_model_before_may_be_killed_while_the_other_is_loaded(
     player: Player, tmp_path: Path
 ) -> None:
     slow = model(tmp_path / "slow", "slow")
-    player.engine.use(slow)
+    player.engine.switch_model(slow)
     loading(slow)
     job = player.engine.generate(Recipe(f"until {tmp_path / 'never'}"))
     player.wait(Progress)
@@ -195,7 +195,7 @@ def test_the_model_before_may_be_killed_after_the_other_took_over(
     player.wait(Progress)
     old = player.engine.pid
     assert old is not None
-    player.engine.use(second)
+    player.engine.switch_model(second)
     player.wait(Switched)
     os.kill(old, signal.SIGKILL)
     assert isinstance(player.ends({job})[0], Failed)
@@ -214,8 +214,8 @@ def test_where_memory_is_short_the_one_before_goes_first_with_its_last_answer(
     gate, cramped = tmp_path / "gate", model(tmp_path / "big model", manner)
     running = player.engine.generate(Recipe(f"until {gate}"))
     player.wait(Progress)
-    player.engine.use(cramped)
-    assert player.wait(MadeRoom).model_folder == cramped
+    player.engine.switch_model(cramped)
+    assert player.wait(ModelUnloaded).model_folder == cramped
     waiting = player.engine.generate(KICK)
     dropped = player.engine.generate(KICK)
     player.engine.cancel(dropped)
@@ -232,10 +232,10 @@ def test_the_one_before_comes_back_where_the_other_fails_with_all_memory(
     player: Player, tmp_path: Path
 ) -> None:
     bad = model(tmp_path / "bad", "cramped", "broken")
-    player.engine.use(bad)
-    player.wait(MadeRoom)
+    player.engine.switch_model(bad)
+    player.wait(ModelUnloaded)
     job = player.engine.generate(KICK)
-    assert "copy it again" in player.wait(NotSwitched).message
+    assert "copy it again" in player.wait(SwitchFailed).message
     assert player.wait(Ready).model == "first"
     assert player.wait(Finished, lambda made: made.job == job).recipe.model == "first"
 
@@ -243,7 +243,7 @@ def test_the_one_before_comes_back_where_the_other_fails_with_all_memory(
 def test_only_the_newest_of_many_choices_takes_over(player: Player, tmp_path: Path) -> None:
     folders = [model(tmp_path / str(number)) for number in range(4)]
     for folder in folders:
-        player.engine.use(folder)
+        player.engine.switch_model(folder)
     assert player.wait(Switched).model_folder == folders[-1]
     assert made_by(player) == "3"
     for folder in folders[:-1]:
@@ -252,9 +252,9 @@ def test_only_the_newest_of_many_choices_takes_over(player: Player, tmp_path: Pa
 
 def test_what_is_loaded_may_be_dropped_again(player: Player, tmp_path: Path) -> None:
     pid, slow = player.engine.pid, model(tmp_path / "slow", "slow")
-    player.engine.use(slow)
+    player.engine.switch_model(slow)
     loading(slow)
-    player.engine.stay()
+    player.engine.cancel_switch()
     gone(slow)
     assert made_by(player) == "first"
     assert player.engine.pid == pid
@@ -269,7 +269,7 @@ def test_a_model_that_cannot_be_loaded_at_the_start_gives_way_to_another(
         assert player.wait(Failed).job is None
         until(lambda: player.engine.pid is None)
         (second / "slow").touch()
-        player.engine.use(second)
+        player.engine.switch_model(second)
         loading(second)
         job = player.engine.generate(KICK)
         (second / "go").touch()
@@ -284,12 +284,12 @@ def test_stop_ends_all_processes_and_leaves_no_shared_memory(
 ) -> None:
     player.engine.generate(Recipe(f"until {tmp_path / 'never'}"))
     player.wait(Progress)
-    player.engine.use(second)
+    player.engine.switch_model(second)
     player.wait(Switched)
     player.engine.generate(Recipe(f"until {tmp_path / 'never'}"))
     player.wait(Progress)
     slow = model(tmp_path / "slow", "slow")
-    player.engine.use(slow)
+    player.engine.switch_model(slow)
     loading(slow)
     player.engine.stop()
     assert not [*processes_of(first), *processes_of(second), *processes_of(slow)]

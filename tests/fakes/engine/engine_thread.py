@@ -1,7 +1,7 @@
 """A double of EngineThread that keeps its promises and demands them of others.
 
 Answers come on another thread; every job gets exactly one of Finished, Failed and Cancelled; a
-newer wish of a name replaces the older; nothing comes after stop.
+newer job for a slot replaces the older; nothing comes after stop.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy as np
 
 from engine.api import (
     Answer,
-    Begun,
     Cancelled,
     Failed,
     Finished,
-    MadeRoom,
-    NotSwitched,
+    ModelUnloaded,
+    Preview,
     Progress,
     Ready,
     Recipe,
     Restarted,
     Switched,
+    SwitchFailed,
     Timing,
 )
 from engine.clip import Clip
@@ -38,7 +38,7 @@ TIMING = Timing(text_ms=1.0, encode_ms=0.0, steps_ms=80.0, decode_ms=19.0, whole
 class Asked:
     recipe: Recipe
     source: Clip | None
-    wish: str | None
+    slot: str | None
 
 
 class FakeEngine:
@@ -62,14 +62,14 @@ class FakeEngine:
         self._started = True
 
     def generate(
-        self, recipe: Recipe, source: Clip | None = None, *, wish: str | None = None
+        self, recipe: Recipe, source: Clip | None = None, *, slot: str | None = None
     ) -> int:
         assert self._started, "generate before start"
         assert not self._stopped, "generate after stop"
         assert (source is None) == (recipe.strength is None), "a source and its strength are one"
         job = next(self._numbers)
-        older = [number for number in self.open if wish and self.asked[number].wish == wish]
-        self.asked[job] = Asked(recipe, source, wish)
+        older = [number for number in self.open if slot and self.asked[number].slot == slot]
+        self.asked[job] = Asked(recipe, source, slot)
         self.open.append(job)
         for number in older:
             self._end(number, Cancelled(number))
@@ -79,12 +79,12 @@ class FakeEngine:
         if job in self.open:
             self._end(job, Cancelled(job))
 
-    def use(self, model_folder: Path) -> None:
+    def switch_model(self, model_folder: Path) -> None:
         assert self._started, "another model before start"
         self.used.append(model_folder)
         self.loading = model_folder
 
-    def stay(self) -> None:
+    def cancel_switch(self) -> None:
         assert self._started, "stay before start"
         self.loading = None
 
@@ -111,13 +111,13 @@ class FakeEngine:
     def make_room(self) -> None:
         """Let the model before go, since memory is short."""
         assert self.loading is not None
-        self.say(MadeRoom(self.loading))
+        self.say(ModelUnloaded(self.loading))
 
     def refuse(self, message: str) -> None:
         """The model that was chosen cannot be loaded."""
         assert self.loading is not None
         folder, self.loading = self.loading, None
-        self.say(NotSwitched(folder, message))
+        self.say(SwitchFailed(folder, message))
 
     def progress(self, job: int, step: int, steps: int = 8) -> None:
         assert job in self.open
@@ -126,7 +126,7 @@ class FakeEngine:
     def begin(self, job: int, clip: Clip) -> None:
         """Show the beginning of a job's clip."""
         assert job in self.open
-        self.say(Begun(job, clip))
+        self.say(Preview(job, clip))
 
     def finish(self, job: int | None = None, clip: Clip | None = None) -> Clip:
         """Make a job's clip: a decaying tone, another one for every seed."""

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.api import EngineError, GenerationCancelled, NoRoomError, Recipe, Timing
+from engine.api import EngineError, GenerationCancelled, InsufficientMemoryError, Recipe, Timing
 from engine.clip import Clip
 from engine.library.card import ModelCard, Trained
 
@@ -101,7 +101,7 @@ def load_generator(folder: Path, device: str = "auto", *, beside: bool = False) 
     while (folder / "slow").exists() and not (folder / "go").exists():
         threading.Event().wait(0.005)
     if beside and (folder / "cramped").exists():
-        raise NoRoomError("There is too little memory.")
+        raise InsufficientMemoryError("There is too little memory.")
     if (folder / "broken").exists():
         raise EngineError("The model is broken: copy it again.")
     if (folder / "buggy").exists():

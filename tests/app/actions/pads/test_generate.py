@@ -17,7 +17,7 @@ def test_enter_makes_a_take_loads_it_and_keeps_it_on_disk(scene: PlayingScene) -
     assert scene.generate.generate()
     assert pad.state == "pending"
     asked = scene.engine.asked[scene.engine.newest]
-    assert asked.wish == "pad 0" and asked.source is None
+    assert asked.slot == "pad 0" and asked.source is None
     assert asked.recipe.prompt == "punchy 909 kick" and asked.recipe.steps == 4
     scene.engine.progress(scene.engine.newest, 2, 4)
     scene.loop.run_posted()

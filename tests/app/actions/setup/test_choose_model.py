@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from app.actions.setup.choose_model import Choice, ChooseModel
 from app.model.session import Session
-from engine.api import Answer, NotSwitched, SwitchAnswer, Switched
+from engine.api import Answer, SwitchAnswer, Switched, SwitchFailed
 from engine.library.card import EMBEDDED_FOLDER
 from engine.library.hub import Hub, Offer
 from engine.library.store import ModelStore
@@ -130,7 +130,7 @@ def test_what_becomes_of_an_older_choice_leaves_the_newer_one_coming(
     small, other = room.named("small"), room.named("other")
     room.models.use(small)
     room.models.use(other)
-    room.models.on_answer(NotSwitched(small.folder, "It is broken."))
+    room.models.on_answer(SwitchFailed(small.folder, "It is broken."))
     assert room.models.loading == other and room.session.engine.loading == "other"
     room.models.on_answer(Switched(small.folder))
     assert room.models.folder == small.folder

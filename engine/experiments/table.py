@@ -55,7 +55,9 @@ from engine.loading.model_folder import CONFIG as MODEL_CONFIG
 from engine.loading.model_folder import ModelConfig
 from engine.training.embedder.contrastive import MODEL_FOLDER
 from engine.training.export import About, export_model
-from engine.training.run.run_folder import CONFIG, METRICS, RunError
+from engine.training.run.errors import RunError
+from engine.training.run.metrics_log import METRICS
+from engine.training.run.run_folder import CONFIG
 from engine.training.settings import read_run
 from engine.training.train import train
 

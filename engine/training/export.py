@@ -17,7 +17,8 @@ from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
 from engine.sampling.config import SamplingConfig
 from engine.sound.spectral_features import RATE_HZ
 from engine.training.codec.autoencoder import load_trained_codec
-from engine.training.run.run_folder import RunError, read_checkpoint, words_of_checkpoint
+from engine.training.run.checkpoint import ema_weights, read_checkpoint, vocabulary_of
+from engine.training.run.errors import RunError
 from engine.training.settings import ArcRun, FlowRun, read_run
 
 STEPS = 8
@@ -51,22 +52,22 @@ def export_model(
     Raises RunError when the run has no checkpoint or is of another stage, or the disk is full.
     """
     checkpoint = read_checkpoint(run_folder)
-    average: dict[str, Tensor] = checkpoint["optimising"]["average"]
+    weights = ema_weights(checkpoint)
     run = read_run(run_folder / "config.toml")
     method = "rectified flow"
     if isinstance(run, ArcRun):
         method = "adversarial post-training after a rectified flow"
         if flow_share:
             method += f", of whose weights {flow_share:.0%} are kept"
-            flow: dict[str, Tensor] = read_checkpoint(Path(run.flow))["optimising"]["average"]
-            average = {name: torch.lerp(average[name], flow[name], flow_share) for name in average}
+            flow = ema_weights(read_checkpoint(Path(run.flow)))
+            weights = {name: torch.lerp(weights[name], flow[name], flow_share) for name in weights}
         run = read_run(Path(run.flow) / "config.toml")
     elif flow_share:
         raise RunError(f"{run_folder} is no ARC run: it has no flow to keep a share of.")
     if not isinstance(run, FlowRun):
         raise RunError(f"{run_folder} is no flow run.")
     codec = load_trained_codec(codec_folder)
-    words = words_of_checkpoint(checkpoint, run_folder)
+    words = vocabulary_of(checkpoint, run_folder)
     try:
         config = ModelConfig(codec.config, run.transformer, run.conditioner, sampling)
     except ValueError as error:
@@ -75,7 +76,7 @@ def export_model(
     model.codec = codec
     for part in ("transformer", "conditioner"):
         prefix = part + "."
-        own = {k.removeprefix(prefix): v for k, v in average.items() if k.startswith(prefix)}
+        own = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
         getattr(model, part).load_state_dict(own)
     tensors, card = _small(model), _card(about, words, checkpoint["step"], method, run)
     try:

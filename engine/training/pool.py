@@ -19,14 +19,15 @@ from engine.corpus.sources.folder import FolderCorpus, own_corpus
 from engine.corpus.sources.pairs import PairBatch, PairCorpus
 from engine.corpus.sources.rendered import RenderedCorpus, Sound
 from engine.prompts.tokens import split_words
-from engine.training.run import distributed as processes
-from engine.training.run.run_folder import RunError, locked
-from engine.training.settings import Pool
+from engine.training.run import distributed
+from engine.training.run.errors import RunError
+from engine.training.run.run_folder import lock_folder
+from engine.training.settings import DatasetConfig
 
 Encode = Callable[[Tensor], Tensor]
 """Stereo sound (B, 2, T) to what the pool keeps (B, L, width)."""
 MADE_BY = "made-by"
-"""The file beside the shelves that holds the fingerprint of what encoded them."""
+"""The file beside the buckets that holds the fingerprint of what encoded them."""
 
 
 Corpus = RenderedCorpus | FolderCorpus | PairCorpus
@@ -40,7 +41,7 @@ class _Hooks:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """What a shelf shall hold; `clips` is 0 for all of a player's own sounds."""
+    """What a bucket shall hold; `clips` is 0 for all of a player's own sounds."""
 
     seconds: float
     clips: int
@@ -48,7 +49,7 @@ class _Order:
     pairs: bool
 
 
-class Shelf:
+class LengthBucket:
     """Sounds of one length: values (clips, L, width) float16 and what each of them is.
 
     `sources`, shaped alike, are the recordings they were made from, where there are such.
@@ -82,26 +83,26 @@ class Shelf:
 
 
 def fill_pool(
-    pool: Pool, encode: Encode, cache: Path, show: Callable[[str], None], device: str
-) -> list[Shelf]:
-    """Render or read, and encode, every shelf; or map what an earlier start of the run has left.
+    pool: DatasetConfig, encode: Encode, cache: Path, show: Callable[[str], None], device: str
+) -> list[LengthBucket]:
+    """Render or read, and encode, every bucket; or map what an earlier start of the run has left.
 
     Raises CorpusError when the player's own sounds cannot be used, RunError when the disk is full.
     """
     # Where several processes train together the first one fills the pool for all.
-    if processes.is_first():
+    if distributed.is_main_process():
         _fill(pool, encode, cache, _Hooks(show, device))
-    processes.wait()
-    return [_shelf(cache, order) for order in _orders(pool)]
+    distributed.barrier()
+    return [_bucket(cache, order) for order in _orders(pool)]
 
 
-def _shelf(cache: Path, order: _Order) -> Shelf:
+def _bucket(cache: Path, order: _Order) -> LengthBucket:
     stem = _stem(cache, order)
     sounds = [Sound(**entry) for entry in json.loads(stem.with_suffix(".json").read_text())]
     values = np.load(stem.with_suffix(".npy"), mmap_mode="r")
     if order.pairs:
-        return Shelf(values[:, 0], sounds, order.seconds, values[:, 1])
-    return Shelf(values, sounds, order.seconds)
+        return LengthBucket(values[:, 0], sounds, order.seconds, values[:, 1])
+    return LengthBucket(values, sounds, order.seconds)
 
 
 def tie_pool(cache: Path, encoder: Mapping[str, Tensor], show: Callable[[str], None]) -> None:
@@ -109,7 +110,7 @@ def tie_pool(cache: Path, encoder: Mapping[str, Tensor], show: Callable[[str], N
 
     Values of other weights mean other sounds, and the network has learnt from the first ones.
     """
-    if not processes.is_first():
+    if not distributed.is_main_process():
         return
     path, now = cache / MADE_BY, fingerprint(encoder)
     if any(cache.glob("*.json")):
@@ -134,16 +135,16 @@ def fingerprint(weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def words_of_pool(pool: Pool, shelves: list[Shelf]) -> tuple[str, ...]:
+def words_of_pool(pool: DatasetConfig, buckets: list[LengthBucket]) -> tuple[str, ...]:
     """The words that a network trained on the pool can be told."""
     if not pool.is_own:
         return vocabulary()
-    captions = {sound.caption for shelf in shelves for sound in shelf.sounds}
+    captions = {sound.caption for bucket in buckets for sound in bucket.sounds}
     words = (word for caption in captions for word in split_words(caption))
     return tuple(sorted({word.text for word in words if word.kind == "word"}))
 
 
-def _orders(pool: Pool) -> list[_Order]:
+def _orders(pool: DatasetConfig) -> list[_Order]:
     counts = [(pool.clips, False), (pool.pairs, True)]
     return [
         _Order(seconds, count, pool.render_batch, pairs)
@@ -158,13 +159,13 @@ def _stem(cache: Path, order: _Order) -> Path:
     return cache / f"{order.clips}-{what}-of-{round(order.seconds * 1000)}-ms"
 
 
-def _fill(pool: Pool, encode: Encode, cache: Path, hooks: _Hooks) -> None:
+def _fill(pool: DatasetConfig, encode: Encode, cache: Path, hooks: _Hooks) -> None:
     asked = [(order, _stem(cache, order)) for order in _orders(pool)]
     if all(_is_whole(stem) for _, stem in asked):
         return
     own: RenderedCorpus | FolderCorpus | None = None
     # Post-trainings of one flow share its pool, and two may start at once.
-    with locked(cache, f"Another process is making sounds ready in {cache}: wait for it."):
+    with lock_folder(cache, f"Another process is making sounds ready in {cache}: wait for it."):
         for order, stem in asked:
             if _is_whole(stem):
                 continue
@@ -173,7 +174,7 @@ def _fill(pool: Pool, encode: Encode, cache: Path, hooks: _Hooks) -> None:
                 own = own or _corpus(pool, hooks.show)
                 corpus = own
             try:
-                _fill_shelf(corpus, order, encode, stem, hooks)
+                _fill_bucket(corpus, order, encode, stem, hooks)
             except OSError as error:
                 raise RunError(
                     f"The sounds could not be kept in {cache} ({error}): make room there."
@@ -181,7 +182,7 @@ def _fill(pool: Pool, encode: Encode, cache: Path, hooks: _Hooks) -> None:
 
 
 def _is_whole(stem: Path) -> bool:
-    """Whether a shelf was filled to its end: its list is written last."""
+    """Whether a bucket was filled to its end: its list is written last."""
     return stem.with_suffix(".json").exists()
 
 
@@ -192,7 +193,7 @@ def _reserve(path: Path) -> None:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
-def _corpus(pool: Pool, show: Callable[[str], None]) -> RenderedCorpus | FolderCorpus:
+def _corpus(pool: DatasetConfig, show: Callable[[str], None]) -> RenderedCorpus | FolderCorpus:
     if pool.is_own:
         return own_corpus(pool.folder, pool.shards, pool.seed, show)
     return RenderedCorpus(pool.seed, families=pool.families)
@@ -202,7 +203,7 @@ def _count(corpus: Corpus) -> int:
     return len(corpus) if isinstance(corpus, FolderCorpus) else 0
 
 
-def _fill_shelf(corpus: Corpus, order: _Order, encode: Encode, stem: Path, hooks: _Hooks) -> None:
+def _fill_bucket(corpus: Corpus, order: _Order, encode: Encode, stem: Path, hooks: _Hooks) -> None:
     kept: np.memmap[tuple[int, ...], np.dtype[np.float16]] | None = None
     sounds: list[Sound] = []
     clips, seconds = order.clips or _count(corpus), order.seconds

@@ -23,7 +23,7 @@ def _at_least_one(settings: object, names: tuple[str, ...]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Optimiser:
+class OptimizerConfig:
     """AdamW with a warm-up and a cosine down to a tenth of the rate."""
 
     steps: int
@@ -51,7 +51,7 @@ class Optimiser:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class ScalingConfig:
     """How a run uses its machine.
 
     A step's batch is `accumulate` times the configured one on each process, part after part.
@@ -73,7 +73,7 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class DatasetConfig:
     """How many sounds a run keeps at hand, by length in seconds.
 
     They are rendered, those of a family that is named twice twice as often, and those of a kind
@@ -92,7 +92,7 @@ class Pool:
     shards: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse lists of different lengths, and shelves without sounds."""
+        """Refuse lists of different lengths, and buckets without sounds."""
         if self.folder and self.shards:
             raise ValueError("sounds come from a folder or from shards, not from both")
         if len(self.seconds) != len(self.clips) or not self.seconds:
@@ -117,8 +117,8 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Critics:
-    """Critics that the codec's decoder learns to please; a `weight` of 0 is none.
+class CriticsConfig:
+    """CriticsConfig that the codec's decoder learns to please; a `weight` of 0 is none.
 
     `matching` weighs that they see the same in decoded frames as in real ones, `width` sizes them.
     """
@@ -145,15 +145,15 @@ class CodecRun:
     `resolution_weight` adds errors of mid and side averaged over several resolutions.
     """
 
-    optimiser: Optimiser
-    pool: Pool
+    optimiser: OptimizerConfig
+    pool: DatasetConfig
     codec: SpectralCodecConfig = field(default_factory=SpectralCodecConfig)
-    scale: Scale = field(default_factory=Scale)
+    scale: ScalingConfig = field(default_factory=ScalingConfig)
     crop_frames: int = 32
     kl_weight: float = 2e-4
     pitch_weight: float = 0.0
     resolution_weight: float = 0.0
-    critics: Critics = field(default_factory=Critics)
+    critics: CriticsConfig = field(default_factory=CriticsConfig)
     refine: str = ""
     seed: int = 0
 
@@ -171,15 +171,15 @@ class FlowRun:
     `time_shift` and `time_truncation` bring times nearer to noise: see `stratified_times`.
     With `distilled_guidance` above 0 what is learnt is not the data's velocity but that of the
     model in `begin` under so much guidance, which then needs no guidance any more. Of the batches
-    `pair_share` are pairs, where the pool has some: see `Pool`.
+    `pair_share` are pairs, where the pool has some: see `DatasetConfig`.
     """
 
-    optimiser: Optimiser
-    pool: Pool
+    optimiser: OptimizerConfig
+    pool: DatasetConfig
     codec: str
     transformer: DiffusionTransformerConfig = field(default_factory=DiffusionTransformerConfig)
     conditioner: ConditionerConfig = field(default_factory=ConditionerConfig)
-    scale: Scale = field(default_factory=Scale)
+    scale: ScalingConfig = field(default_factory=ScalingConfig)
     begin: str = ""
     pair_share: float = 0.25
     distilled_guidance: float = 0.0
@@ -213,7 +213,7 @@ class FlowRun:
 
 
 @dataclass(frozen=True, slots=True)
-class WarmUp:
+class WarmUpConfig:
     """Regression to the flow model's own guided paths before the first adversarial step.
 
     None by default. Paths of `sampling_steps` are solved anew every `refresh_every` steps.
@@ -235,11 +235,11 @@ class WarmUp:
 class ArcRun:
     """Adversarial post-training of a flow run's model, on that run's pool of latents.
 
-    Batches are as large as the flow's, or hold `tokens_per_batch` where that is not 0.
+    BatchSampler are as large as the flow's, or hold `tokens_per_batch` where that is not 0.
     `penalty_weight` turns on R1 and R2, by differences over steps of `penalty_noise`.
     """
 
-    optimiser: Optimiser
+    optimiser: OptimizerConfig
     flow: str
     discriminator_share: float = 0.75
     discriminator_shift: float = 1.0
@@ -248,8 +248,8 @@ class ArcRun:
     tokens_per_batch: int = 0
     penalty_weight: float = 0.0
     penalty_noise: float = 0.05
-    warm_up: WarmUp = field(default_factory=WarmUp)
-    scale: Scale = field(default_factory=Scale)
+    warm_up: WarmUpConfig = field(default_factory=WarmUpConfig)
+    scale: ScalingConfig = field(default_factory=ScalingConfig)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -267,8 +267,8 @@ class EmbedderRun:
     `held_out` sounds that training never heard tell at the end how well it does.
     """
 
-    optimiser: Optimiser
-    pool: Pool
+    optimiser: OptimizerConfig
+    pool: DatasetConfig
     sizes: ContrastiveConfig = field(default_factory=ContrastiveConfig)
     held_out: int = 512
     seed: int = 0

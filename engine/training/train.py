@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.training.arc.post_training import train_arc
+from engine.training.arc.trainer import train_arc
 from engine.training.codec.autoencoder import train_codec
 from engine.training.embedder.contrastive import train_embedder
-from engine.training.flow.rectified_flow import train_flow
-from engine.training.run import distributed as processes
-from engine.training.run.run_folder import opened
+from engine.training.flow.trainer import train_flow
+from engine.training.run import distributed
+from engine.training.run.run_folder import open_run_folder
 from engine.training.settings import CodecRun, EmbedderRun, FlowRun, read_run
 
 
@@ -20,7 +20,7 @@ def train(config: Path, folder: Path) -> None:
     """
     run = read_run(config)
     text = config.read_text(encoding="utf-8")
-    with processes.joined(), opened(folder, text) as run_folder:
+    with distributed.join_process_group(), open_run_folder(folder, text) as run_folder:
         if isinstance(run, CodecRun):
             train_codec(run, run_folder)
         elif isinstance(run, FlowRun):

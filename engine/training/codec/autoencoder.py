@@ -32,12 +32,14 @@ from engine.training.codec.losses import (
     reconstruction_losses,
     resolution_loss,
 )
-from engine.training.pool import Shelf, fill_pool
-from engine.training.run import distributed as processes
+from engine.training.pool import LengthBucket, fill_pool
+from engine.training.run import distributed
+from engine.training.run.checkpoint import OPTIMIZER_KEY
+from engine.training.run.errors import RunError
 from engine.training.run.loop import State, StepResult, Trainer, run_steps
-from engine.training.run.optimizer import Optimising
-from engine.training.run.precision import precision
-from engine.training.run.run_folder import RunError, RunFolder
+from engine.training.run.optimizer import OptimizerState
+from engine.training.run.precision import mixed_precision
+from engine.training.run.run_folder import RunFolder
 from engine.training.run.seeding import LEGACY_CODEC, StepSeeds, Stream
 from engine.training.run.throughput import Work
 from engine.training.settings import CodecRun, read_run
@@ -72,17 +74,17 @@ def begin_with_principal_components(codec: SpectralCodec, frames: Tensor) -> Non
     codec.decoder_skip.weight.copy_(axes * spread / weights[:, None])
 
 
-def _crops(shelves: list[Shelf], run: CodecRun, rng: np.random.Generator) -> Tensor:
-    """Random stretches (B, crop_frames, LAYOUT.size) from one shelf, for all processes."""
-    shares = np.array([len(shelf) for shelf in shelves]) / sum(len(shelf) for shelf in shelves)
-    shelf = shelves[rng.choice(len(shelves), p=shares)]
-    parts = run.scale.accumulate * processes.count()
-    chosen = rng.integers(0, len(shelf), run.optimiser.batch * parts)
-    length = min(run.crop_frames, shelf.values.shape[1])
+def _crops(buckets: list[LengthBucket], run: CodecRun, rng: np.random.Generator) -> Tensor:
+    """Random stretches (B, crop_frames, LAYOUT.size) from one bucket, for all processes."""
+    shares = np.array([len(bucket) for bucket in buckets]) / sum(len(bucket) for bucket in buckets)
+    bucket = buckets[rng.choice(len(buckets), p=shares)]
+    parts = run.scale.accumulate * distributed.world_size()
+    chosen = rng.integers(0, len(bucket), run.optimiser.batch * parts)
+    length = min(run.crop_frames, bucket.values.shape[1])
     # Half of the crops begin at the attack, which is where percussive sounds are.
-    latest = shelf.values.shape[1] - length
+    latest = bucket.values.shape[1] - length
     starts = np.where(rng.random(len(chosen)) < 0.5, 0, rng.integers(0, latest + 1, len(chosen)))
-    rows = [shelf.values[i, s : s + length] for i, s in zip(chosen, starts, strict=True)]
+    rows = [bucket.values[i, s : s + length] for i, s in zip(chosen, starts, strict=True)]
     return torch.from_numpy(np.stack(rows).astype(np.float32))
 
 
@@ -122,7 +124,7 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
         raise RunError(f"The sizes of [codec] must be those of {run.refine}: {codec.config}.")
     for name, parameter in codec.named_parameters():
         parameter.requires_grad_(not (run.refine and name.startswith("encoder")))
-    shelves = fill_pool(
+    buckets = fill_pool(
         run.pool,
         spectral_features.analyse,
         folder.path / "pool",
@@ -131,12 +133,12 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
     )
     checkpoint = folder.load()
     if checkpoint is None and not run.refine:
-        picks = np.linspace(0, len(shelves[0]) - 1, min(STATISTICS_CLIPS, len(shelves[0])))
-        frames = shelves[0].rows(picks.astype(np.int64)).flatten(0, 1)
+        picks = np.linspace(0, len(buckets[0]) - 1, min(STATISTICS_CLIPS, len(buckets[0])))
+        frames = buckets[0].rows(picks.astype(np.int64)).flatten(0, 1)
         begin_with_principal_components(codec, frames)
-    trainer = CodecTrainer(run, codec.to(device), shelves, checkpoint, device)
+    trainer = CodecTrainer(run, codec.to(device), buckets, checkpoint, device)
     run_steps(trainer, run.optimiser, folder, checkpoint)
-    _finish(run, codec, trainer.optimising, shelves, folder)
+    _finish(run, codec, trainer.optimizer, buckets, folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,48 +164,50 @@ class CodecTrainer(Trainer):
         self,
         run: CodecRun,
         codec: SpectralCodec,
-        shelves: list[Shelf],
+        buckets: list[LengthBucket],
         checkpoint: State | None,
         device: str,
     ) -> None:
         self.seeds = StepSeeds.of_run(run.seed, checkpoint, LEGACY_CODEC)
-        self.run, self.codec, self.shelves = run, codec, shelves
-        self.optimising = Optimising(codec, run.optimiser)
+        self.run, self.codec, self.buckets = run, codec, buckets
+        self.optimizer = OptimizerState(codec, run.optimiser)
         self.critics: SpectralCritics | None = None
-        self.judging: Optimising | None = None
+        self.critic_opt: OptimizerState | None = None
         if run.critics.weight:
             # The same first weights whether the run begins or goes on, until they are restored.
             torch.manual_seed(run.seed)
             self.critics = SpectralCritics(run.critics.width).to(device)
-            self.judging = Optimising(self.critics, run.optimiser)
+            self.critic_opt = OptimizerState(self.critics, run.optimiser)
 
     def state(self) -> State:
         """Return the weights and optimisers of codec and critics."""
-        state = {"optimising": self.optimising.state()}
-        return state if self.judging is None else {**state, "critics": self.judging.state()}
+        state = {OPTIMIZER_KEY: self.optimizer.state()}
+        return state if self.critic_opt is None else {**state, "critics": self.critic_opt.state()}
 
     def restore(self, state: State) -> None:
         """Put back the weights and optimisers of codec and critics."""
-        self.optimising.restore(state["optimising"])
-        if self.judging is not None:
-            self.judging.restore(state["critics"])
+        self.optimizer.restore(state[OPTIMIZER_KEY])
+        if self.critic_opt is not None:
+            self.critic_opt.restore(state["critics"])
 
     def step(self, step: int) -> StepResult:
         """Update the codec, then its critics, on new crops."""
-        crops = _crops(self.shelves, self.run, self.seeds.rng(step, Stream.BATCH))
+        crops = _crops(self.buckets, self.run, self.seeds.rng(step, Stream.BATCH))
         values: list[dict[str, float]] = []
         pairs: list[Pair] = []
         count = self.run.scale.accumulate
-        norm = self.optimising.update_over(
+        norm = self.optimizer.update_microbatches(
             self.codec_parts(crops, step, values, pairs), count, step
         )
         found = {name: float(np.mean([part[name] for part in values])) for name in values[0]}
         found["gradient"] = norm
-        if self.judging is not None:
+        if self.critic_opt is not None:
             judged: list[float] = []
-            norm = self.judging.update_over(self.critic_parts(pairs, judged), count, step)
+            norm = self.critic_opt.update_microbatches(
+                self.critic_parts(pairs, judged), count, step
+            )
             found |= {"critic": float(np.mean(judged)), "critic_gradient": norm}
-        found["rate"] = self.optimising.rate(step + 1)
+        found["rate"] = self.optimizer.learning_rate(step + 1)
         return StepResult(Work(len(crops)), latest=found)
 
     def codec_parts(
@@ -219,7 +223,7 @@ class CodecTrainer(Trainer):
         noise = torch.randn(shape, generator=random, device=device)
         if self.critics is not None:
             self.critics.requires_grad_(False)
-        for share in processes.parts(len(crops), self.run.scale.accumulate):
+        for share in distributed.microbatches(len(crops), self.run.scale.accumulate):
             frames = crops[share].to(device)
             found = codec_losses(self.codec, frames, noise[share], self.run)
             terms = found.terms
@@ -237,7 +241,7 @@ class CodecTrainer(Trainer):
         weights = self.run.critics
         # Rounded to bfloat16 a view would lose what lies between two decibels.
         views, looked_at = views_of(frames), views_of(made)
-        with precision(self.run.scale, frames.device):
+        with mixed_precision(self.run.scale, frames.device):
             with torch.no_grad():
                 real = self.critics(views)
             judged = self.critics(looked_at)
@@ -252,7 +256,7 @@ class CodecTrainer(Trainer):
         self.critics.requires_grad_(True)
         for pair in pairs:
             views, looked_at = views_of(pair.real), views_of(pair.made)
-            with precision(self.run.scale, pair.real.device):
+            with mixed_precision(self.run.scale, pair.real.device):
                 judged = self.critics(views), self.critics(looked_at)
             loss = critic_loss(*judged)
             values.append(float(loss.detach()))
@@ -261,7 +265,7 @@ class CodecTrainer(Trainer):
 
 def codec_losses(codec: SpectralCodec, frames: Tensor, noise: Tensor, run: CodecRun) -> CodecLosses:
     """The loss for frames (B, L, LAYOUT.size) and the code's noise, without the critics' part."""
-    with precision(run.scale, frames.device):
+    with mixed_precision(run.scale, frames.device):
         mean, log_variance = codec.posterior(frames)
         code = mean.float() + noise * (0.5 * log_variance.float()).exp()
         made = codec.frames_from_code(code).float()
@@ -279,21 +283,21 @@ def codec_losses(codec: SpectralCodec, frames: Tensor, noise: Tensor, run: Codec
 def _finish(
     run: CodecRun,
     codec: SpectralCodec,
-    optimising: Optimising,
-    shelves: list[Shelf],
+    optimizer: OptimizerState,
+    buckets: list[LengthBucket],
     folder: RunFolder,
 ) -> None:
     """Measure the latents' statistics and leave the averaged weights in codec.pt."""
-    codec.load_state_dict(optimising.average)
+    codec.load_state_dict(optimizer.ema)
     if run.refine:
         folder.save({"codec": codec.state_dict()}, "codec.pt")
         return
     device = codec.mean.device
     means = []
-    for shelf in shelves:
-        picks = np.linspace(0, len(shelf) - 1, min(STATISTICS_CLIPS, len(shelf)))
+    for bucket in buckets:
+        picks = np.linspace(0, len(bucket) - 1, min(STATISTICS_CLIPS, len(bucket)))
         for part in np.array_split(picks.astype(np.int64), max(1, len(picks) // 32)):
-            means.append(codec.posterior(shelf.rows(part).to(device))[0].flatten(0, 1).cpu())
+            means.append(codec.posterior(bucket.rows(part).to(device))[0].flatten(0, 1).cpu())
     every = torch.cat(means)
     codec.latent_mean.copy_(every.mean(0))
     # A channel that hardly varies carries little: it must not be blown up to the others' size.

@@ -17,9 +17,10 @@ from engine.hardware.device import autocast, choose_device
 from engine.loading.embedder_folder import EmbedderCard, save_embedder
 from engine.models.contrastive import LARGEST_SCALE, ContrastiveModel
 from engine.sound.mel import mel_frames
-from engine.training.pool import Shelf, fill_pool
+from engine.training.pool import LengthBucket, fill_pool
+from engine.training.run.checkpoint import OPTIMIZER_KEY, VOCABULARY_KEY
 from engine.training.run.loop import State, StepResult, Trainer, run_steps
-from engine.training.run.optimizer import Optimising
+from engine.training.run.optimizer import OptimizerState
 from engine.training.run.run_folder import RunFolder
 from engine.training.run.seeding import LEGACY_EMBEDDER, StepSeeds, Stream
 from engine.training.run.throughput import Work
@@ -70,9 +71,9 @@ def found_captions(audio: Tensor, text: Tensor, same: Tensor) -> Found:
 def train_embedder(run: EmbedderRun, folder: RunFolder) -> None:
     """Train until run.optimiser.steps, going on from the folder's checkpoint."""
     device = choose_device()
-    shelves = fill_pool(run.pool, mel_frames, folder.path / "pool", folder.note, device)
+    buckets = fill_pool(run.pool, mel_frames, folder.path / "pool", folder.note, device)
     checkpoint = folder.load()
-    trainer = EmbedderTrainer(run, shelves, checkpoint, device)
+    trainer = EmbedderTrainer(run, buckets, checkpoint, device)
     run_steps(trainer, run.optimiser, folder, checkpoint)
     _finish(run, trainer.averaged_model(), folder)
 
@@ -81,60 +82,60 @@ class EmbedderTrainer(Trainer):
     """Updates both towers on batches of sounds of one length and their captions."""
 
     def __init__(
-        self, run: EmbedderRun, shelves: list[Shelf], checkpoint: State | None, device: str
+        self, run: EmbedderRun, buckets: list[LengthBucket], checkpoint: State | None, device: str
     ) -> None:
         self.seeds = StepSeeds.of_run(run.seed, checkpoint, LEGACY_EMBEDDER)
-        self._run, self._shelves, self._device = run, shelves, device
+        self._run, self._buckets, self._device = run, buckets, device
         # The corpus may have learnt words since the run began; the model has not.
-        self._words = vocabulary() if checkpoint is None else tuple(checkpoint["vocabulary"])
+        self._words = vocabulary() if checkpoint is None else tuple(checkpoint[VOCABULARY_KEY])
         torch.manual_seed(run.seed)
         self._model = ContrastiveModel(run.sizes, self._words).to(device)
-        self._optimising = Optimising(self._model, run.optimiser)
+        self._optimizer = OptimizerState(self._model, run.optimiser)
 
     def step(self, step: int) -> StepResult:
         """Take one step down the contrastive loss of a new batch."""
         rng = self.seeds.rng(step, Stream.BATCH)
-        shelf = _shelf(self._shelves, rng)
-        chosen = rng.choice(len(shelf), min(self._run.optimiser.batch, len(shelf)), replace=False)
-        metrics = _step(self._model, shelf, chosen, self._optimising, step)
-        metrics["rate"] = self._optimising.rate(step + 1)
+        bucket = _bucket(self._buckets, rng)
+        chosen = rng.choice(len(bucket), min(self._run.optimiser.batch, len(bucket)), replace=False)
+        metrics = _step(self._model, bucket, chosen, self._optimizer, step)
+        metrics["rate"] = self._optimizer.learning_rate(step + 1)
         return StepResult(Work(len(chosen)), latest=metrics)
 
     def state(self) -> State:
         """Return the weights, the optimiser's state and the words the model was taught."""
-        return {"optimising": self._optimising.state(), "vocabulary": list(self._words)}
+        return {OPTIMIZER_KEY: self._optimizer.state(), VOCABULARY_KEY: list(self._words)}
 
     def restore(self, state: State) -> None:
         """Put back weights and the optimiser's state."""
-        self._optimising.restore(state["optimising"])
+        self._optimizer.restore(state[OPTIMIZER_KEY])
 
     def averaged_model(self) -> ContrastiveModel:
         """Return the model with the averaged weights in it, ready for use."""
-        self._model.load_state_dict(self._optimising.average)
+        self._model.load_state_dict(self._optimizer.ema)
         return self._model.eval()
 
 
-def _shelf(shelves: list[Shelf], rng: np.random.Generator) -> Shelf:
+def _bucket(buckets: list[LengthBucket], rng: np.random.Generator) -> LengthBucket:
     """One of them, those with more sounds more often."""
-    shares = np.array([len(shelf) for shelf in shelves]) / sum(len(shelf) for shelf in shelves)
-    return shelves[rng.choice(len(shelves), p=shares)]
+    shares = np.array([len(bucket) for bucket in buckets]) / sum(len(bucket) for bucket in buckets)
+    return buckets[rng.choice(len(buckets), p=shares)]
 
 
 def _step(
     model: ContrastiveModel,
-    shelf: Shelf,
+    bucket: LengthBucket,
     chosen: NDArray[np.int64],
-    optimising: Optimising,
+    optimizer: OptimizerState,
     step: int,
 ) -> dict[str, float]:
-    captions = [shelf.sounds[i].caption for i in chosen]
+    captions = [bucket.sounds[i].caption for i in chosen]
     device = model.log_scale.device
     same = same_captions(captions).to(device)
     with autocast(device):
-        audio = model.embed_frames(shelf.rows(chosen).to(device))
+        audio = model.embed_frames(bucket.rows(chosen).to(device))
         text = model.embed_text(captions)
     loss = contrastive_loss(audio, text, model.scale, same)
-    norm = optimising.update(loss, step)
+    norm = optimizer.update(loss, step)
     with torch.no_grad():
         model.log_scale.clamp_(max=math.log(LARGEST_SCALE))
     found = found_captions(audio.detach(), text.detach(), same)

@@ -12,7 +12,7 @@ from engine.training.run import distributed
 from engine.training.run.run_folder import RunFolder
 from engine.training.run.seeding import VERSION_KEY, StepSeeds
 from engine.training.run.throughput import Work
-from engine.training.settings import Optimiser
+from engine.training.settings import OptimizerConfig
 
 Metrics = dict[str, float]
 State = dict[str, Any]
@@ -54,7 +54,7 @@ class Trainer(ABC):
 
 
 def run_steps(
-    trainer: Trainer, settings: Optimiser, folder: RunFolder, checkpoint: State | None
+    trainer: Trainer, settings: OptimizerConfig, folder: RunFolder, checkpoint: State | None
 ) -> None:
     """Train until settings.steps, from the beginning or from where `checkpoint` was saved.
 
@@ -68,7 +68,7 @@ def run_steps(
     while step < settings.steps:
         result = trainer.step(step)
         step += 1
-        folder.stopwatch.add(result.work)
+        folder.throughput.add(result.work)
         for name, value in result.means.items():
             unlogged.setdefault(name, []).append(value)
         latest = result.latest
@@ -96,10 +96,10 @@ def unlogged_of(checkpoint: State) -> dict[str, list[float]]:
 
 
 def _log(
-    trainer: Trainer, settings: Optimiser, folder: RunFolder, step: int, metrics: Metrics
+    trainer: Trainer, settings: OptimizerConfig, folder: RunFolder, step: int, metrics: Metrics
 ) -> None:
-    metrics = distributed.averaged(metrics)
+    metrics = distributed.reduce_mean(metrics)
     folder.log(step, metrics)
-    folder.show(step, settings.steps, metrics)
+    folder.show_progress(step, settings.steps, metrics)
     for warning in trainer.warnings(metrics, step):
         folder.note(warning)

@@ -1,4 +1,4 @@
-"""What every training loop shares: learning rate, moving average of weights, saved state."""
+"""AdamW with a learning-rate schedule and an exponential moving average. Needs torch."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.training.run import distributed as processes
-from engine.training.run.run_folder import RunError
-from engine.training.settings import Optimiser
+from engine.training.run import distributed
+from engine.training.run.errors import RunError
+from engine.training.settings import OptimizerConfig
+
+EMA_KEY = "average"
+"""The EMA's name in a checkpoint file."""
 
 
-class Optimising:
-    """AdamW over a network with warm-up, cosine decay, clipping and an average of the weights."""
+class OptimizerState:
+    """AdamW over a network: warm-up, cosine decay, gradient clipping and EMA of the weights."""
 
-    def __init__(self, network: nn.Module, settings: Optimiser) -> None:
+    def __init__(self, network: nn.Module, settings: OptimizerConfig) -> None:
         self.network = network
         self.settings = settings
         self.adam = torch.optim.AdamW(
@@ -26,10 +29,10 @@ class Optimising:
             betas=(settings.betas[0], settings.betas[1]),
             weight_decay=settings.weight_decay,
         )
-        self.average = {k: v.detach().clone() for k, v in network.state_dict().items()}
+        self.ema = {k: v.detach().clone() for k, v in network.state_dict().items()}
 
-    def rate(self, step: int) -> float:
-        """Learning rate of a step."""
+    def learning_rate(self, step: int) -> float:
+        """Return the learning rate of a step."""
         settings = self.settings
         if step < settings.warmup:
             return settings.learning_rate * (step + 1) / settings.warmup
@@ -41,64 +44,71 @@ class Optimising:
 
         Raises RunError, with the weights as they were, when loss or gradient is not finite.
         """
-        return self.update_over([loss], 1, step)
+        return self.update_microbatches([loss], 1, step)
 
-    def update_over(self, losses: Iterable[Tensor], count: int, step: int) -> float:
-        """Do as `update`, down the mean of `count` losses and over all processes.
+    def update_microbatches(self, losses: Iterable[Tensor], count: int, step: int) -> float:
+        """Take one step down the mean of `count` microbatches' losses, over all processes.
 
-        Each loss is let go before the next is asked for, so that they share their memory.
+        Each loss is freed before the next is asked for, so that graphs share their memory.
         """
         for group in self.adam.param_groups:
-            group["lr"] = self.rate(step)
+            group["lr"] = self.learning_rate(step)
         self.adam.zero_grad(set_to_none=True)
         finite = True
         for loss in losses:
             (loss / count).backward()
             finite = finite and math.isfinite(float(loss.detach()))
-        processes.average_gradients(self.network.parameters())
+        distributed.average_gradients(self.network.parameters())
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
-        norm = processes.whole(norm)
-        if not processes.all_true(finite and math.isfinite(float(norm))):
+        norm = distributed.gather_shards(norm)
+        if not distributed.all_true(finite and math.isfinite(float(norm))):
             raise RunError(
                 f"Loss or gradient became NaN or infinite at step {step}; "
                 "the last checkpoint is kept. Try a smaller learning_rate."
             )
         self.adam.step()
-        # Early on a long average would still hold the first random weights.
+        # Early on a long EMA would still hold the initial random weights.
         decay = min(self.settings.ema_decay, (1 + step) / (10 + step))
         with torch.no_grad():
             for key, value in self.network.state_dict().items():
                 if value.is_floating_point():
-                    self.average[key].lerp_(value, 1 - decay)
+                    self.ema[key].lerp_(value, 1 - decay)
                 else:
-                    self.average[key].copy_(value)
+                    self.ema[key].copy_(value)
         return float(norm)
 
     def state(self) -> dict[str, Any]:
-        """Everything that a run needs to go on; whole, however many processes share it."""
+        """Return everything that `restore` needs, unsharded; keys are those of checkpoint files."""
         adam = self.adam.state_dict()
-        moments = {index: _each(processes.whole, state) for index, state in adam["state"].items()}
+        moments = {
+            index: _map(distributed.gather_shards, state) for index, state in adam["state"].items()
+        }
         return {
-            "network": _each(processes.whole, self.network.state_dict()),
+            "network": _map(distributed.gather_shards, self.network.state_dict()),
             "adam": {**adam, "state": moments},
-            "average": _each(processes.whole, self.average),
+            EMA_KEY: _map(distributed.gather_shards, self.ema),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Undo `state`."""
+        """Put back what `state` returned."""
         own = self.network.state_dict()
         weights = state["network"]
-        self.network.load_state_dict({k: processes.cut(v, own[k]) for k, v in weights.items()})
+        self.network.load_state_dict(
+            {k: distributed.shard_like(v, own[k]) for k, v in weights.items()}
+        )
         adam, parameters = state["adam"], self.adam.param_groups[0]["params"]
         moments = {
-            index: {k: processes.cut(v, parameters[index]) if v.dim() else v for k, v in of.items()}
+            index: {
+                k: distributed.shard_like(v, parameters[index]) if v.dim() else v
+                for k, v in of.items()
+            }
             for index, of in adam["state"].items()
         }
         self.adam.load_state_dict({**adam, "state": moments})
-        # Copied, since a checkpoint is read to the CPU and the average lives beside the network.
-        for key, value in self.average.items():
-            value.copy_(processes.cut(state["average"][key], value))
+        # Copied in place: a checkpoint is read to the CPU, the EMA lives beside the network.
+        for key, value in self.ema.items():
+            value.copy_(distributed.shard_like(state[EMA_KEY][key], value))
 
 
-def _each(change: Callable[[Tensor], Tensor], tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: change(tensor) for name, tensor in tensors.items()}
+def _map(function: Callable[[Tensor], Tensor], tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: function(tensor) for name, tensor in tensors.items()}

@@ -1,4 +1,4 @@
-"""What lets a large network train: bfloat16 products, compiled blocks, less memory, shards."""
+"""Training large networks: mixed precision, compilation, checkpointing, FSDP. Needs torch."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
 from engine.hardware.device import autocast
 from engine.models.dit import DiffusionTransformer
-from engine.training.run import distributed as processes
-from engine.training.settings import Scale
+from engine.training.run import distributed
+from engine.training.settings import ScalingConfig
 
 
-def precision(
-    scale: Scale, device: torch.device | str
+def mixed_precision(
+    scale: ScalingConfig, device: torch.device | str
 ) -> contextlib.AbstractContextManager[object]:
-    """The context in which networks run: bfloat16 products where wanted and fast."""
+    """Return the autocast context of a forward pass: bfloat16 where wanted and fast."""
     return autocast(device) if scale.bf16 else contextlib.nullcontext()
 
 
-def scaled(network: nn.Module, scale: Scale) -> None:
-    """Compile the transformer's blocks, let them recompute, shard the network, where wanted.
+def apply_scaling(network: nn.Module, scale: ScalingConfig) -> None:
+    """Compile blocks, checkpoint activations and shard the network, in place, as configured.
 
-    The names of weights stay. Blocks are compiled one by one: they are alike, so one compilation
-    serves all, and discriminators that use only the first ones need no other. To be called before
-    an optimiser is made, with all weights in their places.
+    Weights keep their names. Blocks are compiled one by one: they are alike, so one compilation
+    serves all, and a discriminator that uses only the first ones needs no other. Call this with
+    the weights loaded and before an optimizer is made.
     """
     for module in network.modules():
         if isinstance(module, DiffusionTransformer):
@@ -34,15 +34,15 @@ def scaled(network: nn.Module, scale: Scale) -> None:
             if scale.compile:
                 for block in module.transformer.layers:
                     block.compile(backend=scale.compile, dynamic=True)
-    if scale.shard and processes.count() > 1:
-        _shard(network)
+    if scale.shard and distributed.world_size() > 1:
+        _shard_with_fsdp(network)
 
 
-def _shard(network: nn.Module) -> None:
-    """Leave each process an equal part of each weight (FSDP2); blocks are gathered one by one.
+def _shard_with_fsdp(network: nn.Module) -> None:
+    """Leave each process an equal shard of each weight (FSDP2); blocks are gathered one by one.
 
-    The network's parts, not the whole, come first: the discriminator calls its conditioner and the
-    inside of its transformer by themselves.
+    The children are sharded, not the network: the discriminator calls its conditioner and the
+    inside of its transformer directly.
     """
     for part in network.children():
         if isinstance(part, DiffusionTransformer):

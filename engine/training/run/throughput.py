@@ -1,4 +1,4 @@
-"""How fast a run goes: samples a second, and the share of the machine's matrix rate it reaches."""
+"""How fast a run goes: samples a second, and its share of the machine's peak FLOPS. Needs torch."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ import torch
 
 from engine.hardware.device import has_fast_bfloat16
 from engine.models.dit import TIMESTEP_FEATURES, DiffusionTransformerConfig
-from engine.training.run import distributed as processes
-from engine.training.settings import Scale
+from engine.training.run import distributed
+from engine.training.settings import ScalingConfig
 
-SPEED = ("seconds", "cpu_seconds", "samples_per_s", "matrix_share")
+SPEED_METRICS = ("seconds", "cpu_seconds", "samples_per_s", "matrix_share")
 """The names of what differs from run to run of the same config."""
-MEASURED_S, LEAST_PRODUCTS = 0.1, 30
-TRAINED = 3
-"""Products of a trained pass for each one forward: for the output, the weight and the input."""
+MEASURING_S, MIN_MATMULS = 0.1, 30
+TRAINING_PASSES = 3
+"""Matrix products of a training step for each of a forward pass: its own and two gradients'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one step did, over all processes: sounds, and the transformer's operations."""
+    """What one step computed, over all processes: sounds, and the transformer's operations."""
 
     samples: int
     flops: float = 0.0
 
 
-class Stopwatch:
+class ThroughputMeter:
     """Adds up a run's work between two lines of its metrics; `begin` just before the first step."""
 
     def __init__(self) -> None:
         self._samples, self._flops = 0, 0.0
-        self._rate: float | None = None
+        self._peak_flops: float | None = None
         self.begin()
 
     def begin(self) -> None:
-        """Let the clock run from now."""
-        self._clock, self._processor = time.perf_counter(), time.process_time()
+        """Start the clock."""
+        self._wall_time, self._cpu_time = time.perf_counter(), time.process_time()
 
-    def know_rate(self, rate: float) -> None:
-        """Shares will be of this rate, in operations a second of all processes together."""
-        self._rate = rate
+    def set_peak_flops(self, peak_flops: float) -> None:
+        """Set what shares are of, in operations a second of all processes together."""
+        self._peak_flops = peak_flops
 
     def add(self, work: Work) -> None:
         """Count one step."""
@@ -50,40 +50,40 @@ class Stopwatch:
         self._flops += work.flops
 
     def read(self) -> dict[str, float]:
-        """What was done since the last reading, named as in SPEED; `seconds` are by the wall."""
-        seconds = time.perf_counter() - self._clock
-        values = {"seconds": seconds, "cpu_seconds": time.process_time() - self._processor}
+        """Return the speed since the last reading, named as in SPEED_METRICS."""
+        seconds = time.perf_counter() - self._wall_time
+        values = {"seconds": seconds, "cpu_seconds": time.process_time() - self._cpu_time}
         if self._samples:
             values["samples_per_s"] = self._samples / seconds
-        if self._flops and self._rate:
-            values["matrix_share"] = self._flops / seconds / self._rate
+        if self._flops and self._peak_flops:
+            values["matrix_share"] = self._flops / seconds / self._peak_flops
         self._samples, self._flops = 0, 0.0
         self.begin()
         return {name: float(f"{value:.4g}") for name, value in values.items()}
 
 
-def matrix_rate(device: str, scale: Scale) -> float:
-    """Measure products of large square matrices in a run's precision: operations a second.
+def measure_peak_flops(device: str, scale: ScalingConfig) -> float:
+    """Measure the operations a second of large matrix products in a run's precision.
 
     The best of thirty or more, which is what the machine can do; times the number of processes,
-    which are taken to be alike.
+    which are assumed to be alike.
     """
     # Small on a CPU: other work interrupts a product of more than some milliseconds every time.
     size = 4096 if device.startswith("cuda") else 512 * math.isqrt(torch.get_num_threads())
-    kind = torch.bfloat16 if scale.bf16 and has_fast_bfloat16(device) else torch.float32
-    one, other = (torch.randn(size, size, device=device, dtype=kind) for _ in range(2))
+    dtype = torch.bfloat16 if scale.bf16 and has_fast_bfloat16(device) else torch.float32
+    one, other = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     _ = one @ other
-    best, done, begun = math.inf, 0, time.perf_counter()
-    while done < LEAST_PRODUCTS or time.perf_counter() - begun < MEASURED_S:
-        _wait_for(device)
+    best, done, started_at = math.inf, 0, time.perf_counter()
+    while done < MIN_MATMULS or time.perf_counter() - started_at < MEASURING_S:
+        _synchronize(device)
         started = time.perf_counter()
         _ = one @ other
-        _wait_for(device)
+        _synchronize(device)
         best, done = min(best, time.perf_counter() - started), done + 1
-    return 2 * size**3 / best * processes.count()
+    return 2 * size**3 / best * distributed.world_size()
 
 
-def _wait_for(device: str) -> None:
+def _synchronize(device: str) -> None:
     if device.startswith("cuda"):
         torch.cuda.synchronize()
 
@@ -94,11 +94,11 @@ def transformer_flops(
     context: int,
     depth: int | None = None,
 ) -> float:
-    """Operations of one item's forward pass: a multiplication and an addition are two.
+    """Return the operations of one item's forward pass: a multiply-add counts as two.
 
-    Only matrix products count; those of times and places, a thousandth, are left out. `latents` are
-    the item's length, `context` the tokens it attends to. With a `depth` only so many blocks run
-    and nothing after them, as in the discriminator.
+    Only matrix products count; those of times and positions, a thousandth, are left out.
+    `latents` are the item's length, `context` the tokens it attends to. With a `depth` only so
+    many blocks run and nothing after them, as in the discriminator.
     """
     width, channels = config.embed_dim, config.io_channels * config.patch_size
     tokens = latents // config.patch_size

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from engine.corpus.sources.pairs import PairCorpus
 from engine.corpus.sources.rendered import RenderedCorpus
-from engine.training.pool import Shelf, fill_pool, words_of_pool
-from engine.training.run.run_folder import RunError, locked
-from engine.training.settings import Pool
+from engine.training.pool import LengthBucket, fill_pool, words_of_pool
+from engine.training.run.errors import RunError
+from engine.training.run.run_folder import lock_folder
+from engine.training.settings import DatasetConfig
 from tests.fakes.engine.own_sounds import put
 from tests.fakes.engine.tiny_runs import largest_file
 
-POOL = Pool(seed=4, families=("drum",), seconds=(0.4, 0.6), clips=(5, 3), render_batch=2)
+POOL = DatasetConfig(seed=4, families=("drum",), seconds=(0.4, 0.6), clips=(5, 3), render_batch=2)
 
 
 def loudness(audio: Tensor) -> Tensor:
@@ -28,7 +29,7 @@ def loudness(audio: Tensor) -> Tensor:
     return audio.square().mean(1).unfold(-1, 2048, 2048).mean(-1, keepdim=True)
 
 
-def filled(folder: Path) -> list[Shelf]:
+def filled(folder: Path) -> list[LengthBucket]:
     return fill_pool(POOL, loudness, folder / "pool", lambda text: None, "cpu")
 
 
@@ -48,7 +49,7 @@ def test_shelves_hold_the_corpus_in_order(tmp_path: Path) -> None:
 def test_a_shelf_of_pairs_holds_each_sound_and_its_source(tmp_path: Path) -> None:
     pool = replace(POOL, pairs=(0, 4))
     *sounds, pairs = fill_pool(pool, loudness, tmp_path / "pool", lambda text: None, "cpu")
-    assert [shelf.sources for shelf in sounds] == [None, None] and len(pairs) == 4
+    assert [bucket.sources for bucket in sounds] == [None, None] and len(pairs) == 4
     for first in (0, 2):
         batch, which = PairCorpus(4).batch(first, 2, 0.6), np.arange(first, first + 2)
         assert tuple(pairs.sounds[first : first + 2]) == batch.sounds
@@ -71,24 +72,24 @@ def test_a_filled_pool_is_not_rendered_again(
 
 def test_one_process_alone_fills_a_pool_and_all_may_read_it(tmp_path: Path) -> None:
     with (
-        locked(tmp_path / "pool", "held"),
+        lock_folder(tmp_path / "pool", "held"),
         pytest.raises(RunError, match=r"Another process is making sounds ready in .*pool: wait"),
     ):
         filled(tmp_path)
     filled(tmp_path)
-    with locked(tmp_path / "pool", "held"):
-        assert [len(shelf) for shelf in filled(tmp_path)] == [5, 3]
+    with lock_folder(tmp_path / "pool", "held"):
+        assert [len(bucket) for bucket in filled(tmp_path)] == [5, 3]
 
 
 def test_a_shelf_of_own_sounds_holds_each_once_and_knows_its_words(tmp_path: Path) -> None:
     for name in ("Deep kick 808", "soft pad A3", "tom 90 bpm"):
         put(tmp_path / "sounds" / f"{name}.wav")
-    pool = Pool(seconds=(0.4,), clips=(0,), folder=str(tmp_path / "sounds"))
-    shelves = fill_pool(pool, loudness, tmp_path / "pool", print, "cpu")
-    assert [len(shelf) for shelf in shelves] == [3]
-    captions = {sound.caption for sound in shelves[0].sounds}
+    pool = DatasetConfig(seconds=(0.4,), clips=(0,), folder=str(tmp_path / "sounds"))
+    buckets = fill_pool(pool, loudness, tmp_path / "pool", print, "cpu")
+    assert [len(bucket) for bucket in buckets] == [3]
+    captions = {sound.caption for sound in buckets[0].sounds}
     assert captions == {"Deep kick 808", "soft pad A3", "tom 90 bpm"}
-    assert words_of_pool(pool, shelves) == ("bpm", "deep", "kick", "pad", "soft", "tom")
+    assert words_of_pool(pool, buckets) == ("bpm", "deep", "kick", "pad", "soft", "tom")
     (tmp_path / "sounds" / "tom 90 bpm.wav").unlink()
     again = fill_pool(pool, loudness, tmp_path / "pool", print, "cpu")
     assert len(again[0]) == 3
@@ -96,9 +97,9 @@ def test_a_shelf_of_own_sounds_holds_each_once_and_knows_its_words(tmp_path: Pat
 
 def test_a_pool_has_one_source_and_only_own_sounds_can_be_counted() -> None:
     with pytest.raises(ValueError, match="not from both"):
-        Pool(folder="a", shards="b")
+        DatasetConfig(folder="a", shards="b")
     with pytest.raises(ValueError, match="must be above 0"):
-        Pool(seconds=(1.0,), clips=(0,))
+        DatasetConfig(seconds=(1.0,), clips=(0,))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
@@ -108,7 +109,7 @@ def test_a_full_disk_is_told_and_the_pool_made_again(tmp_path: Path) -> None:
         pytest.raises(RunError, match=r"could not be kept in .*make room there"),
     ):
         filled(tmp_path)
-    assert [len(shelf) for shelf in filled(tmp_path)] == [5, 3]
+    assert [len(bucket) for bucket in filled(tmp_path)] == [5, 3]
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="there is no such call")

@@ -18,12 +18,16 @@ from engine.api import Recipe
 from engine.corpus.captions.lexicon import vocabulary
 from engine.generation.generator import load_generator
 from engine.library.card import list_models
-from engine.models.conditioning import NOTE_MARK, UNKNOWN
+from engine.models.conditioning import NOTE_MARK, UNKNOWN, PromptTokenizer
 from engine.sampling.config import SamplingConfig
 from engine.training.codec import autoencoder
 from engine.training.export import About, export_model
-from engine.training.flow import rectified_flow as flow
-from engine.training.run.run_folder import CHECKPOINT, METRICS, RunError, RunFolder
+from engine.training.flow import loss as flow_losses
+from engine.training.flow.batches import LatentBatch, draw_flow_batch
+from engine.training.run.checkpoint import CHECKPOINT
+from engine.training.run.errors import RunError
+from engine.training.run.metrics_log import METRICS
+from engine.training.run.run_folder import RunFolder
 from engine.training.run.seeding import StepSeeds, Stream
 from engine.training.settings import FlowRun, read_run
 from tests.fakes.engine.own_sounds import put
@@ -161,13 +165,12 @@ def test_the_curve_of_a_run_killed_by_the_system_goes_on_bit_for_bit(
 def test_another_seed_draws_another_noise(codec_run: Path, flow_folder: Path) -> None:
     run = read_run(flow_folder / "config.toml")
     assert isinstance(run, FlowRun)
-    torch.manual_seed(0)
-    network = flow.Generative(run, ("a",))
-    batch = flow.Batch(torch.zeros(2, 8, 4), ("a", "a"), torch.ones(2))
+    tokenizer = PromptTokenizer(("a",), 4)
+    batch = LatentBatch(torch.zeros(2, 8, 4), ("a", "a"), torch.ones(2))
     noises = []
     for seed in (1, 2):
         random = StepSeeds(seed).generator(5, Stream.NOISE)
-        noises.append(flow.draw_example(network, batch, run, random).noise)
+        noises.append(draw_flow_batch(batch, tokenizer, run, random).noise)
     assert not torch.equal(*noises)
 
 
@@ -268,7 +271,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(
 ) -> None:
     module, name = {
         "codec": (autoencoder, "reconstruction_losses"),
-        "flow": (flow, "velocity_loss"),
+        "flow": (flow_losses, "velocity_loss"),
     }[stage]
     right, calls = getattr(module, name), []
 

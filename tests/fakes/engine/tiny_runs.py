@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.training.run.run_folder import METRICS, RunFolder, opened
-from engine.training.run.throughput import SPEED
+from engine.training.run.metrics_log import METRICS
+from engine.training.run.run_folder import RunFolder, open_run_folder
+from engine.training.run.throughput import SPEED_METRICS
 from engine.training.train import train
 
 OPTIMISER = """
@@ -88,14 +89,15 @@ def curve(folder: Path) -> list[dict[str, float]]:
     """What a run logged, without when, where and how fast."""
     lines = [json.loads(line) for line in (folder / METRICS).read_text().splitlines()]
     return [
-        {k: v for k, v in line.items() if k not in ("time", "machine", *SPEED)} for line in lines
+        {k: v for k, v in line.items() if k not in ("time", "machine", *SPEED_METRICS)}
+        for line in lines
     ]
 
 
 @contextmanager
 def opened_run(folder: Path, text: str = "stage = 'codec'\n") -> Iterator[RunFolder]:
     """A run folder without a training in it."""
-    with opened(folder, text) as run:
+    with open_run_folder(folder, text) as run:
         yield run
 
 

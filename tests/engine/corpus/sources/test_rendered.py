@@ -58,9 +58,9 @@ def test_held_out_regions_of_parameters_never_occur_in_training() -> None:
 
 def test_sounds_kept_for_training_are_of_its_own_split() -> None:
     from engine.training.pool import _corpus
-    from engine.training.settings import Pool
+    from engine.training.settings import DatasetConfig
 
-    corpus = _corpus(Pool(families=("drum",)), print)
+    corpus = _corpus(DatasetConfig(families=("drum",)), print)
     assert isinstance(corpus, RenderedCorpus) and corpus.split == "train"
     sounds = corpus.sounds(0, 500, 1.5)
     assert not any(is_held_caption(sound.caption) for sound in sounds)

@@ -22,7 +22,7 @@ from engine.evaluation.runs.codec_comparison import (
 )
 from engine.evaluation.measures.codec_measures import log_mel_distance
 from engine.evaluation.references.opus import ADVICE, OpusTool, find_opus, sound_bytes, through_opus
-from engine.training.run.run_folder import RunError
+from engine.training.run.errors import RunError
 
 COPY = (
     "import shutil, sys; shutil.copy(sys.argv[1], sys.argv[2]); "

@@ -10,13 +10,13 @@ from engine.corpus.sources.rendered import Sound
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from engine.sound.spectral_features import analyse
 from engine.training.codec.autoencoder import CodecTrainer, Pair, begin_with_principal_components
-from engine.training.pool import Shelf
-from engine.training.settings import CodecRun, Critics, Optimiser, Pool
+from engine.training.pool import LengthBucket
+from engine.training.settings import CodecRun, CriticsConfig, DatasetConfig, OptimizerConfig
 from tests.fakes.engine.tiny_model import noise, sine
 
 FRAMES = analyse(torch.cat([sine(220, 0.2), noise(0.2), sine(1000, 0.2)]))
 SOUND = Sound("kick", "drum", "kick", 0.2, None, None, 0.5, 0.5, 0.5, 0.5)
-SHELF = Shelf(FRAMES.numpy().astype(np.float16), [SOUND] * 3, 0.2)
+SHELF = LengthBucket(FRAMES.numpy().astype(np.float16), [SOUND] * 3, 0.2)
 
 
 @torch.no_grad()
@@ -36,10 +36,10 @@ def training_with(weight: float, **changes: float) -> CodecTrainer:
     """A training of a tiny codec, the same each time."""
     torch.manual_seed(0)
     run = CodecRun(
-        Optimiser(10, 3, 3e-3, warmup=1),
-        Pool(),
+        OptimizerConfig(10, 3, 3e-3, warmup=1),
+        DatasetConfig(),
         SpectralCodecConfig(8, 16, 1, 1, 1, 3),
-        critics=Critics(weight, width=4),
+        critics=CriticsConfig(weight, width=4),
         **changes,  # type: ignore[arg-type]
     )
     codec = SpectralCodec(run.codec)
@@ -60,17 +60,17 @@ def test_without_a_weight_there_are_no_critics() -> None:
 
 def test_each_side_of_a_step_changes_only_its_own_weights() -> None:
     training = training_with(1)
-    assert training.critics is not None and training.judging is not None
+    assert training.critics is not None and training.critic_opt is not None
     codec, critics = weights_of(training.codec), weights_of(training.critics)
     pairs: list[Pair] = []
     parts = training.codec_parts(FRAMES, 0, [], pairs)
-    training.optimising.update_over(parts, 1, 0)
+    training.optimizer.update_microbatches(parts, 1, 0)
     assert all(p.grad is None for p in training.critics.parameters())
     assert_all_equal(critics, weights_of(training.critics))
     changed = weights_of(training.codec)
     assert any(not torch.equal(changed[name], codec[name]) for name in codec)
     training.codec.zero_grad()
-    training.judging.update_over(training.critic_parts(pairs, []), 1, 0)
+    training.critic_opt.update_microbatches(training.critic_parts(pairs, []), 1, 0)
     assert all(p.grad is None for p in training.codec.parameters())
     assert_all_equal(changed, weights_of(training.codec))
     judged = weights_of(training.critics)

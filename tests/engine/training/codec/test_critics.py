@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.training.run.run_folder import CHECKPOINT, RunFolder
+from engine.training.run.checkpoint import CHECKPOINT
+from engine.training.run.run_folder import RunFolder
 from tests.fakes.engine.tiny_runs import CODEC_RUN, start
 
 TEXT = CODEC_RUN.replace("crop_frames = 8", "crop_frames = 8\nresolution_weight = 0.5") + (

@@ -17,7 +17,9 @@ from engine.training.embedder.contrastive import (
     found_captions,
     same_captions,
 )
-from engine.training.run.run_folder import CHECKPOINT, METRICS, RunFolder
+from engine.training.run.checkpoint import CHECKPOINT
+from engine.training.run.metrics_log import METRICS
+from engine.training.run.run_folder import RunFolder
 from tests.fakes.engine.tiny_runs import OPTIMISER, start
 
 EMBEDDER_RUN = f"""

@@ -6,9 +6,10 @@ import torch
 
 from engine.corpus.sources.rendered import Sound
 from engine.models.dit import DiffusionTransformerConfig
-from engine.training.flow.rectified_flow import FROM_SOURCE, Batches, Generative, draw_example
-from engine.training.pool import Shelf
-from engine.training.settings import FlowRun, Optimiser, Pool
+from engine.training.flow.batches import MIN_SOURCE_TIME, BatchSampler, draw_flow_batch
+from engine.training.flow.network import FlowModel
+from engine.training.pool import LengthBucket
+from engine.training.settings import DatasetConfig, FlowRun, OptimizerConfig
 
 FAMILIES = ("loop", "drum", "tonal")
 
@@ -18,35 +19,38 @@ def of_family(family: str) -> Sound:
 
 
 def test_a_favoured_family_is_drawn_four_times_as_often() -> None:
-    shelf = Shelf(np.zeros((3, 16, 4), np.float16), [of_family(f) for f in FAMILIES], 1.0)
+    bucket = LengthBucket(np.zeros((3, 16, 4), np.float16), [of_family(f) for f in FAMILIES], 1.0)
     sizes = DiffusionTransformerConfig(4, cond_token_dim=256, global_cond_dim=256)
-    run = FlowRun(Optimiser(1, 16, 1e-3), Pool(), "codec", sizes, favour=("loop",))
-    batches, rng = Batches([shelf], run), np.random.default_rng(0)
-    drawn = [caption for _ in range(400) for caption in batches.draw(rng).captions]
+    run = FlowRun(OptimizerConfig(1, 16, 1e-3), DatasetConfig(), "codec", sizes, favour=("loop",))
+    sampler, rng = BatchSampler([bucket], run), np.random.default_rng(0)
+    drawn = [caption for _ in range(400) for caption in sampler.draw(rng).captions]
     assert drawn.count("loop") / drawn.count("drum") == pytest.approx(4, rel=0.15)
     assert drawn.count("tonal") / drawn.count("drum") == pytest.approx(1, rel=0.15)
 
 
-def test_a_shelf_of_pairs_gives_sources_as_long_as_the_sounds_and_times_that_leave_room() -> None:
+def test_a_bucket_of_pairs_gives_sources_as_long_as_the_sounds_and_times_that_leave_room() -> None:
     values = np.arange(3 * 16 * 4, dtype=np.float16).reshape(3, 16, 4)
-    shelf = Shelf(values, [of_family(f) for f in FAMILIES], 1.0, values + 500)
+    bucket = LengthBucket(values, [of_family(f) for f in FAMILIES], 1.0, values + 500)
     sizes = DiffusionTransformerConfig(4, cond_token_dim=256, global_cond_dim=256)
-    run = FlowRun(Optimiser(1, 16, 1e-3), Pool(), "codec", sizes, time_shift=8.0)
-    batch = Batches([shelf], run).draw(np.random.default_rng(0))
+    run = FlowRun(OptimizerConfig(1, 16, 1e-3), DatasetConfig(), "codec", sizes, time_shift=8.0)
+    batch = BatchSampler([bucket], run).draw(np.random.default_rng(0))
     assert batch.sources is not None
     assert torch.equal(batch.sources, batch.latents + 500)
-    network = Generative(run, ("loop", "drum", "tonal"))
-    example = draw_example(network, batch, run, torch.Generator().manual_seed(0))
-    assert example.sources is batch.sources
-    assert FROM_SOURCE < example.times.min() < 0.6 < example.times.max() < 1
+    tokenizer = FlowModel(run, ("loop", "drum", "tonal")).conditioner.tokenizer
+    flow_batch = draw_flow_batch(batch, tokenizer, run, torch.Generator().manual_seed(0))
+    assert flow_batch.sources is batch.sources
+    assert MIN_SOURCE_TIME < flow_batch.times.min() < 0.6 < flow_batch.times.max() < 1
 
 
 def test_pairs_are_a_share_of_the_batches_however_many_there_are() -> None:
     values = np.zeros((3, 16, 4), np.float16)
     sounds = [of_family(f) for f in FAMILIES]
-    pairs = Shelf(values[:1], sounds[:1], 1.0, values[:1])
+    pairs = LengthBucket(values[:1], sounds[:1], 1.0, values[:1])
     sizes = DiffusionTransformerConfig(4, cond_token_dim=256, global_cond_dim=256)
-    run = FlowRun(Optimiser(1, 16, 1e-3), Pool(), "codec", sizes, pair_share=0.4)
-    batches, rng = Batches([Shelf(values, sounds, 1.0), pairs], run), np.random.default_rng(0)
-    drawn = [batches.draw(rng).sources is not None for _ in range(500)]
+    run = FlowRun(OptimizerConfig(1, 16, 1e-3), DatasetConfig(), "codec", sizes, pair_share=0.4)
+    sampler, rng = (
+        BatchSampler([LengthBucket(values, sounds, 1.0), pairs], run),
+        np.random.default_rng(0),
+    )
+    drawn = [sampler.draw(rng).sources is not None for _ in range(500)]
     assert sum(drawn) / 500 == pytest.approx(0.4, abs=0.07)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from engine.training.run import distributed as processes
-from engine.training.run.run_folder import CHECKPOINT, RunFolder
+from engine.training.run import distributed
+from engine.training.run.checkpoint import CHECKPOINT
+from engine.training.run.run_folder import RunFolder
 from tests.fakes.engine.tiny_runs import CODEC_RUN, arc_run, curve, flow_run, start
 
 ROOT = Path(__file__).parents[4]
@@ -24,12 +25,12 @@ CODE = """
 import os
 import sys
 from pathlib import Path
-from engine.training.run import distributed as processes
+from engine.training.run import distributed
 from engine.training.train import train
 from torch.distributed.tensor import DTensor
 whole, gathered = DTensor.full_tensor, []
 DTensor.full_tensor = lambda self: gathered.append(self.to_local().numel()) or whole(self)
-with processes.joined():
+with distributed.join_process_group():
     for config in sys.argv[1:]:
         train(Path(config), Path(config).with_suffix(""))
 print(f"gathered {len(gathered)} of sharded weights", file=sys.stderr, flush=True)
@@ -126,7 +127,7 @@ def test_sharded_weights_learn_the_same_and_go_on_from_a_whole_checkpoint(
 ) -> None:
     sharded = {n: text.replace(EXACT, SHARDED) for n, text in texts.items() if n != "codec"}
     with monkeypatch.context() as during:
-        during.setattr(RunFolder, "show", _stopping_at(5))
+        during.setattr(RunFolder, "show_progress", _stopping_at(5))
         with pytest.raises(KeyboardInterrupt):
             start(tmp_path / "begun", texts["flow"].replace(EXACT, DOUBLED))
     assert read(tmp_path / "begun")["step"] == 4
@@ -147,17 +148,19 @@ def _stopping_at(step: int) -> Callable[[RunFolder, int, int, dict[str, float]],
 
 
 def test_one_process_alone_is_the_plain_case() -> None:
-    assert processes.count() == 1 and processes.is_first()
-    assert processes.parts(6, 3) == [slice(0, 2), slice(2, 4), slice(4, 6)]
-    with pytest.raises(ValueError, match="do not split into 4 equal parts"):
-        processes.parts(6, 4)
-    assert processes.averaged({"a": 1.0}) == {"a": 1.0}
-    assert processes.all_agree(3) and processes.all_true(True) and not processes.all_true(False)
-    processes.wait()
+    assert distributed.world_size() == 1 and distributed.is_main_process()
+    assert distributed.microbatches(6, 3) == [slice(0, 2), slice(2, 4), slice(4, 6)]
+    with pytest.raises(ValueError, match="do not split into 4 equal microbatches"):
+        distributed.microbatches(6, 4)
+    assert distributed.reduce_mean({"a": 1.0}) == {"a": 1.0}
+    assert (
+        distributed.all_equal(3) and distributed.all_true(True) and not distributed.all_true(False)
+    )
+    distributed.barrier()
 
 
 def test_gradients_travel_in_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "BUCKET", 10)
+    monkeypatch.setattr(distributed, "BUCKET_SIZE", 10)
     sizes = [4, 4, 4, 30, 1]
-    buckets = processes._buckets([torch.zeros(size) for size in sizes])
+    buckets = distributed._buckets([torch.zeros(size) for size in sizes])
     assert [[g.numel() for g in bucket] for bucket in buckets] == [[4, 4, 4], [30], [1]]

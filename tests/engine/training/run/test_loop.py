@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.training.run.checkpoint import CHECKPOINT
 from engine.training.run.loop import Metrics, State, StepResult, Trainer, run_steps, unlogged_of
-from engine.training.run.run_folder import CHECKPOINT
 from engine.training.run.seeding import VERSION, VERSION_KEY, StepSeeds
 from engine.training.run.throughput import Work
-from engine.training.settings import Optimiser
+from engine.training.settings import OptimizerConfig
 from tests.fakes.engine.tiny_runs import curve, opened_run
 
 
@@ -42,8 +42,8 @@ class CountingTrainer(Trainer):
         return ["four is enough"] if step == 4 else []
 
 
-def settings(steps: int) -> Optimiser:
-    return Optimiser(steps, 1, 1e-3, checkpoint_every=3, log_every=4)
+def settings(steps: int) -> OptimizerConfig:
+    return OptimizerConfig(steps, 1, 1e-3, checkpoint_every=3, log_every=4)
 
 
 def test_a_line_holds_means_since_the_last_line_and_the_latest_values(tmp_path: Path) -> None:

@@ -10,16 +10,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.training.run import run_folder
-from engine.training.run.run_folder import CHECKPOINT, CONFIG, METRICS, RunError
+from engine.training.run import metrics_log
+from engine.training.run.checkpoint import CHECKPOINT
+from engine.training.run.errors import RunError
+from engine.training.run.metrics_log import METRICS
+from engine.training.run.run_folder import CONFIG
 from tests.fakes.engine.tiny_runs import largest_file, opened_run
 
 ROOT = Path(__file__).parents[4]
 HOLDER = """
 import sys
 from pathlib import Path
-from engine.training.run.run_folder import opened
-with opened(Path(sys.argv[1]), "stage = 'codec'\\n"):
+from engine.training.run.run_folder import open_run_folder
+with open_run_folder(Path(sys.argv[1]), "stage = 'codec'\\n"):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -104,7 +107,7 @@ def test_a_run_does_without_tensorboard(
     (tmp_path / "tensorboard").write_text("in the way")
     with opened_run(tmp_path) as run:
         run.log(1, {"loss": 1.0})
-    monkeypatch.setattr(run_folder, "_board", lambda path, step: FullBoard())
+    monkeypatch.setattr(metrics_log, "_open_tensorboard", lambda path, step: FullBoard())
     with opened_run(tmp_path) as run:
         run.log(2, {"loss": 1.0})
         run.log(3, {"loss": 1.0})
@@ -231,10 +234,10 @@ def test_the_time_left_is_that_of_the_steps_not_of_the_rendering(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("engine.training.run.run_folder.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("engine.training.run.metrics_log.time.monotonic", lambda: now[0])
     with opened_run(tmp_path) as run:
         now[0] = 3600.0
-        run.show(10, 40, {"loss": 1.0})
+        run.show_progress(10, 40, {"loss": 1.0})
         now[0] = 3660.0
-        run.show(20, 40, {"loss": 1.0})
+        run.show_progress(20, 40, {"loss": 1.0})
     assert capsys.readouterr().err.splitlines()[-1].endswith("2.0 min left")

@@ -11,9 +11,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
 from engine.training.run import throughput
-from engine.training.run.run_folder import METRICS
-from engine.training.run.throughput import TRAINED, Stopwatch, Work, matrix_rate, transformer_flops
-from engine.training.settings import Scale
+from engine.training.run.metrics_log import METRICS
+from engine.training.run.throughput import (
+    TRAINING_PASSES,
+    ThroughputMeter,
+    Work,
+    measure_peak_flops,
+    transformer_flops,
+)
+from engine.training.settings import ScalingConfig
 from tests.fakes.engine.tiny_runs import CODEC_RUN, arc_run, flow_run, opened_run, start
 
 ITEMS, LATENTS, CONTEXT = 3, 32, 9
@@ -44,19 +50,19 @@ def test_operations_are_those_that_torch_counts(config: DiffusionTransformerConf
     assert counted == pytest.approx(forward.get_total_flops(), rel=3e-3)
     first = ITEMS * transformer_flops(config, LATENTS, CONTEXT, 1)
     assert first == pytest.approx(part.get_total_flops(), rel=3e-3)
-    assert TRAINED * counted == pytest.approx(trained.get_total_flops(), rel=0.02)
+    assert TRAINING_PASSES * counted == pytest.approx(trained.get_total_flops(), rel=0.02)
 
 
 def test_the_measured_rate_is_one_that_a_machine_can_have() -> None:
-    rates = [matrix_rate("cpu", Scale(bf16=bf16)) for bf16 in (True, False)]
+    rates = [measure_peak_flops("cpu", ScalingConfig(bf16=bf16)) for bf16 in (True, False)]
     assert all(1e8 < rate < 1e16 for rate in rates)
 
 
 def test_work_is_told_by_the_second_and_as_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(throughput.time, "perf_counter", lambda: now[0])
-    watch = Stopwatch()
-    watch.know_rate(1000.0)
+    watch = ThroughputMeter()
+    watch.set_peak_flops(1000.0)
     now[0] = 104.0
     watch.begin()
     for _ in range(5):
@@ -84,7 +90,7 @@ def test_a_flow_and_its_post_training_tell_their_speed(
 
 def test_the_clock_starts_when_the_sounds_are_ready(tmp_path: Path) -> None:
     with opened_run(tmp_path) as run:
-        run.stopwatch._clock -= 3600
+        run.throughput._wall_time -= 3600
         run.load()
         run.log(1, {"loss": 1.0})
     assert json.loads((tmp_path / METRICS).read_text())["seconds"] < 3000

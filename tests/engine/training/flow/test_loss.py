@@ -10,22 +10,19 @@ from torch import Tensor, nn
 
 from engine.models.conditioning import PromptTokenizer, Tokens
 from engine.models.dit import Conditioning, DiffusionTransformerConfig
-from engine.sampling import path as flow
-from engine.training.flow.rectified_flow import (
-    Example,
-    Teacher,
-    flow_loss,
-    stratified_times,
-    velocity_loss,
-)
-from engine.training.settings import FlowRun, Optimiser, Pool, Scale
+from engine.sampling.path import clean_estimate, logit_normal_times
+from engine.training.flow.batches import FlowBatch
+from engine.training.flow.distillation import GuidanceTeacher
+from engine.training.flow.loss import flow_loss, velocity_loss
+from engine.training.flow.times import stratified_times
+from engine.training.settings import DatasetConfig, FlowRun, OptimizerConfig, ScalingConfig
 
 RUN = FlowRun(
-    Optimiser(1, 1, 1e-3),
-    Pool(),
+    OptimizerConfig(1, 1, 1e-3),
+    DatasetConfig(),
     "codec",
     DiffusionTransformerConfig(1, cond_token_dim=256, global_cond_dim=256),
-    scale=Scale(bf16=False),
+    scale=ScalingConfig(bf16=False),
 )
 
 
@@ -44,37 +41,37 @@ def test_the_velocity_s_loss_is_the_squared_distance_from_noise_minus_data() -> 
 
 def test_the_flow_s_loss_is_that_computed_by_hand() -> None:
     tokens = PromptTokenizer(("a",), 4)(["a", "a"])
-    example = Example(
+    batch = FlowBatch(
         data=torch.tensor([[[2.0]], [[-1.0]]]),
         noise=torch.tensor([[[4.0]], [[1.0]]]),
         times=torch.tensor([0.25, 1.0]),
         tokens=tokens,
         seconds=torch.ones(2),
-        keep=torch.ones(2, dtype=torch.bool),
+        keep_prompt=torch.ones(2, dtype=torch.bool),
     )
     # x_t is 0.75 * 2 + 0.25 * 4 = 2.5, and 1; the velocities are 2 and 2.
     network: object = Echo()
-    loss = flow_loss(network, example, RUN)  # type: ignore[arg-type]
+    loss = flow_loss(network, batch, RUN)  # type: ignore[arg-type]
     assert loss.item() == pytest.approx((0.5**2 + 1**2) / 2)
 
 
 def test_from_a_recording_the_velocity_leads_to_what_it_becomes() -> None:
-    example = Example(
+    batch = FlowBatch(
         data=torch.tensor([[[2.0]]]),
         noise=torch.tensor([[[5.0]]]),
         times=torch.tensor([0.5]),
         tokens=PromptTokenizer(("a",), 4)(["a"]),
         seconds=torch.ones(1),
-        keep=torch.ones(1, dtype=torch.bool),
+        keep_prompt=torch.ones(1, dtype=torch.bool),
         sources=torch.tensor([[[1.0]]]),
     )
     # x is halfway from 1 to 5; from 3 a velocity of 2 leads to 2 at time 0.
     network: Any = Echo()
-    assert flow_loss(network, example, RUN).item() == pytest.approx((3 - 2) ** 2)
-    assert flow.clean_estimate(torch.tensor(3.0), torch.tensor(0.5), torch.tensor(2.0)) == 2.0
+    assert flow_loss(network, batch, RUN).item() == pytest.approx((3 - 2) ** 2)
+    assert clean_estimate(torch.tensor(3.0), torch.tensor(0.5), torch.tensor(2.0)) == 2.0
     # A teacher knows nothing of recordings.
-    teacher = Teacher(Split(), 4.0)  # type: ignore[arg-type]
-    assert flow_loss(network, example, RUN, teacher).item() == pytest.approx(1.0)
+    teacher = GuidanceTeacher(Split(), 4.0)  # type: ignore[arg-type]
+    assert flow_loss(network, batch, RUN, teacher).item() == pytest.approx(1.0)
 
 
 class Split(nn.Module):
@@ -98,24 +95,24 @@ class Split(nn.Module):
 
 def test_a_teacher_s_guided_velocity_takes_the_place_of_the_data_s() -> None:
     network: Any = Split()
-    teacher = Teacher(network, 4.0)
-    example = Example(
+    teacher = GuidanceTeacher(network, 4.0)
+    batch = FlowBatch(
         data=torch.zeros(2, 1, 1),
         noise=torch.ones(2, 1, 1),
         times=torch.tensor([0.25, 1.0]),
         tokens=PromptTokenizer(("a",), 4)(["a", "a"]),
         seconds=torch.ones(2),
-        keep=torch.tensor([True, False]),
+        keep_prompt=torch.tensor([True, False]),
     )
     # Guided: 1 + 4 * (3 - 1) = 9; where the prompt is hidden, 1.
-    assert teacher.velocity(example.data, example).flatten().tolist() == [9.0, 1.0]
-    loss = flow_loss(network, example, RUN, teacher)
+    assert teacher.velocity(batch.data, batch).flatten().tolist() == [9.0, 1.0]
+    loss = flow_loss(network, batch, RUN, teacher)
     assert loss.item() == ((3 - 9) ** 2 + 0) / 2
     loss.backward()
     assert network.gain.grad is not None
     with torch.no_grad():
         network.gain.fill_(2.0)
-    assert teacher.velocity(example.data, example).flatten().tolist() == [9.0, 1.0]
+    assert teacher.velocity(batch.data, batch).flatten().tolist() == [9.0, 1.0]
 
 
 @pytest.mark.parametrize("truncation", [0.0, 0.2])
@@ -138,7 +135,7 @@ def test_times_are_moved_towards_noise_by_the_shift_s_formula() -> None:
 def test_truncated_times_are_the_kept_part_of_the_distribution_stretched() -> None:
     """Against drawing again and again until a time is not cut off."""
     times = stratified_times(100_000, torch.Generator().manual_seed(1), 1.0, 0.075)
-    drawn = flow.logit_normal_times(400_000, torch.Generator().manual_seed(2))
+    drawn = logit_normal_times(400_000, torch.Generator().manual_seed(2))
     wanted = drawn[drawn < 0.925] / 0.925
     at = torch.tensor([0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99])
     assert torch.allclose(times.quantile(at), wanted[:300_000].quantile(at), atol=0.005)

@@ -8,8 +8,8 @@ import torch
 from engine.models.conditioning import Conditioner, ConditionerConfig
 from engine.models.discriminators import Discriminator
 from engine.models.dit import DiffusionTransformer, DiffusionTransformerConfig
-from engine.training.arc import losses as adversarial
-from engine.training.arc import post_training as arc
+from engine.training.arc import losses
+from engine.training.arc import trainer as arc
 
 
 def small_critic() -> Discriminator:
@@ -23,49 +23,47 @@ def small_critic() -> Discriminator:
 def test_relativistic_losses_are_those_computed_by_hand() -> None:
     real, fake = torch.tensor([2.0, 0.0]), torch.tensor([1.0, 1.0])
     by_hand = (math.log(1 + math.e) + math.log(1 + math.exp(-1))) / 2
-    assert adversarial.relativistic_generator_loss(real, fake).item() == pytest.approx(by_hand)
-    assert adversarial.relativistic_discriminator_loss(real, fake).item() == pytest.approx(by_hand)
+    assert losses.relativistic_generator_loss(real, fake).item() == pytest.approx(by_hand)
+    assert losses.relativistic_discriminator_loss(real, fake).item() == pytest.approx(by_hand)
     apart = torch.tensor([3.0])
-    assert adversarial.relativistic_discriminator_loss(apart, -apart).item() == pytest.approx(
+    assert losses.relativistic_discriminator_loss(apart, -apart).item() == pytest.approx(
         math.log(1 + math.exp(-6))
     )
-    assert adversarial.relativistic_generator_loss(apart, -apart).item() == pytest.approx(
+    assert losses.relativistic_generator_loss(apart, -apart).item() == pytest.approx(
         math.log(1 + math.exp(6))
     )
 
 
 def test_contrastive_loss_falls_when_the_right_prompt_scores_higher() -> None:
     right, wrong = torch.tensor([1.0]), torch.tensor([-1.0])
-    assert adversarial.contrastive_loss(right, wrong).item() == pytest.approx(
-        math.log(1 + math.exp(-2))
-    )
-    assert adversarial.contrastive_loss(right, wrong) < adversarial.contrastive_loss(wrong, right)
+    assert losses.contrastive_loss(right, wrong).item() == pytest.approx(math.log(1 + math.exp(-2)))
+    assert losses.contrastive_loss(right, wrong) < losses.contrastive_loss(wrong, right)
 
 
 def test_least_squares_losses_pull_real_to_one_and_fake_to_zero() -> None:
-    assert adversarial.least_squares_discriminator_loss(torch.ones(3), torch.zeros(3)).item() == 0
-    assert adversarial.least_squares_generator_loss(torch.zeros(3)).item() == 1
+    assert losses.least_squares_discriminator_loss(torch.ones(3), torch.zeros(3)).item() == 0
+    assert losses.least_squares_generator_loss(torch.zeros(3)).item() == 1
     real, fake = torch.tensor([2.0, 0.0]), torch.tensor([1.0, 3.0])
     by_hand = (1 + 1) / 2 + (1 + 9) / 2
-    assert adversarial.least_squares_discriminator_loss(real, fake).item() == by_hand
-    assert adversarial.least_squares_generator_loss(fake).item() == (0 + 4) / 2
+    assert losses.least_squares_discriminator_loss(real, fake).item() == by_hand
+    assert losses.least_squares_generator_loss(fake).item() == (0 + 4) / 2
 
 
 @pytest.mark.parametrize("count", [2, 3, 16])
 def test_a_derangement_leaves_no_item_in_its_place(count: int) -> None:
     for seed in range(50):
-        order = adversarial.derangement(count, torch.Generator().manual_seed(seed))
+        order = losses.derangement(count, torch.Generator().manual_seed(seed))
         assert sorted(order.tolist()) == list(range(count))
         assert not (order == torch.arange(count)).any()
 
 
 def test_one_prompt_alone_cannot_be_permuted() -> None:
     with pytest.raises(ValueError, match="one item"):
-        adversarial.derangement(1, torch.Generator())
+        losses.derangement(1, torch.Generator())
 
 
 def test_generator_times_are_uniform_in_log_signal_to_noise() -> None:
-    times = adversarial.generator_times(20_000, torch.Generator().manual_seed(0))
+    times = losses.generator_times(20_000, torch.Generator().manual_seed(0))
     ratio = torch.log((1 - times) / times)
     assert ratio.min() >= -6.01
     assert ratio.max() <= 2.01
@@ -101,12 +99,12 @@ def finite_slope(critic: Discriminator) -> float:
     x, times = torch.randn(2, 4, 16), torch.tensor([0.3, 0.9])
     aside = 0.05 * torch.randn(2, 4, 16)
     scores = [critic(y, times, conditioning) for y in (x, x + aside)]
-    return adversarial.finite_difference_penalty(*scores).item()
+    return losses.finite_difference_penalty(*scores).item()
 
 
 def test_the_penalty_is_the_squared_change_summed_over_positions() -> None:
     score, moved = torch.zeros(2, 3), torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 3.0]])
-    assert adversarial.finite_difference_penalty(score, moved).item() == pytest.approx(7.0)
+    assert losses.finite_difference_penalty(score, moved).item() == pytest.approx(7.0)
     torch.manual_seed(0)
     critic = small_critic()
     gentle = finite_slope(critic)
@@ -119,12 +117,12 @@ def test_the_penalty_is_the_squared_change_summed_over_positions() -> None:
 
 def test_diversity_is_the_share_of_the_real_spread() -> None:
     real = torch.randn(64, 4, 8, generator=torch.Generator().manual_seed(0))
-    assert adversarial.diversity(real, real) == pytest.approx(1.0)
-    assert adversarial.diversity(0.5 * real, real) == pytest.approx(0.5)
-    assert adversarial.diversity(real[:1].expand_as(real), real) == 0
+    assert losses.diversity(real, real) == pytest.approx(1.0)
+    assert losses.diversity(0.5 * real, real) == pytest.approx(0.5)
+    assert losses.diversity(real[:1].expand_as(real), real) == 0
     # One sound, or the same one again, has no spread: that is no collapse.
-    assert adversarial.diversity(real[:1], real[:1]) == 1
-    assert adversarial.diversity(real[:2], real[:1].expand_as(real[:2])) == 1
+    assert losses.diversity(real[:1], real[:1]) == 1
+    assert losses.diversity(real[:2], real[:1].expand_as(real[:2])) == 1
 
 
 @pytest.mark.parametrize(
@@ -137,9 +135,9 @@ def test_diversity_is_the_share_of_the_real_spread() -> None:
 )
 def test_a_collapse_is_said(values: dict[str, float], said: str) -> None:
     fine = {"discriminator": 0.6, "contrastive_accuracy": 0.9, "diversity": 0.8}
-    assert arc.collapse(fine, 1000) == [] == arc.collapse({}, 1000)
-    assert said in " ".join(arc.collapse(fine | values, 1000))
+    assert arc.collapse_warnings(fine, 1000) == [] == arc.collapse_warnings({}, 1000)
+    assert said in " ".join(arc.collapse_warnings(fine | values, 1000))
 
 
 def test_a_new_discriminator_has_time_to_tell_prompts_apart() -> None:
-    assert arc.collapse({"contrastive_accuracy": 0.49}, 20) == []
+    assert arc.collapse_warnings({"contrastive_accuracy": 0.49}, 20) == []

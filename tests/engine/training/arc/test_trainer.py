@@ -16,16 +16,20 @@ from torch import Tensor, nn
 from engine.api import Recipe
 from engine.generation.generator import load_generator
 from engine.sampling.config import SamplingConfig
-from engine.training.arc import losses as adversarial
-from engine.training.arc import post_training as arc
-from engine.training.arc.post_training import AdversarialTrainer, networks
+from engine.training.arc import losses
+from engine.training.arc import trainer as arc
+from engine.training.arc.ode_warm_up import WarmUpLosses, end_point_loss
+from engine.training.arc.trainer import AdversarialTrainer, load_networks
 from engine.training.export import About, export_model
-from engine.training.flow.ode_warm_up import WarmUpLosses, end_loss
-from engine.training.flow.rectified_flow import Batches, latent_pool
-from engine.training.run.precision import scaled
-from engine.training.run.run_folder import CHECKPOINT, METRICS, RunError, RunFolder
+from engine.training.flow.batches import BatchSampler
+from engine.training.flow.trainer import load_latent_buckets
+from engine.training.run.checkpoint import CHECKPOINT
+from engine.training.run.errors import RunError
+from engine.training.run.metrics_log import METRICS
+from engine.training.run.precision import apply_scaling
+from engine.training.run.run_folder import RunFolder
 from engine.training.run.seeding import StepSeeds
-from engine.training.settings import ArcRun, FlowRun, Scale, WarmUp, read_run
+from engine.training.settings import ArcRun, FlowRun, ScalingConfig, WarmUpConfig, read_run
 from tests.fakes.engine.tiny_runs import CODEC_RUN, arc_run, flow_run, start
 
 
@@ -51,12 +55,12 @@ def training_of(
 ) -> AdversarialTrainer:
     base = read_run(flow_folder / "config.toml")
     assert isinstance(base, FlowRun)
-    run = ArcRun(base.optimiser, str(flow_folder), **{"scale": Scale(bf16=False)} | changes)
+    run = ArcRun(base.optimiser, str(flow_folder), **{"scale": ScalingConfig(bf16=False)} | changes)
     if run.tokens_per_batch:
         base = replace(base, tokens_per_batch=run.tokens_per_batch)
-    generator, critic = networks(run, base, "cpu")
-    pool = latent_pool(base, flow_folder, print, "cpu")
-    batches = Batches(pool, base, parts)
+    generator, critic = load_networks(run, base, "cpu")
+    pool = load_latent_buckets(base, flow_folder, print, "cpu")
+    batches = BatchSampler(pool, base, parts)
     return AdversarialTrainer(run, generator, critic, batches, StepSeeds(run.seed), "cpu")
 
 
@@ -91,16 +95,18 @@ def test_each_step_changes_the_side_being_trained_and_no_weight_of_the_other(
 
 def test_the_generator_is_pushed_up_by_the_critic_and_the_critic_apart(flow_folder: Path) -> None:
     training = training_of(flow_folder)
-    draws = (training.draw(step) for step in range(20))
+    draws = (training.draw_batch(step) for step in range(20))
     # In so small a corpus another item of the batch may bear the same caption.
-    drawn = next(d for d in draws if not torch.equal(d.tokens.ids, d.wrong.ids))
+    drawn = next(d for d in draws if not torch.equal(d.tokens.ids, d.wrong_tokens.ids))
     values: list[dict[str, float]] = []
     for step in range(15):
-        training.generating.update_over(training.generator_losses(drawn, values), 1, step)
+        training.generator_opt.update_microbatches(
+            training.generator_losses(drawn, values), 1, step
+        )
     assert values[-1]["generator"] < values[0]["generator"]
     values.clear()
     for step in range(15):
-        training.judging.update_over(training.critic_losses(drawn, values), 1, step)
+        training.critic_opt.update_microbatches(training.critic_losses(drawn, values), 1, step)
     assert values[-1]["discriminator"] < values[0]["discriminator"]
     assert values[-1]["contrastive"] < values[0]["contrastive"]
     assert values[-1]["gap"] > values[0]["gap"]
@@ -108,7 +114,7 @@ def test_the_generator_is_pushed_up_by_the_critic_and_the_critic_apart(flow_fold
 
 def test_parts_of_a_batch_give_the_gradient_of_the_whole(flow_folder: Path) -> None:
     whole = training_of(flow_folder, parts=2)
-    scale = Scale(accumulate=2, bf16=False, recompute=True)
+    scale = ScalingConfig(accumulate=2, bf16=False, recompute=True)
     parts = training_of(flow_folder, parts=2, scale=scale)
     for step in range(2):
         means = [training.step(step).means for training in (whole, parts)]
@@ -128,8 +134,8 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(flow_folder: Path) -> N
 def test_compiled_blocks_are_the_same_network(flow_folder: Path) -> None:
     training = training_of(flow_folder)
     plain, compiled = training.generator, copy.deepcopy(training.generator)
-    scaled(compiled, Scale(compile="eager"))
-    drawn = training.draw(0)
+    apply_scaling(compiled, ScalingConfig(compile="eager"))
+    drawn = training.draw_batch(0)
     given = (drawn.data, drawn.times, drawn.tokens, drawn.seconds, None)
     outputs = [network(*given) for network in (plain, compiled)]
     assert torch.allclose(*outputs, atol=1e-5)
@@ -146,7 +152,7 @@ def test_one_sound_has_no_other_prompt(flow_folder: Path) -> None:
 def test_warm_up_learns_the_end_of_the_teachers_path_and_leaves_the_critic(
     flow_folder: Path,
 ) -> None:
-    warm_up = WarmUp(steps=30, refresh_every=30, sampling_steps=3)
+    warm_up = WarmUpConfig(steps=30, refresh_every=30, sampling_steps=3)
     training = training_of(flow_folder, warm_up=warm_up)
     before = weights(training.critic)
     losses = [training.step(step).means["warm_up"] for step in range(30)]
@@ -159,12 +165,12 @@ def test_warm_up_learns_the_end_of_the_teachers_path_and_leaves_the_critic(
 
 
 def test_the_last_point_of_a_path_is_its_own_end(flow_folder: Path) -> None:
-    training = training_of(flow_folder, warm_up=WarmUp(steps=1, sampling_steps=3))
-    losses = WarmUpLosses(training.run, training.generator, training.batches, training.seeds, "cpu")
-    losses.of_step(0, training.generator)
+    training = training_of(flow_folder, warm_up=WarmUpConfig(steps=1, sampling_steps=3))
+    losses = WarmUpLosses(training.run, training.generator, training.sampler, training.seeds, "cpu")
+    losses.prepare_step(0, training.generator)
     path = losses._paths[0]
     last = torch.full((len(path.seconds),), len(path.times) - 1)
-    assert end_loss(training.generator, path, last).item() == pytest.approx(0, abs=1e-9)
+    assert end_point_loss(training.generator, path, last).item() == pytest.approx(0, abs=1e-9)
 
 
 def test_a_post_trained_run_is_a_model_that_plays(
@@ -223,14 +229,14 @@ def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(
     flow_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str
 ) -> None:
     name = f"relativistic_{side}_loss"
-    right, calls = getattr(adversarial, name), []
+    right, calls = getattr(losses, name), []
 
     def broken(real: Tensor, fake: Tensor) -> Tensor:
         calls.append(1)
         loss: Tensor = right(real, fake)
         return loss * (float("nan") if len(calls) == 2 else 1.0)
 
-    monkeypatch.setattr(adversarial, name, broken)
+    monkeypatch.setattr(losses, name, broken)
     # Each side sees every other step: its second one is step 2 of G, 3 of D.
     step = 2 if side == "generator" else 3
     with pytest.raises(RunError, match=f"NaN or infinite at step {step}"):
@@ -249,6 +255,6 @@ def test_a_collapse_is_said_while_training(
     said = "The discriminator has won"
     start(tmp_path / "well", arc_run(flow_folder))
     assert said not in capsys.readouterr().err
-    monkeypatch.setattr(arc, "WON", 100.0)
+    monkeypatch.setattr(arc, "WINNING_LOSS", 100.0)
     start(tmp_path / "run", arc_run(flow_folder))
     assert said in capsys.readouterr().err

@@ -1,0 +1,36 @@
+"""Guidance distillation: a teacher whose guided velocity another network learns. Needs torch."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from engine.sampling.guidance import guided, joined
+from engine.training.flow.batches import FlowBatch
+from engine.training.flow.network import FlowModel
+
+
+class GuidanceTeacher:
+    """A trained flow model whose guided velocity another learns to give in one evaluation.
+
+    "On Distillation of Guided Diffusion Models" (Meng et al. 2023), first stage, at one scale.
+    """
+
+    def __init__(self, network: FlowModel, scale: float) -> None:
+        """Copy the network as it is now."""
+        self._network = copy.deepcopy(network).requires_grad_(False)
+        self._scale = scale
+
+    @torch.no_grad()
+    def velocity(self, x: Tensor, batch: FlowBatch) -> Tensor:
+        """Return the guided velocity (B, C, L) at x; the unconditional one for dropped prompts."""
+        conditioner, dropped = self._network.conditioner, torch.zeros_like(batch.keep_prompt)
+        conditioning = joined(
+            conditioner(batch.tokens, batch.seconds, batch.keep_prompt),
+            conditioner(batch.tokens, batch.seconds, dropped),
+        )
+        transformer = self._network.transformer
+        velocity = guided(lambda y, t: transformer(y, t, conditioning).float(), self._scale)
+        return velocity(x, batch.times)

@@ -138,7 +138,7 @@ class Counting:
         """Begin; one at a time, for the longest callback is forgotten."""
         self._mixer = mixer
         mixer.forget_longest()
-        self._before, self._shares_before = mixer.counts(), mixer.busy_shares()
+        self._before, self._shares_before = mixer.counts(), mixer.busy_histogram()
 
     def counts(self) -> Counts:
         """Return the counts since; `frame` as it is."""
@@ -153,8 +153,8 @@ class Counting:
         )
 
     def shares(self) -> NDArray[np.int64]:
-        """Return `Mixer.busy_shares` since."""
-        return self._mixer.busy_shares() - self._shares_before
+        """Return `Mixer.busy_histogram` since."""
+        return self._mixer.busy_histogram() - self._shares_before
 
 
 def _report(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.kernel.numba_support import Number, Record, approach, compiled
+from app.audio.kernel.numba_support import Number, Record, approach, jit
 
 DAMPING = 2.0**0.5
 """Butterworth: as flat as it can be."""
@@ -18,15 +18,15 @@ SILENT = 1e-20
 """Below this a filter's memory is set to zero: denormal numbers are slow."""
 
 
-@compiled
-def filter_room(mix: Record, voice: Record, count: int) -> None:
-    """Filter the room's first frames as the voice's pad asks."""
+@jit
+def filter_scratch(mix: Record, voice: Record, count: int) -> None:
+    """Filter the scratch buffer's first frames as the voice's pad asks."""
     pad = mix.pads[voice.pad]
     if voice.low_pass + pad.low_pass > 0.0:
         if voice.low_pass == 0.0:
             voice.low_pass = mix.control.open_filter
             for channel in range(2):
-                voice.low_state[2 * channel + 1] = mix.room[0, channel]
+                voice.low_state[2 * channel + 1] = mix.scratch[0, channel]
         target = pad.low_pass if pad.low_pass > 0.0 else mix.control.open_filter
         voice.low_pass = run_filter(mix, voice.low_state, voice.low_pass, target, False, count)
     if voice.high_pass + pad.high_pass > 0.0:
@@ -36,7 +36,7 @@ def filter_room(mix: Record, voice: Record, count: int) -> None:
         voice.high_pass = run_filter(mix, voice.high_state, voice.high_pass, target, True, count)
 
 
-@compiled
+@jit
 def run_filter(
     mix: Record,
     state: NDArray[np.float64],
@@ -46,7 +46,7 @@ def run_filter(
     count: int,
 ) -> Number:
     """Filter in place and return where the frequency (tan(pi f / rate)) arrived."""
-    room, smoothing = mix.room, mix.control.gain_smoothing
+    scratch, smoothing = mix.scratch, mix.control.gain_smoothing
     moved = True
     first = second = third = 0.0
     for frame in range(count):
@@ -58,13 +58,13 @@ def run_filter(
             third = frequency * second
         for channel in range(2):
             band_memory, low_memory = state[2 * channel], state[2 * channel + 1]
-            sample = np.float64(room[frame, channel])
+            sample = np.float64(scratch[frame, channel])
             ahead = sample - low_memory
             band = first * band_memory + second * ahead
             low = low_memory + second * band_memory + third * ahead
             state[2 * channel] = 2.0 * band - band_memory
             state[2 * channel + 1] = 2.0 * low - low_memory
-            room[frame, channel] = sample - DAMPING * band - low if is_high_pass else low
+            scratch[frame, channel] = sample - DAMPING * band - low if is_high_pass else low
     for index in range(4):
         if abs(state[index]) < SILENT:
             state[index] = 0.0

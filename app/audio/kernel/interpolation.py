@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.kernel.layout import PEAK_TAPS, SINCS
+from app.audio.kernel.layout import PEAK_TAPS, SINC_COUNT
 
 PHASES = 128
 """Filters between two frames; the kernel mixes neighbours, which leaves errors below -80 dB."""
@@ -33,7 +33,7 @@ class Sincs:
 @cache
 def make_sincs() -> Sincs:
     """Make the filters: for n semitones up they are 2**(n/12) times as long and as low."""
-    tables = [_filters(2.0 ** (semitones / 12.0)) for semitones in range(SINCS)]
+    tables = [_filters(2.0 ** (semitones / 12.0)) for semitones in range(SINC_COUNT)]
     taps = tuple(table.shape[1] for table in tables)
     sizes = np.cumsum([0, *(table.size for table in tables)])
     weights = np.concatenate([table.ravel() for table in tables]).astype(np.float32)
@@ -52,7 +52,7 @@ def _filters(speed: float) -> NDArray[np.float64]:
     return np.asarray(rows / rows.sum(axis=1, keepdims=True))
 
 
-def between_frames() -> NDArray[np.float32]:
+def make_peak_filters() -> NDArray[np.float32]:
     """Return `(3, PEAK_TAPS)` weights: of a quarter, a half and three quarters after the frame
     that has `PEAK_TAPS / 2` frames behind it.
     """

@@ -14,9 +14,9 @@ from app.audio.kernel.numba_support import (
     carray,
     fence,
     jack_callback,
-    signed,
+    to_int64,
 )
-from app.audio.kernel.reading import address_of
+from app.audio.kernel.resampling import address_of
 
 FRAME = 0xFFFFFFFF
 """JACK's frame times have 32 bits."""
@@ -26,7 +26,7 @@ FRAME = 0xFFFFFFFF
 def midi_callback(frames: int, memory: Record) -> Number:
     """JackProcessCallback: put this cycle's events of up to three bytes into the ring."""
     jack = carray(memory, (1,))[0]
-    count = signed(frames)
+    count = to_int64(frames)
     began = call_c(jack.last_frame_time, jack.client, 0, 0) & FRAME
     buffer = call_c(jack.port_get_buffer, jack.port, count, 0)
     for number in range(call_c(jack.get_event_count, buffer, 0, 0) & FRAME):

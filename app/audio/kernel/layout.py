@@ -1,4 +1,4 @@
-"""The memory that the app's threads and the compiled callbacks share: its layout, word by word.
+"""Layout of the memory that the app's threads and the compiled callbacks share, word by word.
 
 Every word has one writer: either the app (under the mixer's lock) or the callback. All words are
 64 bits wide and aligned, so that neither side ever reads half of one.
@@ -14,35 +14,38 @@ PADS = 64
 VOICES = 64
 SLOTS = 2 * VOICES
 """Every voice has a second slot, so that a cut voice can fade while its successor starts."""
-STACKS = 1024
-"""Stacks the kernel can know at once: those on pads and replaced ones that still sound."""
+SAMPLE_SETS = 1024
+"""Sample sets the kernel can hold at once: those on pads and replaced ones that still sound."""
 LAYERS = 16
-"""Sounds of one stack: what a pad plays, in turn or by velocity."""
+"""Sounds of one sample set, which a pad plays in turn or by velocity."""
 CHUNK = 256
 """Frames the kernel works on at a time, whatever the block."""
-LONGEST_WINDOW = 1024
-"""Frames of look-ahead that fit, enough for 1.5 ms at 400 kHz."""
-SINCS = 25
+LONGEST_LIMITER_WINDOW = 1024
+"""Frames of the limiter's look-ahead that fit, enough for 1.5 ms at 400 kHz."""
+SINC_COUNT = 25
 """Interpolation filters: one for each semitone a sound is played faster, 0 to 24."""
-LONGEST_SINC = 128
+LONGEST_SINC_TAPS = 128
 PEAK_TAPS = 12
 """Frames the limiter looks at to find a peak between two of them."""
 PEAK_REACH = PEAK_TAPS // 2
 """Frames it therefore knows a peak later."""
 
-UNIT = 1 << 30
+GAIN_UNIT = 1 << 30
 """The limiter averages its gain in whole steps of this: the sum never drifts, unity is exact."""
 
-SHARES = 1000
+BUSY_BINS = 1000
 """Callbacks are counted by how much of their block they took, in thousandths of it."""
 
 BEATS_PER_BAR = 4
-LINES = 64
+TEMPO_LINES = 64
 """Tempo lines: a new one is written beside the one in use, and then pointed at."""
 
-NO_STACK = -1
-NONE_COMING = -2
+NO_SET = -1
+NO_PENDING_SET = -2
 NOW = -1
+"""A command's frame: the first of the next block."""
+NEVER = 1 << 62
+"""A frame later than any."""
 
 ONE_SHOT, GATE, LOOP, TOGGLE = 0, 1, 2, 3
 SINGLE, ROUND_ROBIN, BY_VELOCITY = 0, 1, 2
@@ -51,48 +54,49 @@ HIT, RELEASE, STOP, STOP_ALL = 1, 2, 3, 4
 CONTROL = np.dtype(
     [
         ("rate", "i8"),
-        ("voices", "i8"),
+        ("max_voices", "i8"),
         ("slots", "i8"),
         ("pads", "i8"),
         ("commands_written", "i8"),
-        ("gain", "f8"),
+        ("master_gain", "f8"),
         ("gain_smoothing", "f8"),
-        ("high_pass", "f8"),
-        ("window", "i8"),
+        ("dc_pole", "f8"),
+        ("limiter_window", "i8"),
         ("limiter_release", "f8"),
         ("retrigger_frames", "i8"),
         ("choke_frames", "i8"),
         ("stop_frames", "i8"),
         ("steal_frames", "i8"),
         ("swap_frames", "i8"),
-        ("residue_fall", "f8"),
+        ("declick_decay", "f8"),
         ("open_filter", "f8"),
         ("closed_filter", "f8"),
-        ("sinc", "i8"),
-        ("sinc_taps", "i8", (SINCS,)),
-        ("sinc_start", "i8", (SINCS,)),
-        ("line", "i8"),
+        ("sinc_weights", "i8"),
+        ("sinc_taps", "i8", (SINC_COUNT,)),
+        ("sinc_start", "i8", (SINC_COUNT,)),
+        ("tempo_line", "i8"),
         ("repeat_beats", "f8"),
         ("metronome", "f8"),
         ("count_in", "f8"),
         ("count_in_from", "f8"),
         ("count_in_until", "f8"),
-        ("tick_address", "i8", (2,)),
-        ("tick_frames", "i8", (2,)),
-        ("meter_asked", "i8"),
-        ("longest_asked", "i8"),
+        ("click_address", "i8", (2,)),
+        ("click_frames", "i8", (2,)),
+        ("meter_resets_requested", "i8"),
+        ("longest_resets_requested", "i8"),
         ("clock", "i8"),
         ("ticks_per_s", "i8"),
     ],
     align=True,
 )
-"""Written by the app. `gain*`, `high_pass`, `limiter_release` and `residue_fall` are per-frame
-factors; `clock` is the address of the system's steady clock, 0 where there is none; `sinc` the
-address of the interpolation filters (`app.audio.kernel.interpolation`); `line` the tempo line in
-use;
-`repeat_beats` how far held pads repeat their hit, 0 for not at all;
-`metronome` the gain of its clicks, of which the first one is a bar's; `count_in` that of clicks
-from beat `count_in_from` to before `count_in_until`, metronome or not."""
+"""Written by the app. `gain_smoothing`, `dc_pole`, `limiter_release` and `declick_decay` are
+per-frame factors; `limiter_window` are frames; `clock` is the address of the system's steady clock,
+0 where there is none; `sinc_weights` that of the interpolation filters
+(`app.audio.kernel.interpolation`); `tempo_line` the tempo line in use; `repeat_beats` how far held
+pads repeat their hit, 0 for not at all; `metronome` the gain of its clicks, of which the first one
+is a bar's; `count_in` that of clicks from beat `count_in_from` to before `count_in_until`,
+metronome or not. `*_requested` counts the resets the app asked for, `*_done` in STATUS those
+carried out."""
 
 STATUS = np.dtype(
     [
@@ -103,67 +107,68 @@ STATUS = np.dtype(
         ("frame", "i8"),
         ("block_frames", "i8"),
         ("block_ticks", "i8"),
-        ("due_ticks", "f8"),
+        ("next_block_ticks", "f8"),
         ("drift", "f8"),
-        ("doubted", "i8"),
-        ("longest_seen", "i8"),
+        ("outliers", "i8"),
+        ("longest_resets_done", "i8"),
         ("longest_ticks", "i8"),
         ("busy_ticks", "i8"),
         ("callbacks", "i8"),
         ("underflows", "i8"),
         ("late", "i8"),
-        ("shares", "i8", (SHARES,)),
-        ("order", "i8"),
-        ("pending_first", "i8"),
+        ("busy_histogram", "i8", (BUSY_BINS,)),
+        ("voices_started", "i8"),
+        ("pending_start", "i8"),
         ("pending_end", "i8"),
-        ("meter_seen", "i8"),
-        ("limited", "i8"),
+        ("meter_resets_done", "i8"),
+        ("limited_frames", "i8"),
         ("peak", "f8", (2,)),
         ("power", "f8", (2,)),
-        ("metered", "i8"),
-        ("ticks", "i8", (2,)),
+        ("metered_frames", "i8"),
+        ("clock_result", "i8", (2,)),
     ],
     align=True,
 )
 """Written by the callback. `frame` counts all frames played; the last block began at `block_ticks`
-for the card, and the next one will at `due_ticks`, if it runs by `drift` slower than it says and
-the last `doubted` blocks were only late; a `late` callback took longer than
-its own block lasts; `shares` counts callbacks by the thousandths of their block they took, the
-last one those that took all of it or more; `power` sums the squares of `metered` frames; `ticks`
-is where the clock writes."""
+for the card, and the next one will at `next_block_ticks`, if it runs by `drift` slower than it says
+and the last `outliers` blocks were only late; a `late` callback took longer than its own block
+lasts; `busy_histogram` counts callbacks by the thousandths of their block they took, the last bin
+those that took all of it or more; `power` sums the squares of `metered_frames`; `clock_result` is
+where the clock writes."""
 
-COUNTED = ("callbacks", "late", "longest_ticks", "busy_ticks", "shares")
-"""What STATUS says of the callbacks and their time."""
+CALLBACK_COUNTS = ("callbacks", "late", "longest_ticks", "busy_ticks", "busy_histogram")
+"""The fields of STATUS that count callbacks and their time."""
 
-TAIL = np.dtype(
+MASTER_BUS = np.dtype(
     [
         ("gain", "f8"),
-        ("before", "f8", (2,)),
-        ("passed", "f8", (2,)),
-        ("index", "i8"),
-        ("least", "f8"),
-        ("least_age", "i8"),
-        ("held", "f8"),
-        ("needed", "f8", (LONGEST_WINDOW,)),
-        ("steps", "i8", (LONGEST_WINDOW,)),
-        ("steps_sum", "i8"),
-        ("delayed", "f4", (LONGEST_WINDOW + PEAK_REACH, 2)),
+        ("dc_input", "f8", (2,)),
+        ("dc_output", "f8", (2,)),
+        ("window_index", "i8"),
+        ("min_gain", "f8"),
+        ("min_gain_age", "i8"),
+        ("released_gain", "f8"),
+        ("needed_gains", "f8", (LONGEST_LIMITER_WINDOW,)),
+        ("gain_steps", "i8", (LONGEST_LIMITER_WINDOW,)),
+        ("gain_steps_sum", "i8"),
+        ("delay_line", "f4", (LONGEST_LIMITER_WINDOW + PEAK_REACH, 2)),
         ("delay_index", "i8"),
-        ("recent", "f4", (2 * PEAK_TAPS, 2)),
-        ("recent_index", "i8"),
-        ("quiet", "i8"),
+        ("history", "f4", (2 * PEAK_TAPS, 2)),
+        ("history_index", "i8"),
+        ("quiet_frames", "i8"),
     ],
     align=True,
 )
-"""What the end of the chain remembers from frame to frame: master gain, high-pass, limiter.
-`recent` holds the last frames twice over, so that they lie in a row wherever they begin; `quiet`
-counts the frames since the last loud one."""
+"""State of the master bus: gain, DC blocker, limiter. `history` holds the last frames twice over,
+so that they lie in a row wherever they begin; `quiet_frames` counts those since the last loud
+one."""
 
-RESIDUE = np.dtype(
+DECLICK = np.dtype(
     [("value", "f8", (2,)), ("steps", "f8", (CHUNK + 1, 2)), ("any", "i8")],
     align=True,
 )
-"""Steps taken out of the sound: `steps` of the chunk by frame, and what is left of earlier ones."""
+"""Steps taken out of the sound: `steps` of the chunk by frame, `value` what is left of earlier
+ones."""
 
 COMMAND = np.dtype(
     [
@@ -172,18 +177,18 @@ COMMAND = np.dtype(
         ("pad", "i8"),
         ("velocity", "f8"),
         ("note", "i8"),
-        ("transpose", "f8"),
+        ("note_speed", "f8"),
     ],
     align=True,
 )
-"""`note` is a key of a chromatic pad in semitones, `transpose` the speed it asks for."""
+"""`note` is a key of a chromatic pad in semitones, `note_speed` source frames a frame."""
 PAD = np.dtype(
     [
-        ("stack", "i8"),
+        ("sample_set", "i8"),
         ("swap_beats", "f8"),
         ("mode", "i8"),
         ("choke_group", "i8"),
-        ("selection", "i8"),
+        ("layer_selection", "i8"),
         ("gain", "f8", (2,)),
         ("velocity_curve", "f8"),
         ("start", "f8"),
@@ -199,24 +204,26 @@ PAD = np.dtype(
     ],
     align=True,
 )
-"""Written by the app. `stack` is what is to be played, by a running loop from the next multiple of
-`swap_beats` on, 0 for at once; `start` and `end` are shares of the sound; `speed` is source frames
-a frame; `decay` a factor a frame; `low_pass` and `high_pass` are tan(pi f / rate), 0 for none;
-`loop_beats` is a locked loop's length, 0 for the sound's own."""
-LINE = np.dtype([("anchor", "f8"), ("frames_per_beat", "f8")], align=True)
+"""Written by the app. `sample_set` is what is to be played, by a running loop from the next
+multiple of `swap_beats` on, 0 for at once; `start` and `end` are shares of the sound; `speed` is
+source frames a frame; `decay` a factor a frame; `low_pass` and `high_pass` are tan(pi f / rate), 0
+for none; `loop_beats` is the length of a loop that is locked to bars, 0 for the sound's own."""
+TEMPO_LINE = np.dtype([("anchor", "f8"), ("frames_per_beat", "f8")], align=True)
 """Written by the app: the frame of beat 0, with its fraction, and the length of a beat."""
-TICK = np.dtype([("frame", "i8"), ("sound", "i8"), ("left", "i8"), ("gain", "f8")], align=True)
-"""The metronome's click: the frame of its beat, which of two, frames left of it."""
-TAPE = np.dtype(
+CLICK = np.dtype(
+    [("frame", "i8"), ("sound", "i8"), ("frames_left", "i8"), ("gain", "f8")], align=True
+)
+"""The metronome's click that sounds: the frame of its beat, which of the two sounds it is."""
+RING = np.dtype(
     [("samples", "i8"), ("capacity", "i8"), ("channels", "i8"), ("position", "i8")], align=True
 )
 """The last sound that passed, in a ring of `capacity` frames: frame n lies at n modulo that. The
 app sets it up while no callback runs, 0 frames keep nothing; the callback counts `position`, the
 number of the next frame."""
-HEARD = np.dtype(
+PAD_STATE = np.dtype(
     [
-        ("stack", "i8"),
-        ("coming", "i8"),
+        ("active_set", "i8"),
+        ("pending_set", "i8"),
         ("swap_beat", "f8"),
         ("turn", "i8"),
         ("newest", "i8"),
@@ -224,10 +231,10 @@ HEARD = np.dtype(
     ],
     align=True,
 )
-"""Written by the callback for each pad: the stack hits play, the one that waits for `swap_beat`,
-how many hits played the former, and where the newest voice is in frames of its sound, -1 for none.
-"""
-STACK = np.dtype(
+"""Written by the callback for each pad: the sample set that hits play, the one that waits for
+`swap_beat`, how many hits played the former, and where the newest voice is in frames of its sound,
+-1 for none."""
+SAMPLE_SET = np.dtype(
     [("layers", "i8"), ("address", "i8", (LAYERS,)), ("frames", "i8", (LAYERS,))], align=True
 )
 VOICE = np.dtype(
@@ -235,7 +242,7 @@ VOICE = np.dtype(
         ("active", "i8"),
         ("pad", "i8"),
         ("note", "i8"),
-        ("stack", "i8"),
+        ("sample_set", "i8"),
         ("layer", "i8"),
         ("mode", "i8"),
         ("order", "i8"),
@@ -245,80 +252,81 @@ VOICE = np.dtype(
         ("reverse", "i8"),
         ("smooth_seam", "i8"),
         ("position", "f8"),
-        ("transpose", "f8"),
+        ("note_speed", "f8"),
         ("velocity_gain", "f8"),
         ("gain", "f8", (2,)),
         ("attack_frames", "i8"),
         ("decay", "f8"),
         ("envelope", "f8"),
-        ("level", "f8"),
-        ("fall", "f8"),
-        ("opening", "i8"),
-        ("last", "f8", (2,)),
+        ("fade_gain", "f8"),
+        ("fade_step", "f8"),
+        ("declick_start", "i8"),
+        ("last_output", "f8", (2,)),
         ("low_pass", "f8"),
         ("low_state", "f8", (4,)),
         ("high_pass", "f8"),
         ("high_state", "f8", (4,)),
         ("loop_beats", "f8"),
         ("next_beat", "f8"),
-        ("waiting", "i8"),
+        ("waits_for_bar", "i8"),
     ],
     align=True,
 )
-"""`position` counts source frames from the region's first played one; `level` is the fade, 1 until
-`fall` (per frame) is set; `gain` follows velocity, pad gain and pan; `last` is what the voice added
-last; `opening` says that the step to what it adds next is to be taken out; a voice with
-`loop_beats` begins anew on `next_beat`, and is silent before it while `waiting`."""
+"""`position` counts source frames from the region's first played one; `fade_gain` is the fade, 1
+until `fade_step` (per frame) is set; `gain` follows velocity, pad gain and pan; `last_output` is
+what the voice added last; `declick_start` says that the step to what it adds next is to be taken
+out; a voice with `loop_beats` begins anew on `next_beat`, and is silent before it while
+`waits_for_bar`."""
 
 MIX = np.dtype(
     [
         ("control", CONTROL),
         ("status", STATUS),
-        ("tail", TAIL),
-        ("residue", RESIDUE),
+        ("master_bus", MASTER_BUS),
+        ("declick", DECLICK),
         ("commands", COMMAND, (COMMANDS,)),
         ("pending", COMMAND, (COMMANDS,)),
-        ("held", COMMAND, (PADS,)),
+        ("held_hits", COMMAND, (PADS,)),
         ("pads", PAD, (PADS,)),
-        ("heard", HEARD, (PADS,)),
-        ("lines", LINE, (LINES,)),
-        ("tick", TICK),
-        ("tape", TAPE),
-        ("stacks", STACK, (STACKS,)),
-        ("users", "i8", (STACKS,)),
+        ("pad_states", PAD_STATE, (PADS,)),
+        ("tempo_lines", TEMPO_LINE, (TEMPO_LINES,)),
+        ("click", CLICK),
+        ("output_ring", RING),
+        ("sample_sets", SAMPLE_SET, (SAMPLE_SETS,)),
+        ("set_users", "i8", (SAMPLE_SETS,)),
         ("voices", VOICE, (SLOTS,)),
-        ("room", "f4", (CHUNK, 2)),
-        ("window", "f4", (LONGEST_SINC, 2)),
+        ("scratch", "f4", (CHUNK, 2)),
+        ("sinc_input", "f4", (LONGEST_SINC_TAPS, 2)),
     ],
     align=True,
 )
-"""All the output callback reads and writes. `held` is the hit of each pad that was not let go (its
-kind is HIT); `tape` keeps what left, without the metronome; `users` counts the voices that play a
-stack; `room` is where one voice is worked on, `window` where frames are gathered for
-interpolation."""
+"""All the output callback reads and writes. `held_hits` is the hit of each pad that was not let go
+(its kind is HIT); `output_ring` keeps what left, without the metronome; `set_users` counts the
+voices that play a sample set; `scratch` is the buffer in which one voice is rendered, `sinc_input`
+where frames are gathered for interpolation."""
 
 CAPTURE = np.dtype(
     [
-        ("tape", TAPE),
+        ("ring", RING),
         ("skipped", "i8"),
         ("clock", "i8"),
-        ("meter_asked", "i8"),
+        ("meter_resets_requested", "i8"),
         ("callbacks", "i8"),
         ("overflows", "i8"),
-        ("meter_seen", "i8"),
+        ("meter_resets_done", "i8"),
         ("peak", "f8"),
         ("blocks_begun", "i8"),
         ("blocks_done", "i8"),
         ("block_ticks", "i8"),
         ("block_position", "i8"),
-        ("ticks", "i8", (2,)),
+        ("clock_result", "i8", (2,)),
     ],
     align=True,
 )
 """All the input callback reads and writes. The app writes `skipped` (how many channels come before
-those that are kept), `clock` (as in CONTROL) and `meter_asked`, the callback the rest:
-`block_ticks` is when the last block came, `block_position` the number of its first frame on the
-tape."""
+those that are kept), `clock` (as in CONTROL) and `meter_resets_requested`, the callback the rest:
+`block_ticks` is when the last block came, `block_position` the number of its first frame in the
+ring."""
 
 MIDI_EVENTS = 1024
 """Room for what comes in between two polls: a MIDI cable carries one event in this many."""

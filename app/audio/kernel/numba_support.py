@@ -1,4 +1,8 @@
-"""What the kernel needs of numba and of the machine. Compile time, but for what it compiles."""
+"""Numba support: decorators, intrinsics and small functions for compiled code. Compile time.
+
+The kernel is Python compiled by numba instead of a C extension or PyO3: one language, no compiler
+on the player's machine, and the tests' model beside it in the same terms.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ import numpy as np
 from llvmlite import ir
 from numba import cfunc, njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic as numba_intrinsic
 from numpy.typing import NDArray
 
 Record: TypeAlias = Any
@@ -40,17 +44,17 @@ _compile: Numba = njit(  # type: ignore[call-overload]
 )
 
 
-def compiled(function: _Function) -> _Function:
+def jit(function: _Function) -> _Function:
     """Compile for the callback; only compiled code can call it."""
     return cast("_Function", _compile(function))
 
 
-def native(function: Callable[..., Numba]) -> Callable[..., Numba]:
+def intrinsic(function: Callable[..., Numba]) -> Callable[..., Numba]:
     """Make a function that writes its own machine code."""
-    return cast("Callable[..., Numba]", intrinsic(function))
+    return cast("Callable[..., Numba]", numba_intrinsic(function))
 
 
-def callback(memory: np.dtype[Any]) -> Callable[[Callable[..., Number]], Numba]:
+def portaudio_callback(memory: np.dtype[Any]) -> Callable[[Callable[..., Number]], Numba]:
     """Compile a PaStreamCallback that works on `memory`."""
     long = types.uint32 if WINDOWS else types.uint64
     return _callback(memory, types.voidptr, types.voidptr, long, types.voidptr, long)
@@ -65,15 +69,15 @@ def _callback(memory: np.dtype[Any], *arguments: Numba) -> Callable[[Callable[..
     """Compile what is called with these arguments and the memory; keep it in numba's cache.
 
     numba finds what it kept by the signature, of which the memory's whole layout is part, and by
-    the file of the callback alone: the layout is signed with all the code it is compiled from.
+    the file of the callback alone: the layout carries a hash of all the code it is compiled from.
     """
-    record = types.CPointer(numba.from_dtype(_signed_layout(memory)))  # type: ignore[no-untyped-call]
+    record = types.CPointer(numba.from_dtype(_add_kernel_hash(memory)))  # type: ignore[no-untyped-call]
     signature = types.int32(*arguments, record)
     compile_callback: Numba = cfunc(signature, cache=True, error_model="numpy")
     return cast("Callable[[Callable[..., Number]], Numba]", compile_callback)
 
 
-def _signed_layout(memory: np.dtype[Any]) -> np.dtype[Any]:
+def _add_kernel_hash(memory: np.dtype[Any]) -> np.dtype[Any]:
     """Return the same layout with one more name for its first word: the hash of the kernel."""
     assert memory.fields is not None and memory.names is not None
     digest = sha256()
@@ -91,9 +95,9 @@ def _signed_layout(memory: np.dtype[Any]) -> np.dtype[Any]:
     )
 
 
-@native
+@intrinsic
 def as_pointer(typing_context: Numba, address: Numba) -> Numba:
-    """An address held in a number, as a pointer."""
+    """Return an address held in a number, as a pointer."""
 
     def generate(context: Numba, builder: Numba, signature: Numba, arguments: Numba) -> Numba:
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
@@ -101,7 +105,7 @@ def as_pointer(typing_context: Numba, address: Numba) -> Numba:
     return types.voidptr(address), generate
 
 
-@native
+@intrinsic
 def fence(typing_context: Numba) -> Numba:
     """No read or write moves across this: needed on ARM, nearly free on x86."""
 
@@ -112,7 +116,7 @@ def fence(typing_context: Numba) -> Numba:
     return types.void(), generate
 
 
-@native
+@intrinsic
 def read_clock(typing_context: Numba, address: Numba, ticks: Numba) -> Numba:
     """Call the system's clock at `address`; it writes one or two words at `ticks`."""
 
@@ -128,7 +132,7 @@ def read_clock(typing_context: Numba, address: Numba, ticks: Numba) -> Numba:
     return types.void(address, ticks), generate
 
 
-@native
+@intrinsic
 def call_c(
     typing_context: Numba, address: Numba, first: Numba, second: Numba, third: Numba
 ) -> Numba:
@@ -146,9 +150,9 @@ def call_c(
     return types.int64(types.int64, types.int64, types.int64, types.int64), generate
 
 
-@compiled
-def ticks_now(clock: int, ticks: NDArray[np.int64]) -> Number:
-    """The steady clock at address `clock` now, 0 where there is none; `ticks` is room for it."""
+@jit
+def read_ticks(clock: int, ticks: NDArray[np.int64]) -> Number:
+    """Return the steady clock at address `clock`, 0 for none; `ticks` is where it writes."""
     if clock == 0:
         return 0
     read_clock(clock, ticks)
@@ -157,8 +161,8 @@ def ticks_now(clock: int, ticks: NDArray[np.int64]) -> Number:
     return ticks[0] * 1_000_000_000 + ticks[1]
 
 
-@compiled
-def signed(number: int) -> Number:
+@jit
+def to_int64(number: int) -> Number:
     """C's unsigned long as an ordinary number: unsigned and signed together become floats.
 
     A constant becomes one too: functions are compiled anew for every constant they are given.
@@ -166,7 +170,7 @@ def signed(number: int) -> Number:
     return np.int64(number)
 
 
-@compiled
+@jit
 def approach(value: float, target: float, share: float) -> Number:
     """One frame of a smooth move; it arrives exactly, so that a resting value is a constant."""
     step = (target - value) * share

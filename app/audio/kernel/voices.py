@@ -6,94 +6,93 @@ import math
 
 import numpy as np
 
-from app.audio.kernel.beats import beat_at, frame_of_beat, next_multiple
+from app.audio.kernel.beats import find_next_multiple
+from app.audio.kernel.declick import remove_step
 from app.audio.kernel.layout import (
     BEATS_PER_BAR,
     BY_VELOCITY,
     LOOP,
-    NO_STACK,
-    NONE_COMING,
+    NEVER,
+    NO_SET,
     ROUND_ROBIN,
     TOGGLE,
 )
-from app.audio.kernel.numba_support import Number, Record, Samples, as_pointer, carray, compiled
-from app.audio.kernel.residue import take_out
+from app.audio.kernel.numba_support import Number, Record, Samples, as_pointer, carray, jit
 
-NEVER = 1 << 62
 SEAM_FRAMES = 16
 STEEPER = 1.5
 """A loop's seam is smooth when its step is at most this much larger than those beside it."""
 
 
-@compiled
-def samples_of(mix: Record, voice: Record) -> Samples:
-    """The sound a voice plays."""
-    stack = mix.stacks[voice.stack]
-    shape = (stack.frames[voice.layer], 2)
-    samples: Samples = carray(as_pointer(stack.address[voice.layer]), shape, np.float32)
+@jit
+def get_samples(mix: Record, voice: Record) -> Samples:
+    """Return the sound a voice plays."""
+    sample_set = mix.sample_sets[voice.sample_set]
+    shape = (sample_set.frames[voice.layer], 2)
+    samples: Samples = carray(as_pointer(sample_set.address[voice.layer]), shape, np.float32)
     return samples
 
 
-@compiled
-def goes_round(voice: Record) -> Number:
-    """Whether a voice begins anew at the end of its region."""
+@jit
+def loops(voice: Record) -> Number:
+    """Return whether a voice starts over at the end of its region."""
     return voice.mode in (LOOP, TOGGLE)
 
 
-@compiled
+@jit
 def fade(voice: Record, frames: int) -> None:
     """Let a voice end within `frames`; one that already fades never gets slower."""
-    voice.fall = max(voice.fall, 1.0 / frames)
+    voice.fade_step = max(voice.fade_step, 1.0 / frames)
 
 
-@compiled
+@jit
 def fade_pad(mix: Record, pad: int, note: int, mode: int, frames: int) -> Number:
     """Fade a pad's voices of one note and mode; return how many were still held."""
     held = 0
     for slot in range(mix.control.slots):
         voice = mix.voices[slot]
         if voice.active == 1 and voice.pad == pad and voice.note == note and voice.mode == mode:
-            held += voice.fall == 0.0
+            held += voice.fade_step == 0.0
             fade(voice, frames)
     return held
 
 
-@compiled
-def hit_pad(mix: Record, command: Record, at: int) -> None:
+@jit
+def trigger_pad(mix: Record, command: Record, at: int) -> None:
     """Start a pad's sound on this frame, or end a toggled one."""
     pad = command.pad
-    stack = mix.heard[pad].stack
+    sample_set = mix.pad_states[pad].active_set
     if mix.pads[pad].mode == TOGGLE:
         frames = mix.pads[pad].release_frames
         if fade_pad(mix, pad, command.note, mix.pads[pad].mode, frames) > 0:
             return
-    if stack == NO_STACK:
+    if sample_set == NO_SET:
         return
-    make_way(mix, pad, command.note)
-    voice = mix.voices[free_slot(mix, at)]
-    begin(mix, voice, pad, at)
+    fade_displaced(mix, pad, command.note)
+    voice = mix.voices[allocate_slot(mix, at)]
+    start_voice(mix, voice, pad, at)
     voice.note = command.note
-    voice.transpose = command.transpose
-    voice.stack = stack
+    voice.note_speed = command.note_speed
+    voice.sample_set = sample_set
     voice.layer = choose_layer(mix, pad, command.velocity)
     voice.velocity_gain = command.velocity ** mix.pads[pad].velocity_curve
-    open_region(mix, voice)
-    settle_gain(mix, voice)
-    lock_to_bars(mix, voice, at)
+    set_region(mix, voice)
+    snap_gain(mix, voice)
+    align_to_bar(mix, voice, at)
 
 
-@compiled
-def lock_to_bars(mix: Record, voice: Record, at: int) -> None:
+@jit
+def align_to_bar(mix: Record, voice: Record, at: int) -> None:
     """Let a loop with a length in bars wait for the next bar."""
-    voice.waiting = 0
-    voice.loop_beats = mix.pads[voice.pad].loop_beats if goes_round(voice) else 0.0
+    voice.waits_for_bar = 0
+    voice.loop_beats = mix.pads[voice.pad].loop_beats if loops(voice) else 0.0
     if voice.loop_beats > 0.0:
-        voice.next_beat = next_multiple(mix, mix.status.frame + at, BEATS_PER_BAR)
-        voice.waiting = 1
+        voice.next_beat = find_next_multiple(mix, mix.status.frame + at, BEATS_PER_BAR)
+        voice.waits_for_bar = 1
 
 
-@compiled
-def make_way(mix: Record, pad: int, note: int) -> None:
+@jit
+def fade_displaced(mix: Record, pad: int, note: int) -> None:
     """Fade what a hit cuts: the same note of its pad, and everything of its choke group."""
     group = mix.pads[pad].choke_group
     for slot in range(mix.control.slots):
@@ -104,13 +103,13 @@ def make_way(mix: Record, pad: int, note: int) -> None:
             fade(voice, mix.control.choke_frames)
 
 
-@compiled
+@jit
 def choose_layer(mix: Record, pad: int, velocity: float) -> Number:
-    """Which of the stack's sounds a hit plays: the next in turn, or by its velocity."""
-    layers = mix.stacks[mix.heard[pad].stack].layers
-    selection = mix.pads[pad].selection
-    turn = mix.heard[pad].turn
-    mix.heard[pad].turn = turn + 1
+    """Return which of the sample set's sounds a hit plays: the next in turn, or by its velocity."""
+    layers = mix.sample_sets[mix.pad_states[pad].active_set].layers
+    selection = mix.pads[pad].layer_selection
+    turn = mix.pad_states[pad].turn
+    mix.pad_states[pad].turn = turn + 1
     if selection == ROUND_ROBIN:
         return turn % layers
     if selection == BY_VELOCITY:
@@ -118,83 +117,83 @@ def choose_layer(mix: Record, pad: int, velocity: float) -> Number:
     return 0
 
 
-@compiled
-def begin(mix: Record, voice: Record, pad: int, at: int) -> None:
-    """Make a free slot a voice of a pad; its sound and gains are still to be set."""
-    mix.status.order += 1
-    mix.users[mix.heard[pad].stack] += 1
+@jit
+def start_voice(mix: Record, voice: Record, pad: int, at: int) -> None:
+    """Make a free slot a voice of a pad; its sound, region and gain are still to be set."""
+    mix.status.voices_started += 1
+    mix.set_users[mix.pad_states[pad].active_set] += 1
     voice.active = 1
     voice.pad = pad
     voice.mode = mix.pads[pad].mode
-    voice.order = mix.status.order
+    voice.order = mix.status.voices_started
     voice.age = 0
     voice.position = 0.0
     voice.attack_frames = mix.pads[pad].attack_frames
     voice.decay = mix.pads[pad].decay
     voice.envelope = 1.0
-    voice.level = 1.0
-    voice.fall = 0.0
+    voice.fade_gain = 1.0
+    voice.fade_step = 0.0
     voice.low_pass = mix.pads[pad].low_pass
     voice.high_pass = mix.pads[pad].high_pass
     for index in range(4):
         voice.low_state[index] = 0.0
         voice.high_state[index] = 0.0
     for channel in range(2):
-        voice.last[channel] = 0.0
+        voice.last_output[channel] = 0.0
 
 
-@compiled
-def open_region(mix: Record, voice: Record) -> None:
+@jit
+def set_region(mix: Record, voice: Record) -> None:
     """Take the pad's region of the voice's sound: at least one frame of it."""
     pad = mix.pads[voice.pad]
-    frames = mix.stacks[voice.stack].frames[voice.layer]
+    frames = mix.sample_sets[voice.sample_set].frames[voice.layer]
     voice.start = min(np.int64(math.floor(pad.start * frames)), frames - 1)
     voice.end = max(np.int64(math.ceil(pad.end * frames)), voice.start + 1)
     voice.reverse = pad.reverse
     # The sound's own beginning is meant as it is, however sudden; any other one is a cut.
-    voice.opening = voice.reverse == 1 or voice.start > 0
-    voice.smooth_seam = goes_round(voice) and has_smooth_seam(samples_of(mix, voice), voice)
+    voice.declick_start = voice.reverse == 1 or voice.start > 0
+    voice.smooth_seam = loops(voice) and has_smooth_seam(get_samples(mix, voice), voice)
 
 
-@compiled
+@jit
 def has_smooth_seam(samples: Samples, voice: Record) -> Number:
-    """Whether the step from the region's end to its start is no steeper than those beside it."""
+    """Return whether the step from region end to start is no steeper than those beside it."""
     beside = np.float32(0.0)
-    reach = min(SEAM_FRAMES, voice.end - voice.start - 1)
+    near = min(SEAM_FRAMES, voice.end - voice.start - 1)
     for channel in range(2):
-        for frame in range(reach):
+        for frame in range(near):
             first, last = voice.start + frame, voice.end - 1 - frame
             beside = max(beside, abs(samples[first + 1, channel] - samples[first, channel]))
             beside = max(beside, abs(samples[last, channel] - samples[last - 1, channel]))
     step = np.float32(0.0)
     for channel in range(2):
         step = max(step, abs(samples[voice.start, channel] - samples[voice.end - 1, channel]))
-    return reach > 0 and step <= np.float32(STEEPER) * beside
+    return near > 0 and step <= np.float32(STEEPER) * beside
 
 
-@compiled
-def settle_gain(mix: Record, voice: Record) -> None:
-    """Let the voice's gain be what is asked for now, without a way there."""
+@jit
+def snap_gain(mix: Record, voice: Record) -> None:
+    """Set the voice's gain without smoothing."""
     for channel in range(2):
         voice.gain[channel] = voice.velocity_gain * mix.pads[voice.pad].gain[channel]
 
 
-@compiled
-def free_slot(mix: Record, at: int) -> Number:
-    """A slot for a new voice: when all voices sound, the oldest is made to fade out of the way."""
+@jit
+def allocate_slot(mix: Record, at: int) -> Number:
+    """Return a slot for a new voice; when all voices sound, steal the oldest: it fades out."""
     sounding = 0
     oldest = -1
     oldest_order = NEVER
     for slot in range(mix.control.slots):
         voice = mix.voices[slot]
-        if voice.active == 1 and voice.fall == 0.0:
+        if voice.active == 1 and voice.fade_step == 0.0:
             sounding += 1
             # A loop runs on purpose: it is taken only when there is nothing else to take.
-            order = voice.order + (NEVER >> 1) if goes_round(voice) else voice.order
+            order = voice.order + (NEVER >> 1) if loops(voice) else voice.order
             if order < oldest_order:
                 oldest_order = order
                 oldest = slot
-    if sounding >= mix.control.voices:
+    if sounding >= mix.control.max_voices:
         fade(mix.voices[oldest], mix.control.steal_frames)
     quietest = 0
     least = 2.0
@@ -202,119 +201,22 @@ def free_slot(mix: Record, at: int) -> Number:
         voice = mix.voices[slot]
         if voice.active == 0:
             return slot
-        if voice.fall > 0.0 and voice.level < least:
-            least = voice.level
+        if voice.fade_step > 0.0 and voice.fade_gain < least:
+            least = voice.fade_gain
             quietest = slot
-    end_voice(mix, mix.voices[quietest], at)
+    cut_voice(mix, mix.voices[quietest], at)
     return quietest
 
 
-@compiled
-def end_voice(mix: Record, voice: Record, at: int) -> None:
-    """A voice that still sounds ends before frame `at` of the chunk; the step is taken out."""
-    take_out(mix, at, voice.last[0], voice.last[1])
-    let_go(mix, voice)
+@jit
+def cut_voice(mix: Record, voice: Record, at: int) -> None:
+    """End a voice that still sounds before frame `at` of the chunk; the step is taken out."""
+    remove_step(mix, at, voice.last_output[0], voice.last_output[1])
+    free_voice(mix, voice)
 
 
-@compiled
-def let_go(mix: Record, voice: Record) -> None:
-    """A silent voice is over and lets go of its sound."""
+@jit
+def free_voice(mix: Record, voice: Record) -> None:
+    """Free a silent voice's slot and its use of the sample set."""
     voice.active = 0
-    mix.users[voice.stack] -= 1
-
-
-# --- another sound on the pad ---
-
-
-@compiled
-def next_swap(mix: Record, at: int) -> Number:
-    """The frame, after frame `at` of the chunk, on which the next pad plays another stack."""
-    frame = mix.status.frame + at
-    due = NEVER
-    for pad in range(mix.control.pads):
-        if mix.pads[pad].stack != mix.heard[pad].stack:
-            due = min(due, max(swap_frame(mix, pad, frame), frame + 1))
-    return due
-
-
-@compiled
-def swap_due_stacks(mix: Record, at: int) -> None:
-    """Let pads play their new stacks that are due; sounds that go round cross over to them."""
-    frame = mix.status.frame + at
-    for pad in range(mix.control.pads):
-        stack = mix.pads[pad].stack
-        heard = mix.heard[pad]
-        if stack == heard.stack:
-            continue
-        if stack != heard.coming:
-            heard.coming = stack
-            await_swap(mix, pad, frame)
-        if swap_frame(mix, pad, frame) <= frame:
-            heard.stack = stack
-            heard.coming = NONE_COMING
-            heard.turn = 0
-            cross_over(mix, pad, at)
-
-
-@compiled
-def await_swap(mix: Record, pad: int, frame: int) -> None:
-    """Choose the beat on which a running loop takes its pad's new stack."""
-    beats = mix.pads[pad].swap_beats
-    if beats > 0.0:
-        mix.heard[pad].swap_beat = next_multiple(mix, frame, beats)
-
-
-@compiled
-def swap_frame(mix: Record, pad: int, frame: int) -> Number:
-    """The frame on which a pad's new stack is due, whatever the tempo has become."""
-    beats = mix.pads[pad].swap_beats
-    if beats == 0.0 or not runs(mix, pad):
-        return frame
-    if mix.heard[pad].swap_beat - beat_at(mix, frame) > beats:
-        # The beats were moved back: the swap finds its beat again.
-        await_swap(mix, pad, frame)
-    return frame_of_beat(mix, mix.heard[pad].swap_beat)
-
-
-@compiled
-def runs(mix: Record, pad: int) -> Number:
-    """Whether a pad's sound goes round now: only then a new one waits for its beat."""
-    for slot in range(mix.control.slots):
-        voice = mix.voices[slot]
-        if voice.active == 1 and voice.pad == pad and voice.fall == 0.0 and goes_round(voice):
-            return True
-    return False
-
-
-@compiled
-def cross_over(mix: Record, pad: int, at: int) -> None:
-    """Fade the pad's loops out and the new sound in at the same place; one-shots play on."""
-    newest = mix.status.order
-    for slot in range(mix.control.slots):
-        old = mix.voices[slot]
-        running = old.active == 1 and old.fall == 0.0 and old.order <= newest
-        if running and old.pad == pad and goes_round(old):
-            fade(old, mix.control.swap_frames)
-            if mix.heard[pad].stack != NO_STACK:
-                continue_as_new(mix, old, at)
-
-
-@compiled
-def continue_as_new(mix: Record, old: Record, at: int) -> None:
-    """Start the pad's new sound where the old one is."""
-    voice = mix.voices[free_slot(mix, at)]
-    pad = old.pad
-    begin(mix, voice, pad, at)
-    voice.note = old.note
-    voice.transpose = old.transpose
-    voice.mode = old.mode
-    voice.velocity_gain = old.velocity_gain
-    voice.stack = mix.heard[pad].stack
-    voice.layer = min(old.layer, mix.stacks[voice.stack].layers - 1)
-    voice.attack_frames = mix.control.swap_frames
-    open_region(mix, voice)
-    voice.position = old.position % (voice.end - voice.start)
-    voice.loop_beats = old.loop_beats
-    voice.next_beat = old.next_beat
-    voice.waiting = old.waiting
-    settle_gain(mix, voice)
+    mix.set_users[voice.sample_set] -= 1

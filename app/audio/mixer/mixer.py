@@ -40,14 +40,14 @@ STOP_S = 0.005
 STEAL_S = 0.010
 SWAP_S = 0.020
 """How long a running loop takes to cross over to its pad's new sound."""
-RESIDUE_S = 0.0015
+DECLICK_S = 0.0015
 """How fast what is left of a step dies away."""
 HIGHEST_OF_RATE = 0.45
 """Filters work up to this share of the rate."""
 DECAYED = 1e-3
 """-60 dB."""
-TICK_S = 0.03
-TICKS_HZ = (1760.0, 1320.0)
+CLICK_S = 0.03
+CLICKS_HZ = (1760.0, 1320.0)
 LOWEST_NOTE, HIGHEST_NOTE = -48, 24
 LONG_AGO = -(1 << 40)
 RATES_HZ = range(8_000, 400_001)
@@ -122,40 +122,40 @@ class Mixer:
         self._control: Any = self._mix["control"][0]
         self._status: Any = self._mix["status"][0]
         self._pads = self._mix["pads"][0]
-        self._heard = self._mix["heard"][0]
-        self._stacks = self._mix["stacks"][0]
-        self._users = self._mix["users"][0]
+        self._pad_states = self._mix["pad_states"][0]
+        self._sample_sets = self._mix["sample_sets"][0]
+        self._set_users = self._mix["set_users"][0]
         self._commands = self._mix["commands"][0]
         self._alive: dict[int, tuple[NDArray[np.float32], ...]] = {}
         self._retired: dict[int, int] = {}
         self._dropped = 0
-        self._free = list(range(layout.STACKS - 1, -1, -1))
-        self._pads["stack"] = self._heard["stack"] = layout.NO_STACK
-        self._heard["coming"] = layout.NONE_COMING
-        self._heard["position"] = -1
+        self._free = list(range(layout.SAMPLE_SETS - 1, -1, -1))
+        self._pads["sample_set"] = self._pad_states["active_set"] = layout.NO_SET
+        self._pad_states["pending_set"] = layout.NO_PENDING_SET
+        self._pad_states["position"] = -1
         self._parameters = [PadParameters()] * pads
         self._sincs = make_sincs()
         self.at_once = False
         """Hits sound with the next block: up to a block sooner, and less evenly."""
-        self._lines = 0
-        self._ticks: tuple[NDArray[np.float32], ...] = ()
+        self._tempo_line = 0
+        self._clicks: tuple[NDArray[np.float32], ...] = ()
         clock = find_steady_clock()
         self._control["clock"] = clock.address
         self._control["ticks_per_s"] = clock.ticks_per_s
         self._control["pads"] = pads
-        self._control["voices"] = voices
+        self._control["max_voices"] = voices
         self._control["slots"] = 2 * voices
-        self._control["gain"] = 1.0
-        self._control["sinc"] = self._sincs.weights.ctypes.data
+        self._control["master_gain"] = 1.0
+        self._control["sinc_weights"] = self._sincs.weights.ctypes.data
         self._control["sinc_taps"] = self._sincs.taps
         self._control["sinc_start"] = self._sincs.starts
-        self._mix["tail"][0]["gain"] = 1.0
-        self._mix["tick"][0]["frame"] = LONG_AGO
+        self._mix["master_bus"][0]["gain"] = 1.0
+        self._mix["click"][0]["frame"] = LONG_AGO
         self._control["rate"] = rate
-        self.capture = CaptureBuffer(self._mix["tape"][0], capture_s, rate, 2)
+        self.capture = CaptureBuffer(self._mix["output_ring"][0], capture_s, rate, 2)
         """What left, without the metronome: what frame n of the mixer's clock starts lies from
         frame n + `latency_frames` on."""
-        self.clock = Clock(self, self._write_line)
+        self.clock = Clock(self, self._write_tempo_line)
         """Tempo, beats and bars on this mixer's frames."""
         self.set_rate(rate)
 
@@ -172,7 +172,7 @@ class Mixer:
     @property
     def latency_frames(self) -> int:
         """Frames from a hit's own frame to its sound in the output: the limiter's look-ahead."""
-        return int(self._control["window"]) - 1 + layout.PEAK_REACH
+        return int(self._control["limiter_window"]) - 1 + layout.PEAK_REACH
 
     def set_rate(self, rate: int) -> None:
         """Work at another rate in Hz; only while no stream runs. Load every pad again after it."""
@@ -180,10 +180,10 @@ class Mixer:
             raise ValueError(f"the rate must be 8000..400000 Hz, got {rate}")
         control = self._control
         control["rate"] = rate
-        control["window"] = round(LOOK_AHEAD_S * rate) + 1
+        control["limiter_window"] = round(LOOK_AHEAD_S * rate) + 1
         control["gain_smoothing"] = 1.0 - math.exp(-1.0 / (GAIN_SMOOTHING_S * rate))
         control["limiter_release"] = 1.0 - math.exp(-1.0 / (LIMITER_RELEASE_S * rate))
-        control["high_pass"] = math.exp(-2.0 * math.pi * HIGH_PASS_HZ / rate)
+        control["dc_pole"] = math.exp(-2.0 * math.pi * HIGH_PASS_HZ / rate)
         for name, seconds in (
             ("retrigger_frames", RETRIGGER_S),
             ("choke_frames", CHOKE_S),
@@ -192,29 +192,29 @@ class Mixer:
             ("swap_frames", SWAP_S),
         ):
             control[name] = round(seconds * rate)
-        control["residue_fall"] = math.exp(-1.0 / (RESIDUE_S * rate))
-        control["open_filter"] = self._filter_place(HIGHEST_HZ)
-        control["closed_filter"] = self._filter_place(LOWEST_HZ)
-        self._reset_tail()
+        control["declick_decay"] = math.exp(-1.0 / (DECLICK_S * rate))
+        control["open_filter"] = self._warp_frequency(HIGHEST_HZ)
+        control["closed_filter"] = self._warp_frequency(LOWEST_HZ)
+        self._reset_master_bus()
         if rate != self.capture.segment.rate:
             self.capture.set_format(rate, 2)
         self.clock.follow_rate()
-        self._make_ticks()
+        self._make_clicks()
         for pad, parameters in enumerate(self._parameters):
             self.configure(pad, parameters)
 
-    def _reset_tail(self) -> None:
+    def _reset_master_bus(self) -> None:
         """Empty the filter and the limiter: what they hold belongs to another rate."""
-        tail = self._mix["tail"][0]
-        gain = float(tail["gain"])
-        self._mix["tail"].view(np.uint8).fill(0)
-        window = int(self._control["window"])
-        tail["gain"] = gain
-        tail["least"] = tail["held"] = 1.0
-        tail["needed"][:] = 1.0
-        tail["quiet"] = layout.PEAK_TAPS
-        tail["steps"][:window] = layout.UNIT
-        tail["steps_sum"] = window * layout.UNIT
+        bus = self._mix["master_bus"][0]
+        gain = float(bus["gain"])
+        self._mix["master_bus"].view(np.uint8).fill(0)
+        window = int(self._control["limiter_window"])
+        bus["gain"] = gain
+        bus["min_gain"] = bus["released_gain"] = 1.0
+        bus["needed_gains"][:] = 1.0
+        bus["quiet_frames"] = layout.PEAK_TAPS
+        bus["gain_steps"][:window] = layout.GAIN_UNIT
+        bus["gain_steps_sum"] = window * layout.GAIN_UNIT
 
     # --- pads ---
 
@@ -237,21 +237,21 @@ class Mixer:
             raise ValueError(f"a pad can have {layout.LAYERS} layers, got {len(layers)}")
         playable = tuple(_playable(samples) for samples in layers)
         with self._lock:
-            self._let_go()
-            old = int(self._pads[pad]["stack"])
+            self._free_retired()
+            old = int(self._pads[pad]["sample_set"])
             self._pads[pad]["swap_beats"] = QUANTUM_BEATS[at]
             self._order_writes()
-            self._pads[pad]["stack"] = self._keep(playable) if playable else layout.NO_STACK
-            if old != layout.NO_STACK:
+            self._pads[pad]["sample_set"] = self._keep(playable) if playable else layout.NO_SET
+            if old != layout.NO_SET:
                 self._retire(old)
 
     def _keep(self, layers: tuple[NDArray[np.float32], ...]) -> int:
         """Write sounds into a free place of the kernel's table and return the place."""
         if not self._free:
-            raise RuntimeError(f"more than {layout.STACKS} sounds wait for the audio callback")
+            raise RuntimeError(f"more than {layout.SAMPLE_SETS} sounds wait for the audio callback")
         place = self._free.pop()
         self._alive[place] = layers
-        stack = self._stacks[place]
+        stack = self._sample_sets[place]
         stack["layers"] = len(layers)
         for number, samples in enumerate(layers):
             stack["address"][number] = samples.ctypes.data
@@ -264,7 +264,7 @@ class Mixer:
         self._order_writes()
         self._retired[place] = int(self._status["blocks_begun"])
 
-    def _let_go(self) -> None:
+    def _free_retired(self) -> None:
         """Free replaced stacks: the block that could still take them up is over, and then no pad
         plays them and no voice has them.
 
@@ -272,10 +272,10 @@ class Mixer:
         """
         done = int(self._status["blocks_done"])
         self._order_writes()
-        heard = {int(stack) for stack in self._heard["stack"]}
+        heard = {int(stack) for stack in self._pad_states["active_set"]}
         self._order_writes()
         for place, begun in list(self._retired.items()):
-            if done >= begun and place not in heard and self._users[place] == 0:
+            if done >= begun and place not in heard and self._set_users[place] == 0:
                 del self._retired[place]
                 del self._alive[place]
                 self._free.append(place)
@@ -292,7 +292,7 @@ class Mixer:
         with self._lock:
             self._parameters[pad] = parameters
             row["mode"] = PAD_MODES.index(parameters.mode)
-            row["selection"] = LAYER_SELECTIONS.index(parameters.layers)
+            row["layer_selection"] = LAYER_SELECTIONS.index(parameters.layers)
             row["choke_group"] = parameters.choke_group
             row["gain"] = (left, right)
             row["velocity_curve"] = parameters.velocity_curve
@@ -305,10 +305,10 @@ class Mixer:
             row["release_frames"] = round(parameters.release_s * rate)
             low, high = parameters.low_pass_hz, parameters.high_pass_hz
             row["loop_beats"] = parameters.loop_bars * layout.BEATS_PER_BAR
-            row["low_pass"] = self._filter_place(low) if low < HIGHEST_HZ else 0.0
-            row["high_pass"] = self._filter_place(high) if high > LOWEST_HZ else 0.0
+            row["low_pass"] = self._warp_frequency(low) if low < HIGHEST_HZ else 0.0
+            row["high_pass"] = self._warp_frequency(high) if high > LOWEST_HZ else 0.0
 
-    def _filter_place(self, frequency_hz: float) -> float:
+    def _warp_frequency(self, frequency_hz: float) -> float:
         """Return tan(pi f / rate), by which the kernel's filters know a frequency."""
         return math.tan(math.pi * min(frequency_hz / self.rate, HIGHEST_OF_RATE))
 
@@ -340,29 +340,29 @@ class Mixer:
         """Hit held pads again on every multiple of so many beats; 0 ends it."""
         self._control["repeat_beats"] = beats
 
-    def _write_line(self, anchor: float, frames_per_beat: float) -> None:
+    def _write_tempo_line(self, anchor: float, frames_per_beat: float) -> None:
         """Hand the callback a tempo line: whole, because it is not the one in use."""
-        self._lines = (self._lines + 1) % layout.LINES
-        self._mix["lines"][0][self._lines] = (anchor, frames_per_beat)
+        self._tempo_line = (self._tempo_line + 1) % layout.TEMPO_LINES
+        self._mix["tempo_lines"][0][self._tempo_line] = (anchor, frames_per_beat)
         self._order_writes()
-        self._control["line"] = self._lines
+        self._control["tempo_line"] = self._tempo_line
 
-    def _make_ticks(self) -> None:
+    def _make_clicks(self) -> None:
         """Make the metronome's two clicks for the rate."""
-        time = np.arange(round(TICK_S * self.rate)) / self.rate
-        fall = np.exp(-time / (TICK_S / 6.0))
-        self._ticks = tuple(
-            (np.sin(2.0 * np.pi * hertz * time) * fall).astype(np.float32) for hertz in TICKS_HZ
+        time = np.arange(round(CLICK_S * self.rate)) / self.rate
+        fall = np.exp(-time / (CLICK_S / 6.0))
+        self._clicks = tuple(
+            (np.sin(2.0 * np.pi * hertz * time) * fall).astype(np.float32) for hertz in CLICKS_HZ
         )
-        self._control["tick_address"] = [tick.ctypes.data for tick in self._ticks]
-        self._control["tick_frames"] = [len(tick) for tick in self._ticks]
-        self._mix["tick"][0]["left"] = 0
+        self._control["click_address"] = [tick.ctypes.data for tick in self._clicks]
+        self._control["click_frames"] = [len(tick) for tick in self._clicks]
+        self._mix["click"][0]["frames_left"] = 0
 
     def set_master_gain(self, gain_db: float) -> None:
         """Set the gain of everything, -120..24 dB; reached within some 40 ms without a step."""
         gain = _linear(gain_db)
         with self._lock:
-            self._control["gain"] = gain
+            self._control["master_gain"] = gain
 
     # --- playing ---
 
@@ -448,13 +448,13 @@ class Mixer:
     def meter(self) -> Meter:
         """Return the peaks since the last call; for one reader."""
         status = self._status
-        if int(status["meter_seen"]) != int(self._control["meter_asked"]):
+        if int(status["meter_resets_done"]) != int(self._control["meter_resets_requested"]):
             return Meter(0.0, 0.0, False)
         left, right = (float(peak) for peak in status["peak"])
-        frames = max(int(status["metered"]), 1)
+        frames = max(int(status["metered_frames"]), 1)
         rms_left, rms_right = (math.sqrt(float(power) / frames) for power in status["power"])
-        meter = Meter(left, right, int(status["limited"]) > 0, rms_left, rms_right)
-        self._control["meter_asked"] += 1
+        meter = Meter(left, right, int(status["limited_frames"]) > 0, rms_left, rms_right)
+        self._control["meter_resets_requested"] += 1
         return meter
 
     def playing(self, pad: int) -> float | None:
@@ -463,14 +463,16 @@ class Mixer:
         A voice that fades out (released, choked, hit again) no longer counts.
         """
         self._check_pad(pad)
-        position = int(self._heard[pad]["position"])
+        position = int(self._pad_states[pad]["position"])
         return None if position < 0 else position / self.rate
 
     def counts(self) -> Counts:
         """Return what the callback counted so far."""
         status = self._status
         per_s = int(self._control["ticks_per_s"])
-        forgotten = int(status["longest_seen"]) != int(self._control["longest_asked"])
+        forgotten = int(status["longest_resets_done"]) != int(
+            self._control["longest_resets_requested"]
+        )
         return Counts(
             callbacks=int(status["callbacks"]),
             underflows=int(status["underflows"]),
@@ -483,13 +485,13 @@ class Mixer:
 
     def forget_longest(self) -> None:
         """Let `Counts.longest_ms` begin anew; for one caller."""
-        self._control["longest_asked"] += 1
+        self._control["longest_resets_requested"] += 1
 
-    def busy_shares(self) -> NDArray[np.int64]:
+    def busy_histogram(self) -> NDArray[np.int64]:
         """Return how many callbacks took so many thousandths of their block, a row of 1000; the
         last number counts those that took all of it or more.
         """
-        return np.array(self._status["shares"])
+        return np.array(self._status["busy_histogram"])
 
     @property
     def block_frames(self) -> int:
@@ -500,7 +502,7 @@ class Mixer:
     def sounds_alive(self) -> int:
         """Sounds kept in memory: those on pads and replaced ones that may still be playing."""
         with self._lock:
-            self._let_go()
+            self._free_retired()
             return len(self._alive)
 
     # --- the callback ---
@@ -535,7 +537,7 @@ class Mixer:
         Never while a stream runs.
         """
         status = self._status
-        counted = {name: np.array(status[name]) for name in layout.COUNTED}
+        counted = {name: np.array(status[name]) for name in layout.CALLBACK_COUNTS}
         self.render(frames, block)
         for name, value in counted.items():
             status[name] = value

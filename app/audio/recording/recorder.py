@@ -122,7 +122,7 @@ class InputRecorder(TakeRecorder):
         self._clock = find_steady_clock()
         self._words["clock"] = self._clock.address
         seconds_kept = seconds + CAPTURE_S - LONGEST_TAKE_S
-        super().__init__(CaptureBuffer(self._words["tape"], seconds_kept, rate, 1), seconds)
+        super().__init__(CaptureBuffer(self._words["ring"], seconds_kept, rate, 1), seconds)
 
     def set_format(self, rate: int, channels: int, *, skipped: int = 0) -> None:
         """Take what an input gives: rate in Hz, 1 or 2 channels behind those that are skipped.
@@ -151,10 +151,10 @@ class InputRecorder(TakeRecorder):
     @property
     def level(self) -> float:
         """Highest input since it was last read, linear; for one reader."""
-        if int(self._words["meter_seen"]) != int(self._words["meter_asked"]):
+        if int(self._words["meter_resets_done"]) != int(self._words["meter_resets_requested"]):
             return 0.0
         peak = float(self._words["peak"])
-        self._words["meter_asked"] += 1
+        self._words["meter_resets_requested"] += 1
         return peak
 
     @property

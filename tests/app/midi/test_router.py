@@ -110,7 +110,7 @@ def test_letting_go_releases_whatever_the_release_velocity() -> None:
     assert scene.mixer.calls == [("hit", 4, 64 / 127), ("release", 4)] * 2
 
 
-def test_what_is_held_on_a_port_that_was_pulled_out_is_let_go() -> None:
+def test_what_is_held_on_a_port_that_was_pulled_out_is_free_retired() -> None:
     record = ControlLine("record", note=90)
     scene = Scene(record)
     scene.receive(0x90, 36, 127, port="A")
@@ -125,7 +125,7 @@ def test_what_is_held_on_a_port_that_was_pulled_out_is_let_go() -> None:
     assert [call for call in scene.mixer.calls if call[0] == "release"] == [("release", 0)]
 
 
-def test_a_pad_held_while_the_map_changes_is_let_go() -> None:
+def test_a_pad_held_while_the_map_changes_is_free_retired() -> None:
     scene = Scene()
     scene.receive(0x90, 36, 127)
     scene.router.set_mapping(MidiMapping(pad_map=PadMap("Other", tuple(range(60, 76)))))
@@ -223,7 +223,7 @@ def test_a_button_that_sends_a_control_is_pressed_once_and_let_go_once() -> None
     assert scene.asked() == [("record", 1.0, None), ("record", 0.0, None)]
 
 
-def test_a_held_note_records_until_it_is_let_go() -> None:
+def test_a_held_note_records_until_it_is_free_retired() -> None:
     scene = Scene(ControlLine("record", note=60))
     scene.receive(0x90, 60, 1)
     scene.receive(0x80, 60, 0)

@@ -55,9 +55,9 @@ class ModelPad:
     sounds: tuple[Sound, ...] = ()
     parameters: PadParameters = field(default_factory=PadParameters)
     turn: int = 0
-    held: ModelEvent | None = None
+    held_hit: ModelEvent | None = None
     """The hit that was not let go."""
-    coming: ModelEvent | None = None
+    pending_swap: ModelEvent | None = None
     """The swap that waits for its beat."""
 
 
@@ -93,22 +93,22 @@ class ModelVoice:
         self.position = 0.0
         self.age = 0
         self.attack_frames = 0
-        self.level, self.fall, self.envelope = 1.0, 0.0, 1.0
-        self.opening = self.start > 0 or parameters.reverse
-        self.last = np.zeros(2)
+        self.fade_gain, self.fade_step, self.envelope = 1.0, 0.0, 1.0
+        self.declick_start = self.start > 0 or parameters.reverse
+        self.last_output = np.zeros(2)
         self.filters: list[Filter] = []
         self.layer = 0
-        self.loop_beats = 4.0 * parameters.loop_bars if self.around else 0.0
-        self.waiting = self.loop_beats > 0.0
+        self.loop_beats = 4.0 * parameters.loop_bars if self.loops else 0.0
+        self.waits_for_bar = self.loop_beats > 0.0
         self.next_beat: float | None = None
         """On which a locked loop begins anew; None: with the next bar."""
 
     @property
-    def around(self) -> bool:
+    def loops(self) -> bool:
         return self.mode in ("loop", "toggle")
 
     def fade(self, frames: int) -> None:
-        self.fall = max(self.fall, 1.0 / frames)
+        self.fade_step = max(self.fade_step, 1.0 / frames)
 
     def source(self) -> Stereo:
         """The sound at the position: itself, or the sum of a windowed sinc around it."""
@@ -125,7 +125,7 @@ class ModelVoice:
         window = np.i0(7 * np.sqrt(np.clip(1 - (distance / (taps / 2)) ** 2, 0, None)))
         weights = np.sinc(2 * 0.44 / stretch * distance) * window
         weights /= weights.sum()
-        if self.around:
+        if self.loops:
             frames = self.start + (frames - self.start) % (self.end - self.start)
         frames = np.clip(frames, 0, len(self.sound) - 1)
         return np.asarray(weights @ self.sound[frames].astype(np.float64))
@@ -151,7 +151,7 @@ class MixerModel:
     pads: list[ModelPad] = field(default_factory=lambda: [ModelPad() for _ in range(16)])
     slots: list[ModelVoice | None] = field(default_factory=list)
     started: list[ModelVoice] = field(default_factory=list)
-    residue: Stereo = field(default_factory=lambda: np.zeros(2))
+    declick_next: Stereo = field(default_factory=lambda: np.zeros(2))
 
     def play(self, events: list[ModelEvent], frames: int) -> Stereo:
         """Events in the order they were sent; swaps of a frame come first."""
@@ -161,22 +161,22 @@ class MixerModel:
         for frame in range(frames):
             while waiting and waiting[0].frame <= frame and waiting[0].kind == "swap":
                 event = waiting.pop(0)
-                self.pads[event.pad].coming = event
+                self.pads[event.pad].pending_swap = event
             self.swap_due(frame)
             self.repeat(frame)
             while waiting and waiting[0].frame <= frame:
-                self.obey(waiting.pop(0))
+                self.run_command(waiting.pop(0))
             for slot, voice in enumerate(self.slots):
-                if voice is not None and self.sounds(slot, voice, frame):
+                if voice is not None and self.restart_on_bar(slot, voice, frame):
                     out[frame] += self.advance(slot, voice, frame)
             # What the voices of this frame took out by their ends belongs to the next frame.
-            self.residue_now *= math.exp(-1 / (0.0015 * self.rate))
-            out[frame] += self.residue_now
-            self.residue_now = self.residue_now + self.residue
-            self.residue = np.zeros(2)
+            self.declick *= math.exp(-1 / (0.0015 * self.rate))
+            out[frame] += self.declick
+            self.declick = self.declick + self.declick_next
+            self.declick_next = np.zeros(2)
         return out
 
-    residue_now: Stereo = field(default_factory=lambda: np.zeros(2))
+    declick: Stereo = field(default_factory=lambda: np.zeros(2))
 
     def frames(self, seconds: float) -> int:
         return round(seconds * self.rate)
@@ -189,38 +189,38 @@ class MixerModel:
         if self.repeat_beats == 0.0 or self.beats.on(frame, self.repeat_beats) is None:
             return
         for pad in self.pads:
-            if pad.held is not None:
-                passed = self.beats.between(pad.held.frame, frame)
+            if pad.held_hit is not None:
+                passed = self.beats.between(pad.held_hit.frame, frame)
                 if passed > self.repeat_beats / 2:
-                    self.hit(pad.held)
+                    self.hit(pad.held_hit)
 
-    def sounds(self, slot: int, voice: ModelVoice, frame: int) -> bool:
+    def restart_on_bar(self, slot: int, voice: ModelVoice, frame: int) -> bool:
         """Begin a locked loop anew on its bar; whether the voice sounds on this frame."""
         if voice.loop_beats == 0.0:
             return True
         bar = self.beats.on(frame, 4.0)
         if bar is not None and voice.next_beat in (None, bar):
-            if voice.waiting:
-                voice.waiting = False
-                voice.opening = voice.start > 0 or voice.parameters.reverse
+            if voice.waits_for_bar:
+                voice.waits_for_bar = False
+                voice.declick_start = voice.start > 0 or voice.parameters.reverse
             elif voice.position > 0.0:
                 whole = voice.position >= voice.end - voice.start
                 if not (whole and voice.has_smooth_seam()):
-                    self.residue_now = self.residue_now + voice.last
-                    voice.opening = True
+                    self.declick = self.declick + voice.last_output
+                    voice.declick_start = True
             voice.position = 0.0
             voice.next_beat = bar + voice.loop_beats
-        if voice.waiting and voice.fall > 0.0:
+        if voice.waits_for_bar and voice.fade_step > 0.0:
             self.slots[slot] = None
-        return not voice.waiting
+        return not voice.waits_for_bar
 
-    def obey(self, event: ModelEvent) -> None:
+    def run_command(self, event: ModelEvent) -> None:
         pad = self.pads[event.pad]
         if event.kind == "hit":
             self.hit(event)
-            pad.held = event
-        elif event.kind == "release" and pad.held is not None and pad.held.note == event.note:
-            pad.held = None
+            pad.held_hit = event
+        elif event.kind == "release" and pad.held_hit and pad.held_hit.note == event.note:
+            pad.held_hit = None
         for voice in self.sounding():
             own = voice.pad == event.pad
             if event.kind == "release" and own and voice.note == event.note:
@@ -257,7 +257,7 @@ class MixerModel:
             for voice in self.sounding()
             if voice.pad == event.pad and voice.note == event.note and voice.mode == "toggle"
         ]
-        was_on = any(voice.fall == 0.0 for voice in held)
+        was_on = any(voice.fade_step == 0.0 for voice in held)
         for voice in held:
             voice.fade(self.frames(self.pads[event.pad].parameters.release_s))
         return was_on
@@ -268,39 +268,39 @@ class MixerModel:
             voice.filters.append(Filter(parameters.low_pass_hz, self.rate, "low"))
         if parameters.high_pass_hz > LOWEST_HZ:
             voice.filters.append(Filter(parameters.high_pass_hz, self.rate, "high"))
-        held = [other for other in self.started if other in self.slots and other.fall == 0.0]
+        held = [other for other in self.started if other in self.slots and other.fade_step == 0.0]
         if len(held) >= self.voices:
-            others = [other for other in held if not other.around]
+            others = [other for other in held if not other.loops]
             (others or held)[0].fade(self.frames(0.010))
         if None not in self.slots:
-            fading = [other for other in self.sounding() if other.fall > 0.0]
-            self.end(self.slots.index(min(fading, key=lambda other: other.level)), now=True)
+            fading = [other for other in self.sounding() if other.fade_step > 0.0]
+            self.end(self.slots.index(min(fading, key=lambda other: other.fade_gain)), now=True)
         self.slots[self.slots.index(None)] = voice
         self.started.append(voice)
 
     def swap_due(self, frame: int) -> None:
         for index, pad in enumerate(self.pads):
-            event = pad.coming
+            event = pad.pending_swap
             runs = any(
-                voice.pad == index and voice.around and voice.fall == 0.0
+                voice.pad == index and voice.loops and voice.fade_step == 0.0
                 for voice in self.sounding()
             )
             if event is None:
                 continue
             if event.beats == 0.0 or not runs or self.beats.on(frame, event.beats) is not None:
-                pad.coming = None
+                pad.pending_swap = None
                 self.swap(event)
 
     def swap(self, event: ModelEvent) -> None:
         pad = self.pads[event.pad]
         pad.sounds, pad.turn = event.sounds, 0
         for old in self.sounding():
-            if old.pad == event.pad and old.around and old.fall == 0.0:
+            if old.pad == event.pad and old.loops and old.fade_step == 0.0:
                 old.fade(self.frames(0.020))
                 if pad.sounds:
-                    self.start(self.continued(old, pad))
+                    self.start(self.make_replacement(old, pad))
 
-    def continued(self, old: ModelVoice, pad: ModelPad) -> ModelVoice:
+    def make_replacement(self, old: ModelVoice, pad: ModelPad) -> ModelVoice:
         layer = min(old.layer, len(pad.sounds) - 1)
         event = ModelEvent(0, "hit", old.pad, note=old.note)
         voice = ModelVoice(pad, old.pad, pad.sounds[layer], event)
@@ -309,7 +309,7 @@ class MixerModel:
         voice.attack_frames = self.frames(0.020)
         voice.position = old.position % (voice.end - voice.start)
         voice.loop_beats, voice.next_beat = old.loop_beats, old.next_beat
-        voice.waiting = old.waiting
+        voice.waits_for_bar = old.waits_for_bar
         return voice
 
     def end(self, slot: int, *, now: bool = False) -> None:
@@ -318,9 +318,9 @@ class MixerModel:
         assert voice is not None
         self.slots[slot] = None
         if now:
-            self.residue_now = self.residue_now + voice.last
+            self.declick = self.declick + voice.last_output
         else:
-            self.residue = self.residue + voice.last
+            self.declick_next = self.declick_next + voice.last_output
 
     def advance(self, slot: int, voice: ModelVoice, frame: int) -> Stereo:
         """One frame of a voice."""
@@ -334,33 +334,33 @@ class MixerModel:
             decay_s = voice.parameters.decay_s
             decay = 1e-3 ** (1 / (decay_s * self.rate)) if decay_s else 1.0
             voice.envelope = voice.envelope * decay if voice.envelope > 1e-5 else 0.0
-        value = value * voice.gain * shape * voice.level**2
-        if voice.opening:
-            self.residue_now = self.residue_now - value
-            voice.opening = False
-        voice.last = value
+        value = value * voice.gain * shape * voice.fade_gain**2
+        if voice.declick_start:
+            self.declick = self.declick - value
+            voice.declick_start = False
+        voice.last_output = value
         voice.age += 1
-        voice.level -= voice.fall
+        voice.fade_gain -= voice.fade_step
         voice.position += voice.speed
         over = voice.position >= voice.end - voice.start
-        if voice.level < 1e-9 or voice.envelope == 0.0:
+        if voice.fade_gain < 1e-9 or voice.envelope == 0.0:
             self.slots[slot] = None
-        elif over and not voice.around:
+        elif over and not voice.loops:
             self.end(slot)
         elif over and voice.loop_beats > 0.0:
             assert voice.next_beat is not None
             if self.beats.frame_of(voice.next_beat) != frame + 1:
-                self.residue = self.residue + voice.last
-                voice.waiting = True
+                self.declick_next = self.declick_next + voice.last_output
+                voice.waits_for_bar = True
         elif over:
             voice.position %= voice.end - voice.start
             if not voice.has_smooth_seam():
-                self.residue = self.residue + voice.last
-                voice.opening = True
+                self.declick_next = self.declick_next + voice.last_output
+                voice.declick_start = True
         return value
 
 
-def high_passed(samples: Stereo, rate: int) -> NDArray[np.float32]:
+def block_dc(samples: Stereo, rate: int) -> NDArray[np.float32]:
     """One-pole high-pass at 5 Hz."""
     pole = np.exp(-2 * np.pi * 5.0 / rate)
     out = np.zeros_like(samples)
@@ -372,7 +372,7 @@ def high_passed(samples: Stereo, rate: int) -> NDArray[np.float32]:
     return out.astype(np.float32)
 
 
-def true_peaks(samples: NDArray[np.float32]) -> Stereo:
+def measure_true_peaks(samples: NDArray[np.float32]) -> Stereo:
     """For each frame the highest of it and of three points to the next one, by 12 frames around."""
     length, highest = len(samples), np.abs(samples.astype(np.float64))
     padded = np.concatenate([np.zeros((5, 2)), samples, np.zeros((6, 2))])
@@ -385,10 +385,10 @@ def true_peaks(samples: NDArray[np.float32]) -> Stereo:
     return np.asarray(highest.max(axis=1))
 
 
-def limited(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+def limit(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     """The look-ahead limiter as a definition: needed gain, least in the window, release, mean."""
     window = round(0.0015 * rate) + 1
-    needed = np.minimum(1.0, CEILING / np.maximum(true_peaks(samples), 1e-30))
+    needed = np.minimum(1.0, CEILING / np.maximum(measure_true_peaks(samples), 1e-30))
     needed = np.concatenate([np.ones(6), needed])[: len(samples)]
     padded = np.concatenate([np.ones(window - 1), needed])
     least = np.lib.stride_tricks.sliding_window_view(padded, window).min(axis=1)

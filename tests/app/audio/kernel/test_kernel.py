@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app.audio.kernel.layout import COMMANDS
 from app.audio.mixer.mixer import Mixer
 from app.audio.mixer.pad_parameters import PAD_MODES, PadMode, PadParameters
-from tests.fakes.app.mixer_model import CEILING, MixerModel, ModelEvent, high_passed, limited
+from tests.fakes.app.mixer_model import CEILING, MixerModel, ModelEvent, block_dc, limit
 
 RATE = 48_000
 DELAY = 78
@@ -40,7 +40,7 @@ def heard(mixer: Mixer, frames: int, block: int = 128) -> NDArray[np.float32]:
 
 def expected(samples: NDArray[np.float64]) -> NDArray[np.float32]:
     """Samples below the ceiling as they come out of the end of the chain."""
-    return high_passed(samples.astype(np.float64), RATE)
+    return block_dc(samples.astype(np.float64), RATE)
 
 
 def padded(sound: NDArray[np.float32], before: int, frames: int) -> NDArray[np.float64]:
@@ -339,7 +339,7 @@ def test_limiter_matches_its_definition() -> None:
     sound[1500] = -5.0
     mixer = mixer_with(sound)
     mixer.hit(0, at_frame=0)
-    wanted = limited(expected(padded(sound, 0, 8000)), RATE)
+    wanted = limit(expected(padded(sound, 0, 8000)), RATE)
     assert np.allclose(mixer.render(8000), wanted, atol=2e-6)
 
 

@@ -15,8 +15,8 @@ from tests.fakes.app.mixer_model import (
     ModelBeats,
     ModelEvent,
     ModelPad,
-    high_passed,
-    limited,
+    block_dc,
+    limit,
 )
 
 RATE = 8_000
@@ -114,7 +114,7 @@ def test_any_events_sound_as_the_model_says(
     beats, repeat_beats = time
     mixer = Mixer(RATE, pads=PADS, voices=voices)
     # Far faster than a clock can go, so that a short stream holds many bars.
-    mixer._write_line(beats.anchor, beats.frames_per_beat)
+    mixer._write_tempo_line(beats.anchor, beats.frames_per_beat)
     mixer.set_note_repeat(repeat_beats)
     model = MixerModel(RATE, voices, beats, repeat_beats)
     for index, (parameters, sizes) in enumerate(pads):
@@ -135,5 +135,5 @@ def test_any_events_sound_as_the_model_says(
         )
     heard.append(mixer.render(FRAMES - mixer.frame, block))
     out = np.concatenate(heard)
-    wanted = limited(high_passed(model.play([*changes, *events], FRAMES), RATE), RATE)
+    wanted = limit(block_dc(model.play([*changes, *events], FRAMES), RATE), RATE)
     assert np.abs(out - wanted).max() < 2e-4

@@ -189,7 +189,7 @@ def test_the_metronome_over_full_level_stays_below_the_ceiling() -> None:
 # --- note repeat ---
 
 
-def test_a_held_pad_is_hit_on_every_step_until_it_is_let_go() -> None:
+def test_a_held_pad_is_hit_on_every_step_until_it_is_free_retired() -> None:
     mixer = Mixer(RATE)
     mixer.load(0, click())
     mixer.set_note_repeat(0.25)

@@ -177,7 +177,7 @@ def test_what_is_played_to_nobody_takes_its_time_and_is_never_late() -> None:
     mixer.play_to_nobody(1280, 128)
     counts = mixer.counts()
     assert (counts.frame, counts.callbacks, counts.late, counts.busy_s) == (1280, 0, 0, 0.0)
-    assert counts.longest_ms == 0.0 and not mixer.busy_shares().any()
+    assert counts.longest_ms == 0.0 and not mixer.busy_histogram().any()
 
 
 def test_frame_at_keeps_the_distance_of_hits_and_is_one_block_late() -> None:
@@ -280,8 +280,8 @@ def test_minus_120_db_is_silence() -> None:
 def test_every_callback_is_counted_by_the_share_of_its_block_it_took() -> None:
     mixer = Mixer()
     mixer.render(128 * 50, 128)
-    shares = mixer.busy_shares()
+    shares = mixer.busy_histogram()
     assert shares.sum() == 50 and shares[-1] == mixer.counts().late
     mixer._control["ticks_per_s"] = 1
     mixer.render(128 * 3, 128)
-    assert mixer.busy_shares()[-1] == shares[-1] + 3
+    assert mixer.busy_histogram()[-1] == shares[-1] + 3

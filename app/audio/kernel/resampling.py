@@ -1,8 +1,9 @@
-"""A sound read at any speed, forwards or backwards. The output callback's thread.
+"""Resampling: a sound read at any speed, forwards or backwards. The output callback's thread.
 
 Between frames it is interpolated by a windowed sinc; a sound played faster than it was made is
 low-passed by the same sinc, made longer, so that nothing is folded back (Smith, "Digital Audio
-Resampling"). `app.audio.kernel.interpolation` makes the filters.
+Resampling"). `app.audio.kernel.interpolation` makes the filters. soxr and libsamplerate resample
+streams, and allocate; here every voice changes its speed, on any frame, within the callback.
 """
 
 from __future__ import annotations
@@ -15,48 +16,48 @@ from numba import types
 from numba.core import cgutils
 
 from app.audio.kernel.interpolation import LANES, PHASES
-from app.audio.kernel.layout import SINCS
-from app.audio.kernel.numba_support import Numba, Number, Record, Samples, compiled, native
-from app.audio.kernel.voices import goes_round
+from app.audio.kernel.layout import SINC_COUNT
+from app.audio.kernel.numba_support import Numba, Number, Record, Samples, intrinsic, jit
+from app.audio.kernel.voices import loops
 
 WEIGHT_BYTES, FRAME_BYTES = 4, 8
 
 
-@compiled
-def read_sound(mix: Record, voice: Record, samples: Samples, speed: float, room: int) -> Number:
-    """Fill the mix's room with up to `room` frames of the voice's region; return how many."""
+@jit
+def read_sound(mix: Record, voice: Record, samples: Samples, speed: float, limit: int) -> Number:
+    """Fill the scratch buffer with up to `limit` frames of the voice's region; return how many."""
     if speed == 1.0 and voice.position == math.floor(voice.position):
-        return copy_sound(mix, voice, samples, room)
-    return interpolate_sound(mix, voice, samples, speed, room)
+        return copy_sound(mix, voice, samples, limit)
+    return interpolate_sound(mix, voice, samples, speed, limit)
 
 
-@compiled
-def copy_sound(mix: Record, voice: Record, samples: Samples, room: int) -> Number:
+@jit
+def copy_sound(mix: Record, voice: Record, samples: Samples, limit: int) -> Number:
     """Read at the sound's own speed."""
     position = np.int64(voice.position)
-    count = min(room, voice.end - voice.start - position)
+    count = min(limit, voice.end - voice.start - position)
     first = voice.end - 1 - position if voice.reverse == 1 else voice.start + position
     step = -1 if voice.reverse == 1 else 1
     for frame in range(count):
-        mix.room[frame, 0] = samples[first + step * frame, 0]
-        mix.room[frame, 1] = samples[first + step * frame, 1]
+        mix.scratch[frame, 0] = samples[first + step * frame, 0]
+        mix.scratch[frame, 1] = samples[first + step * frame, 1]
     voice.position += count
     return count
 
 
-@compiled
+@jit
 def interpolate_sound(
-    mix: Record, voice: Record, samples: Samples, speed: float, room: int
+    mix: Record, voice: Record, samples: Samples, speed: float, limit: int
 ) -> Number:
     """Read between the frames."""
-    number = min(max(np.int64(math.ceil(12.0 * math.log2(speed) - 1e-6)), 0), SINCS - 1)
+    number = min(max(np.int64(math.ceil(12.0 * math.log2(speed) - 1e-6)), 0), SINC_COUNT - 1)
     taps = mix.control.sinc_taps[number]
-    filters = mix.control.sinc + WEIGHT_BYTES * mix.control.sinc_start[number]
+    filters = mix.control.sinc_weights + WEIGHT_BYTES * mix.control.sinc_start[number]
     length = voice.end - voice.start
-    least, most = reach(voice, samples)
-    sound = mix.stacks[voice.stack].address[voice.layer]
+    least, most = find_readable_range(voice, samples)
+    sound = mix.sample_sets[voice.sample_set].address[voice.layer]
     position, count = voice.position, 0
-    while count < room and position < length:
+    while count < limit and position < length:
         where = voice.end - 1 - position if voice.reverse == 1 else voice.start + position
         whole = math.floor(where)
         phase = (where - whole) * PHASES
@@ -64,10 +65,10 @@ def interpolate_sound(
         first = np.int64(whole) - (taps // 2 - 1)
         source = sound + FRAME_BYTES * first
         if first < least or first + taps > most:
-            gather(mix, voice, samples, first, taps)
-            source = address_of(mix.window)
+            gather_frames(mix, voice, samples, first, taps)
+            source = address_of(mix.sinc_input)
         share = np.float32(phase - row)
-        mix.room[count, 0], mix.room[count, 1] = weigh(
+        mix.scratch[count, 0], mix.scratch[count, 1] = sum_weighted(
             source, filters + WEIGHT_BYTES * row * taps, taps, share
         )
         position += speed
@@ -76,34 +77,34 @@ def interpolate_sound(
     return count
 
 
-@compiled
-def reach(voice: Record, samples: Samples) -> tuple[Number, Number]:
-    """What a filter may read: of a sound that goes round its region, else all of it."""
-    if goes_round(voice):
+@jit
+def find_readable_range(voice: Record, samples: Samples) -> tuple[Number, Number]:
+    """Return what a filter may read: the region of a loop, else all of the sound."""
+    if loops(voice):
         return voice.start, voice.end
     return np.int64(0), samples.shape[0]
 
 
-@compiled
-def gather(mix: Record, voice: Record, samples: Samples, first: int, taps: int) -> None:
-    """Fill the window where a filter reaches past an end: there is the other end of a sound that
-    goes round, else the last frame again and again, which is no step.
+@jit
+def gather_frames(mix: Record, voice: Record, samples: Samples, first: int, taps: int) -> None:
+    """Fill `sinc_input` where a filter reaches past an end: a loop goes on at its other end, any
+    other sound repeats its last frame, which is no step.
     """
-    least, most = reach(voice, samples)
-    around = goes_round(voice)
-    frame = least + (first - least) % (most - least) if around else first
+    least, most = find_readable_range(voice, samples)
+    wraps = loops(voice)
+    frame = least + (first - least) % (most - least) if wraps else first
     for tap in range(taps):
         inside = min(max(frame, least), most - 1)
         for channel in range(2):
-            mix.window[tap, channel] = samples[inside, channel]
+            mix.sinc_input[tap, channel] = samples[inside, channel]
         frame += 1
-        if around and frame == most:
+        if wraps and frame == most:
             frame = least
 
 
-@native
+@intrinsic
 def address_of(typing_context: Numba, array: Numba) -> Numba:
-    """Where an array's first item is, as a number."""
+    """Return where an array's first item is, as a number."""
 
     def generate(context: Numba, builder: Numba, signature: Numba, arguments: Numba) -> Numba:
         return builder.ptrtoint(builder.extract_value(arguments[0], 4), ir.IntType(64))
@@ -111,9 +112,11 @@ def address_of(typing_context: Numba, array: Numba) -> Numba:
     return types.int64(array), generate
 
 
-@native
-def weigh(typing_context: Numba, frames: Numba, weights: Numba, taps: Numba, share: Numba) -> Numba:
-    """The sum of `taps` stereo frames, each times its weight between one filter and the next one.
+@intrinsic
+def sum_weighted(
+    typing_context: Numba, frames: Numba, weights: Numba, taps: Numba, share: Numba
+) -> Numba:
+    """Return the sum of `taps` stereo frames, weighted between one filter and the next.
 
     `frames` and `weights` are addresses, `taps` a multiple of 8. Written by hand because LLVM, left
     alone, sums stereo one number at a time: 66 ns a frame against 8.

@@ -1,33 +1,32 @@
-"""From the command ring to the frame each command is due on. The output callback's thread."""
+"""Command queue: from the ring to the frame a command is due on. The output callback's thread."""
 
 from __future__ import annotations
 
-from app.audio.kernel.beats import beat_at, frame_of_beat, next_multiple
+from app.audio.kernel.beats import beat_to_frame, find_next_multiple, frame_to_beat
 from app.audio.kernel.layout import (
     COMMANDS,
     GATE,
     HIT,
+    NEVER,
     NOW,
     RELEASE,
     STOP,
     STOP_ALL,
 )
-from app.audio.kernel.numba_support import Number, Record, compiled, fence
-from app.audio.kernel.voices import fade, fade_pad, hit_pad
-
-FAREST = 1 << 62
+from app.audio.kernel.numba_support import Number, Record, fence, jit
+from app.audio.kernel.voices import fade, fade_pad, trigger_pad
 
 
-@compiled
-def take_commands(mix: Record) -> None:
+@jit
+def read_commands(mix: Record) -> None:
     """Move the ring's new commands among the pending ones, which are in order of frame."""
     status = mix.status
     pending = mix.pending
-    kept = status.pending_end - status.pending_first
-    for index in range(kept):
-        copy_command(pending[index], pending[status.pending_first + index])
-    status.pending_first = 0
-    status.pending_end = kept
+    waiting = status.pending_end - status.pending_start
+    for index in range(waiting):
+        copy_command(pending[index], pending[status.pending_start + index])
+    status.pending_start = 0
+    status.pending_end = waiting
     written = mix.control.commands_written
     fence()
     for number in range(status.commands_read, written):
@@ -36,7 +35,7 @@ def take_commands(mix: Record) -> None:
     status.commands_read = written
 
 
-@compiled
+@jit
 def copy_command(into: Record, command: Record) -> None:
     """Copy one record."""
     into.kind = command.kind
@@ -44,10 +43,10 @@ def copy_command(into: Record, command: Record) -> None:
     into.pad = command.pad
     into.velocity = command.velocity
     into.note = command.note
-    into.transpose = command.transpose
+    into.note_speed = command.note_speed
 
 
-@compiled
+@jit
 def insert_command(mix: Record, command: Record) -> None:
     """Put a command behind all that are due before it or with it."""
     status = mix.status
@@ -67,38 +66,38 @@ def insert_command(mix: Record, command: Record) -> None:
     status.pending_end += 1
 
 
-@compiled
-def next_command(mix: Record) -> Number:
-    """The frame the next pending command is due on."""
-    if mix.status.pending_first == mix.status.pending_end:
-        return FAREST
-    return mix.pending[mix.status.pending_first].frame
+@jit
+def find_next_command(mix: Record) -> Number:
+    """Return the frame the next pending command is due on."""
+    if mix.status.pending_start == mix.status.pending_end:
+        return NEVER
+    return mix.pending[mix.status.pending_start].frame
 
 
-@compiled
-def obey_due_commands(mix: Record, at: int) -> None:
+@jit
+def run_due_commands(mix: Record, at: int) -> None:
     """Carry out every command that is due on frame `at` of the chunk or was due before."""
-    while next_command(mix) <= mix.status.frame + at:
-        command = mix.pending[mix.status.pending_first]
-        mix.status.pending_first += 1
+    while find_next_command(mix) <= mix.status.frame + at:
+        command = mix.pending[mix.status.pending_start]
+        mix.status.pending_start += 1
         if command.kind == HIT:
-            hit_pad(mix, command, at)
-            copy_command(mix.held[command.pad], command)
+            trigger_pad(mix, command, at)
+            copy_command(mix.held_hits[command.pad], command)
         elif command.kind == RELEASE:
-            if mix.held[command.pad].note == command.note:
-                mix.held[command.pad].kind = RELEASE
+            if mix.held_hits[command.pad].note == command.note:
+                mix.held_hits[command.pad].kind = RELEASE
             frames = mix.pads[command.pad].release_frames
             fade_pad(mix, command.pad, command.note, GATE, frames)
         elif command.kind == STOP:
             stop_pad(mix, command.pad)
         elif command.kind == STOP_ALL:
             for pad in range(mix.control.pads):
-                mix.held[pad].kind = STOP
+                mix.held_hits[pad].kind = STOP
             for slot in range(mix.control.slots):
                 fade(mix.voices[slot], mix.control.stop_frames)
 
 
-@compiled
+@jit
 def stop_pad(mix: Record, pad: int) -> None:
     """Fade all of a pad's voices."""
     for slot in range(mix.control.slots):
@@ -109,24 +108,24 @@ def stop_pad(mix: Record, pad: int) -> None:
 # --- note repeat ---
 
 
-@compiled
-def next_repeat(mix: Record, at: int) -> Number:
-    """The frame, from frame `at` of the chunk on, on which held pads are hit again."""
+@jit
+def find_next_repeat(mix: Record, at: int) -> Number:
+    """Return the frame, from frame `at` of the chunk on, on which held pads are hit again."""
     if mix.control.repeat_beats == 0.0:
-        return FAREST
+        return NEVER
     frame = mix.status.frame + at
-    return frame_of_beat(mix, next_multiple(mix, frame, mix.control.repeat_beats))
+    return beat_to_frame(mix, find_next_multiple(mix, frame, mix.control.repeat_beats))
 
 
-@compiled
+@jit
 def repeat_held_pads(mix: Record, at: int) -> None:
     """Hit the held pads again if that is due on frame `at` of the chunk."""
     frame = mix.status.frame + at
-    if next_repeat(mix, at) != frame:
+    if find_next_repeat(mix, at) != frame:
         return
     for pad in range(mix.control.pads):
-        held = mix.held[pad]
+        held = mix.held_hits[pad]
         # A hand a little before the beat meant the beat: its hit is not followed by another one.
-        passed = beat_at(mix, frame) - beat_at(mix, held.frame)
+        passed = frame_to_beat(mix, frame) - frame_to_beat(mix, held.frame)
         if held.kind == HIT and passed > mix.control.repeat_beats / 2.0:
-            hit_pad(mix, held, at)
+            trigger_pad(mix, held, at)

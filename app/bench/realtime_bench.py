@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.audio.devices.stream import AudioDevices
-from app.audio.mixer.mixer import Counts, Mixer
+from app.audio.mixer.meter import Counts
+from app.audio.mixer.mixer import Mixer
 from app.audio.mixer.pad_parameters import PadParameters
 from app.audio.recording.disk_recorder import DiskRecorder, DiskTake
 from app.audio.recording.recorder import CAPTURE_S, InputRecorder, TakeRecorder

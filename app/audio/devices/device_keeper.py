@@ -179,7 +179,7 @@ class DeviceKeeper:
         # What was hit meanwhile is not to sound now; in whole blocks, so that the block is known.
         self._mixer.stop_all()
         blocks = math.ceil(0.1 * self._mixer.rate / block_frames)
-        self._mixer.play_to_nobody(blocks * block_frames, block_frames)
+        self._mixer.advance_silently(blocks * block_frames, block_frames)
         self.choose(self._request, now_s())
         if loop.trouble:
             self._failed_loop = loop
@@ -265,7 +265,7 @@ class DeviceKeeper:
             2,
             self._block_of(device),
             mixer.callback_address,
-            mixer.memory_address,
+            mixer.memory.address,
             self._request.exclusive,
         )
         stream = self._system.open_output(plan)
@@ -273,7 +273,7 @@ class DeviceKeeper:
             if rate != mixer.rate:
                 # What plays was made for the old rate.
                 mixer.stop_all()
-                mixer.play_to_nobody(mixer.rate // 10, 128)
+                mixer.advance_silently(mixer.rate // 10, 128)
                 mixer.set_rate(rate)
             line = _Line(stream, plan, lambda: mixer.counts().callbacks)
             stream.start()
@@ -414,7 +414,7 @@ class DeviceKeeper:
         since_s = self._silent_since_s if self._silent_since_s is not None else now_s
         self._silent_since_s = now_s
         frames = max(round(min(now_s - since_s, 1.0) * self._mixer.rate), 1)
-        self._mixer.play_to_nobody(frames, 512)
+        self._mixer.advance_silently(frames, 512)
 
     def _close_lines(self) -> None:
         for line in (self._input, self._output):

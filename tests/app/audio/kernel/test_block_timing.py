@@ -30,7 +30,7 @@ def errors(begins_s: Sequence[float], rate: float = RATE) -> NDArray[np.float64]
         seconds[0], seconds[1] = divmod(now_ns[0], 10**9)
         return 0
 
-    mixer._control["clock"] = ctypes.cast(read, ctypes.c_void_p).value or 0
+    mixer.memory.control["clock"] = ctypes.cast(read, ctypes.c_void_p).value or 0
     found = []
     for begin_s in begins_s:
         now_ns[0] = round(begin_s * 1e9)

@@ -114,7 +114,7 @@ def test_any_events_sound_as_the_model_says(
     beats, repeat_beats = time
     mixer = Mixer(RATE, pads=PADS, voices=voices)
     # Far faster than a clock can go, so that a short stream holds many bars.
-    mixer._write_tempo_line(beats.anchor, beats.frames_per_beat)
+    mixer.write_tempo_line(beats.anchor, beats.frames_per_beat)
     mixer.set_note_repeat(repeat_beats)
     model = MixerModel(RATE, voices, beats, repeat_beats)
     for index, (parameters, sizes) in enumerate(pads):

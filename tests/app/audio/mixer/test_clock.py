@@ -133,7 +133,7 @@ def test_the_beat_of_a_moment_is_known_however_hits_are_played(at_once: bool) ->
     mixer.at_once = at_once
     assert mixer.clock.beat_at(time.perf_counter()) is None
     mixer.render(48_000, 128)
-    began_s = int(mixer._mix["status"][0]["block_ticks"]) / 1e9
+    began_s = int(mixer.memory.status["block_ticks"]) / 1e9
     assert mixer.clock.beat_at(began_s) == pytest.approx(2.0)
     assert mixer.clock.beat_at(began_s + 0.005) == pytest.approx(2.01)
 

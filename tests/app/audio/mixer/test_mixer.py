@@ -59,7 +59,7 @@ def test_replaced_sound_lives_exactly_until_its_last_voice_ends() -> None:
 def test_sound_waits_for_the_block_that_may_still_start_it() -> None:
     mixer = Mixer(RATE)
     mixer.load(0, constant(0.1, 100))
-    status = mixer._mix["status"][0]
+    status = mixer.memory.status
     status["blocks_begun"] += 1  # the callback is in the middle of a block
     mixer.load(0, None)
     assert mixer.sounds_alive == 1
@@ -109,7 +109,7 @@ def test_hits_of_many_threads_all_arrive() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert int(mixer._mix["control"][0]["commands_written"]) == 800
+    assert int(mixer.memory.control["commands_written"]) == 800
     assert mixer.counts().dropped_commands == 0
 
 
@@ -166,15 +166,15 @@ def test_the_longest_callback_is_that_since_it_was_forgotten() -> None:
 
 def test_a_callback_longer_than_its_block_is_late() -> None:
     mixer = Mixer(RATE)
-    mixer._control["rate"] = 10**12  # a block of 128 frames now lasts 0.1 ns
+    mixer.memory.control["rate"] = 10**12  # a block of 128 frames now lasts 0.1 ns
     mixer.render(1280, 128)
     assert mixer.counts().late == 10
 
 
 def test_what_is_played_to_nobody_takes_its_time_and_is_never_late() -> None:
     mixer = Mixer(RATE)
-    mixer._control["rate"] = 10**12
-    mixer.play_to_nobody(1280, 128)
+    mixer.memory.control["rate"] = 10**12
+    mixer.advance_silently(1280, 128)
     counts = mixer.counts()
     assert (counts.frame, counts.callbacks, counts.late, counts.busy_s) == (1280, 0, 0, 0.0)
     assert counts.longest_ms == 0.0 and not mixer.busy_histogram().any()
@@ -184,7 +184,7 @@ def test_frame_at_keeps_the_distance_of_hits_and_is_one_block_late() -> None:
     mixer = Mixer(RATE)
     assert mixer.frame_at(time.perf_counter()) is None
     mixer.render(1280, 128)
-    status = mixer._mix["status"][0]
+    status = mixer.memory.status
     began_s = int(status["block_ticks"]) / 1e9
     first = mixer.frame_at(began_s)
     assert first == 1280
@@ -196,14 +196,14 @@ def test_the_callback_reads_the_clock_python_reads() -> None:
     mixer = Mixer(RATE)
     before = time.perf_counter()
     mixer.render(128)
-    ticks = int(mixer._mix["status"][0]["block_ticks"])
-    seconds = ticks / int(mixer._control["ticks_per_s"])
+    ticks = int(mixer.memory.status["block_ticks"])
+    seconds = ticks / int(mixer.memory.control["ticks_per_s"])
     assert before <= seconds <= time.perf_counter()
 
 
 def test_without_a_clock_callbacks_are_counted_but_not_timed() -> None:
     mixer = Mixer(RATE)
-    mixer._control["clock"] = 0
+    mixer.memory.control["clock"] = 0
     mixer.render(1280, 128)
     assert mixer.counts().callbacks == 10
     assert mixer.counts().longest_ms == 0.0
@@ -282,6 +282,6 @@ def test_every_callback_is_counted_by_the_share_of_its_block_it_took() -> None:
     mixer.render(128 * 50, 128)
     shares = mixer.busy_histogram()
     assert shares.sum() == 50 and shares[-1] == mixer.counts().late
-    mixer._control["ticks_per_s"] = 1
+    mixer.memory.control["ticks_per_s"] = 1
     mixer.render(128 * 3, 128)
     assert mixer.busy_histogram()[-1] == shares[-1] + 3

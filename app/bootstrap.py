@@ -21,7 +21,8 @@ from app.actions.files.kit_file import KitFile
 from app.actions.files.remember import Remember
 from app.actions.files.transfer import Transfer
 from app.actions.midi.build import MidiContext, build_midi
-from app.actions.midi.controls import Playing
+from app.actions.midi.clock import ClockSync
+from app.actions.midi.controls import PadActions
 from app.actions.midi.setup import MidiChoices
 from app.actions.pads.choose_take import ChooseTake
 from app.actions.pads.generate import Engine, Generate
@@ -31,9 +32,10 @@ from app.actions.pads.pad_settings import PadSettings
 from app.actions.pads.play_modes import PlayModes
 from app.actions.recording.keep_takes import KeepTakes
 from app.actions.recording.perform import Perform
-from app.actions.recording.record import Decks, Record
+from app.actions.recording.record import Record, RecordingSources
 from app.actions.setup.choose_device import BLOCKS, RATES, ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
+from app.actions.tap_tempo import TapTempo
 from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.devices.stream import AudioDevices
 from app.audio.mixer.keyboard import Keyboard
@@ -41,15 +43,16 @@ from app.audio.mixer.mixer import Mixer
 from app.audio.recording.disk_recorder import DiskRecorder
 from app.audio.recording.recorder import CAPTURE_S, InputRecorder, TakeRecorder
 from app.logs import Logs
+from app.midi.clock.receiver import ClockReceiver
 from app.midi.ports.inputs import MidiPorts, MidiState
 from app.midi.ports.outputs import MidiOutputs, Sender
 from app.model.parameters import MASTER_GAIN, RECORD_LENGTH, RECORD_THRESHOLD
 from app.model.session import Session
 from app.model.storage.clip_store import ClipStore, run_folder
-from app.model.takes import Take
 from app.settings import Folders, Settings, find_folders, read_settings, write_settings
 from app.threads.background import BackgroundThread, Post
 from app.threads.file_writer import FileWriter, WriteNewest
+from app.threads.ticker import Ticker
 from engine.api import Answer, SwitchAnswer
 from engine.library.card import EMBEDDED_FOLDER, read_card
 from engine.library.store import ModelStore
@@ -192,6 +195,11 @@ class Instrument:
         self.midi_out = parts.midi_out(
             self.actions.midi.senders, lambda names: post(lambda: setup.set_outputs(names))
         )
+        self._ticker = Ticker(
+            post,
+            fast=(self.actions.record.tick,),
+            slow=(self.actions.midi.tick, self.actions.beat.tick),
+        )
         self._connect()
 
     def _build_actions(self) -> Actions:
@@ -200,26 +208,33 @@ class Instrument:
         keyboard = Keyboard(self.mixer)
         hits = Hits(keyboard)
         generate = Generate(session, self.engine, keep, hits, now)
-        kit_file = KitFile(session, self.writer, self.background, loader, generate)
-        kit_file.adopt = self._adopt
-        beat = BeatControl(session, self.mixer)
-        decks = Decks(self.recorder, TakeRecorder(self.mixer.capture), self.mixer, beat)
+        kit_file = KitFile(session, self.writer, self.background, loader, generate, self.store)
+        perform = Perform(session, self.disk_recorder, self._folders.performances, now)
+        clock = ClockSync(session, ClockReceiver(), self.mixer.clock)
+        beat, tempo = BeatControl(session, self.mixer, clock.followed), TapTempo(session)
+        decks = RecordingSources(self.recorder, TakeRecorder(self.mixer.capture), self.mixer, beat)
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
         record = Record(session, decks, keep, generate, pad_settings, now)
         midi = build_midi(
             session,
-            Playing(generate, record, takes, pad_settings, kit_file.open),
-            MidiContext(
-                keyboard, hits, self._folders.config, self.writer, self._post, self.mixer.clock
+            PadActions(
+                generate,
+                record,
+                takes,
+                pad_settings,
+                kit_file.open,
+                tempo.tap,
+                beat.start_bar,
+                perform.toggle,
             ),
+            MidiContext(keyboard, hits, self._folders.config, self.writer, self._post, clock),
         )
-        beat.followed = midi.clock.followed
         self._play_modes = PlayModes(session, keyboard)
         return Actions(
             hits=hits,
             generate=generate,
             record=record,
-            perform=Perform(session, self.disk_recorder, self._folders.performances, now),
+            perform=perform,
             transfer=Transfer(session, self.background, keep, generate, self.store, now),
             drag_out=DragOut(session, self.store),
             kit_file=kit_file,
@@ -235,13 +250,14 @@ class Instrument:
             ),
             midi=midi,
             beat=beat,
+            tempo=tempo,
         )
 
     def _connect(self) -> None:
         for pad in self.session.kit.pads:
-            pad.takes.may_forget = self.store.is_kept
             self.loader.configure(pad)
-        self.store.on_kept = self._on_kept
+        # Each take on disk is a good moment to write the settings too: a crash may come.
+        self.store.kept.connect(self._save_settings)
         self.session.settings_changed.connect(self._use_master_gain)
         self._use_master_gain()
         self.actions.midi.setup.changed.connect(self.midi_out.rescan)
@@ -270,10 +286,12 @@ class Instrument:
                 "brings back the pads of the other."
             )
         self.actions.devices.open_chosen()
+        self._ticker.start()
 
     def stop(self, window_geometry: str = "") -> None:
         """Stop everything in reverse order; what was made is on disk when this returns."""
         self._stopping = True
+        self._ticker.stop()
         if self._remembers:
             self._remember.close()
             settings = self._settings(window_geometry)
@@ -387,18 +405,10 @@ class Instrument:
             clock_to=midi.clock_to,
         )
 
-    def _on_kept(self) -> None:
-        """Each take on disk is a good moment to remember the panel too: a crash may come."""
-        self._save_settings()
-
     def _save_settings(self) -> None:
         if self._remembers and not self._stopping:
             settings, file = self._settings(self.window_geometry), self._folders.settings_file
             self._settings_writing.write(lambda: write_settings(file, settings))
-
-    def _adopt(self, takes: tuple[Take, ...]) -> None:
-        for take in takes:
-            self.store.keep(take, None)
 
     def _rescue(self) -> None:
         """Put takes the disk refused into the folder for temporary files, as a last resort."""

@@ -17,6 +17,7 @@ from app.actions.recording.perform import Perform
 from app.actions.recording.record import Record
 from app.actions.setup.choose_device import ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
+from app.actions.tap_tempo import TapTempo
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,4 @@ class Actions:
     models: ChooseModel
     midi: Midi
     beat: BeatControl
+    tempo: TapTempo

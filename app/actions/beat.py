@@ -66,13 +66,17 @@ class BeatControl:
     """Keeps the mixer as the session says."""
 
     def __init__(
-        self, session: Session, mixer: Timing, now: Callable[[], float] = time.perf_counter
+        self,
+        session: Session,
+        mixer: Timing,
+        followed: Callable[[], Timeline | None] = lambda: None,
+        now: Callable[[], float] = time.perf_counter,
     ) -> None:
+        """`followed` gives the beats of the clock that leads; None or standing: none does."""
         self._session = session
         self._mixer = mixer
         self._now = now
-        self.followed: Callable[[], Timeline | None] = lambda: None
-        """The beats of the clock that leads; None, or standing, where none does."""
+        self._followed = followed
         session.settings_changed.connect(self.use_settings)
         self.use_settings()
 
@@ -85,16 +89,16 @@ class BeatControl:
         mixer.at_once = session.play_at_once
         mixer.set_note_repeat(session.note_repeat)
 
-    def start(self) -> None:
+    def start_bar(self) -> None:
         """Let a bar begin now."""
         if self._is_led():
             self._session.notify("The beats follow a MIDI clock; start them there.")
         else:
             self._mixer.clock.start()
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Be heard where the clock that leads is; to be called a few times a second."""
-        line = self.followed()
+        line = self._followed()
         if line is not None and line.running:
             now_s = self._now()
             # What is played now is heard later: it is of the beat that the other box is at then.
@@ -141,5 +145,5 @@ class BeatControl:
         return start
 
     def _is_led(self) -> bool:
-        line = self.followed()
+        line = self._followed()
         return line is not None and line.running

@@ -50,8 +50,6 @@ class Takes:
         self._items: list[Take] = []
         self._index: int | None = None
         self._most = most
-        self.may_forget: Callable[[Take], bool] = lambda take: False
-        """Says whether a take is safely on disk, so that memory may let go of it."""
 
     @property
     def items(self) -> tuple[Take, ...]:
@@ -89,7 +87,6 @@ class Takes:
         self._items.append(take)
         if select:
             self._index = len(self._items) - 1
-        self._forget_oldest()
 
     def select(self, index: int) -> Take:
         """Make the take at `index` (0 is the oldest) the current one."""
@@ -116,9 +113,10 @@ class Takes:
             raise IndexError(f"take must be 0..{len(takes) - 1}, got {index}")
         self._items, self._index = list(takes), index
 
-    def _forget_oldest(self) -> None:
+    def forget_oldest(self, is_kept: Callable[[Take], bool]) -> None:
+        """Let memory go of the oldest takes above the limit that are safely on disk."""
         for take in self._items[: max(0, len(self._items) - self._most)]:
-            if take is not self.current and self.may_forget(take):
+            if take is not self.current and is_kept(take):
                 position = self._items.index(take)
                 del self._items[position]
                 if self._index is not None and position < self._index:

@@ -100,13 +100,12 @@ def tell_of_changes(instrument: Instrument, window: MainWindow) -> None:
         ready = take is not None and pad.loaded is take and store.is_kept(take)
         say("pad", pad=pad.index, state=pad.state, name=pad.title, playable=ready)
 
-    def tell_of_kept(before: Callable[[], None] = store.on_kept) -> None:
-        before()
+    def tell_of_kept() -> None:
         for pad in instrument.session.kit.pads:
             if pad.takes.current is not None:
                 tell(pad)
 
-    store.on_kept = tell_of_kept
+    store.kept.connect(tell_of_kept)
     for pad in instrument.session.kit.pads:
         pad.changed.connect(partial(tell, pad))
     instrument.session.notice.connect(lambda notice: say("notice", text=notice.text))

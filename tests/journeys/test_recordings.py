@@ -21,8 +21,8 @@ def live(instrument: WholeInstrument, sung: NDArray[np.float32]) -> NDArray[np.f
         heard.append(instrument.mixer.render(min(BLOCK, len(sung) - start)))
         instrument.sing(sung[start : start + BLOCK])
         if start // BLOCK % 6 == 5:
-            instrument.actions.record.look()
-    instrument.actions.record.look()
+            instrument.actions.record.tick()
+    instrument.actions.record.tick()
     return np.concatenate(heard)
 
 

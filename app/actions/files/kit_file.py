@@ -9,8 +9,8 @@ from app.actions.pads.generate import Generate
 from app.actions.pads.load_pads import PadLoader
 from app.model.kit import KitRecord
 from app.model.session import Session
+from app.model.storage.clip_store import ClipStore
 from app.model.storage.kit_folder import KIT_SUFFIX, open_kit, save_kit
-from app.model.takes import Take
 from app.threads.background import Background
 from app.threads.file_writer import WritesFiles
 
@@ -25,14 +25,14 @@ class KitFile:
         background: Background,
         loader: PadLoader,
         generate: Generate,
+        store: ClipStore,
     ) -> None:
         self._session = session
         self._writer = writer
         self._background = background
         self._loader = loader
         self._generate = generate
-        self.adopt: Callable[[tuple[Take, ...]], None] = lambda takes: None
-        """Told of the takes that came with an opened kit, so that they are kept too."""
+        self._store = store
         self.folder: Path | None = None
         """Where the kit on the pads is kept; None before it was saved or opened."""
 
@@ -66,7 +66,8 @@ class KitFile:
             self._generate.forget_wishes()
             self.folder = folder
             self._session.kit.restore(record)
-            self.adopt(tuple(take for pad in record.pads for take in pad.takes))
+            for take in (take for pad in record.pads for take in pad.takes):
+                self._store.keep(take, None)
             self._loader.load_kit()
             self._session.notify(f"Opened {record.name}.")
             done(True)

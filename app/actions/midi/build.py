@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.actions.midi.clock import BeatClock, ClockSync
-from app.actions.midi.controls import ControlActions, Playing
+from app.actions.midi.clock import ClockSync
+from app.actions.midi.controls import ControlActions, PadActions
 from app.actions.midi.learn_control import ControlLearner
 from app.actions.midi.learn_pads import PadLearner
 from app.actions.midi.setup import MidiSetup
 from app.actions.pads.hits import Hits
-from app.midi.clock.receiver import ClockReceiver
 from app.midi.clock.sender import ClockSender
 from app.midi.lights import LightSettings, PadLight, PadLights
 from app.midi.pad_player import PadPlayer
@@ -52,11 +51,11 @@ class Midi:
         self.learn.cancel()
         self.learn_pads.cancel()
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Follow a clock, end what was to be learnt and was not; a few times a second."""
-        self.learn.look()
-        self.learn_pads.look()
-        self.clock.look()
+        self.learn.tick()
+        self.learn_pads.tick()
+        self.clock.tick()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +67,23 @@ class MidiContext:
     config: Path
     writer: WritesFiles
     post: Callable[[Callable[[], None]], None]
-    clock: BeatClock | None = None
-    """Our beats, where the mixer keeps any."""
+    clock: ClockSync
 
 
-def build_midi(session: Session, playing: Playing, room: MidiContext) -> Midi:
+def build_midi(session: Session, playing: PadActions, room: MidiContext) -> Midi:
     """Connect everything; nothing is read or opened."""
 
     def answer() -> None:
         controls.answer()
 
-    clock_receiver = ClockReceiver()
+    clock_receiver = room.clock.receiver
     router = PadRouter(room.mixer, room.hits.note, lambda: room.post(answer), clock_receiver)
     setup = MidiSetup(session, router, room.config, room.writer)
     learn = ControlLearner(session, setup, router)
     learn_pads = PadLearner(session, setup, router)
     controls = ControlActions(session, router, playing, learn, learn_pads)
-    clock = ClockSync(session, clock_receiver, room.clock)
     lights = PadLights(room.mixer.playing, CrashGuard().arm)
-    clock_sender = ClockSender(clock.beats)
+    clock_sender = ClockSender(room.clock.beats)
 
     def use_choices() -> None:
         choices = setup.choices
@@ -101,7 +98,7 @@ def build_midi(session: Session, playing: Playing, room: MidiContext) -> Midi:
     setup.changed.connect(use_choices)
     for pad in session.kit.pads:
         pad.changed.connect(show_pads)
-    return Midi(router, setup, controls, learn, learn_pads, clock, (lights, clock_sender))
+    return Midi(router, setup, controls, learn, learn_pads, room.clock, (lights, clock_sender))
 
 
 def light(pad: Pad) -> PadLight:

@@ -49,7 +49,8 @@ class ClockSync:
     ) -> None:
         """Without a `clock` the session's tempo is all that is sent."""
         self._session = session
-        self._receiver = clock_receiver
+        self.receiver = clock_receiver
+        """The clock that is followed."""
         self._clock = clock
         self._told: Timeline | None = None
         self.now = now
@@ -59,14 +60,14 @@ class ClockSync:
     @property
     def text(self) -> str:
         """What is heard of the clock that is followed; "" while none is."""
-        if not self._receiver.port:
+        if not self.receiver.port:
             return ""
-        line = self._receiver.read(self.now())
+        line = self.receiver.read(self.now())
         if line is None:
             return "no ticks yet"
         return f"{line.bpm:.1f} bpm, {'running' if line.running else 'stopped'}"
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Take over the tempo that is followed; to be called a few times a second."""
         line = self.followed()
         if line is not None and abs(line.bpm - self._session.bpm) >= LEAST_CHANGE_BPM:
@@ -74,7 +75,7 @@ class ClockSync:
 
     def followed(self) -> Timeline | None:
         """Return the beats of the clock that is followed; None while none ticks. Any thread."""
-        return self._receiver.read(self.now())
+        return self.receiver.read(self.now())
 
     def beats(self) -> Timeline | None:
         """Return the beats that others are sent: those that are followed, else our own.

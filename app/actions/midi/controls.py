@@ -34,7 +34,7 @@ class Wishes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Playing:
+class PadActions:
     """The actions a controller reaches."""
 
     generate: Generate
@@ -42,6 +42,10 @@ class Playing:
     takes: ChooseTake
     pad_settings: PadSettings
     open_kit: Callable[[Path], object]
+    tap_tempo: Callable[[], object]
+    start_bar: Callable[[], object]
+    toggle_performance: Callable[[], object]
+    """Write all that is played to a file, or end that."""
 
 
 class ControlActions:
@@ -51,7 +55,7 @@ class ControlActions:
         self,
         session: Session,
         router: Wishes,
-        playing: Playing,
+        playing: PadActions,
         learn_control: ControlLearner,
         learn_pads: PadLearner,
     ) -> None:
@@ -62,12 +66,6 @@ class ControlActions:
         self._learn_pads = learn_pads
         self._takeovers: dict[Binding, Takeover] = {}
         self._pressures = AftertouchBends()
-        self.on_tap: Callable[[], object] = lambda: None
-        """Counts a tap of the tempo; the window's tap button is one too."""
-        self.on_beat_1: Callable[[], object] = lambda: None
-        """Lets a bar begin now."""
-        self.on_perform: Callable[[], object] = lambda: None
-        """Writes all that is played to a file, or ends that."""
         self._presses = self._make_presses()
         self._knobs = make_knobs(session, playing.pad_settings)
         session.selection_changed.connect(self._forget_last_pad)
@@ -121,14 +119,14 @@ class ControlActions:
             "select": lambda: True,
             "previous_pad": lambda: self._step(-1),
             "next_pad": lambda: self._step(1),
-            "tap": self._tap,
+            "tap": playing.tap_tempo,
             "metronome": self._switch_metronome,
-            "beat_1": self._begin_bar,
+            "beat_1": playing.start_bar,
             "keep_seed": self._keep_seed,
             "play_back": self._switch_play_back,
             "count_in": self._switch_count_in,
             "resample": self._switch_resampling,
-            "perform": self._perform,
+            "perform": playing.toggle_performance,
             "sixteen_notes": self._switch_sixteen_notes,
             "full_level": self._switch_full_level,
             "reverse": self._reverse,
@@ -140,9 +138,6 @@ class ControlActions:
             return "recording" if self._session.recording else "recording: not now"
         self._playing.record.release()
         return "recording ended"
-
-    def _tap(self) -> None:
-        self.on_tap()
 
     def _switch_metronome(self) -> None:
         self._session.metronome = not self._session.metronome
@@ -157,9 +152,6 @@ class ControlActions:
         resamples = self._session.record_from == "played"
         self._session.record_from = "input" if resamples else "played"
 
-    def _perform(self) -> None:
-        self.on_perform()
-
     def _switch_sixteen_notes(self) -> None:
         self._session.sixteen_notes = not self._session.sixteen_notes
 
@@ -169,9 +161,6 @@ class ControlActions:
     def _reverse(self) -> None:
         pad = self._session.selected_pad
         self._playing.pad_settings.change(pad.index, reverse=not pad.parameters.reverse)
-
-    def _begin_bar(self) -> None:
-        self.on_beat_1()
 
     def _lock(self) -> None:
         pad = self._session.selected_pad

@@ -62,7 +62,7 @@ class ControlLearner:
             self._router.learn()
             self.changed.emit()
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """End what lasts too long; to be called a few times a second."""
         if self.target is not None and self.now() >= self._until_s:
             title = self.target.title

@@ -61,7 +61,7 @@ class PadLearner:
         if self.notes is not None:
             self._end()
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """End what lasts too long; to be called a few times a second."""
         if self.notes is not None and self.now() >= self._until_s:
             self._end()

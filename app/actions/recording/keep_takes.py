@@ -19,6 +19,10 @@ class Store(Protocol):
         """Write a take to disk as soon as possible; returns at once."""
         ...
 
+    def is_kept(self, take: Take) -> bool:
+        """The take is on disk, whole."""
+        ...
+
 
 class KeepTakes:
     """The one door for new takes: whatever made them, they end on disk and on their pad."""
@@ -48,6 +52,7 @@ class KeepTakes:
             )
         select = select and not pad.locked
         pad.takes.add(take, select=select)
+        pad.takes.forget_oldest(self._store.is_kept)
         if select:
             self._loader.load(pad, then)
         pad.changed.emit()

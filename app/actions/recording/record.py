@@ -137,7 +137,7 @@ class Beats(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Decks:
+class RecordingSources:
     """Where recordings come from, and the time they keep."""
 
     input: InputRecorder
@@ -183,7 +183,7 @@ class Record:
     def __init__(
         self,
         session: Session,
-        decks: Decks,
+        decks: RecordingSources,
         keep: KeepTakes,
         generate: Generate,
         pad_settings: PadSettings,
@@ -241,9 +241,9 @@ class Record:
         else:
             self.release()
 
-    # --- what the window asks at every frame ---
+    # --- as time goes on ---
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Begin and end what is due; to be called some ten times a second at least."""
         going = self._going
         if going is None:

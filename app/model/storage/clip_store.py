@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from app.model.event import Event
 from app.model.session import NoticeKind
 from app.model.storage.json_table import TableError, read_table
 from app.model.storage.kit_folder import slug
@@ -67,8 +68,8 @@ class ClipStore:
         self._described: set[str] = set()
         self._unsaved: dict[str, Take] = {}
         self._failing = False
-        self.on_kept: Callable[[], None] = lambda: None
-        """Called on the main thread each time a take has reached the disk."""
+        self.kept: Event[()] = Event()
+        """A take has reached the disk."""
 
     @property
     def folder(self) -> Path:
@@ -157,7 +158,7 @@ class ClipStore:
             if self._failing and not self._unsaved:
                 self._failing = False
                 self._notify("All takes are on disk again.", "info")
-            self.on_kept()
+            self.kept.emit()
         elif not self._failing:
             self._failing = True
             self._notify(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QRegularExpressionValidator
 from PySide6.QtWidgets import (
@@ -31,7 +28,6 @@ from app.ui.widgets.controls import (
     on_click,
 )
 from app.ui.widgets.icons import icon
-from app.ui.widgets.tap_tempo import TapTempo
 from app.ui.widgets.theme import Theme
 from engine.api import MOST_SEED
 
@@ -63,19 +59,12 @@ class PromptPanel(QFrame):
     left = Signal()
     """The player wants the keys to play again."""
 
-    def __init__(
-        self,
-        session: Session,
-        actions: Actions,
-        theme: Theme,
-        now: Callable[[], float] = time.perf_counter,
-    ) -> None:
+    def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
         self.setObjectName("panel")
         self._session = session
         self._actions = actions
         self._theme = theme
-        self._tap_tempo = TapTempo(now)
         self._make_prompt()
         self._make_length()
         self._make_sampling()
@@ -126,7 +115,7 @@ class PromptPanel(QFrame):
         self.tempo.setAccessibleName("Tempo")
         self.tempo.valueChanged.connect(lambda bpm: setattr(self._session, "bpm", bpm))
         self.tap = make_button("Tap", "Tap the tempo (T)", self._theme)
-        self.tap.pressed.connect(self.tap_once)
+        self.tap.pressed.connect(self._actions.tempo.tap)
         for field in (self.length, self.tempo):
             field.left.connect(self.left)
 
@@ -215,12 +204,6 @@ class PromptPanel(QFrame):
             self._session.bars = round(value)
         else:
             self._session.seconds = value
-
-    def tap_once(self) -> None:
-        """Count a tap of the tempo."""
-        bpm = self._tap_tempo.tap()
-        if bpm is not None:
-            self._session.bpm = bpm
 
     def _set_seed(self) -> None:
         text = self.seed.text()

@@ -23,7 +23,7 @@ class BeatBar(QWidget):
         self.metronome.toggled.connect(lambda on: setattr(session, "metronome", on))
         self.start = make_button("Beat 1", "A bar begins now; locked loops follow it", theme)
         self.start.setProperty("quiet", "true")
-        on_click(self.start, actions.beat.start)
+        on_click(self.start, actions.beat.start_bar)
         self.swap = QComboBox()
         self.swap.addItems([choice.text for choice in SWAP_AT.choices])
         self.swap.setAccessibleName("When a running loop takes its new sound")

@@ -135,7 +135,7 @@ class MainWindow(QMainWindow):
         self._shown_at = now()
         self._frames = 0
         self.kit_bar = KitBar(session, actions, self.theme)
-        self.prompt_panel = PromptPanel(session, actions, self.theme, now)
+        self.prompt_panel = PromptPanel(session, actions, self.theme)
         menu = PadMenu(session, actions, main_thread, self)
         self.pads = PadGrid(session, actions, menu, self.theme)
         self.record_panel = RecordPanel(session, actions, self.theme)
@@ -208,10 +208,6 @@ class MainWindow(QMainWindow):
             shortcut.activated.connect(do)
 
     def _teach_midi(self) -> None:
-        controls_by_midi = self._actions.midi.controls
-        controls_by_midi.on_tap = self.prompt_panel.tap_once
-        controls_by_midi.on_beat_1 = self._actions.beat.start
-        controls_by_midi.on_perform = self._actions.perform.toggle
         menu, prompt, pad = self.midi_learn_menu, self.prompt_panel, self.pad_panel
         controls: tuple[tuple[QWidget, str], ...] = (
             (prompt.generate, "generate"),
@@ -263,7 +259,7 @@ class MainWindow(QMainWindow):
         self.keys.record_pressed.connect(record.press)
         self.keys.record_released.connect(record.release)
         self.keys.record_toggled.connect(record.toggle)
-        self.keys.tempo_tapped.connect(self.prompt_panel.tap_once)
+        self.keys.tempo_tapped.connect(self._actions.tempo.tap)
         self.keys.prompt_wanted.connect(self.focus_prompt)
 
     # --- living ---
@@ -286,15 +282,12 @@ class MainWindow(QMainWindow):
             limiting=level.limiting,
         )
         self.pads.show_playing(sound.playing, now)
-        self._actions.record.look()
         self.record_panel.show_input(recorder.level, elapsed)
         self.kit_bar.show_performing()
         self.status_line.show_midi(now)
         self._frames += 1
         if self._frames % FRAMES_PER_COUNT == 0:
             self.status_line.show_faults(sound.counts())
-            self._actions.midi.look()
-            self._actions.beat.look()
         if self._frames % FRAMES_PER_LOG == 0 and self.status_line.midi_window is not None:
             self.status_line.midi_window.show_events()
 

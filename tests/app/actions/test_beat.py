@@ -52,23 +52,23 @@ def test_the_session_sets_tempo_metronome_and_timing() -> None:
 
 def test_a_bar_begins_when_the_player_says_so() -> None:
     mixer = Timing()
-    BeatControl(Session(), mixer).start()
+    BeatControl(Session(), mixer).start_bar()
     assert mixer.clock.position(100_000) == 0.0
 
 
 def test_a_running_clock_leads_and_a_standing_one_does_not() -> None:
     session, mixer = Session(), Timing()
-    beat = BeatControl(session, mixer, lambda: 10.0)
-    beat.followed = lambda: Timeline(9.0, 4.0, 60.0, running=False)
-    beat.look()
+    leads = Timeline(9.0, 4.0, 60.0, running=False)
+    beat = BeatControl(session, mixer, lambda: leads, lambda: 10.0)
+    beat.tick()
     assert mixer.clock.bpm == 120.0
-    beat.followed = lambda: Timeline(9.0, 4.0, 60.0)
-    beat.look()
+    leads = Timeline(9.0, 4.0, 60.0)
+    beat.tick()
     assert mixer.clock.bpm == 60.0
     assert mixer.clock.position(mixer.frame) == pytest.approx(5.0)
     said: list[str] = []
     session.notice.connect(lambda notice: said.append(notice.text))
-    beat.start()
+    beat.start_bar()
     assert said and mixer.clock.position(mixer.frame) == pytest.approx(5.0)
     session.bpm = 60.1
     assert mixer.clock.bpm == 60.0
@@ -77,9 +77,8 @@ def test_a_running_clock_leads_and_a_standing_one_does_not() -> None:
 def test_a_clock_that_leads_is_heard_with_us() -> None:
     session, mixer = Session(), Timing()
     session.set_audio(AudioState("Speakers", block_frames=960, latency_ms=80.0))
-    beat = BeatControl(session, mixer, lambda: 10.0)
-    beat.followed = lambda: Timeline(9.0, 4.0, 60.0)
-    beat.look()
+    beat = BeatControl(session, mixer, lambda: Timeline(9.0, 4.0, 60.0), lambda: 10.0)
+    beat.tick()
     assert mixer.clock.position(mixer.frame) == pytest.approx(5.1)
 
 
@@ -101,14 +100,15 @@ def test_a_count_in_begins_at_once_while_nothing_plays_and_the_beats_with_it() -
 
 def test_a_count_in_waits_for_its_bar_while_something_plays_or_a_clock_leads() -> None:
     session, mixer = Session(), Timing()
-    beat = BeatControl(session, mixer, lambda: 10.0)
+    leads: Timeline | None = None
+    beat = BeatControl(session, mixer, lambda: leads, lambda: 10.0)
     mixer.sounding = {3}
     assert beat.start_beat("bar", count_in=True) == 12.0
     assert beat.start_beat("beat", count_in=True) == 9.0
     assert beat.start_beat("now", count_in=True) == 12.0
     assert mixer.counted == (8.0, 12.0) and mixer.clock.position(0) == 0.0
     mixer.sounding = set()
-    beat.followed = lambda: Timeline(9.0, 4.0, 120.0)
+    leads = Timeline(9.0, 4.0, 120.0)
     assert beat.start_beat("bar", count_in=True) == 12.0
 
 

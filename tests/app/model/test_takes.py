@@ -62,23 +62,24 @@ def test_memory_lets_go_of_the_oldest_takes_only_when_they_are_on_disk() -> None
     takes = Takes(most=2)
     made = [make(str(n)) for n in range(4)]
     on_disk = {made[1].id}
-    takes.may_forget = lambda take: take.id in on_disk
     for take in made:
         takes.add(take)
+        takes.forget_oldest(lambda take: take.id in on_disk)
     assert [take.name for take in takes.items] == ["0", "2", "3"]
     on_disk.add(made[0].id)
     takes.add(make("4"))
+    takes.forget_oldest(lambda take: take.id in on_disk)
     assert [take.name for take in takes.items] == ["2", "3", "4"]
     assert takes.current is not None and takes.current.name == "4"
 
 
 def test_memory_never_lets_go_of_the_current_take() -> None:
     takes = Takes(most=1)
-    takes.may_forget = lambda take: True
     first = make()
     takes.add(first)
     for _ in range(3):
         takes.add(make(), select=False)
+        takes.forget_oldest(lambda take: True)
     assert takes.current is first
 
 
@@ -102,11 +103,11 @@ def test_whatever_is_done_the_current_take_is_one_of_the_newest_and_none_unsaved
     steps: list[str],
 ) -> None:
     takes, made = Takes(most=4), []
-    takes.may_forget = lambda take: take.name == "saved"
     for number, step in enumerate(steps):
         if step in ("add", "aside"):
             made.append(make("saved" if number % 2 else "unsaved"))
             takes.add(made[-1], select=step == "add")
+            takes.forget_oldest(lambda take: take.name == "saved")
         elif step == "undo":
             takes.previous()
         elif step == "redo":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from app.actions.files.drag_out import DragOut
 from app.actions.files.kit_file import KitFile
 from app.actions.files.transfer import Transfer
 from app.actions.midi.build import MidiContext, build_midi
-from app.actions.midi.controls import Playing
+from app.actions.midi.clock import ClockSync
+from app.actions.midi.controls import PadActions
 from app.actions.pads.choose_take import ChooseTake
 from app.actions.pads.generate import Generate
 from app.actions.pads.hits import Hits
@@ -23,14 +25,14 @@ from app.actions.pads.load_pads import PadLoader
 from app.actions.pads.pad_settings import PadSettings
 from app.actions.recording.keep_takes import KeepTakes
 from app.actions.recording.perform import Perform
-from app.actions.recording.record import Decks, Record
+from app.actions.recording.record import Record, RecordingSources
 from app.actions.setup.choose_device import ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
-from app.audio.devices.loopback import RoundTrip
-from app.audio.devices.sound_system import FIRST_TWO, Channels
-from app.audio.devices.state import DeviceRequest
+from app.actions.tap_tempo import TapTempo
+from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.clock import Clock, Quantum
 from app.audio.mixer.pad_parameters import PadParameters
+from app.midi.clock.receiver import ClockReceiver
 from app.model.kit import PADS
 from app.model.session import EngineState, Session
 from app.model.storage.clip_store import ClipStore
@@ -238,22 +240,19 @@ class PatientEngine:
         self.cancelled.append(job)
 
 
-@dataclass(frozen=True)
-class Audio:
-    output_name: str | None = "Scarlett 2i2"
-    input_name: str | None = "Scarlett 2i2"
-    rate: int = 48_000
-    block_frames: int = 128
-    latency_ms: float = 5.3
-    round_trip_ms: float = 9.6
-    message: str = ""
-    outputs: tuple[str, ...] = ("Scarlett 2i2", "HDMI", "HDMI")
-    inputs: tuple[str, ...] = ("Scarlett 2i2", "Webcam & co")
-    input_channels: int = 4
-    channels: Channels = FIRST_TWO
-    loop: RoundTrip | None = None
-    realtime: bool = True
-    exclusive: bool = False
+Audio = partial(
+    AudioState,
+    output_name="Scarlett 2i2",
+    input_name="Scarlett 2i2",
+    block_frames=128,
+    latency_ms=5.3,
+    round_trip_ms=9.6,
+    message="",
+    outputs=("Scarlett 2i2", "HDMI", "HDMI"),
+    inputs=("Scarlett 2i2", "Webcam & co"),
+    input_channels=4,
+)
+"""An interface that is plugged in and open."""
 
 
 @dataclass(frozen=True)
@@ -281,23 +280,36 @@ class Scene:
         self.keep = keep
         hits = Hits(self.sound)
         generate = Generate(session, self.engine, keep, hits)
-        beat = BeatControl(session, self.sound)
+        self.time_s = 100.0
+        clock = ClockSync(session, ClockReceiver())
+        beat = BeatControl(session, self.sound, clock.followed)
+        tempo = TapTempo(session, lambda: self.time_s)
         self.played = Microphone()
-        decks = Decks(self.microphone, self.played, self.sound, beat)
+        decks = RecordingSources(self.microphone, self.played, self.sound, beat)
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
         record = Record(session, decks, keep, generate, pad_settings)
         self.disk = DiskFile()
-        kit_file = KitFile(session, now, now, loader, generate)
+        kit_file = KitFile(session, now, now, loader, generate, self.store)
+        perform = Perform(session, self.disk, folder / "performances", lambda: 0.0)
         midi = build_midi(
             session,
-            Playing(generate, record, takes, pad_settings, kit_file.open),
-            MidiContext(self.sound, hits, folder / "config", now, lambda fn: fn()),
+            PadActions(
+                generate,
+                record,
+                takes,
+                pad_settings,
+                kit_file.open,
+                tempo.tap,
+                beat.start_bar,
+                perform.toggle,
+            ),
+            MidiContext(self.sound, hits, folder / "config", now, lambda fn: fn(), clock),
         )
         self.actions = Actions(
             hits=hits,
             generate=generate,
             record=record,
-            perform=Perform(session, self.disk, folder / "performances", lambda: 0.0),
+            perform=perform,
             transfer=Transfer(session, now, keep, generate, self.store),
             drag_out=DragOut(session, self.store),
             kit_file=kit_file,
@@ -307,21 +319,30 @@ class Scene:
             models=ChooseModel(session, self.engine, now, ModelStore(folder / "models")),
             midi=midi,
             beat=beat,
+            tempo=tempo,
         )
+        self._plug_in()
+        self.main_thread = MainThread()
+        self.window = self._open_window()
+
+    def _open_window(self) -> MainWindow:
+        monitors = Monitors(self.sound, self.microphone)
+        return MainWindow(
+            self.session, self.actions, monitors, self.main_thread, lambda: self.time_s
+        )
+
+    def _plug_in(self) -> None:
+        session = self.session
         session.set_engine(
             EngineState("Ready in 0.8 s", True, model="embedded", device="CPU, float32"), VOCABULARY
         )
-        session.set_audio(Audio())  # type: ignore[arg-type]
+        session.set_audio(Audio())
         session.set_midi(Midi())
-        self.main_thread = MainThread()
-        self.time_s = 100.0
-        self.window = MainWindow(
-            session,
-            self.actions,
-            Monitors(self.sound, self.microphone),
-            self.main_thread,
-            lambda: self.time_s,
-        )
+
+    def tick(self) -> None:
+        """Let time go on for the actions, as the ticker does."""
+        for action in (self.actions.record, self.actions.midi, self.actions.beat):
+            action.tick()
 
     def progress(self, step: int, steps: int) -> None:
         """Let the engine say that the newest wish is at a step."""

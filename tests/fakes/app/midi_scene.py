@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.actions.midi.build import MidiContext, build_midi
-from app.actions.midi.controls import Playing
+from app.actions.midi.clock import ClockSync
+from app.actions.midi.controls import PadActions
 from app.actions.midi.learn_control import ControlLearner
 from app.actions.midi.learn_pads import PadLearner
 from app.actions.pads.hits import Hits
+from app.midi.clock.receiver import ClockReceiver
 from tests.fakes.app.playing_scene import PlayingScene
 
 
@@ -17,10 +19,20 @@ class MidiScene(PlayingScene):
         super().__init__(folder)
         self.config = folder / "config"
         self.hits = Hits(self.mixer)
-        playing = Playing(
-            self.generate, self.record, self.takes, self.pad_settings, self.kit_file.open
+        self.called: list[str] = []
+        """What controls did that this scene has no double of."""
+        playing = PadActions(
+            self.generate,
+            self.record,
+            self.takes,
+            self.pad_settings,
+            self.kit_file.open,
+            lambda: self.called.append("tap"),
+            lambda: self.called.append("start bar"),
+            lambda: self.called.append("perform"),
         )
-        room = MidiContext(self.mixer, self.hits, self.config, self.writer, self.loop.post)
+        clock = ClockSync(self.session, ClockReceiver())
+        room = MidiContext(self.mixer, self.hits, self.config, self.writer, self.loop.post, clock)
         self.midi = build_midi(self.session, playing, room)
         self.midi.setup.read_maps()
         self.time_s = 0.0

@@ -13,7 +13,7 @@ from app.actions.pads.hits import Hits
 from app.actions.pads.load_pads import PadLoader
 from app.actions.pads.pad_settings import PadSettings
 from app.actions.recording.keep_takes import KeepTakes
-from app.actions.recording.record import Decks, Record
+from app.actions.recording.record import Record, RecordingSources
 from app.model.kit import Pad
 from app.model.session import Notice, Session
 from app.model.storage.clip_store import ClipStore
@@ -45,7 +45,7 @@ class PlayingScene:
         self.recorder = FakeRecorder()
         self.played = FakeRecorder()
         self.timing = FakeTiming()
-        decks = Decks(self.recorder, self.played, self.timing, self.timing)
+        decks = RecordingSources(self.recorder, self.played, self.timing, self.timing)
         self.pad_settings = PadSettings(self.session, self.loader)
         self.record = Record(
             self.session, decks, keep, self.generate, self.pad_settings, lambda: 1000.0
@@ -56,7 +56,7 @@ class PlayingScene:
         self.takes = ChooseTake(self.session, self.loader)
         self.drag_out = DragOut(self.session, self.store)
         self.kit_file = KitFile(
-            self.session, self.writer, self.background, self.loader, self.generate
+            self.session, self.writer, self.background, self.loader, self.generate, self.store
         )
 
     @property

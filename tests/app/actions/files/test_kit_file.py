@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from app.audio.mixer.pad_parameters import PadParameters
-from app.model.takes import Take
 from tests.fakes.app.playing_scene import PlayingScene
 from tests.fakes.app.takes import same_pad
 
@@ -76,15 +75,14 @@ def test_a_sound_still_being_made_does_not_land_in_the_kit_that_was_opened(
     assert len(list(scene.store.folder.glob("late_*.wav"))) == 1
 
 
-def test_takes_of_an_opened_kit_are_handed_on_to_be_kept(
-    scene: PlayingScene, tmp_path: Path
-) -> None:
+def test_takes_of_an_opened_kit_are_kept_on_disk_too(scene: PlayingScene, tmp_path: Path) -> None:
     scene.make("kick")
     scene.kit_file.save(tmp_path / "Mine")
-    adopted: list[Take] = []
-    scene.kit_file.adopt = adopted.extend
-    scene.kit_file.open(tmp_path / "Mine.pingpad")
-    assert [take.name for take in adopted] == ["kick"]
+    for file in scene.store.folder.iterdir():
+        file.unlink()
+    later = PlayingScene(tmp_path / "later")
+    later.kit_file.open(tmp_path / "Mine.pingpad")
+    assert len(list(later.store.folder.glob("kick_*.wav"))) == 1
 
 
 @pytest.mark.parametrize("name", ["Mine", "Mine.pingpad"])

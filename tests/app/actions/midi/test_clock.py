@@ -47,7 +47,7 @@ def test_tempo_and_beat_are_where_the_other_boxs_are() -> None:
     scene.clock_receiver.follow("Box")
     scene.clock_receiver.receive(ClockMessage("start"), scene.time_s, "Box")
     scene.tick(97, 93.0)
-    scene.clock.look()
+    scene.clock.tick()
     assert scene.session.bpm == 93.0
     line = scene.clock.followed()
     assert line is not None and line.running
@@ -58,7 +58,7 @@ def test_a_box_that_stands_leads_the_tempo_but_no_beat() -> None:
     scene = Scene()
     scene.clock_receiver.follow("Box")
     scene.tick(48, 140.0)
-    scene.clock.look()
+    scene.clock.tick()
     line = scene.clock.followed()
     assert scene.session.bpm == 140.0 and line is not None and not line.running
     assert scene.clock.text == "140.0 bpm, stopped"
@@ -69,13 +69,13 @@ def test_jitter_too_small_to_be_shown_moves_no_tempo() -> None:
     scene.session.bpm = 120.05
     scene.clock_receiver.follow("Box")
     scene.tick(48, 120.0)
-    scene.clock.look()
+    scene.clock.tick()
     assert scene.session.bpm == 120.05
 
 
 def test_without_a_box_nothing_moves_and_others_are_sent_our_own_beats() -> None:
     scene = Scene()
-    scene.clock.look()
+    scene.clock.tick()
     assert scene.session.bpm == 120.0 and scene.clock.text == ""
     line = scene.clock.beats()
     assert line is not None and line.running

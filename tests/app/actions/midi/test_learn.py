@@ -56,10 +56,10 @@ def test_forgetting_gives_the_control_back(scene: MidiScene) -> None:
 def test_learning_ends_by_itself_and_says_so(scene: MidiScene) -> None:
     scene.midi.learn.start("again")
     scene.time_s = 9.9
-    scene.midi.look()
+    scene.midi.tick()
     assert scene.midi.learn.target is not None
     scene.time_s = 10.0
-    scene.midi.look()
+    scene.midi.tick()
     assert scene.midi.learn.target is None
     assert "within 10 s" in scene.said()[-1]
     scene.play(0x90, 36, 127)
@@ -164,10 +164,10 @@ def test_asking_for_pads_ends_by_itself_and_changes_nothing(scene: MidiScene) ->
     scene.time_s = 9.0
     press(scene, 60)
     scene.time_s = 18.0
-    scene.midi.look()
+    scene.midi.tick()
     assert scene.midi.learn_pads.notes == (60,)
     scene.time_s = 19.0
-    scene.midi.look()
+    scene.midi.tick()
     assert scene.midi.learn_pads.question == ""
     press(scene, 36)
     assert scene.mixer.calls[0] == ("hit", 0, 100 / 127)

@@ -212,11 +212,11 @@ def test_a_sound_begins_it_and_what_came_just_before_is_kept(scene: PlayingScene
     scene.session.record_start = "sound"
     scene.recorder.coming = hum()
     scene.record.toggle()
-    scene.record.look()
+    scene.record.tick()
     assert scene.session.recording and scene.record.state == "sound"
     assert not scene.recorder.running
     scene.recorder.position, scene.recorder.loud = NOW + 90_000, NOW + 70_000
-    scene.record.look()
+    scene.record.tick()
     assert scene.record.state == "recording"
     scene.record.toggle()
     assert scene.recorder.asked == [(NOW + 70_000 - 9600, None)]
@@ -230,14 +230,14 @@ def test_bars_that_begin_with_a_sound_begin_on_it_and_end_by_themselves(
     scene.record.press()
     scene.record.release()
     scene.recorder.loud = NOW + 1000
-    scene.record.look()
+    scene.record.tick()
     assert scene.record.state == "recording"
     first, end = NOW + 1000 - 240, NOW + 1000 - 240 + 192_000
     scene.recorder.position = end - 1
-    scene.record.look()
+    scene.record.tick()
     assert scene.session.recording
     scene.recorder.position = end + 5000
-    scene.record.look()
+    scene.record.tick()
     assert not scene.session.recording and scene.recorder.asked == [(first, end)]
     take = scene.pads[0].takes.current
     assert take is not None and take.clip is scene.recorder.coming
@@ -246,7 +246,7 @@ def test_bars_that_begin_with_a_sound_begin_on_it_and_end_by_themselves(
 def wait(scene: PlayingScene, frame: int) -> None:
     """Time passes until a frame of the mixer, which the tapes follow."""
     scene.timing.frame = scene.recorder.position = scene.played.position = frame
-    scene.record.look()
+    scene.record.tick()
 
 
 def test_bars_of_the_input_lie_where_the_player_heard_them(scene: PlayingScene) -> None:
@@ -344,7 +344,7 @@ def test_a_clock_that_jumps_away_from_the_awaited_beat_gives_the_next_one(
     scene.record.toggle()
     for jump in (-3.5, 100.5):
         scene.timing.jump_to(jump)
-        scene.record.look()
+        scene.record.tick()
         assert scene.record.state == "beat" and 0 <= scene.record.beats_to_go <= 4
 
 
@@ -403,7 +403,7 @@ def test_a_tape_that_is_full_or_cut_ends_it(scene: PlayingScene) -> None:
         scene.recorder.coming = hum()
         scene.record.toggle()
         setattr(scene.recorder, what, True)
-        scene.record.look()
+        scene.record.tick()
         assert not scene.session.recording and scene.pads[0].takes.current is not None
         scene.recorder.full = scene.recorder.cut = False
 
@@ -414,7 +414,7 @@ def test_an_input_that_went_away_ends_the_recording_keeps_it_and_says_so(
     scene.recorder.coming = hum()
     scene.record.toggle()
     scene.recorder.cut = True
-    scene.record.look()
+    scene.record.tick()
     assert scene.pads[0].takes.current is not None
     assert scene.said()[-1] == "The recording was interrupted and ends there."
 
@@ -427,7 +427,7 @@ def test_a_recording_that_still_waits_when_the_input_goes_is_given_up(
     scene.record.toggle()
     assert scene.session.recording
     scene.session.audio = NO_CARD
-    scene.record.look()
+    scene.record.tick()
     assert not scene.session.recording and scene.record.state == "resting"
     assert scene.said() == ["The input went away before the recording began."]
     assert scene.pads[0].takes.current is None
@@ -437,7 +437,7 @@ def test_a_recording_that_begins_while_its_input_goes_ends(scene: PlayingScene) 
     scene.recorder.coming = None
     scene.record.toggle()
     scene.session.audio = NO_CARD
-    scene.record.look()
+    scene.record.tick()
     assert not scene.session.recording
     assert scene.said()[-1] == "The recording was interrupted and ends there."
 

@@ -201,7 +201,7 @@ def on_kept():
     kept.append(1)
     if len(kept) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-store.on_kept = on_kept
+store.kept.connect(on_kept)
 for n in range(10):
     store.keep(make_take(created=n), n)
 writer.stop()

@@ -96,7 +96,7 @@ def test_a_device_alone_is_offered_where_the_system_can(scene: Scene) -> None:
     menu = scene.window.status_line.device_menu
     alone = "For Pingpad alone (shorter delay)"
     assert alone not in [action.text() for action in actions(menu)]
-    scene.session.set_audio(replace(Audio(), exclusive=True))  # type: ignore[arg-type]
+    scene.session.set_audio(replace(Audio(), exclusive=True))
     choose(menu, alone)
     assert scene.devices.requests == [DeviceRequest(exclusive=True)] and alone in marked(menu)
 
@@ -105,6 +105,6 @@ def test_a_system_that_grants_no_priority_is_named(scene: Scene) -> None:
     menu = scene.window.status_line.device_menu
     assert NO_PRIORITY not in [action.text() for action in actions(menu)]
     assert "priority" not in scene.window.status_line.output.text
-    scene.session.set_audio(replace(Audio(), realtime=False))  # type: ignore[arg-type]
+    scene.session.set_audio(replace(Audio(), realtime=False))
     assert NO_PRIORITY in [action.text() for action in actions(menu)]
     assert "no real-time priority" in scene.window.status_line.output.text

@@ -6,7 +6,7 @@ from tests.app.ui.scene import Audio, Scene
 
 
 def tell(scene: Scene, loop: RoundTrip | None) -> None:
-    scene.session.set_audio(replace(Audio(), loop=loop))  # type: ignore[arg-type]
+    scene.session.set_audio(replace(Audio(), loop=loop))
 
 
 def test_the_menu_opens_the_wizard_which_measures_and_shows_what_came(scene: Scene) -> None:

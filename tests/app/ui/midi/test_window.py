@@ -105,8 +105,7 @@ def test_learning_that_nobody_answers_ends_while_the_window_lives(
     scene.actions.midi.learn.now = lambda: now
     click(window.learn_panel.learn_buttons["vary"])
     now = 11.0
-    for _ in range(30):
-        scene.window.show_frame()
+    scene.tick()
     assert scene.actions.midi.learn.target is None
     assert any("No control was touched" in text for text in scene.said)
 
@@ -162,6 +161,7 @@ def test_the_clock_that_is_followed_sets_the_tempo_and_says_so(
     for _ in range(96):
         time_s += 60 / (24 * 93.0)
         scene.actions.midi.router.receive(b"\xf8", time_s, "Drum box 20:0")
+    scene.tick()
     for _ in range(30):
         scene.window.show_frame()
     assert scene.session.bpm == 93.0

@@ -53,7 +53,7 @@ def test_the_latch_stays_up_while_record_is_held(scene: Scene) -> None:
 
 
 def test_the_latch_does_not_stay_down_without_a_microphone(scene: Scene) -> None:
-    scene.session.set_audio(Audio(input_name=None))  # type: ignore[arg-type]
+    scene.session.set_audio(Audio(input_name=None))
     QTest.mouseClick(scene.window.record_panel.latch, LEFT)
     assert not scene.session.recording
     assert not scene.window.record_panel.latch.isChecked()
@@ -148,17 +148,17 @@ def test_the_button_says_what_it_waits_for_and_a_frame_lets_it_begin_and_end(
     QTest.mouseClick(button, LEFT)
     assert button.words == "Begins in 3"
     scene.sound.frame = 96_000
-    scene.window.show_frame()
+    scene.tick()
     scene.microphone.seconds = 0.5
     assert button.words == "Recording  0.5 s"
     scene.microphone.position = 96_000
-    scene.window.show_frame()
+    scene.tick()
     assert not session.recording and button.words == "Record"
     session.record_start = "sound"
     QTest.mouseClick(button, LEFT)
     assert button.words == "Waiting for a sound"
     scene.microphone.loud = 100_000
-    scene.window.show_frame()
+    scene.tick()
     assert scene.microphone.started == 2
 
 

@@ -36,7 +36,7 @@ def test_the_sound_is_read_whole_however_long_the_rest_is(
     line = scene.window.status_line
     scene.window.resize(width, 700)
     loop = RoundTrip(9.6, 0.0, 8)
-    scene.session.set_audio(Audio(loop=loop, realtime=False))  # type: ignore[arg-type]
+    scene.session.set_audio(Audio(loop=loop, realtime=False))
     scene.session.set_midi(Midi(("Launchpad Mini MK3 LPMiniMK3 MIDI", "MPK mini 3 MIDI") * 3))
     state = replace(scene.session.engine, model="a model with a long name", last_ms=1234.0)
     scene.session.set_engine(state)
@@ -46,10 +46,10 @@ def test_the_sound_is_read_whole_however_long_the_rest_is(
 
 
 def test_a_missing_sound_card_says_what_to_do(scene: Scene) -> None:
-    scene.session.set_audio(Audio(output_name=None, message=""))  # type: ignore[arg-type]
+    scene.session.set_audio(Audio(output_name=None, message=""))
     assert "Plug one in" in scene.window.status_line.output.text
     message = "The card is used by another program; close it there."
-    scene.session.set_audio(Audio(message=message))  # type: ignore[arg-type]
+    scene.session.set_audio(Audio(message=message))
     assert scene.window.status_line.output.text == message
 
 
@@ -106,6 +106,6 @@ def test_the_sound_field_opens_the_menu_of_devices(scene: Scene, qtbot: QtBot) -
 def test_a_warning_is_read_whole_however_long_the_rest_is(scene: Scene, qtbot: QtBot) -> None:
     scene.session.set_midi(Midi((), "MIDI is not available on this computer. " * 4))
     message = "No sound output found. Plug one in or start JACK; Pingpad finds it by itself."
-    scene.session.set_audio(Audio(output_name=None, message=message))  # type: ignore[arg-type]
+    scene.session.set_audio(Audio(output_name=None, message=message))
     field = scene.window.status_line.output
     qtbot.waitUntil(lambda: field.width() >= field.sizeHint().width())

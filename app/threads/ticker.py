@@ -1,0 +1,58 @@
+"""Ticker: the clock of what has to be looked at again and again, window or not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from app.threads.background import Post
+
+TICK_S = 0.02
+"""How often what a player waits for is looked at."""
+TICKS_PER_SLOW_TICK = 25
+"""The rest, twice a second."""
+
+Tick = Callable[[], object]
+
+
+class Ticker:
+    """Calls on the main thread at a steady pace; one that is late is left out, not made up for."""
+
+    def __init__(
+        self, post: Post, fast: tuple[Tick, ...], slow: tuple[Tick, ...], interval_s: float = TICK_S
+    ) -> None:
+        self._post = post
+        self._fast = fast
+        self._slow = slow
+        self._interval_s = interval_s
+        self._ticks = 0
+        self._is_posted = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a tick that is already posted does nothing."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def tick(self) -> None:
+        """Do what is due; the main thread."""
+        self._is_posted.clear()
+        if self._stopped.is_set():
+            return
+        due = self._fast if self._ticks % TICKS_PER_SLOW_TICK else (*self._fast, *self._slow)
+        self._ticks += 1
+        for call in due:
+            call()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval_s):
+            # A main thread that is busy for long must not find a heap of ticks afterwards.
+            if not self._is_posted.is_set():
+                self._is_posted.set()
+                self._post(self.tick)

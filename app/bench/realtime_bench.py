@@ -40,7 +40,7 @@ from app.bench.jack_player import (
     read_played,
 )
 from engine.errors import PlayerError
-from engine.files.paths import ROOT
+from engine.process.python_child import child_environment, module_command
 
 RATE = 48_000
 BLOCK_FRAMES = 128
@@ -270,9 +270,8 @@ def running(
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a module as another process in a role of its own; it is ready when it says so."""
     process = subprocess.Popen(
-        [sys.executable, "-m", module, role],
-        env={**os.environ, **environment},
-        cwd=ROOT,
+        module_command(module, role),
+        env={**child_environment(), **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

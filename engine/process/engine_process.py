@@ -22,8 +22,8 @@ from typing import BinaryIO, cast
 
 from engine.api import LONGEST_S, Answer, Cancelled, Failed, Finished, Generate, Request, Stop
 from engine.clip import Clip
-from engine.files.paths import ROOT
 from engine.process.channel import Channel, ClipLocation, SharedBuffer
+from engine.process.python_child import child_environment, module_command
 
 WORKER_COMMAND = "engine-worker"
 """First argument by which a frozen Pingpad becomes the engine process."""
@@ -201,14 +201,11 @@ def _build_command(model: LaunchOptions) -> list[str]:
         arguments.append("--beside")
     if getattr(sys, "frozen", False):
         return [sys.executable, WORKER_COMMAND, *arguments]
-    # -P: a file torch.py in the player's present folder must not become the engine's torch.
-    return [sys.executable, "-P", "-m", "engine", *arguments]
+    return module_command("engine", *arguments)
 
 
 def _build_environment(threads: int | None) -> dict[str, str]:
-    environment = dict(os.environ)
-    folders = [str(ROOT), environment.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(folder for folder in folders if folder)
+    environment = child_environment()
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
     else:

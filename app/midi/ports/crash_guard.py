@@ -16,7 +16,7 @@ from typing import IO
 
 from app.midi.ports.shutdown_messages import ShutdownMessages, send_and_drain
 from app.midi.ports.system import MidiSystem, MidiUnavailableError, RtMidiConnector
-from engine.files.paths import ROOT
+from engine.process.python_child import child_environment, module_command
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +50,8 @@ class CrashGuard:
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "app.midi.ports.crash_guard"],
-            cwd=ROOT,
+            module_command("app.midi.ports.crash_guard"),
+            env=child_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -63,8 +63,12 @@ def _vectors(features: Any) -> Tensor:  # noqa: ANN401 - a tensor, or what holds
 
 def load_clap(folder: Path | None, device: str = "cpu") -> LaionClap:
     """Load from a folder, or from transformers' cache; raises EngineError where it is not there."""
-    from transformers import ClapModel, ClapProcessor
-
+    try:
+        from transformers import ClapModel, ClapProcessor
+    except ImportError as error:
+        raise EngineError(
+            f"LAION-CLAP needs transformers ({error}): pip install transformers, then try again."
+        ) from error
     for place in REPOSITORIES if folder is None else (str(folder),):
         try:
             model: Any = ClapModel.from_pretrained(place, local_files_only=True)

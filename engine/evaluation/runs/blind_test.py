@@ -10,10 +10,14 @@ from pathlib import Path
 from random import Random
 
 from engine.api import EngineError, Recipe
+from engine.evaluation.references.kind_examples import (
+    has_held_combinations,
+    held_out_of,
+    kinds_to_measure,
+)
 from engine.evaluation.reports.figures_file import write_figures
-from engine.evaluation.references.kind_examples import has_held_combinations, held_out_of, kinds_to_measure
-from engine.evaluation.runs.listening import Chapter, Load, Method, Row, Tile, as_made, counted
 from engine.evaluation.reports.listening_page import About, write_listening
+from engine.evaluation.runs.listening import Chapter, Load, Method, Row, Tile, as_made, counted
 
 KEY = "key.txt"
 SIDES = "AB"

@@ -15,11 +15,11 @@ from torch import Tensor
 from engine.clip import Clip
 from engine.evaluation.measures.codec_measures import CodecErrors, codec_errors
 from engine.evaluation.references.examples import RATE_HZ, Example, as_audio, held_out_examples
-from engine.evaluation.reports.figures_file import write_figures
 from engine.evaluation.references.opus import ADVICE, Coded, OpusTool, through_opus
+from engine.evaluation.reports.figures_file import write_figures
 from engine.evaluation.reports.table import NOTHING, aligned
-from engine.sound import spectral_features
 from engine.models.spectral_codec import SpectralCodec
+from engine.sound import spectral_features
 from engine.training.codec.autoencoder import load_trained_codec
 from engine.training.codec.losses import kl_divergence
 

@@ -11,14 +11,14 @@ import torch
 
 from engine.api import EngineError
 from engine.clip import Clip
-from engine.hardware.device import choose_device, machine_name
+from engine.evaluation.measures.metrics import NEIGHBOURS
+from engine.evaluation.measures.prompt_checks import Check
 from engine.evaluation.references.embedders import Embedder
 from engine.evaluation.references.examples import Example, held_out_examples
 from engine.evaluation.references.kind_references import SOUNDS_OF_A_KIND, measure_kinds
 from engine.evaluation.runs.making import Amount, Contestant, Weighed, load_weighed, make_all
-from engine.evaluation.measures.metrics import NEIGHBOURS
-from engine.evaluation.measures.prompt_checks import Check
 from engine.evaluation.runs.scoring import Judge, Row, Scores, row_of
+from engine.hardware.device import choose_device, machine_name
 from engine.process.generator_protocol import Generator
 
 Load = Callable[[Path, str], Generator]

@@ -13,7 +13,8 @@ import numpy as np
 
 from engine.api import EngineError, Recipe
 from engine.clip import Clip
-from engine.evaluation.runs.evaluate import Conditions, conditions_of
+from engine.corpus.captions.lexicon import Kind
+from engine.evaluation.measures.prompt_checks import Check, check_sound
 from engine.evaluation.references.examples import RATE_HZ, Example, as_audio
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
@@ -27,11 +28,10 @@ from engine.evaluation.references.kind_references import (
     measure_kinds,
     traits_of,
 )
+from engine.evaluation.runs.evaluate import Conditions, conditions_of
 from engine.evaluation.runs.making import Contestant
-from engine.evaluation.measures.prompt_checks import Check, check_sound
 from engine.process.generator_protocol import Generator
 from engine.sound.loudness import loudness
-from engine.corpus.captions.lexicon import Kind
 
 Load = Callable[[Path, str], Generator]
 Show = Callable[[str], None]

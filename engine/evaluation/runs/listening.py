@@ -18,9 +18,9 @@ from engine.evaluation.measures.descriptors import onset_times
 from engine.evaluation.references.examples import RATE_HZ, Example, as_audio, held_out_examples
 from engine.evaluation.runs.making import Contestant, parse_contestant
 from engine.evaluation.runs.restyling import Recording, in_tune, matched, recordings
-from engine.sound.postprocess import finished_clip
 from engine.process.generator_protocol import Generator
 from engine.sound.loudness import levelled
+from engine.sound.postprocess import finished_clip
 
 Load = Callable[[Path, str], Generator]
 Show = Callable[[str], None]

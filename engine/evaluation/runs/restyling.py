@@ -15,14 +15,14 @@ import numpy as np
 
 from engine.api import Recipe
 from engine.clip import Clip
+from engine.corpus.sources.rendered import RenderedCorpus
 from engine.evaluation.measures.codec_measures import log_mel_distance
 from engine.evaluation.measures.descriptors import Samples, onset_times, pitch_track
 from engine.evaluation.references.examples import CORPUS_SEED, LONGEST_S, RATE_HZ, as_audio
 from engine.evaluation.reports.figures_file import write_figures
-from engine.evaluation.runs.making import Contestant
 from engine.evaluation.reports.table import aligned
+from engine.evaluation.runs.making import Contestant
 from engine.process.generator_protocol import Generator
-from engine.corpus.sources.rendered import RenderedCorpus
 
 Show = Callable[[str], None]
 

@@ -10,10 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.clip import Clip
-from engine.evaluation.references.embedders import Embedder
-from engine.evaluation.references.examples import Example, embed_clips
-from engine.evaluation.references.kind_references import KindReferences
-from engine.evaluation.runs.making import Made
+from engine.corpus.captions.lexicon import lexicon
 from engine.evaluation.measures.metrics import (
     class_probabilities,
     conditional_diversity,
@@ -23,7 +20,10 @@ from engine.evaluation.measures.metrics import (
     recall_and_coverage,
 )
 from engine.evaluation.measures.prompt_checks import Check, Share, check_sound, shares_of
-from engine.corpus.captions.lexicon import lexicon
+from engine.evaluation.references.embedders import Embedder
+from engine.evaluation.references.examples import Example, embed_clips
+from engine.evaluation.references.kind_references import KindReferences
+from engine.evaluation.runs.making import Made
 
 Vectors = NDArray[np.float64]
 

@@ -8,14 +8,18 @@ from random import Random
 
 import numpy as np
 import pytest
-from tests.fakes.engine.generator import CARD
 
 from engine.api import EngineError, Recipe
 from engine.clip import Clip
-from engine.evaluation.runs.blind_test import BlindTest, blind_test, write_blind_test
-from engine.evaluation.references.kind_examples import has_held_combinations, held_out_of, kinds_to_measure
-from engine.evaluation.runs.listening import parse_method
+from engine.evaluation.references.kind_examples import (
+    has_held_combinations,
+    held_out_of,
+    kinds_to_measure,
+)
 from engine.evaluation.reports.listening_page import About
+from engine.evaluation.runs.blind_test import BlindTest, blind_test, write_blind_test
+from engine.evaluation.runs.listening import parse_method
+from tests.fakes.engine.generator import CARD
 
 PAIRS = 8
 ABOUT = About("2026-11-21", "a machine", "python main.py listen --blind 8")

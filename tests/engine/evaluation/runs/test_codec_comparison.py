@@ -9,20 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.fakes.engine.tiny_model import noise, sine, write_tiny_model
 
 from engine.api import EngineError
 from engine.clip import Clip
+from engine.evaluation.measures.codec_measures import log_mel_distance
 from engine.evaluation.references import opus
+from engine.evaluation.references.opus import ADVICE, OpusTool, find_opus, sound_bytes, through_opus
 from engine.evaluation.runs.codec_comparison import (
     codec_json,
     codec_table,
     compare_codecs,
     write_codecs,
 )
-from engine.evaluation.measures.codec_measures import log_mel_distance
-from engine.evaluation.references.opus import ADVICE, OpusTool, find_opus, sound_bytes, through_opus
 from engine.training.run.errors import RunError
+from tests.fakes.engine.tiny_model import noise, sine, write_tiny_model
 
 COPY = (
     "import shutil, sys; shutil.copy(sys.argv[1], sys.argv[2]); "

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.fakes.engine.embedder import FakeEmbedder, RealMaker, loads
-from tests.fakes.engine.generator import CARD
 
 from engine.api import EngineError
-from engine.evaluation.runs.evaluate import Evaluation, EvaluationSize, evaluate, size_of
 from engine.evaluation.references.examples import Example, held_out_examples
+from engine.evaluation.reports.model_page import write_measured
+from engine.evaluation.reports.report import PAGE, RESULTS, write_results
+from engine.evaluation.reports.table import text_tables
+from engine.evaluation.runs.evaluate import Evaluation, EvaluationSize, evaluate, size_of
 from engine.evaluation.runs.making import (
     Amount,
     Contestant,
@@ -24,11 +25,10 @@ from engine.evaluation.runs.making import (
     make_all,
     parse_contestant,
 )
-from engine.evaluation.reports.model_page import write_measured
-from engine.evaluation.reports.report import PAGE, RESULTS, write_results
 from engine.evaluation.runs.scoring import Scores, row_of
-from engine.evaluation.reports.table import text_tables
 from engine.library.card import write_card
+from tests.fakes.engine.embedder import FakeEmbedder, RealMaker, loads
+from tests.fakes.engine.generator import CARD
 
 SIZE = EvaluationSize(prompts=6, varied=2, seeds=2, repeats=2, sounds_of_a_kind=4, shown=2)
 CONTESTANTS = [Contestant("first@2", Path("first"), 2), Contestant("second", Path("second"))]

@@ -9,16 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fakes.engine.generator import CARD
 
 from engine.api import EngineError, Recipe
 from engine.clip import Clip
+from engine.corpus.captions.lexicon import Kind, lexicon
+from engine.corpus.sources.rendered import is_held_caption
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
     held_out_of,
     kinds_to_measure,
     variants_of,
 )
+from engine.evaluation.reports.kind_table import kinds_json, kinds_page, kinds_table, write_kinds
+from engine.evaluation.reports.model_page import KINDS, write_between
 from engine.evaluation.runs.kind_figures import (
     KindFigures,
     KindsFound,
@@ -26,11 +29,8 @@ from engine.evaluation.runs.kind_figures import (
     compare_kinds,
     kinds_size,
 )
-from engine.evaluation.reports.kind_table import kinds_json, kinds_page, kinds_table, write_kinds
 from engine.evaluation.runs.making import Contestant
-from engine.evaluation.reports.model_page import KINDS, write_between
-from engine.corpus.captions.lexicon import Kind, lexicon
-from engine.corpus.sources.rendered import is_held_caption
+from tests.fakes.engine.generator import CARD
 
 RATE = 44_100
 SIZE = KindsSize(captions=3, seeds=3, sounds_of_a_kind=6)

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tests.fakes.engine.generator import load_generator
 
 from engine.api import EngineError
 from engine.clip import Clip
-from engine.evaluation.runs import listening
+from engine.evaluation.measures.prompt_claims import claims_of
 from engine.evaluation.references.examples import Example, as_audio
+from engine.evaluation.reports.listening_page import About, write_listening
+from engine.evaluation.runs import listening
 from engine.evaluation.runs.listening import (
     STRENGTHS,
     Chapter,
@@ -25,10 +26,9 @@ from engine.evaluation.runs.listening import (
     likeness_text,
     parse_method,
 )
-from engine.evaluation.reports.listening_page import About, write_listening
-from engine.evaluation.measures.prompt_claims import claims_of
 from engine.evaluation.runs.restyling import Recording
 from engine.sound.loudness import LEVEL_LUFS, loudness
+from tests.fakes.engine.generator import load_generator
 
 ABOUT = About("2026-11-21", "a <small> machine", "python main.py listen")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fakes.engine.generator import CARD
 
 from engine.api import Recipe
 from engine.clip import Clip
@@ -24,6 +23,7 @@ from engine.evaluation.runs.restyling import (
     matched,
     recordings,
 )
+from tests.fakes.engine.generator import CARD
 
 RATE = 44_100
 

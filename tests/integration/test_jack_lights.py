@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 NAME = "LPMiniMK3 MI"
 ENTER, LEAVE = "f0002029020d0e01f7", "f0002029020d0e00f7"
 NOTES = [row * 10 + column for row in range(1, 5) for column in range(1, 5)]
-FAREWELL = {LEAVE, *(f"90{note:02x}00" for note in NOTES)}
+SHUTDOWN_MESSAGES = {LEAVE, *(f"90{note:02x}00" for note in NOTES)}
 WITHIN_S = 20.0
 BLOCK_FRAMES = 1024
 """Nothing here is about latency, and a machine that runs tests misses short blocks."""
@@ -29,16 +29,16 @@ from app.midi.clock.timeline import Timeline
 from app.midi.clock.sender import ClockSender
 from app.midi.messages.controller_map import read_controller_maps
 from app.midi.ports.crash_guard import CrashGuard
-from app.midi.lights import LightSettings, Lights
+from app.midi.lights import LightSettings, PadLights
 from app.midi.ports.outputs import MidiOutputs
 from pathlib import Path
 import time
 
-lights = Lights(lambda pad: None, CrashGuard())
-lights.use(LightSettings(maps=read_controller_maps(Path("none")).maps))
-lights.show(["generating"] + ["ready"] * 15)
-line = Timeline(time.perf_counter() + 3.0, 0.0, 120.0)
-clock = ClockSender(lambda: line if time.perf_counter() >= line.time_s else None)
+lights = PadLights(lambda pad: None, CrashGuard().arm)
+lights.configure(LightSettings(maps=read_controller_maps(Path("none")).maps))
+lights.set_states(["generating"] + ["ready"] * 15)
+timeline = Timeline(time.perf_counter() + 3.0, 0.0, 120.0)
+clock = ClockSender(lambda: timeline if time.perf_counter() >= timeline.time_s else None)
 
 def tell(names):
     clock.port = next((name for name in names if "Synth" in name), "")
@@ -146,7 +146,7 @@ def test_a_controller_is_lit_and_given_back_at_the_end(
     until(lambda: len(launchpad.messages()) >= 17)
     assert launchpad.messages()[:3] == [ENTER, "920b09", "900c17"]
     process.communicate("end\n", timeout=WITHIN_S)
-    until(lambda: set(launchpad.messages()[17:]) >= FAREWELL)
+    until(lambda: set(launchpad.messages()[17:]) >= SHUTDOWN_MESSAGES)
 
 
 def test_a_controller_is_given_back_when_pingpad_is_killed(
@@ -157,7 +157,7 @@ def test_a_controller_is_given_back_when_pingpad_is_killed(
     until(lambda: len(launchpad.messages()) >= 17)
     process.kill()
     process.wait()
-    until(lambda: set(launchpad.messages()[17:]) >= FAREWELL)
+    until(lambda: set(launchpad.messages()[17:]) >= SHUTDOWN_MESSAGES)
 
 
 def test_a_clock_is_sent_in_time(

@@ -22,7 +22,7 @@ from app.bench.realtime_bench import answer, jack_server, running
 from app.bootstrap import Instrument, Parts
 from app.model.kit import Pad
 from app.settings import find_folders
-from app.ui.dialogs.models_dialog import ModelsDialog
+from app.ui.dialogs.models import ModelsDialog
 from app.ui.window.main_thread import MainThread
 from app.ui.window.main_window import MainWindow, Monitors
 from engine.clip import Clip

@@ -61,7 +61,7 @@ class Perform:
         """Say what is on disk, and why it ended if nobody ended it."""
         self._session.set_performing(False)
         names = " and ".join(file.name for file in written.files)
-        kept = f"{spoken_length(written.seconds)} are in {names}" if written.seconds else ""
+        kept = f"{format_length(written.seconds)} are in {names}" if written.seconds else ""
         if written.failure and kept:
             self._session.notify(f"The recording ended: {written.failure}. {kept}.", "error")
         elif written.failure:
@@ -80,8 +80,8 @@ class Perform:
         return path
 
 
-def spoken_length(seconds: float) -> str:
-    """Return a length as a player reads it: 1:02:03 or 4:05."""
+def format_length(seconds: float) -> str:
+    """Format a length: 1:02:03 or 4:05."""
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
     tail = f"{whole % 60:02d}"

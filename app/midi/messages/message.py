@@ -166,30 +166,3 @@ def _parse_control_change(number: int, value: int, channel: int) -> Message:
     if number == RESET_CONTROLLERS:
         return ResetControllers(channel)
     return ControlChange(number, value, channel)
-
-
-def format_message(data: bytes) -> str:
-    """Format a message for the player, with the numbers that controller maps use."""
-    message = parse(data)
-    match message:
-        case NoteOn():
-            text = f"note {message.note} on, velocity {message.velocity}"
-        case NoteOff():
-            text = f"note {message.note} off"
-        case ControlChange():
-            text = f"CC {message.number} = {message.value}"
-        case ProgramChange():
-            text = f"program {message.number}"
-        case Aftertouch():
-            text = f"aftertouch {message.value}"
-        case Panic():
-            text = f"panic (CC {data[1]})"
-        case ResetControllers():
-            return f"reset of all controls (CC {RESET_CONTROLLERS})"
-        case ClockMessage():
-            return f"clock {message.kind}"
-        case SongPosition():
-            return f"song position {message.sixteenths} sixteenths"
-        case _:
-            return " ".join(f"{byte:02X}" for byte in data[:8]) + ("…" if len(data) > 8 else "")
-    return f"{text}, channel {message.channel + 1}"

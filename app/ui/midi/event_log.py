@@ -7,8 +7,8 @@ import time
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from app.midi.messages.message import format_message
 from app.midi.router import LoggedEvent, PadRouter
+from app.ui.format import format_message
 from app.ui.widgets.theme import Theme
 
 MOST_ROWS = 60

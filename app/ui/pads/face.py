@@ -59,12 +59,6 @@ class PadFace:
         return f"{self.seconds:.2f} s" if self.seconds else ""
 
 
-def note_name(note: int) -> str:
-    """Return a MIDI note's name, counting octaves as Ableton Live does (36 is C1)."""
-    names = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-    return f"{names[note % 12]}{note // 12 - 2}"
-
-
 def wave_area(width: int, height: int, theme: Theme) -> QRectF:
     """Return where the waveform lies in a pad of this size, in logical pixels."""
     side, top, bottom = theme.px(PAD_MARGIN), theme.px(HEADER + 15), theme.px(FOOTER + 15)

@@ -19,8 +19,8 @@ from PySide6.QtWidgets import (
 from app.actions.actions import Actions
 from app.model.parameters import CHOKE_GROUP, PAD_NUMBERS, PLAY_MODE, Choice
 from app.model.session import Session
+from app.ui.pads.parameter_pages import ShapePage, TonePage
 from app.ui.pads.take_strip import TakeStrip
-from app.ui.pads.voicing_panel import ShapePage, TonePage
 from app.ui.widgets.controls import Segments, above, caption, make_button
 from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme

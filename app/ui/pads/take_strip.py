@@ -22,24 +22,13 @@ from app.actions.actions import Actions
 from app.model.peaks import peaks
 from app.model.session import Session
 from app.model.takes import Take
+from app.ui.format import format_take
 from app.ui.widgets.controls import caption, make_button, on_click
 from app.ui.widgets.theme import COLOURS, Theme, take_colour
 from app.ui.widgets.waveform import draw_waveform
 
 ROW_HEIGHT, WAVE_WIDTH, WAVE_HEIGHT = 46.0, 84.0, 30.0
 TAKE_ROLE = Qt.ItemDataRole.UserRole
-
-
-def describe_take(take: Take, *, fully: bool = False) -> str:
-    """Return a take's facts: length, how it came about, its seed, fully: its measured time."""
-    facts = [f"{take.clip.seconds:.2f} s"]
-    if take.kind != "generated":
-        facts.append(take.kind)
-    if take.recipe is not None and take.recipe.seed is not None:
-        facts.append(f"seed {take.recipe.seed}")
-    if fully and take.whole_ms is not None:
-        facts.append(f"made in {take.whole_ms:.0f} ms")
-    return " · ".join(facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +107,7 @@ class TakeRow(QStyledItemDelegate):
         half = area.height() / 2
         for row, text, font, tint in (
             (0, take.name, theme.font(12.5, 600 if selected else 500), COLOURS.ink),
-            (1, describe_take(take), theme.font(11), COLOURS.soft if selected else COLOURS.faint),
+            (1, format_take(take), theme.font(11), COLOURS.soft if selected else COLOURS.faint),
         ):
             painter.setFont(font)
             painter.setPen(QColor(tint))
@@ -201,7 +190,7 @@ class TakeStrip(QWidget):
         self._shown = takes
         self.list.clear()
         for take in reversed(takes):
-            item, facts = QListWidgetItem(), describe_take(take, fully=True)
+            item, facts = QListWidgetItem(), format_take(take, with_time=True)
             item.setData(TAKE_ROLE, take)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{take.name}, {facts}")
             item.setToolTip(f"{take.name}\n{facts}")

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from app.actions.actions import Actions
 from app.model.parameters import LENGTH_BARS, LENGTH_S, STEP_COUNT, STRENGTH, TEMPO, Choice
 from app.model.session import LengthUnit, Session
+from app.ui.format import format_unknown_words
 from app.ui.prompt.line import PromptLine
 from app.ui.widgets.controls import (
     NumberField,
@@ -29,9 +30,6 @@ from app.ui.widgets.controls import (
 from app.ui.widgets.icons import icon
 from app.ui.widgets.theme import Theme
 from engine.api import MOST_SEED
-
-MOST_NAMED = 3
-"""Unknown words named in the sentence; the rest are counted."""
 
 PLACEHOLDER = "What should this pad sound like? For example: punchy 909 kick"
 
@@ -273,7 +271,7 @@ class PromptPanel(QFrame):
         return tuple(dict.fromkeys(text[start:end] for start, end in self.prompt.unknown))
 
     def _show_unknown(self, words: tuple[str, ...]) -> None:
-        text, role = unknown_sentence(words), "warning"
+        text, role = format_unknown_words(words), "warning"
         if not text:
             text, role = self._advice(), "caption"
         self.sentence.setText(text)
@@ -287,17 +285,3 @@ class PromptPanel(QFrame):
             return self._session.engine.text
         number = self._session.selected + 1
         return f"Enter makes it on pad {number}, Esc lets the keys play, / comes back here"
-
-
-def unknown_sentence(words: tuple[str, ...]) -> str:
-    """Return the sentence that says which words the model never saw; "" when it knows them all."""
-    if not words:
-        return ""
-    named = ", ".join(_short(word) for word in words[:MOST_NAMED])
-    more = len(words) - MOST_NAMED
-    rest = f" and {more} more" if more > 0 else ""
-    return f"The model has never seen: {named}{rest}"
-
-
-def _short(word: str) -> str:
-    return word if len(word) <= 24 else word[:23] + "…"

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QSlider, QWidget
 
 from app.actions.actions import Actions
-from app.actions.recording.perform import spoken_length
+from app.actions.recording.perform import format_length
 from app.model.parameters import MASTER_GAIN
 from app.model.session import Session
 from app.ui.widgets.controls import LevelMeter, caption, make_button, on_click
@@ -106,7 +106,7 @@ class KitBar(QWidget):
     def show_performing(self) -> None:
         """Show whether all goes to a file, and how much of it is there; at every frame."""
         performing = self._session.performing
-        text = f" {spoken_length(self._actions.perform.seconds)}" if performing else ""
+        text = f" {format_length(self._actions.perform.seconds)}" if performing else ""
         if (performing, text) != (self.perform.isChecked(), self.perform.text()):
             self.perform.setChecked(performing)
             self.perform.setText(text)

@@ -19,8 +19,9 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 from app.actions.actions import Actions
 from app.model.session import Session
 from app.ui.dialogs.device_menu import DeviceMenu
-from app.ui.dialogs.loopback_dialog import LoopbackDialog
-from app.ui.dialogs.models_dialog import ModelsDialog
+from app.ui.dialogs.loopback import LoopbackDialog
+from app.ui.dialogs.models import ModelsDialog
+from app.ui.format import format_ms
 from app.ui.midi.window import MidiWindow
 from app.ui.pads.button import HIT_KEYS
 from app.ui.widgets.icons import draw_icon
@@ -285,12 +286,5 @@ class StatusLine(QWidget):
         coming = f"{engine.loading} is loading" if engine.loading else ""
         words = [f"Model {engine.model}", coming, engine.device]
         if engine.last_ms is not None:
-            words.append(f"last sound in {spoken_ms(engine.last_ms)}")
+            words.append(f"last sound in {format_ms(engine.last_ms)}")
         self.engine.show_text(" · ".join(word for word in words if word))
-
-
-def spoken_ms(milliseconds: float) -> str:
-    """Return a measured time in the unit a player thinks in."""
-    if milliseconds < 1000:
-        return f"{milliseconds:.0f} ms"
-    return f"{milliseconds / 1000:.2f} s"

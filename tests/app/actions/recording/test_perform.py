@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.actions.recording.perform import Perform, spoken_length
+from app.actions.recording.perform import Perform, format_length
 from app.audio.recording.disk_recorder import DiskTake
 from app.model.session import Session
 from tests.fakes.app.sound import DiskFile
@@ -65,7 +65,7 @@ def test_what_is_on_disk_and_why_is_said(room: Room, take: DiskTake, text: str, 
 
 
 def test_lengths_are_read_like_a_clock() -> None:
-    assert [spoken_length(s) for s in (0.0, 59.6, 3599.0, 36_061.0)] == [
+    assert [format_length(s) for s in (0.0, 59.6, 3599.0, 36_061.0)] == [
         "0:00",
         "1:00",
         "59:59",

@@ -16,7 +16,6 @@ from app.midi.messages.message import (
     ProgramChange,
     ResetControllers,
     SongPosition,
-    format_message,
     parse,
 )
 
@@ -88,28 +87,7 @@ def test_running_status_sysex_cut_off_and_garbage_are_none(data: list[int]) -> N
 @given(st.binary(max_size=8))
 def test_no_bytes_whatever_raise_or_give_a_number_outside_midi(data: bytes) -> None:
     message = parse(data)
-    format_message(data)
     if isinstance(message, NoteOn):
         assert 0 <= message.note <= 127 and 1 <= message.velocity <= 127
     if isinstance(message, ControlChange):
         assert 0 <= message.number <= 127 and 0 <= message.value <= 127
-
-
-def test_messages_are_spoken_with_the_numbers_a_map_is_written_in() -> None:
-    said = [
-        format_message(bytes(data))
-        for data in (
-            [0x99, 36, 100],
-            [0xB0, 7, 1],
-            [0xC3, 0],
-            [0xD0, 5],
-            [0xF0, 1, 2, 3, 4, 5, 6, 7, 8, 0xF7],
-        )
-    ]
-    assert said == [
-        "note 36 on, velocity 100, channel 10",
-        "CC 7 = 1, channel 1",
-        "program 0, channel 4",
-        "aftertouch 5, channel 1",
-        "F0 01 02 03 04 05 06 07…",
-    ]

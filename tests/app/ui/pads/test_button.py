@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.ui.pads.button import PadButton
-from app.ui.pads.face import PadFace, note_name
+from app.ui.pads.face import PadFace
 from app.ui.widgets.theme import Theme
 
 FULL = PadFace(1, 36, "Z", "kick", "ready", seconds=0.5, kind="generated")
@@ -196,7 +196,3 @@ def test_every_state_has_a_shape_of_its_own(qtbot: QtBot, pad: PadButton) -> Non
         grey = pad.grab().toImage().convertToFormat(pad.grab().toImage().Format.Format_Grayscale8)
         pictures.append(bytes(grey.copy(170, 5, 30, 30).constBits()))
     assert len(set(pictures)) == 5
-
-
-def test_note_names_count_octaves_as_live_does() -> None:
-    assert [note_name(note) for note in (36, 37, 51, 60)] == ["C1", "C#1", "D#2", "C3"]

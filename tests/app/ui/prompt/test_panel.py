@@ -2,7 +2,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.ui.prompt.panel import PromptPanel, unknown_sentence
+from app.ui.prompt.panel import PromptPanel
 from engine.api import MOST_SEED
 from tests.app.ui.scene import Scene
 
@@ -36,14 +36,6 @@ def test_unknown_words_are_named_under_the_line(panel: PromptPanel) -> None:
     panel.prompt.setText("punchy kick")
     assert "never" not in panel.sentence.text()
     assert panel.sentence.property("role") == "caption"
-
-
-def test_many_unknown_words_are_counted_and_long_ones_cut() -> None:
-    assert unknown_sentence(()) == ""
-    assert unknown_sentence(("a", "b", "c", "d", "e")) == (
-        "The model has never seen: a, b, c and 2 more"
-    )
-    assert len(unknown_sentence(("w" * 5000,))) < 60
 
 
 def test_a_prompt_of_emoji_and_ten_thousand_letters_breaks_nothing(

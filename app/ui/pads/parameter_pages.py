@@ -18,7 +18,7 @@ from app.ui.widgets.theme import Theme
 ROW_HEIGHT = 25.0
 
 
-class ShareSlider(QSlider):
+class ParameterSlider(QSlider):
     """A horizontal slider of a number; a double click asks for its default."""
 
     default_wanted = Signal()
@@ -44,7 +44,7 @@ class ParameterPage(QWidget):
         self._session = session
         self._actions = actions
         self._rows = tuple(row for row in PAD_NUMBERS.values() if row.page == page)
-        self.sliders = {row.field: ShareSlider(row) for row in self._rows}
+        self.sliders = {row.field: ParameterSlider(row) for row in self._rows}
         self._texts = {row.field: caption("", "soft") for row in self._rows}
         self.last_row = QHBoxLayout()
         self._lay_out(theme)

@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.actions.setup.choose_device import ChooseDevice
-from app.audio.devices.loopback import CLICKS, RoundTrip
 from app.model.session import Session
+from app.ui.format import format_round_trip
 from app.ui.widgets.controls import caption, make_button, on_click
 from app.ui.widgets.theme import Theme
 
@@ -66,18 +66,6 @@ class LoopbackDialog(QDialog):
         """Show whether a measurement goes on, else what the last one found."""
         audio = self._session.audio
         self.button.setEnabled(not self._waits)
-        words = spoken(audio.loop if audio is not None else None)
-        self.found.setText(LISTENING if self._waits else words)
+        found = format_round_trip(audio.loop if audio is not None else None)
+        self.found.setText(LISTENING if self._waits else found)
         self.adjustSize()
-
-
-def spoken(loop: RoundTrip | None) -> str:
-    """Return a measurement in a player's words."""
-    if loop is None:
-        return ""
-    if loop.trouble:
-        return loop.trouble
-    return (
-        f"{loop.milliseconds:.1f} ms from output to input. {loop.heard} of {CLICKS} clicks were "
-        f"heard, {loop.spread_ms:.1f} ms apart at most."
-    )

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 from safetensors.torch import save_file
 
-from app.ui.dialogs.models_dialog import ModelsDialog
+from app.ui.dialogs.models import ModelsDialog
 from engine.api import Switched
 from engine.library.card import EMBEDDED_FOLDER
 from engine.library.hub import HubFile, Offer

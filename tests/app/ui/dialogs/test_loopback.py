@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from app.audio.devices.loopback import RoundTrip
-from app.ui.dialogs.loopback_dialog import LISTENING
+from app.ui.dialogs.loopback import LISTENING
 from tests.app.ui.scene import Audio, Scene
 
 

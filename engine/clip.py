@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from engine.errors import PlayerError
 
+SAMPLE_RATE_HZ = 44_100
+"""What every model here makes and reads; devices and files have rates of their own."""
 RATES_HZ = range(4_000, 400_001)
 
 

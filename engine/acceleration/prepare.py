@@ -10,11 +10,11 @@ from engine.acceleration.compiled import (
 )
 from engine.acceleration.tiles import work_in_tiles
 from engine.hardware.device import sound_dtype, steps_dtype
-from engine.loading.sound_model import PlayableModel
+from engine.loading.sound_model import SoundModel
 from engine.models.oobleck import Oobleck
 
 
-def fit(model: PlayableModel, device: str, precision: str) -> None:
+def fit(model: SoundModel, device: str, precision: str) -> None:
     """Change a model that lies on a device, for good; `precision` is one of PRECISIONS.
 
     What it makes stays the same to what the precision allows.

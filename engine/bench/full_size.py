@@ -26,7 +26,7 @@ from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 
 from engine.api import Recipe
-from engine.clip import Clip
+from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.generation.generator import Generator
 from engine.hardware.device import PRECISIONS, choose_device, machine_name
 from engine.hardware.weights import Unfilled
@@ -43,7 +43,7 @@ _WIDTHS = {"channels": 128, "c_mults": [1, 2, 4, 8, 16], "strides": [2, 4, 4, 8,
 CONFIG: dict[str, Any] = {
     "model_type": "diffusion_cond",
     "sample_size": 524_288,
-    "sample_rate": 44_100,
+    "sample_rate": SAMPLE_RATE_HZ,
     "audio_channels": 2,
     "model": {
         "pretransform": {
@@ -167,11 +167,11 @@ def first_sound_s(generator: Generator, recipe: Recipe) -> float:
     """Seconds from the recipe until the beginning of its sound can be heard."""
     heard: list[float] = []
 
-    def on_part(beginning: Clip) -> None:
+    def on_preview(beginning: Clip) -> None:
         heard.append(time.perf_counter())
 
     started = time.perf_counter()
-    generator.generate(recipe, on_part=on_part)
+    generator.generate(recipe, on_preview=on_preview)
     return (heard or [time.perf_counter()])[0] - started
 
 

@@ -16,17 +16,17 @@ from engine.acceleration.prepare import fit
 from engine.api import EngineError, GenerationCancelled, InsufficientMemoryError, Recipe, Timing
 from engine.clip import Clip
 from engine.generation.batching import alike, drawn, seeded
-from engine.generation.decoding import Decoder, OnPart, frames_of
+from engine.generation.decoding import Decoder, OnPreview, count_frames
 from engine.hardware.device import choose_device, choose_precision, steps_dtype
 from engine.hardware.memory import empty_caches, is_out_of_memory
 from engine.library.card import ModelCard
 from engine.loading.model_folder import load_model
-from engine.loading.sound_model import Asked, PlayableModel
+from engine.loading.sound_model import Asked, SoundModel
 from engine.models.dit import Known
 from engine.sampling.guidance import guided, joined
 from engine.sampling.sample import Beginning, sample, sampler_from, steps_taken
 from engine.sampling.samplers import Velocity
-from engine.sound.postprocess import finished_clip, source_audio
+from engine.sound.postprocess import postprocess, prepare_source
 
 LATENTS_APART = 32
 """How many latents a recording on a GPU decodes is a multiple of that."""
@@ -68,11 +68,11 @@ class Generator:
 
     def __init__(
         self,
-        model: PlayableModel,
+        model: SoundModel,
         card: ModelCard,
         device: str,
         precision: str | None = None,
-        reload: Callable[[], PlayableModel] | None = None,
+        reload: Callable[[], SoundModel] | None = None,
     ) -> None:
         """`precision` is one of engine.hardware.device.PRECISIONS; `reload` loads the model anew.
 
@@ -94,14 +94,14 @@ class Generator:
         recipe: Recipe,
         source: Clip | None = None,
         on_step: OnStep = lambda step, steps: True,
-        on_part: OnPart | None = None,
+        on_preview: OnPreview | None = None,
     ) -> Generated:
         """Make a recipe's clip; `on_step(step, steps)` may return False to cancel.
 
-        `on_part` gets the beginning of a long clip as soon as it is decoded. Raises
+        `on_preview` gets the beginning of a long clip as soon as it is decoded. Raises
         GenerationCancelled, and EngineError where memory does not suffice.
         """
-        return self._made_somehow([seeded(recipe)], source, on_step, on_part)[0]
+        return self._made_somehow([seeded(recipe)], source, on_step, on_preview)[0]
 
     def generate_all(
         self,
@@ -121,17 +121,17 @@ class Generator:
         recipes: list[Recipe],
         source: Clip | None,
         on_step: OnStep,
-        on_part: OnPart | None,
+        on_preview: OnPreview | None,
     ) -> list[Generated]:
         """Where memory is short, with half as many at a time, in the end on the processor."""
         try:
-            return self._made(recipes, source, on_step, on_part)
+            return self._made(recipes, source, on_step, on_preview)
         except (RuntimeError, MemoryError) as error:
             if len(recipes) == 1 or not is_out_of_memory(error):
                 self._check_is_escape(error, self.device)
         if len(recipes) == 1:
             self._go_to_the_cpu()
-            return self._made(recipes, source, on_step, on_part)
+            return self._made(recipes, source, on_step, on_preview)
         empty_caches()
         self._notice = FEWER_AT_ONCE
         middle = len(recipes) // 2
@@ -147,7 +147,7 @@ class Generator:
         recipes: list[Recipe],
         source: Clip | None,
         on_step: OnStep,
-        on_part: OnPart | None,
+        on_preview: OnPreview | None,
     ) -> list[Generated]:
         """Clips of recipes that differ in nothing but prompt and seed."""
         clock, like = _Clock(len(recipes)), recipes[0]
@@ -166,14 +166,14 @@ class Generator:
         made = []
         for row, recipe in enumerate(recipes):
             if sounds is not None:
-                clip = finished_clip(
-                    np.ascontiguousarray(sounds[row, :, : frames_of(recipe)].numpy().T)
-                )
+                frames = count_frames(recipe, self._model.sample_rate)
+                samples = np.ascontiguousarray(sounds[row, :, :frames].numpy().T)
+                clip = postprocess(samples, self._model.sample_rate)
             else:
                 assert latents is not None
                 decoder = Decoder(self._model, self.device)
-                clip = decoder.decoded(latents[row : row + 1], recipe, on_part)
-                if decoder.in_parts:
+                clip = decoder.decode(latents[row : row + 1], recipe, on_preview)
+                if decoder.was_windowed:
                     self._notice = self._notice or IN_PARTS
             clock.mark("decode")
             notice, self._notice = self._notice, ""
@@ -182,7 +182,7 @@ class Generator:
 
     # --- where it runs ---
 
-    def _settle(self, model: PlayableModel, device: str, precision: str | None) -> None:
+    def _settle(self, model: SoundModel, device: str, precision: str | None) -> None:
         """Bring a model that was just loaded to a device, and change it for that."""
         self.device, self.precision = device, choose_precision(device, precision)
         self._dtype = steps_dtype(self.precision)
@@ -258,7 +258,7 @@ class Generator:
         """A recording as the model encodes it."""
         model = self._model
         frames = model.latents_for(recipe.seconds) * model.samples_per_latent
-        return source_audio(source, frames, model.source_peak).to(self.device)
+        return prepare_source(source, frames, model.sample_rate, model.source_peak).to(self.device)
 
     def _velocity(self, known: Known) -> Velocity:
         transformer, scale = self._model.transformer, self._model.sampling.guidance
@@ -326,9 +326,9 @@ class Generator:
         if self._gpu is None or not isinstance(given.told, Asked):
             return None
         model, latents = self._model, given.beginning.noise.shape[-1]
-        needed = -(-frames_of(recipe) // model.samples_per_latent)
+        needed = -(-count_frames(recipe, self._model.sample_rate) // model.samples_per_latent)
         count = min(-(-needed // LATENTS_APART) * LATENTS_APART, latents)
-        if Decoder(model, self.device).window() < count * len(given.beginning.noise):
+        if Decoder(model, self.device).largest_window() < count * len(given.beginning.noise):
             return None
 
         def work(mine: _Given) -> Tensor:

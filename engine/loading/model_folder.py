@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.api import EngineError
+from engine.clip import SAMPLE_RATE_HZ
 from engine.files.strict import ConfigError, from_table
 from engine.files.toml import read_toml
 from engine.hardware.weights import check_tensors, read_tensors
@@ -21,14 +22,13 @@ from engine.library.card import CARD_FILE, ModelCard, read_card
 from engine.library.lora_file import has_adapter, read_adapter_file
 from engine.library.published_files import find_published
 from engine.loading.lora import change_weights, read_adapter
-from engine.loading.sound_model import Asked, PlayableModel
+from engine.loading.sound_model import Asked, SoundModel
 from engine.loading.stable_audio.model import load_published
 from engine.models.conditioning import Conditioner, ConditionerConfig, Tokens
 from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from engine.sampling.config import SamplingConfig
 from engine.sound.loudness import levelled
-from engine.sound.spectral_features import RATE_HZ
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.toml"
@@ -65,13 +65,14 @@ def check_fit(transformer: DiffusionTransformerConfig, conditioner: ConditionerC
             )
 
 
-class SoundModel(PlayableModel):
+class PingpadModel(SoundModel):
     """Autoencoder, transformer and conditioner of one model in our own layout."""
 
     def __init__(self, config: ModelConfig, vocabulary: tuple[str, ...]) -> None:
         super().__init__()
         self.config = config
         self.sampling = config.sampling
+        self.sample_rate = SAMPLE_RATE_HZ
         self.source_peak = SOURCE_PEAK
         self.codec = SpectralCodec(config.codec)
         self.transformer = DiffusionTransformer(config.transformer)
@@ -93,7 +94,7 @@ class SoundModel(PlayableModel):
     def latents_for(self, seconds: float) -> int:
         """As many whole patches of latents as cover the seconds."""
         patch = self.config.transformer.patch_size
-        latents = self.codec.latents_for(round(seconds * RATE_HZ))
+        latents = self.codec.latents_for(round(seconds * self.sample_rate))
         return -(-latents // patch) * patch
 
     @property
@@ -107,10 +108,10 @@ class SoundModel(PlayableModel):
 
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
         """The first frames of latents at one loudness; `seed` draws phases of noise-like parts."""
-        return levelled(self.codec.decode(latents, seed)[..., :frames], RATE_HZ)
+        return levelled(self.codec.decode(latents, seed)[..., :frames], self.sample_rate)
 
 
-def load_model(folder: Path) -> tuple[PlayableModel, ModelCard]:
+def load_model(folder: Path) -> tuple[SoundModel, ModelCard]:
     """Load a model folder of either layout, or a LoRA's with its base, float32, on the CPU.
 
     Raises EngineError with a sentence that names what is missing, extra, misshapen or broken.
@@ -129,7 +130,7 @@ def load_model(folder: Path) -> tuple[PlayableModel, ModelCard]:
         config = from_table(ModelConfig, read_toml(folder / CONFIG), CONFIG)
     except ConfigError as error:
         raise EngineError(f"The model in {folder} cannot be used: {error}") from error
-    model = SoundModel(config, card.vocabulary)
+    model = PingpadModel(config, card.vocabulary)
     wanted = model.state_dict()
     weights = read_tensors(folder / WEIGHTS)
     check_tensors({name: tensor.shape for name, tensor in wanted.items()}, weights, folder)

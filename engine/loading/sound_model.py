@@ -18,7 +18,7 @@ WHOLE = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class DecodeWindows:
     """How many latents are decoded at once: in the first part, which may be heard, and later."""
 
     first: int = WHOLE
@@ -38,15 +38,16 @@ class Asked:
     valid: int | None = None
 
 
-class PlayableModel(nn.Module, ABC):
+class SoundModel(nn.Module, ABC):
     """Words and sounds to and from the latents that its transformer denoises.
 
-    `source_peak` is the level that recordings are brought to before they are encoded; None leaves
-    them as they are.
+    `sample_rate` is in Hz. `source_peak` is the peak that a source is scaled to before it is
+    encoded; None leaves its level as it is.
     """
 
     transformer: DiffusionTransformer
     sampling: SamplingConfig
+    sample_rate: int
     source_peak: float | None
 
     records_all = False
@@ -86,8 +87,8 @@ class PlayableModel(nn.Module, ABC):
             "This model cannot make a part of a recording anew: choose a Stable Audio 3 model."
         )
 
-    def decode_parts(
-        self, latents: Tensor, frames: int, seed: int, windows: Windows
+    def decode_windows(
+        self, latents: Tensor, frames: int, seed: int, windows: DecodeWindows
     ) -> Iterator[Tensor]:
         """Yield what `decode` returns, in parts where the model can, one after the other."""
         yield self.decode(latents, frames, seed)

@@ -50,11 +50,11 @@ class Generator(Protocol):
         recipe: Recipe,
         source: Clip | None,
         on_step: Callable[[int, int], bool],
-        on_part: Callable[[Clip], None] | None = None,
+        on_preview: Callable[[Clip], None] | None = None,
     ) -> Generated:
         """Make the clip of a recipe; raises EngineError, ClipError or GenerationCancelled.
 
-        `on_part` may get the clip's beginning while the rest is still decoded.
+        `on_preview` may get the clip's beginning while the rest is still decoded.
         """
 
     def generate_all(

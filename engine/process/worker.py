@@ -210,12 +210,12 @@ def _work(channel: Channel, inbox: Inbox, generator: Generator, job: Job) -> Non
             channel.send(Progress(job.number, step, steps))
         return inbox.keep_going
 
-    def on_part(clip: Clip) -> None:
+    def on_preview(clip: Clip) -> None:
         if inbox.keep_going:
             _send_clip(channel, job, Preview(job.number, clip))
 
     try:
-        made = generator.generate(job.request.recipe, job.request.source, on_step, on_part)
+        made = generator.generate(job.request.recipe, job.request.source, on_step, on_preview)
     except GenerationCancelled:
         channel.send(Cancelled(job.number))
     except BrokenPipeError:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-RATE_HZ = 44_100
+from engine.clip import SAMPLE_RATE_HZ
+
 HOP = 882
 """Samples from frame to frame: 20 ms."""
 LONG, SHORT = 4096, 1024
@@ -26,7 +27,7 @@ def mel_bands(bands: int, window: int) -> Tensor:
     """Return (bands, window / 2 + 1) triangles, evenly spaced in mel, rows summing to 1."""
     low, high = (2595 * math.log10(1 + hertz / 700) for hertz in (LOWEST_HZ, HIGHEST_HZ))
     mel = torch.linspace(low, high, bands + 2)
-    centres = 700 * (10 ** (mel / 2595) - 1) * window / RATE_HZ
+    centres = 700 * (10 ** (mel / 2595) - 1) * window / SAMPLE_RATE_HZ
     # Narrow bands at the bottom would hold no bin: every band reaches at least one bin each way.
     left = torch.minimum(centres[:-2], centres[1:-1] - 1)[:, None]
     right = torch.maximum(centres[2:], centres[1:-1] + 1)[:, None]

@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-RATE_HZ = 44_100
+from engine.clip import SAMPLE_RATE_HZ
+
+RATE_HZ = SAMPLE_RATE_HZ
 WINDOW = 2048
 HOP = 512
 FRAME = 1024

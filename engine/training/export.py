@@ -11,11 +11,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.api import LONGEST_S
+from engine.clip import SAMPLE_RATE_HZ
 from engine.files.toml import write_toml
 from engine.library.card import ModelCard, Trained, write_card
-from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
+from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, PingpadModel
 from engine.sampling.config import SamplingConfig
-from engine.sound.spectral_features import RATE_HZ
 from engine.training.codec.autoencoder import load_trained_codec
 from engine.training.run.checkpoint import ema_weights, read_checkpoint, vocabulary_of
 from engine.training.run.errors import RunError
@@ -72,7 +72,7 @@ def export_model(
         config = ModelConfig(codec.config, run.transformer, run.conditioner, sampling)
     except ValueError as error:
         raise RunError(f"{codec_folder} is not the codec of this run: {error}.") from error
-    model = SoundModel(config, words)
+    model = PingpadModel(config, words)
     model.codec = codec
     for part in ("transformer", "conditioner"):
         prefix = part + "."
@@ -98,7 +98,7 @@ def _heard(run: FlowRun) -> str:
     )
 
 
-def _small(model: SoundModel) -> dict[str, Tensor]:
+def _small(model: PingpadModel) -> dict[str, Tensor]:
     """Matrices in half precision; statistics, scales and frequencies are few and stay as they are.
 
     Raises RunError when a weight is too large for it.
@@ -117,7 +117,7 @@ def _card(about: About, words: tuple[str, ...], steps: int, method: str, run: Fl
         name=about.name,
         summary="Drums, notes, effects, textures and loops from words or a recording.",
         licence=about.licence,
-        sample_rate=RATE_HZ,
+        sample_rate=SAMPLE_RATE_HZ,
         longest_s=LONGEST_S,
         default_steps=STEPS,
         vocabulary=words,

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.clip import SAMPLE_RATE_HZ, Clip, ClipError
 from engine.corpus.sources.listing import CorpusError, Entry, Listing, list_folder
 from engine.corpus.sources.rendered import CorpusBatch, Sound
 from engine.corpus.sources.shards import list_shards
@@ -44,7 +45,7 @@ class FolderCorpus:
         listing: Listing,
         seed: int,
         show: Callable[[str], None],
-        sample_rate: int = 44_100,
+        sample_rate: int = SAMPLE_RATE_HZ,
     ) -> None:
         self.seed, self.sample_rate = seed, sample_rate
         self.entries, problems = _checked(listing, sample_rate, show)
@@ -111,8 +112,6 @@ def decoded(content: bytes, rate: int) -> NDArray[np.float32]:
     import io
 
     import soundfile
-
-    from engine.clip import Clip, ClipError
 
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:

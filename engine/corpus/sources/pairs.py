@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.clip import SAMPLE_RATE_HZ
 from engine.corpus.captions.captions import Plan, caption
 from engine.corpus.captions.lexicon import Kind, lexicon
 from engine.corpus.instruments.instruments import INSTRUMENTS
@@ -66,7 +67,7 @@ class PairBatch:
 class PairCorpus:
     """Pairs by number: a batch is the same for the same seed, index, size and length."""
 
-    def __init__(self, seed: int, sample_rate: int = 44100) -> None:
+    def __init__(self, seed: int, sample_rate: int = SAMPLE_RATE_HZ) -> None:
         self.seed, self.sample_rate = seed, sample_rate
         self.book = lexicon()
 

@@ -7,6 +7,7 @@ from random import Random
 import torch
 from torch import Tensor
 
+from engine.clip import SAMPLE_RATE_HZ
 from engine.corpus.captions.captions import Plan, caption
 from engine.corpus.captions.lexicon import Kind, lexicon, words_of
 from engine.corpus.instruments.instruments import INSTRUMENTS, instrument
@@ -102,7 +103,7 @@ class RenderedCorpus:
         self,
         seed: int,
         split: str = "train",
-        sample_rate: int = 44100,
+        sample_rate: int = SAMPLE_RATE_HZ,
         families: tuple[str, ...] | None = None,
     ) -> None:
         if split not in ("train", "held_out"):

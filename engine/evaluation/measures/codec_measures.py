@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from engine.clip import SAMPLE_RATE_HZ
 from engine.evaluation.measures.descriptors import pitch_of
-from engine.sound.mel import RATE_HZ, mel_bands
+from engine.sound.mel import mel_bands
 
 MEL_BANDS, MEL_WINDOW = 128, 2048
 FLOOR_DB = 80.0
@@ -46,8 +47,8 @@ class CodecErrors:
 
 def codec_errors(real: Tensor, made: Tensor) -> CodecErrors:
     """Measure everything."""
-    pitch = pitch_of(_mono(real), RATE_HZ)
-    made_pitch = None if pitch is None else pitch_of(_mono(made), RATE_HZ)
+    pitch = pitch_of(_mono(real), SAMPLE_RATE_HZ)
+    made_pitch = None if pitch is None else pitch_of(_mono(made), SAMPLE_RATE_HZ)
     cents = None if pitch is None or made_pitch is None else 100 * abs(made_pitch - pitch)
     return CodecErrors(
         log_mel_distance(real, made),
@@ -129,7 +130,7 @@ def side_share(sound: Tensor) -> float:
 def top_level(real: Tensor, made: Tensor) -> float | None:
     """Level in dB of the coded top octave under 16 kHz against the real one's; None without one."""
     powers = [_power(sound, MEL_WINDOW).mean((0, 2)) for sound in (real, made)]
-    hertz = torch.arange(MEL_WINDOW // 2 + 1) * (RATE_HZ / MEL_WINDOW)
+    hertz = torch.arange(MEL_WINDOW // 2 + 1) * (SAMPLE_RATE_HZ / MEL_WINDOW)
     top = (hertz >= TOP_HZ[0]) & (hertz < TOP_HZ[1])
     if powers[0][top].sum() < powers[0].sum() * 10 ** (-AUDIBLE_DB / 10):
         return None
@@ -143,18 +144,18 @@ def onset_errors(real: Tensor, made: Tensor) -> list[float]:
     passes half of the way from before to after; both sounds have their own half.
     """
     first, second = (_level(sound) for sound in (real, made))
-    reach = round(ONSET_REACH_S * RATE_HZ / ENVELOPE_HOP)
+    reach = round(ONSET_REACH_S * SAMPLE_RATE_HZ / ENVELOPE_HOP)
     errors = []
     for place in _sharp_onsets(first):
         around = slice(max(0, place - reach), place + reach)
         moved = _half_rise(first[around]) - _half_rise(second[around])
-        errors.append(abs(moved) * ENVELOPE_HOP / RATE_HZ * 1e3)
+        errors.append(abs(moved) * ENVELOPE_HOP / SAMPLE_RATE_HZ * 1e3)
     return errors
 
 
 def _level(sound: Tensor) -> NDArray[np.float64]:
     """Level of both sides every ENVELOPE_HOP samples, with silence in front."""
-    silence = round(ONSET_APART_S * RATE_HZ)
+    silence = round(ONSET_APART_S * SAMPLE_RATE_HZ)
     padded = functional.pad(sound.double(), (silence, silence))
     size = 1 << padded.shape[-1].bit_length()
     spectrum = torch.fft.fft(padded, size)
@@ -169,13 +170,13 @@ def _level(sound: Tensor) -> NDArray[np.float64]:
 
 def _sharp_onsets(level: NDArray[np.float64]) -> list[int]:
     """Places that rise by ONSET_RISE_DB within 10 ms to a level worth hearing, strongest first."""
-    step = round(0.01 * RATE_HZ / ENVELOPE_HOP)
+    step = round(0.01 * SAMPLE_RATE_HZ / ENVELOPE_HOP)
     top = float(level.max())
     if top <= 1e-5:
         return []
     db = 20 * np.log10(level / top + 10 ** (-ONSET_FLOOR_DB / 20))
     rise = db[step:] - db[:-step]
-    apart = round(ONSET_APART_S * RATE_HZ / ENVELOPE_HOP)
+    apart = round(ONSET_APART_S * SAMPLE_RATE_HZ / ENVELOPE_HOP)
     found: list[int] = []
     for place in np.argsort(-rise, kind="stable"):
         if rise[place] < ONSET_RISE_DB or len(found) == MOST_ONSETS:

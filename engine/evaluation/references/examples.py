@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.clip import Clip
+from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.corpus.sources.rendered import RenderedCorpus, Sound
 from engine.evaluation.measures.prompt_claims import Claims, claims_of
 from engine.evaluation.references.embedders import Embedder
 
-RATE_HZ = 44_100
 LONGEST_S = 4.0
 CORPUS_SEED = 7001
 """Apart from the seeds that models and embedders are trained with; and held out besides."""
@@ -58,14 +57,14 @@ def example_of(sound: Sound, audio: Tensor, seed: int) -> Example:
 
 
 def clip_of(audio: Tensor, seconds: float) -> Clip:
-    """The first seconds of (2, T) at RATE_HZ."""
-    samples = audio[:, : round(seconds * RATE_HZ)].numpy().T
-    return Clip(np.ascontiguousarray(samples, np.float32), RATE_HZ)
+    """The first seconds of (2, T) at SAMPLE_RATE_HZ."""
+    samples = audio[:, : round(seconds * SAMPLE_RATE_HZ)].numpy().T
+    return Clip(np.ascontiguousarray(samples, np.float32), SAMPLE_RATE_HZ)
 
 
 def as_audio(clips: Sequence[Clip]) -> Tensor:
     """Clips as (B, 2, T) at 44.1 kHz, shorter ones filled up with silence."""
-    stereo = [clip.stereo().at_rate(RATE_HZ).samples for clip in clips]
+    stereo = [clip.stereo().at_rate(SAMPLE_RATE_HZ).samples for clip in clips]
     audio = torch.zeros(len(stereo), 2, max(len(samples) for samples in stereo))
     for row, samples in zip(audio, stereo, strict=True):
         row[:, : len(samples)] = torch.from_numpy(samples.T.copy())

@@ -11,7 +11,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from engine.clip import Clip
+from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.corpus.captions.captions import Plan, caption
 from engine.corpus.captions.lexicon import Kind, lexicon
 from engine.corpus.plans.planning import drawn
@@ -24,7 +24,6 @@ from engine.corpus.sources.rendered import (
 from engine.evaluation.references.examples import (
     FIRST_SEED,
     LONGEST_S,
-    RATE_HZ,
     Example,
     clip_of,
     example_of,
@@ -93,4 +92,9 @@ def variants_of(kind: Kind, count: int) -> Variants:
 
 
 def _rendered(plans: list[Plan]) -> Tensor:
-    return render(plans, round(LONGEST_S * RATE_HZ), RATE_HZ, torch.Generator().manual_seed(SEED))
+    return render(
+        plans,
+        round(LONGEST_S * SAMPLE_RATE_HZ),
+        SAMPLE_RATE_HZ,
+        torch.Generator().manual_seed(SEED),
+    )

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.clip import Clip
+from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.corpus.captions.captions import Plan
 from engine.corpus.captions.lexicon import Kind, lexicon
 from engine.corpus.plans.planning import drawn
@@ -22,7 +22,6 @@ from engine.evaluation.measures.descriptors import Descriptors, describe, power_
 Traits = NDArray[np.float64]
 """One sound as numbers of about the same meaning each: see `traits_of`."""
 
-RATE_HZ = 44_100
 SOUNDS_OF_A_KIND = 32
 LONGEST_S = 4.0
 AT_ONCE = 8
@@ -138,7 +137,7 @@ def _rendered(plans: list[Plan]) -> Iterable[Clip]:
     for start in range(0, len(plans), AT_ONCE):
         some = plans[start : start + AT_ONCE]
         random = torch.Generator().manual_seed(SEED + start)
-        audio = render(some, round(LONGEST_S * RATE_HZ), RATE_HZ, random)
+        audio = render(some, round(LONGEST_S * SAMPLE_RATE_HZ), SAMPLE_RATE_HZ, random)
         for plan, sound in zip(some, audio, strict=True):
-            samples = sound[:, : round(plan.seconds * RATE_HZ)].numpy().T
-            yield Clip(np.ascontiguousarray(samples, np.float32), RATE_HZ)
+            samples = sound[:, : round(plan.seconds * SAMPLE_RATE_HZ)].numpy().T
+            yield Clip(np.ascontiguousarray(samples, np.float32), SAMPLE_RATE_HZ)

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.api import EngineError
-from engine.clip import Clip
-from engine.sound.mel import RATE_HZ
+from engine.clip import SAMPLE_RATE_HZ, Clip
 
 REPOSITORIES = (
     "laion/larger_clap_general",
@@ -52,7 +51,7 @@ class LaionClap:
 
 
 def _mono(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    clip = Clip(np.ascontiguousarray(sound.T.mean(1, keepdims=True)), RATE_HZ)
+    clip = Clip(np.ascontiguousarray(sound.T.mean(1, keepdims=True)), SAMPLE_RATE_HZ)
     return clip.at_rate(CLAP_RATE_HZ).samples[:, 0]
 
 

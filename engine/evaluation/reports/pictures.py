@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from engine.clip import Clip
+from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.evaluation.references.examples import as_audio
-from engine.sound.mel import HOP, RATE_HZ, TONE_BANDS, mel_frames
+from engine.sound.mel import HOP, TONE_BANDS, mel_frames
 
 Pixels = NDArray[np.uint8]
 
@@ -33,7 +33,7 @@ def spectrogram_png(clip: Clip, columns: int = 240, seconds: float | None = None
     """
     audio = as_audio([clip])
     if seconds is not None:
-        audio = functional.pad(audio, (0, round(seconds * RATE_HZ) - audio.shape[-1]))
+        audio = functional.pad(audio, (0, round(seconds * SAMPLE_RATE_HZ) - audio.shape[-1]))
     # The frames after the last one only hear the sound's end once more.
     frames = max(1, audio.shape[-1] // HOP)
     levels = mel_frames(audio)[0, :frames, :TONE_BANDS].numpy().T[::-1]

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.clip import Clip
+from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.evaluation.measures.codec_measures import CodecErrors, codec_errors
-from engine.evaluation.references.examples import RATE_HZ, Example, as_audio, held_out_examples
+from engine.evaluation.references.examples import Example, as_audio, held_out_examples
 from engine.evaluation.references.opus import ADVICE, Coded, OpusTool, through_opus
 from engine.evaluation.reports.figures_file import write_figures
 from engine.evaluation.reports.table import NOTHING, aligned
@@ -149,7 +149,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _clip(audio: Tensor, frames: int) -> Clip:
-    return Clip(np.ascontiguousarray(audio[:, :frames].numpy().T, np.float32), RATE_HZ)
+    return Clip(np.ascontiguousarray(audio[:, :frames].numpy().T, np.float32), SAMPLE_RATE_HZ)
 
 
 @torch.inference_mode()

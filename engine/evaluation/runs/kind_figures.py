@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from engine.api import EngineError, Recipe
-from engine.clip import Clip
+from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.corpus.captions.lexicon import Kind
 from engine.evaluation.measures.prompt_checks import Check, check_sound
-from engine.evaluation.references.examples import RATE_HZ, Example, as_audio
+from engine.evaluation.references.examples import Example, as_audio
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
     held_out_of,
@@ -143,7 +143,7 @@ def figures_of(
         _made(generator, Recipe(each.prompt, each.seconds, steps, each.seed)) for each in examples
     ]
     reals = [example.real for example in examples]
-    levels = np.array([float(loudness(as_audio([clip]), RATE_HZ)) for clip in made])
+    levels = np.array([float(loudness(as_audio([clip]), SAMPLE_RATE_HZ)) for clip in made])
     heard = levels[levels >= SILENT_LUFS]
     variants = variants_of(kind, size.seeds)
     varied = [

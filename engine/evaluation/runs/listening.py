@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from engine.api import Recipe
-from engine.clip import Clip
+from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.evaluation.measures.descriptors import onset_times
-from engine.evaluation.references.examples import RATE_HZ, Example, as_audio, held_out_examples
+from engine.evaluation.references.examples import Example, as_audio, held_out_examples
 from engine.evaluation.runs.making import Contestant, parse_contestant
 from engine.evaluation.runs.restyling import Recording, in_tune, matched, recordings
 from engine.process.generator_protocol import Generator
 from engine.sound.loudness import levelled
-from engine.sound.postprocess import finished_clip
+from engine.sound.postprocess import postprocess
 
 Load = Callable[[Path, str], Generator]
 Show = Callable[[str], None]
@@ -237,7 +237,7 @@ def likeness_text(source: Recording, made: Clip) -> str:
     """What is left of a recording, in a few words."""
     first, second = (clip.stereo().samples.mean(1).astype(float) for clip in (source.clip, made))
     if source.kind == "beatbox loop":
-        kept = matched(onset_times(first, RATE_HZ), onset_times(second, RATE_HZ))
+        kept = matched(onset_times(first, SAMPLE_RATE_HZ), onset_times(second, SAMPLE_RATE_HZ))
         return f"hits {kept:.0%}"
     return f"in tune {in_tune(first, second):.0%}"
 
@@ -259,8 +259,8 @@ def _real_tiles(asking: Asking) -> list[Tile]:
 
 def as_made(clip: Clip) -> Clip:
     """At the level and with the fade of a model's own sounds: what is louder sounds better."""
-    audio = levelled(as_audio([clip]), RATE_HZ)[0]
-    return finished_clip(np.ascontiguousarray(audio.numpy().T))
+    audio = levelled(as_audio([clip]), SAMPLE_RATE_HZ)[0]
+    return postprocess(np.ascontiguousarray(audio.numpy().T), SAMPLE_RATE_HZ)
 
 
 def _row(asking: Asking, tiles: list[Tile]) -> Row:

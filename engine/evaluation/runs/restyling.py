@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from engine.api import Recipe
-from engine.clip import Clip
+from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.corpus.sources.rendered import RenderedCorpus
 from engine.evaluation.measures.codec_measures import log_mel_distance
 from engine.evaluation.measures.descriptors import Samples, onset_times, pitch_track
-from engine.evaluation.references.examples import CORPUS_SEED, LONGEST_S, RATE_HZ, as_audio
+from engine.evaluation.references.examples import CORPUS_SEED, LONGEST_S, as_audio
 from engine.evaluation.reports.figures_file import write_figures
 from engine.evaluation.reports.table import aligned
 from engine.evaluation.runs.making import Contestant
@@ -82,9 +82,9 @@ def recordings(of_each: int) -> list[Recording]:
         for sound, audio in zip(batch.sounds, batch.audio, strict=True):
             each = found.get(sound.kind, [])
             if sound.kind in found and len(each) < of_each:
-                samples = audio[:, : round(sound.seconds * RATE_HZ)].numpy().T
+                samples = audio[:, : round(sound.seconds * SAMPLE_RATE_HZ)].numpy().T
                 prompts = PROMPTS[sound.kind]
-                clip = Clip(np.ascontiguousarray(samples, np.float32), RATE_HZ)
+                clip = Clip(np.ascontiguousarray(samples, np.float32), SAMPLE_RATE_HZ)
                 each.append(Recording(sound.kind, clip, prompts[len(each) % len(prompts)]))
     return [recording for each in found.values() for recording in each]
 
@@ -135,7 +135,7 @@ def likeness(
             clip.stereo().samples.mean(1).astype(float) for clip in (source.clip, sound)
         )
         if source.kind == "beatbox loop":
-            onsets = [onset_times(mono, RATE_HZ) for mono in (first, second)]
+            onsets = [onset_times(mono, SAMPLE_RATE_HZ) for mono in (first, second)]
             shares[source.kind].append(matched(onsets[0], onsets[1]))
             meant.append(matched(onsets[1], onsets[0]))
         else:
@@ -153,7 +153,7 @@ def _mono(clip: Clip) -> Samples:
 
 def in_tune(source: Samples, made: Samples) -> float:
     """Share of the moments with a pitch in `source` at which `made` has the same within CENTS."""
-    first, second = (pitch_track(mono, RATE_HZ) for mono in (source, made))
+    first, second = (pitch_track(mono, SAMPLE_RATE_HZ) for mono in (source, made))
     count = min(len(first), len(second))
     sung = np.isfinite(first[:count])
     if not sung.any():

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from engine.clip import SAMPLE_RATE_HZ
 from engine.files.strict import ConfigError, from_table
 from engine.loading.stable_audio.config_3 import read_third
 from engine.loading.stable_audio.schema import Rules, is_same, must_be, must_be_one_of, read_table
@@ -20,7 +21,6 @@ from engine.models.oobleck import OobleckConfig
 from engine.models.prompt_t5 import PromptConfig
 from engine.sampling.config import SamplingConfig
 
-SAMPLE_RATE_HZ = 44_100
 KINDS = ("diffusion_cond", "diffusion_cond_inpaint")
 """Stable Audio Open, Stable Audio 3."""
 SAMPLING = MappingProxyType(

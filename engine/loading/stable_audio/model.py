@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from engine.api import EngineError
+from engine.clip import SAMPLE_RATE_HZ
 from engine.files.strict import ConfigError
 from engine.hardware.weights import check_tensors, read_tensors, unfilled
 from engine.library.published_files import PublishedFiles, read_config
-from engine.loading.sound_model import Asked, PlayableModel, Windows, layer_weights
-from engine.loading.stable_audio.config_open import SAMPLE_RATE_HZ, parse_config
+from engine.loading.sound_model import Asked, DecodeWindows, SoundModel, layer_weights
+from engine.loading.stable_audio.config_open import parse_config
 from engine.loading.stable_audio.sizes import START, TOTAL, PublishedConfig, SecondsConfig
 from engine.loading.stable_audio.text_encoder import find_text_encoder, load_text_encoder
 from engine.models.dit import Conditioning, DiffusionTransformer
@@ -87,7 +88,7 @@ def _embedder(width: int, told: SecondsConfig) -> nn.Module:
     return kind(width, told.max_val)
 
 
-class PublishedModel(PlayableModel):
+class PublishedModel(SoundModel):
     """A published model that plays: its networks and the text encoder that it names."""
 
     records_all = True
@@ -98,6 +99,7 @@ class PublishedModel(PlayableModel):
         super().__init__()
         self.config = config
         self.sampling = config.sampling
+        self.sample_rate = SAMPLE_RATE_HZ
         self.source_peak = None
         self.codec = networks.codec
         self.transformer = networks.transformer
@@ -141,15 +143,19 @@ class PublishedModel(PlayableModel):
         if not isinstance(self.config.codec, SameConfig):
             return self.config.latents
         chunk = self.config.codec.chunk_latents * self.samples_per_latent
-        chunks = -(-_samples(seconds + DURATION_PADDING_S) // chunk)
+        chunks = -(-self._samples(seconds + DURATION_PADDING_S) // chunk)
         return min(chunks * self.config.codec.chunk_latents, self.config.latents)
+
+    def _samples(self, seconds: float) -> int:
+        """As their code counts them: rounded down."""
+        return int(seconds * self.sample_rate)
 
     def _valid(self, seconds: float) -> int | None:
         """How many of these latents Stable Audio 3 listens to; None: all."""
         if not isinstance(self.config.codec, SameConfig):
             return None
-        padding = _samples(DURATION_PADDING_S) // self.samples_per_latent
-        valid = -(-_samples(seconds) // self.samples_per_latent) + padding
+        padding = self._samples(DURATION_PADDING_S) // self.samples_per_latent
+        valid = -(-self._samples(seconds) // self.samples_per_latent) + padding
         return valid if valid < self.latents_for(seconds) else None
 
     @property
@@ -171,9 +177,10 @@ class PublishedModel(PlayableModel):
             return super().kept(audio, seconds, begin, end)
         latents = self.codec.encode(audio)
         first = torch.arange(latents.shape[-1], device=audio.device) * self.samples_per_latent
-        anew = (first >= _samples(begin)) & (first < _samples(end))
-        keep = (~anew & (first < _samples(seconds))).to(latents.dtype).expand(len(audio), 1, -1)
-        return torch.cat([keep, latents * keep], dim=1)
+        anew = (first >= self._samples(begin)) & (first < self._samples(end))
+        keep = ~anew & (first < self._samples(seconds))
+        mask = keep.to(latents.dtype).expand(len(audio), 1, -1)
+        return torch.cat([mask, latents * mask], dim=1)
 
     def decode_whole(self, latents: Tensor, count: int) -> Tensor:
         """All at once."""
@@ -181,10 +188,10 @@ class PublishedModel(PlayableModel):
 
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
         """The first frames of latents; only what those depend on is decoded."""
-        return torch.cat(list(self.decode_parts(latents, frames, seed, Windows())), dim=-1)
+        return torch.cat(list(self.decode_windows(latents, frames, seed, DecodeWindows())), dim=-1)
 
-    def decode_parts(
-        self, latents: Tensor, frames: int, seed: int, windows: Windows
+    def decode_windows(
+        self, latents: Tensor, frames: int, seed: int, windows: DecodeWindows
     ) -> Iterator[Tensor]:
         """The same sound in windows, each with the latents around it that it depends on."""
         needed = min(-(-frames // self.samples_per_latent), latents.shape[-1])
@@ -212,10 +219,6 @@ def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:
     check_tensors(networks.published_shapes(), tensors, folder)
     networks.take(tensors)
     return PublishedModel(config, networks, prompt)
-
-
-def _samples(seconds: float) -> int:
-    return int(seconds * SAMPLE_RATE_HZ)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from engine.api import EngineError
 from engine.files.strict import ConfigError
 from engine.hardware.device import choose_device
 from engine.library.card import CARD_FILE, ModelCard
-from engine.loading.model_folder import SoundModel, load_model
+from engine.loading.model_folder import PingpadModel, load_model
 from engine.models.spectral_codec import SpectralCodec
 from engine.models.spectral_critics import SpectralCritics, views_of
 from engine.sound import spectral_features
@@ -104,13 +104,13 @@ def load_trained_codec(folder: Path) -> SpectralCodec:
     return codec.eval()
 
 
-def load_own_model(folder: Path) -> tuple[SoundModel, ModelCard]:
+def load_own_model(folder: Path) -> tuple[PingpadModel, ModelCard]:
     """Load a model folder of our own layout to train on from it; raises RunError."""
     try:
         model, card = load_model(folder)
     except EngineError as error:
         raise RunError(str(error)) from error
-    if not isinstance(model, SoundModel):
+    if not isinstance(model, PingpadModel):
         raise RunError(f"{folder} is a published model: only models of our own layout train on.")
     return model, card
 

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.clip import SAMPLE_RATE_HZ
 from engine.models.conditioning import UNKNOWN, PromptTokenizer, Tokens
-from engine.sound.spectral_features import FRAME, RATE_HZ
+from engine.sound.spectral_features import FRAME
 from engine.training.flow.times import stratified_times
 from engine.training.pool import LengthBucket
 from engine.training.settings import FlowRun
@@ -140,7 +141,9 @@ def _bucket_shares(
 
 
 def _lengths_in_latents(bucket: LengthBucket) -> NDArray[np.int64]:
-    return np.array([int(np.ceil(sound.seconds * RATE_HZ / FRAME)) for sound in bucket.sounds])
+    return np.array(
+        [int(np.ceil(sound.seconds * SAMPLE_RATE_HZ / FRAME)) for sound in bucket.sounds]
+    )
 
 
 def draw_flow_batch(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from engine.loading.model_folder import SoundModel
+from engine.loading.model_folder import PingpadModel
 from engine.models.conditioning import NOTE_MARK, UNKNOWN
 from engine.training.flow.network import FlowModel
 from engine.training.run.errors import RunError
@@ -18,7 +18,7 @@ VALUE_FEATURES = "exact.0.weight"
 """The conditioner's weight that holds a column for each feature of exact values."""
 
 
-def transplant_weights(network: FlowModel, model: SoundModel, run: FlowRun) -> None:
+def transplant_weights(network: FlowModel, model: PingpadModel, run: FlowRun) -> None:
     """Give a network the weights of the model it begins with; raises RunError when sizes differ.
 
     Timing may be new: it begins as if it were not there. So may the network's last words: each

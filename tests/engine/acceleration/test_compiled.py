@@ -21,14 +21,14 @@ from engine.generation.generator import Generator
 from engine.hardware.device import choose_precision, sound_dtype, steps_dtype
 from engine.library.card import read_card
 from engine.loading.model_folder import load_model
-from engine.loading.sound_model import PlayableModel
+from engine.loading.sound_model import SoundModel
 from engine.loading.stable_audio.model import PublishedModel
 from engine.models.dit import Conditioning
 from tests.fakes.engine.published_folder import PARITY
 
 
 @pytest.fixture
-def model() -> PlayableModel:
+def model() -> SoundModel:
     return load_model(PARITY)[0]
 
 
@@ -37,7 +37,7 @@ def distance(ours: Tensor, theirs: Tensor) -> float:
 
 
 @torch.inference_mode()
-def test_eight_bit_velocities_are_near_the_reference_s(model: PlayableModel) -> None:
+def test_eight_bit_velocities_are_near_the_reference_s(model: SoundModel) -> None:
     data = load_file(PARITY / "dit.safetensors")
     told = Conditioning(data["a.cross_attn_cond"], None, data["a.global_cond"])
     quantise_blocks(model.transformer)
@@ -48,7 +48,7 @@ def test_eight_bit_velocities_are_near_the_reference_s(model: PlayableModel) -> 
     assert distance(again, ours) < 1e-3
 
 
-def test_only_the_blocks_products_are_eight_bit(model: PlayableModel) -> None:
+def test_only_the_blocks_products_are_eight_bit(model: SoundModel) -> None:
     quantise_blocks(model.transformer)
     inner = model.transformer.transformer
     assert not [part for part in inner.layers.modules() if type(part) is nn.Linear]
@@ -58,7 +58,7 @@ def test_only_the_blocks_products_are_eight_bit(model: PlayableModel) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @torch.inference_mode()
-def test_packed_products_are_the_same(model: PlayableModel, dtype: torch.dtype) -> None:
+def test_packed_products_are_the_same(model: SoundModel, dtype: torch.dtype) -> None:
     data = load_file(PARITY / "dit.safetensors")
     told = Conditioning(data["a.cross_attn_cond"].to(dtype), None, data["a.global_cond"].to(dtype))
     network = model.transformer.to(dtype)
@@ -79,7 +79,7 @@ def test_packed_products_are_the_same(model: PlayableModel, dtype: torch.dtype) 
 )
 @torch.inference_mode()
 def test_sounds_with_channels_beside_each_other_are_the_same(
-    model: PlayableModel, dtype: torch.dtype, least_db: float, most_db: float, fused: bool
+    model: SoundModel, dtype: torch.dtype, least_db: float, most_db: float, fused: bool
 ) -> None:
     assert isinstance(model, PublishedModel)
     codec, data = model.codec, load_file(PARITY / "autoencoder.safetensors")
@@ -116,7 +116,7 @@ def test_a_precision_is_that_of_the_steps_and_of_the_sound(
 
 @pytest.mark.parametrize("precision", ["bfloat16-all", "int8-all"])
 def test_a_whole_sound_is_made_in_low_precision_when_asked(
-    model: PlayableModel, precision: str
+    model: SoundModel, precision: str
 ) -> None:
     recipe = Recipe("kick", 0.2, 2, seed=1)
     made = Generator(model, read_card(PARITY), "cpu", precision).generate(recipe).clip.samples
@@ -125,7 +125,7 @@ def test_a_whole_sound_is_made_in_low_precision_when_asked(
     assert 1e-3 < difference < 0.2
 
 
-def test_a_sound_is_made_in_eight_bits_when_asked(model: PlayableModel) -> None:
+def test_a_sound_is_made_in_eight_bits_when_asked(model: SoundModel) -> None:
     generator = Generator(model, read_card(PARITY), "cpu", "int8")
     assert generator.precision == "int8"
     assert generator.generate(Recipe("kick", 0.2, 2, seed=1)).clip.frames > 0

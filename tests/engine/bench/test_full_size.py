@@ -46,16 +46,16 @@ def test_stages_sum_to_the_whole_and_the_beginning_comes_before_it(
     generator = Generator(load_model(PARITY)[0], read_card(PARITY), "cpu", "float32")
     # Without a part of its own the beginning is there when the whole is.
     assert bench_figures.first_sound_s(generator, RECIPE) > 0
-    monkeypatch.setattr(decoding, "FIRST_PART", 2)
+    monkeypatch.setattr(decoding, "PREVIEW_LATENTS", 2)
     ended: list[float] = []
-    decode = generator._model.decode_parts
+    decode = generator._model.decode_windows
 
     def listening(*given: object) -> object:
         for part in decode(*given):  # type: ignore[arg-type]
             yield part
             ended.append(bench_figures.time.perf_counter())
 
-    monkeypatch.setattr(generator._model, "decode_parts", listening)
+    monkeypatch.setattr(generator._model, "decode_windows", listening)
     began = bench_figures.time.perf_counter()
     first_s = bench_figures.first_sound_s(generator, RECIPE)
     assert len(ended) == 2

@@ -26,7 +26,7 @@ from engine.hardware import weights
 from engine.hardware.memory import GIB, check_room, free_bytes, is_out_of_memory
 from engine.library.card import read_card
 from engine.loading.model_folder import load_model
-from engine.loading.sound_model import Asked, PlayableModel, Windows
+from engine.loading.sound_model import Asked, DecodeWindows, SoundModel
 from engine.loading.stable_audio.model import PublishedModel
 from engine.sound.postprocess import FADE_S
 from tests.fakes.engine.published_folder import PARITY
@@ -39,10 +39,10 @@ class Cramped(PublishedModel):
 
     room = 16
 
-    def decode_parts(
-        self, latents: Tensor, frames: int, seed: int, windows: Windows
+    def decode_windows(
+        self, latents: Tensor, frames: int, seed: int, windows: DecodeWindows
     ) -> Iterator[Tensor]:
-        for part in super().decode_parts(latents, frames, seed, windows):
+        for part in super().decode_windows(latents, frames, seed, windows):
             if part.shape[-1] > self.room * self.samples_per_latent:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
             yield part
@@ -62,7 +62,7 @@ def generator(kind: type[PublishedModel] = PublishedModel) -> Generator:
     return Generator(model(kind), read_card(PARITY), "cpu", "float32")
 
 
-def model(kind: type[PublishedModel] = PublishedModel) -> PlayableModel:
+def model(kind: type[PublishedModel] = PublishedModel) -> SoundModel:
     loaded, _ = load_model(PARITY)
     loaded.__class__ = kind
     return loaded
@@ -167,7 +167,7 @@ def test_without_another_way_a_full_gpu_is_said() -> None:
 
 def test_bugs_are_not_taken_for_short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = generator()
-    monkeypatch.setattr(broken._model, "decode_parts", lambda *given: 1 / 0)
+    monkeypatch.setattr(broken._model, "decode_windows", lambda *given: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         broken.generate(RECIPE)
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
@@ -181,16 +181,16 @@ def test_bugs_are_not_taken_for_short_memory(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_beginning_is_heard_before_the_rest_and_is_the_same(
     usual: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "FIRST_PART", 4)
+    monkeypatch.setattr(decoding, "PREVIEW_LATENTS", 4)
     heard: list[Clip] = []
-    made = generator().generate(RECIPE, on_part=heard.append)
+    made = generator().generate(RECIPE, on_preview=heard.append)
     (beginning,) = heard
     assert beginning.frames == 4 * 2048
     kept = beginning.frames - round(FADE_S * 44_100)
     assert np.abs(beginning.samples[:kept] - usual.samples[:kept]).max() < 1e-5
     assert beginning.samples[-1].tolist() == [0.0, 0.0]
     assert np.abs(made.clip.samples - usual.samples).max() < 1e-5
-    generator().generate(replace(RECIPE, seconds=0.37), on_part=heard.append)
+    generator().generate(replace(RECIPE, seconds=0.37), on_preview=heard.append)
     assert len(heard) == 1
 
 

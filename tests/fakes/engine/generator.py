@@ -60,7 +60,7 @@ class FakeGenerator:
         recipe: Recipe,
         source: Clip | None,
         on_step: Callable[[int, int], bool],
-        on_part: Callable[[Clip], None] = lambda clip: None,
+        on_preview: Callable[[Clip], None] = lambda clip: None,
     ) -> Generated:
         word, _, rest = recipe.prompt.partition(" ")
         if not on_step(0, recipe.steps):
@@ -77,7 +77,7 @@ class FakeGenerator:
         made = _ramp(recipe.seconds, seed) if source is None else _halved(source)
         notice = ""
         if word == "begin":
-            on_part(Clip(made.samples[: made.frames // 4].copy(), made.rate))
+            on_preview(Clip(made.samples[: made.frames // 4].copy(), made.rate))
         if word == "crowd" or self._moves:
             self.device, notice = "another", "Memory is short."
         timing = Timing(1.0, 0.0, 8.0, 2.0, 11.0)

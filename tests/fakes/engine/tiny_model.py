@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.library.card import ModelCard, Trained, write_card
-from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, SoundModel
+from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, PingpadModel
 from engine.models.conditioning import ConditionerConfig
 from engine.models.dit import DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
@@ -102,12 +102,12 @@ def tiny_codec() -> SpectralCodec:
     return codec.eval()
 
 
-def tiny_model(sampling: SamplingConfig | None = None) -> SoundModel:
+def tiny_model(sampling: SamplingConfig | None = None) -> PingpadModel:
     """The whole model, with the same random weights each time."""
     config = ModelConfig(CODEC, TRANSFORMER, CONDITIONER, sampling or SamplingConfig())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        model = SoundModel(config, WORDS)
+        model = PingpadModel(config, WORDS)
     model.codec = tiny_codec()
     return model.eval()
 

@@ -20,7 +20,7 @@ from engine.clip import Clip
 from engine.generation.generator import Generator
 from engine.library.card import read_card
 from engine.loading.model_folder import load_model
-from engine.loading.sound_model import Windows
+from engine.loading.sound_model import DecodeWindows
 from engine.loading.stable_audio.model import PublishedModel
 from engine.models.dit import Conditioning
 from engine.sampling.guidance import guided, joined
@@ -51,13 +51,15 @@ def generator(model: PublishedModel) -> Generator:
 @pytest.fixture
 def latents(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The latents that the generator decodes, from the first on."""
-    decode, heard = generator._model.decode_parts, []
+    decode, heard = generator._model.decode_windows, []
 
-    def listening(latents: Tensor, frames: int, seed: int, windows: Windows) -> Iterator[Tensor]:
+    def listening(
+        latents: Tensor, frames: int, seed: int, windows: DecodeWindows
+    ) -> Iterator[Tensor]:
         heard.append(latents)
         return decode(latents, frames, seed, windows)
 
-    monkeypatch.setattr(generator._model, "decode_parts", listening)
+    monkeypatch.setattr(generator._model, "decode_windows", listening)
     return heard
 
 

@@ -144,13 +144,13 @@ def test_times_are_those_of_the_reference(model: PublishedModel, data: dict[str,
 @pytest.fixture
 def latents(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The latents that a generator decodes."""
-    decoded, heard = Decoder.decoded, []
+    decoded, heard = Decoder.decode, []
 
     def listening(decoder: Decoder, latents: Tensor, *others: Any) -> Clip:  # noqa: ANN401 - handed on
         heard.append(latents)
         return decoded(decoder, latents, *others)
 
-    monkeypatch.setattr(Decoder, "decoded", listening)
+    monkeypatch.setattr(Decoder, "decode", listening)
     return heard
 
 

@@ -237,7 +237,7 @@ def test_the_generator_goes_the_same_way_with_the_reference_s_noise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     generator = Generator(model, read_card(folder), "cpu", "float32")
-    decode, heard = model.decode_parts, []
+    decode, heard = model.decode_windows, []
 
     def listening(latents: Tensor, *how: Any) -> Iterator[Tensor]:  # noqa: ANN401 - passed on
         heard.append(latents)
@@ -254,7 +254,7 @@ def test_the_generator_goes_the_same_way_with_the_reference_s_noise(
         asked.append(randn(*shape, generator=generator))
         return next(drawn)
 
-    monkeypatch.setattr(model, "decode_parts", listening)
+    monkeypatch.setattr(model, "decode_windows", listening)
     monkeypatch.setattr(torch, "randn", recorded)
     audio = load_file(PARITY / "pingpong_a2a_0.5.safetensors")["prepared_audio"][0]
     source = Clip(np.ascontiguousarray(audio.T.numpy()), 44_100) if len(first) > 1 else None

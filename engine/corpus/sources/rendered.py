@@ -12,11 +12,13 @@ from engine.corpus.captions.captions import Plan, caption
 from engine.corpus.captions.lexicon import Kind, lexicon, words_of
 from engine.corpus.instruments.instruments import INSTRUMENTS, instrument
 from engine.corpus.plans.planning import drawn
+from engine.corpus.sources.listing import CorpusError
 from engine.corpus.synthesis.finishing import finished
 from engine.corpus.synthesis.patch import Patch
 
 LOWEST_RATE = 40000  # partials reach 19 kHz
 HELD_SHARE = 8  # one combination in eight is held out, and one caption in eight
+MOST_PLANS = 2000  # of which an eighth is held out, of kinds that vary
 HELD_WORDS = 3  # shorter captions are too few to hold any out
 DEFAULT_FAMILIES = ("drum", "tonal", "effect", "texture", "loop")
 FAMILY_SHARE = {"drum": 0.36, "tonal": 0.4, "effect": 0.08, "texture": 0.06, "loop": 0.1}
@@ -157,10 +159,10 @@ class RenderedCorpus:
         return kinds, shares
 
     def _planned(self, rng: Random, max_seconds: float) -> tuple[Plan, str]:
-        """A plan and a caption that both belong to this split."""
+        """Draw a plan and a caption that both belong to this split; raises CorpusError."""
         kinds, shares = self._kinds(max_seconds)
         held = self.split == "held_out"
-        while True:
+        for _ in range(MOST_PLANS):
             plan = drawn(rng.choices(kinds, shares)[0], rng, max_seconds)
             if is_held_combination(plan) != held:
                 continue
@@ -168,6 +170,10 @@ class RenderedCorpus:
                 said = caption(plan, self.book, rng)
                 if is_held_caption(said) == held:
                     return plan, said
+        raise CorpusError(
+            f"No sound of {', '.join(sorted({kind.key for kind in kinds}))} in {max_seconds:g} s "
+            f"belongs to the {self.split} ones: name other families, or the other split."
+        )
 
 
 def render(plans: list[Plan], frames: int, rate: int, generator: torch.Generator) -> Tensor:

@@ -5,7 +5,9 @@ import torch
 
 from engine.corpus.captions.captions import note_name
 from engine.corpus.captions.lexicon import lexicon, vocabulary
+from engine.corpus.sources.listing import CorpusError
 from engine.corpus.sources.rendered import RenderedCorpus, is_held_caption
+from engine.evaluation.references.kind_examples import has_held_combinations
 from engine.prompts.tokens import split_words
 
 
@@ -132,3 +134,15 @@ def test_a_kind_among_the_families_is_drawn_besides_its_family() -> None:
     assert more_chords > chords + 60
     assert more_loops < loops  # a family by the name of a kind is still a family
     assert counted("chord") == (600, 0)
+
+
+def test_kinds_that_hold_nothing_out_are_refused_instead_of_sought_for_ever() -> None:
+    kinds = [
+        kind.key
+        for kind in lexicon().kinds.values()
+        if kind.family != "voice" and not has_held_combinations(kind)
+    ]
+    assert kinds
+    with pytest.raises(CorpusError, match=f"No sound of {kinds[0]} in 4 s"):
+        RenderedCorpus(1, "held_out", families=(kinds[0],)).batch(0, 1, 4.0)
+    assert RenderedCorpus(1, families=(kinds[0],)).sounds(0, 1, 4.0)[0].kind == kinds[0]

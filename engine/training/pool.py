@@ -17,6 +17,7 @@ from torch import Tensor
 from engine.corpus.captions.lexicon import vocabulary
 from engine.corpus.sources.folder import FolderCorpus, own_corpus
 from engine.corpus.sources.pairs import PairBatch, PairCorpus
+from engine.corpus.sources.real import MixedCorpus, RealCorpus
 from engine.corpus.sources.rendered import RenderedCorpus, Sound
 from engine.prompts.tokens import split_words
 from engine.training.run import distributed
@@ -26,11 +27,13 @@ from engine.training.settings import DatasetConfig
 
 Encode = Callable[[Tensor], Tensor]
 """Stereo sound (B, 2, T) to what the pool keeps (B, L, width)."""
+APART = 1_000_000
+"""Numbers of sounds between two buckets of one length."""
 MADE_BY = "made-by"
 """The file beside the buckets that holds the fingerprint of what encoded them."""
 
 
-Corpus = RenderedCorpus | FolderCorpus | PairCorpus
+Corpus = RenderedCorpus | MixedCorpus | FolderCorpus | PairCorpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,16 @@ class _Hooks:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """What a bucket shall hold; `clips` is 0 for all of a player's own sounds."""
+    """What a bucket shall hold; `clips` is 0 for all of a player's own sounds.
+
+    Its first sound is number `first` of the corpus: buckets of one length hold different sounds.
+    """
 
     seconds: float
     clips: int
     batch: int
     pairs: bool
+    first: int = 0
 
 
 class LengthBucket:
@@ -147,9 +154,15 @@ def words_of_pool(pool: DatasetConfig, buckets: list[LengthBucket]) -> tuple[str
 def _orders(pool: DatasetConfig) -> list[_Order]:
     counts = [(pool.clips, False), (pool.pairs, True)]
     return [
-        _Order(seconds, count, pool.render_batch, pairs)
+        _Order(
+            seconds,
+            count,
+            pool.render_batch,
+            pairs,
+            0 if pool.is_own else APART * pool.seconds[:place].count(seconds),
+        )
         for each, pairs in counts
-        for seconds, count in zip(pool.seconds, each, strict=bool(each))
+        for place, (seconds, count) in enumerate(zip(pool.seconds, each, strict=bool(each)))
         if count or not pairs
     ]
 
@@ -163,7 +176,7 @@ def _fill(pool: DatasetConfig, encode: Encode, cache: Path, hooks: _Hooks) -> No
     asked = [(order, _stem(cache, order)) for order in _orders(pool)]
     if all(_is_whole(stem) for _, stem in asked):
         return
-    own: RenderedCorpus | FolderCorpus | None = None
+    own: RenderedCorpus | MixedCorpus | FolderCorpus | None = None
     # Post-trainings of one flow share its pool, and two may start at once.
     with lock_folder(cache, f"Another process is making sounds ready in {cache}: wait for it."):
         for order, stem in asked:
@@ -193,10 +206,15 @@ def _reserve(path: Path) -> None:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
-def _corpus(pool: DatasetConfig, show: Callable[[str], None]) -> RenderedCorpus | FolderCorpus:
+def _corpus(
+    pool: DatasetConfig, show: Callable[[str], None]
+) -> RenderedCorpus | MixedCorpus | FolderCorpus:
     if pool.is_own:
         return own_corpus(pool.folder, pool.shards, pool.seed, show)
-    return RenderedCorpus(pool.seed, families=pool.families)
+    rendered = RenderedCorpus(pool.seed, families=pool.families)
+    if not pool.sources:
+        return rendered
+    return MixedCorpus(rendered, RealCorpus(Path(pool.sources), pool.seed, show), pool.real_share)
 
 
 def _count(corpus: Corpus) -> int:
@@ -209,7 +227,9 @@ def _fill_bucket(corpus: Corpus, order: _Order, encode: Encode, stem: Path, hook
     clips, seconds = order.clips or _count(corpus), order.seconds
     size = max(1, min(order.batch, int(order.batch * 1.5 / seconds)))
     while len(sounds) < clips:
-        batch = corpus.batch(len(sounds), min(size, clips - len(sounds)), seconds, hooks.device)
+        batch = corpus.batch(
+            order.first + len(sounds), min(size, clips - len(sounds)), seconds, hooks.device
+        )
         with torch.no_grad():
             values = encode(batch.audio)
             if isinstance(batch, PairBatch):

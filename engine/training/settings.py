@@ -24,7 +24,11 @@ def _at_least_one(settings: object, names: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerConfig:
-    """AdamW with a warm-up and a cosine down to a tenth of the rate."""
+    """AdamW with a warm-up and a cosine down to a tenth of the rate.
+
+    With a `decay_share` above 0 the rate is constant instead, and falls in a line to nothing in
+    that share of the steps: such a run can be prolonged until it begins to fall.
+    """
 
     steps: int
     batch: int
@@ -34,6 +38,7 @@ class OptimizerConfig:
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     ema_decay: float = 0.999
+    decay_share: float = 0.0
     checkpoint_every: int = 500
     log_every: int = 50
 
@@ -46,6 +51,8 @@ class OptimizerConfig:
             raise ValueError(f"betas must be two numbers of 0..1, got {list(self.betas)}")
         if not 0 <= self.ema_decay < 1:
             raise ValueError(f"ema_decay must be at least 0 and below 1, got {self.ema_decay}")
+        if not 0 <= self.decay_share <= 1:
+            raise ValueError(f"decay_share must be 0..1, got {self.decay_share}")
         if not self.clip_norm > 0:
             raise ValueError(f"clip_norm must be above 0, got {self.clip_norm}")
 
@@ -79,7 +86,8 @@ class DatasetConfig:
     They are rendered, those of a family that is named twice twice as often, and those of a kind
     among families besides its own family's. Or they are the player's own: of a `folder`, or of tar
     files in `shards`; then 0 clips means each sound once. Of rendered sounds there may be `pairs`
-    besides, as many for each length: a hum or a beatbox bar and what it becomes.
+    besides, as many for each length: a hum or a beatbox bar and what it becomes. Of rendered
+    batches `real_share` are replaced by real sounds of the folder `sources`, where it is named.
     """
 
     seed: int = 1
@@ -90,6 +98,8 @@ class DatasetConfig:
     render_batch: int = 32
     folder: str = ""
     shards: str = ""
+    sources: str = ""
+    real_share: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuse lists of different lengths, and buckets without sounds."""
@@ -106,6 +116,10 @@ class DatasetConfig:
         if self.pairs and min(self.pairs) < 0:
             raise ValueError(f"pairs must be 0 or more, got {list(self.pairs)}")
         _at_least_one(self, ("render_batch",))
+        if self.sources and self.is_own:
+            raise ValueError("sources are mixed with rendered sounds: leave out folder and shards")
+        if not 0 <= self.real_share <= 1:
+            raise ValueError(f"real_share must be 0..1, got {self.real_share}")
         check_families(self.families)
         for seconds in () if self.is_own else self.seconds:
             fitting_kinds(self.families, seconds)
@@ -143,6 +157,9 @@ class CodecRun:
     they are, and only the decoder is trained further. `pitch_weight` adds to the loss the
     frequency error of the low bins relative to their frequency, which is what a note's pitch is;
     `resolution_weight` adds errors of mid and side averaged over several resolutions.
+    `latent_noise` is how much noise, in deviations of each channel, latents get at most, so that
+    the decoder forgives a flow's errors. With `nearby_reference` partials count beside the loudest
+    around them, not beside the loudest of all.
     """
 
     optimiser: OptimizerConfig
@@ -153,13 +170,17 @@ class CodecRun:
     kl_weight: float = 2e-4
     pitch_weight: float = 0.0
     resolution_weight: float = 0.0
+    latent_noise: float = 0.0
+    nearby_reference: bool = False
     critics: CriticsConfig = field(default_factory=CriticsConfig)
     refine: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse crops of nothing."""
+        """Refuse crops of nothing, and noise that leaves nothing to learn."""
         _at_least_one(self, ("crop_frames",))
+        if not 0 <= self.latent_noise <= 1:
+            raise ValueError(f"latent_noise must be 0..1, got {self.latent_noise}")
 
 
 @dataclass(frozen=True, slots=True)

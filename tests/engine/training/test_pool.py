@@ -46,6 +46,14 @@ def test_shelves_hold_the_corpus_in_order(tmp_path: Path) -> None:
         assert torch.allclose(rows, loudness(batch.audio), rtol=1e-2, atol=1e-3)
 
 
+def test_shelves_of_one_length_hold_different_sounds(tmp_path: Path) -> None:
+    pool = replace(POOL, seconds=(0.4, 0.4), clips=(4, 6))
+    first, second = fill_pool(pool, loudness, tmp_path / "pool", lambda text: None, "cpu")
+    captions = [{sound.caption for sound in shelf.sounds} for shelf in (first, second)]
+    assert not captions[0] & captions[1]
+    assert not np.array_equal(first.values, second.values[:4])
+
+
 def test_a_shelf_of_pairs_holds_each_sound_and_its_source(tmp_path: Path) -> None:
     pool = replace(POOL, pairs=(0, 4))
     *sounds, pairs = fill_pool(pool, loudness, tmp_path / "pool", lambda text: None, "cpu")

@@ -16,9 +16,9 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
 from engine.sound.spectral_features import (
-    BINS,
-    LAYOUT,
+    ONE_WINDOW,
     SUBFRAMES,
+    FrameFormat,
     mid_side_power,
     noise_by_bin,
 )
@@ -33,27 +33,28 @@ def scaled_log(power: Tensor) -> Tensor:
     return (0.5 * power.log() + 1.0) / 3.0
 
 
-def spectral_view(features: Tensor, hops: int, bins: int) -> Tensor:
+def spectral_view(features: Tensor, hops: int, bins: int, form: FrameFormat = ONE_WINDOW) -> Tensor:
     """Mid, side and noise share (B, 3, hops' pixels, bins' pixels) of frames.
 
     Powers are averaged before the logarithm: what is right on average looks right, whatever each
     bin of a noise does.
     """
-    powers = functional.avg_pool2d(mid_side_power(features)[..., : BINS - 1], (hops, bins))
-    noise = functional.avg_pool2d(noise_by_bin(features)[:, None, :, : BINS - 1], (hops, bins))
+    last = form.bins - 1
+    powers = functional.avg_pool2d(mid_side_power(features, form)[..., :last], (hops, bins))
+    noise = functional.avg_pool2d(noise_by_bin(features, form)[:, None, :, :last], (hops, bins))
     return torch.cat([scaled_log(powers), noise], dim=1)
 
 
-def envelope_view(features: Tensor) -> Tensor:
+def envelope_view(features: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:
     """Sub-frame energies (B, 2, sub-frames, 1) of frames: the low band and the high one."""
-    bands = features[..., LAYOUT.envelope].unflatten(-1, (2, SUBFRAMES))
+    bands = features[..., form.layout.envelope].unflatten(-1, (2, SUBFRAMES))
     return bands.permute(0, 2, 1, 3).flatten(2)[..., None]
 
 
-def views_of(features: Tensor) -> list[Tensor]:
-    """All that the critics look at, of frames (B, L, LAYOUT.size); L is 4 or more."""
-    spectral = [spectral_view(features, *resolution) for resolution in RESOLUTIONS]
-    return [*spectral, envelope_view(features)]
+def views_of(features: Tensor, form: FrameFormat = ONE_WINDOW) -> list[Tensor]:
+    """All that the critics look at, of frames (B, L, features); L is 4 or more."""
+    spectral = [spectral_view(features, *resolution, form) for resolution in RESOLUTIONS]
+    return [*spectral, envelope_view(features, form)]
 
 
 @dataclass(frozen=True, slots=True)

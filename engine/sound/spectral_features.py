@@ -1,4 +1,4 @@
-"""Phase-free spectral frames of stereo sound, and sound from such frames. Engine process.
+"""Phase-free spectral frames of stereo sound. Needs torch.
 
 A frame covers 1024 samples and says, without any absolute phase: the magnitudes of two short-time
 spectra, how far each bin's frequency lies from the bin's centre (the phase derivative, as in the
@@ -6,10 +6,10 @@ phase vocoder), how noise-like each band is, the energy of 8 sub-frames in two b
 sound lies between left and right. A steady tone is a constant sequence of frames whatever its
 phase, which is what makes pitch easy for a flow model.
 
-Back to sound: phases are accumulated from the frequencies and locked around spectral peaks
-(Laroche and Dolson, "Improved phase vocoder time-scale modification of audio", 1999, section III),
-made random where the frame says noise, turned into sound by the inverse transform, and given the
-sub-frame energies.
+There are two formats. ONE_WINDOW holds spectra of one window, in which two notes a third apart are
+one beating peak below 400 Hz. TWO_WINDOWS holds those of a window twice as long below SPLIT_HZ,
+and smooths sub-frame energies only where there is no edge. `spectral_synthesis` turns either back
+into sound.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numba
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -43,14 +40,13 @@ FLOOR = 0.02
 """Magnitude floor; a full-scale sine has magnitude 512, so this is -88 dB."""
 ENERGY_FLOOR = 1e-8
 LARGEST_DEVIATION = 2.0
-MOST_GAIN = 1.5
-"""What sub-frame energies may add to the spectra, which a network decodes better than them."""
-IN_STEP_BINS = 46
-"""Bins (up to 1 kHz) that start in step at an onset."""
 ANTI_PHASE = 100.0
 """How far the side's energy must lie above the mid's for a bin's frequency to be read off it."""
-SIDES_BLOCK = 24
-"""Bins over which left runs ahead of right, or behind it, before chance may turn that round."""
+LOW_WINDOW = 4096
+"""Its main lobe is 43 Hz wide: a minor third on A2 is 21 Hz, a major one 29."""
+SPLIT_HZ = 350.0
+EDGE_RATIO = 20.0
+"""Sub-frames that differ by more, 13 dB, are an edge, which smoothing would smear by 4 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +62,33 @@ class FrameLayout:
     size: int
 
 
-def _layout() -> FrameLayout:
+@dataclass(frozen=True, slots=True)
+class FrameFormat:
+    """Which spectra a frame holds.
+
+    Its first `low_bins` bins are those of LOW_WINDOW from 0 Hz on, the others those of WINDOW from
+    `first_bin` on; `bins` and `tonal_bins` count both. Sub-frame energies are of what lies below
+    and above `split_hz`, with a crossover of `split_octaves`.
+    """
+
+    name: str
+    low_bins: int
+    first_bin: int
+    split_hz: float
+    split_octaves: float
+    keeps_edges: bool
+    bins: int
+    tonal_bins: int
+    layout: FrameLayout
+
+
+def _format(
+    name: str, low_bins: int, first_bin: int, split: tuple[float, float], *, keeps_edges: bool
+) -> FrameFormat:
+    bins, tonal_bins = low_bins + BINS - first_bin, low_bins + TONAL_BINS - first_bin
     sizes = (
-        2 * BINS,
-        2 * TONAL_BINS,
+        2 * bins,
+        2 * tonal_bins,
         2 * NOISE_BANDS,
         2 * SUBFRAMES,
         STEREO_BANDS,
@@ -77,10 +96,34 @@ def _layout() -> FrameLayout:
     )
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     a, b, c, d, e, f = (slice(end - size, end) for end, size in zip(ends, sizes, strict=True))
-    return FrameLayout(a, b, c, d, e, f, ends[-1])
+    layout = FrameLayout(a, b, c, d, e, f, ends[-1])
+    return FrameFormat(name, low_bins, first_bin, *split, keeps_edges, bins, tonal_bins, layout)
 
 
-LAYOUT = _layout()
+ONE_WINDOW = _format("one-window", 0, 0, (ENVELOPE_SPLIT_HZ, 1.0), keeps_edges=False)
+# Both spectra reach two bins beyond the crossover, and the counts differ by a multiple of 16, so
+# that all bins but the last can be averaged by up to 16.
+TWO_WINDOWS = _format("two-windows", 57, 9, (SPLIT_HZ, 1.0), keeps_edges=True)
+FORMATS = {form.name: form for form in (ONE_WINDOW, TWO_WINDOWS)}
+LAYOUT = ONE_WINDOW.layout
+
+
+def bin_positions(form: FrameFormat) -> Tensor:
+    """Return where each of a format's bins lies (form.bins,), counted in bins of WINDOW."""
+    low = torch.arange(form.low_bins) * (WINDOW / LOW_WINDOW)
+    return torch.cat([low, torch.arange(form.first_bin, BINS).float()])
+
+
+def bins_of_format(values: Tensor, form: FrameFormat) -> Tensor:
+    """Bring values at the bins of WINDOW (..., BINS) to those of a format (..., form.bins)."""
+    if not form.low_bins:
+        return values
+    return torch.cat([_low_bins_of(values, form), values[..., form.first_bin :]], dim=-1)
+
+
+def _low_bins_of(values: Tensor, form: FrameFormat) -> Tensor:
+    bins = torch.arange(form.low_bins, device=values.device)
+    return (values[..., bins // 2] + values[..., (bins + 1) // 2]) / 2
 
 
 def band_matrix(bands: int, device: torch.device | str = "cpu") -> Tensor:
@@ -101,23 +144,26 @@ def frame_count(samples: int) -> int:
     return math.ceil(samples / FRAME)
 
 
-def _spectra(audio: Tensor, frames: int) -> Tensor:
-    """STFT (B, 2, BINS, 2 * frames + 1): frame 0 lies one hop before the sound."""
-    left = WINDOW // 2 - HOP // 2 + HOP
+def _spectra(audio: Tensor, frames: int, size: int) -> Tensor:
+    """STFT (B, 2, size / 2 + 1, 2 * frames + 1): frame 0 lies one hop before the sound.
+
+    Windows of all sizes have the same centres.
+    """
+    left = size // 2 - HOP // 2 + HOP
     hops = 2 * frames + 1
-    right = (hops - 1) * HOP + WINDOW - left - audio.shape[-1]
+    right = (hops - 1) * HOP + size - left - audio.shape[-1]
     padded = functional.pad(audio, (left, right))
-    window = torch.hann_window(WINDOW, device=audio.device)
+    window = torch.hann_window(size, device=audio.device)
     batch, channels, samples = padded.shape
     spectra = torch.stft(
         padded.reshape(batch * channels, samples),
-        WINDOW,
+        size,
         HOP,
         window=window,
         center=False,
         return_complex=True,
     )
-    return spectra.reshape(batch, channels, BINS, hops)
+    return spectra.reshape(batch, channels, size // 2 + 1, hops)
 
 
 def _wrapped(phase: Tensor) -> Tensor:
@@ -134,53 +180,80 @@ def _advance(spectra: Tensor) -> Tensor:
     return torch.where(steps[1].abs() > ANTI_PHASE * steps[0].abs(), steps[1], steps[0]).angle()
 
 
-def _deviation_and_noise(spectra: Tensor, magnitude: Tensor) -> tuple[Tensor, Tensor]:
-    """Bin deviations in bins (B, BINS, hops) and noise 0..1 by bands (B, NOISE_BANDS, hops)."""
-    expected = 2 * math.pi * HOP / WINDOW * torch.arange(BINS, device=spectra.device)[:, None]
-    turn = _wrapped(_advance(spectra) - expected)
-    deviation = turn * WINDOW / (2 * math.pi * HOP)
+def _turns(spectra: Tensor, size: int) -> Tensor:
+    """How far each bin's phase turns beyond that of its centre: (B, bins, hops) of 0 ± pi."""
+    bins = torch.arange(spectra.shape[2], device=spectra.device)
+    expected = 2 * math.pi * HOP / size * bins[:, None]
+    return _wrapped(_advance(spectra) - expected)
+
+
+def _deviations(turn: Tensor, size: int) -> Tensor:
+    deviation = turn * size / (2 * math.pi * HOP)
+    return deviation.clamp(-LARGEST_DEVIATION, LARGEST_DEVIATION)
+
+
+def _noise(turn: Tensor, magnitude: Tensor) -> Tensor:
+    """Noise 0..1 by bands (B, NOISE_BANDS, hops) of turns and magnitudes at the bins of WINDOW."""
     change = functional.pad(_wrapped(turn[..., 1:] - turn[..., :-1]).abs() / math.pi, (1, 1))
     change[..., 0], change[..., -1] = change[..., 1], change[..., -2]
     unsteady = torch.minimum(change[..., :-1], change[..., 1:])
     # Peaks decide: between two partials the phase wanders, but that is not noise.
     energy = (magnitude.square() + FLOOR**2).square()
-    bands = band_matrix(NOISE_BANDS, spectra.device)
+    bands = band_matrix(NOISE_BANDS, turn.device)
     noise = torch.einsum("nk,bkt->bnt", bands, unsteady * energy)
-    noise = noise / torch.einsum("nk,bkt->bnt", bands, energy)
-    return deviation.clamp(-LARGEST_DEVIATION, LARGEST_DEVIATION), noise
+    return noise / torch.einsum("nk,bkt->bnt", bands, energy)
 
 
-def split_bands(audio: Tensor) -> Tensor:
-    """Split (..., T) into (..., 2, T): below and above ENVELOPE_SPLIT_HZ, summing to the input."""
+def low_pass(audio: Tensor, form: FrameFormat) -> Tensor:
+    """Return what lies below form.split_hz of (..., T)."""
     samples = audio.shape[-1]
     size = 1 << (samples + 4096 - 1).bit_length()
     spectrum = torch.fft.rfft(audio, size)
     frequency = torch.arange(spectrum.shape[-1], device=audio.device) * (RATE_HZ / size)
-    octaves = torch.log2(frequency.clamp_min(1.0) / ENVELOPE_SPLIT_HZ)
-    low_pass = 0.5 - 0.5 * torch.sin((octaves * math.pi).clamp(-math.pi / 2, math.pi / 2))
-    low = torch.fft.irfft(spectrum * low_pass, size)[..., :samples]
+    octaves = torch.log2(frequency.clamp_min(1.0) / form.split_hz) / form.split_octaves
+    gain = 0.5 - 0.5 * torch.sin((octaves * math.pi).clamp(-math.pi / 2, math.pi / 2))
+    return torch.fft.irfft(spectrum * gain, size)[..., :samples]
+
+
+def split_bands(audio: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:
+    """Split (..., T) into (..., 2, T): below and above form.split_hz, summing to the input."""
+    low = low_pass(audio, form)
     return torch.stack([low, audio - low], dim=-2)
 
 
-def subframe_energy(bands: Tensor) -> Tensor:
-    """Mean energy of channels in sub-frames: (B, C, 2, T) to (B, 2, T / SUBFRAME), smoothed."""
+def subframe_energy(bands: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:
+    """Mean energy of channels in sub-frames: (B, C, 2, T) to (B, 2, T / SUBFRAME), smoothed.
+
+    Edges stay sharp where the format keeps them.
+    """
     energy = bands.square().mean(1).unflatten(-1, (-1, SUBFRAME)).mean(-1)
     padded = functional.pad(energy, (1, 1), mode="replicate")
-    return 0.25 * padded[..., :-2] + 0.5 * padded[..., 1:-1] + 0.25 * padded[..., 2:]
+    smooth = 0.25 * padded[..., :-2] + 0.5 * padded[..., 1:-1] + 0.25 * padded[..., 2:]
+    if not form.keeps_edges:
+        return smooth
+    around = torch.stack([padded[..., :-2], padded[..., 1:-1], padded[..., 2:]]) + ENERGY_FLOOR
+    return torch.where(around.amax(0) > EDGE_RATIO * around.amin(0), energy, smooth)
 
 
-def analyse(audio: Tensor) -> Tensor:
-    """Turn stereo sound (B, 2, T) into frames (B, frame_count(T), LAYOUT.size), parts about -2..2.
+def analyse(audio: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:
+    """Turn stereo sound (B, 2, T) into frames (B, frame_count(T), size), parts about -2..2.
 
-    float32 in and out; T is padded with silence to whole frames.
+    float32 in and out; T is padded with silence to whole frames. The size is form.layout's.
     """
     frames = frame_count(audio.shape[-1])
     audio = functional.pad(audio.float(), (0, frames * FRAME - audio.shape[-1]))
-    spectra = _spectra(audio, frames)
+    spectra = _spectra(audio, frames, WINDOW)
     left, right = spectra[:, 0], spectra[:, 1]
     power = spectra.abs().square()
     magnitude = power.mean(1).sqrt()
-    deviation, noise = _deviation_and_noise(spectra, magnitude[..., 1:])
+    turn = _turns(spectra, WINDOW)
+    deviation, noise = _deviations(turn, WINDOW), _noise(turn, magnitude[..., 1:])
+    if form.low_bins:
+        low = _spectra(audio, frames, LOW_WINDOW)[:, :, : form.low_bins]
+        low_magnitude = low.abs().square().mean(1).sqrt() * (WINDOW / LOW_WINDOW)
+        magnitude = torch.cat([low_magnitude, magnitude[:, form.first_bin :]], 1)
+        low_deviation = _deviations(_turns(low, LOW_WINDOW), LOW_WINDOW)
+        deviation = torch.cat([low_deviation, deviation[:, form.first_bin :]], 1)
     bands = band_matrix(STEREO_BANDS, audio.device)
     band_power = torch.einsum("nk,bckt->bcnt", bands, power[..., 1:]).unflatten(-1, (-1, 2)).sum(-1)
     cross = torch.einsum("nk,bkt->bnt", bands, (left * right.conj()).real[..., 1:])
@@ -188,10 +261,10 @@ def analyse(audio: Tensor) -> Tensor:
     power_floor = FLOOR**2
     balance = torch.log((band_power[:, 0] + power_floor) / (band_power[:, 1] + power_floor))
     coherence = (cross + power_floor) / (band_power.prod(1).sqrt() + power_floor)
-    envelope = subframe_energy(split_bands(audio))
+    envelope = subframe_energy(split_bands(audio, form), form)
     parts = [
         _by_frame(_scaled_magnitude(magnitude[..., 1:])),
-        _by_frame(deviation[:, :TONAL_BINS]),
+        _by_frame(deviation[:, : form.tonal_bins]),
         _by_frame((noise - 0.2) / 0.2),
         envelope.unflatten(-1, (-1, SUBFRAMES)).permute(0, 2, 1, 3).flatten(2).clamp_min(0)
         .add(ENERGY_FLOOR).log().add(9.0).div(5.0),
@@ -210,64 +283,31 @@ def magnitude_from_scaled(scaled: Tensor) -> Tensor:
     return (torch.exp(scaled.clamp(-2, 3) * 3.0 - 1.0) - FLOOR).clamp_min(0)
 
 
-def mid_side_power(features: Tensor) -> Tensor:
-    """Power of mid and side (B, 2, hops, BINS) that frames (B, L, LAYOUT.size) stand for.
+def mid_side_power(features: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:
+    """Power of mid and side (B, 2, hops, form.bins) that frames (B, L, size) stand for.
 
     With the floor in it, and neither below a hundredth of the whole: so its logarithm is smooth in
     the frames everywhere, also in the coherence of what is nearly mono.
     """
-    scaled = features[..., LAYOUT.magnitude].unflatten(-1, (2, BINS)).flatten(1, 2)
+    layout = form.layout
+    scaled = features[..., layout.magnitude].unflatten(-1, (2, form.bins)).flatten(1, 2)
     power = torch.exp(2 * (scaled.clamp(-2, 3) * 3.0 - 1.0))
-    balance = features[..., LAYOUT.balance].clamp(-3, 3)
-    coherence = (1 - (features[..., LAYOUT.coherence] + 0.5) / 2).clamp(-1, 1)
+    balance = features[..., layout.balance].clamp(-3, 3)
+    coherence = (1 - (features[..., layout.coherence] + 0.5) / 2).clamp(-1, 1)
     # 2 sqrt(r) / (1 + r) of the ratio r = exp(2 * balance) is 1 / cosh(balance).
-    common = _interpolate_bands(coherence / torch.cosh(balance), STEREO_BANDS)
-    share = common.repeat_interleave(2, 1)[:, None] * torch.tensor([[[1.0]], [[-1.0]]]).to(power)
+    common = interpolate_bands(coherence / torch.cosh(balance), STEREO_BANDS)
+    common = bins_of_format(common, form).repeat_interleave(2, 1)[:, None]
+    share = common * torch.tensor([[[1.0]], [[-1.0]]]).to(power)
     return power[:, None] * (0.01 + 0.98 * (1 + share) / 2) + FLOOR**2
 
 
-def noise_by_bin(features: Tensor) -> Tensor:
-    """The noise part (B, hops, BINS) of frames (B, L, LAYOUT.size), as it is scaled there."""
-    noise = features[..., LAYOUT.noise].unflatten(-1, (2, NOISE_BANDS)).flatten(1, 2)
-    return _interpolate_bands(noise, NOISE_BANDS)
+def noise_by_bin(features: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:
+    """The noise part (B, hops, form.bins) of frames (B, L, size), as it is scaled there."""
+    noise = features[..., form.layout.noise].unflatten(-1, (2, NOISE_BANDS)).flatten(1, 2)
+    return bins_of_format(interpolate_bands(noise, NOISE_BANDS), form)
 
 
-def _by_frame(values: Tensor) -> Tensor:
-    """(B, K, 2 * frames) to (B, frames, 2 * K): the first hop's values, then the second's."""
-    return values.unflatten(-1, (-1, 2)).permute(0, 2, 3, 1).flatten(2)
-
-
-def _by_hop(part: Tensor) -> Tensor:
-    """(frames, 2 * K) to (2 * frames, K)."""
-    frames, width = part.shape
-    return part.reshape(frames * 2, width // 2)
-
-
-def synthesise(features: Tensor, seed: int = 0) -> Tensor:
-    """Turn frames (frames, LAYOUT.size) into stereo sound (2, frames * FRAME), on the CPU.
-
-    `seed` draws the phases of noise: the same frames and seed give the same samples.
-    """
-    features = features.detach().float().cpu()
-    frames = features.shape[0]
-    random = np.random.default_rng(seed)
-    magnitude = magnitude_from_scaled(_by_hop(features[:, LAYOUT.magnitude]))
-    deviation = _by_hop(features[:, LAYOUT.deviation])
-    noise = _by_hop(features[:, LAYOUT.noise]) * 0.2 + 0.2
-    jitter = ((noise - 0.10) / 0.15).clamp(0, 1)
-    # A falling kick is a fast chirp, which the measure takes for noise: lowest bins stay steady.
-    steady_end = ((torch.arange(BINS) - 6) / 8).clamp(0, 1)
-    jitter = _interpolate_bands(jitter, NOISE_BANDS) * steady_end
-    uniform = random.random((2 * frames, BINS), dtype=np.float32)
-    phase = torch.from_numpy(
-        _locked_phases(magnitude.numpy(), deviation.numpy(), jitter.numpy(), uniform)
-    )
-    left, right = _stereo_spectra(magnitude, phase, features, random)
-    audio = torch.stack([_inverse(left), _inverse(right)])
-    return _with_envelope(audio, features)
-
-
-def _interpolate_bands(values: Tensor, bands: int) -> Tensor:
+def interpolate_bands(values: Tensor, bands: int) -> Tensor:
     """(..., bands) to (..., BINS), each bin the weighted mean of the bands that cover it."""
     weights = band_matrix(bands, values.device)
     weights = weights / weights.amax(1, keepdim=True)
@@ -279,122 +319,6 @@ def _interpolate_bands(values: Tensor, bands: int) -> Tensor:
     return out
 
 
-@numba.njit(cache=True, nogil=True)
-def _find_peaks(spectrum: NDArray[np.float32], peaks: NDArray[np.int64]) -> int:
-    """Write the bins of local maxima into `peaks`; return how many (at least one)."""
-    bins, count = len(spectrum), 0
-    for k in range(bins):
-        below = spectrum[k - 1] if k > 0 else np.float32(0)
-        above = spectrum[k + 1] if k < bins - 1 else np.float32(0)
-        if spectrum[k] >= below and spectrum[k] > above:
-            peaks[count] = k
-            count += 1
-    if count == 0:
-        peaks[0] = 0
-        count = 1
-    return count
-
-
-@numba.njit(cache=True, nogil=True)
-def _peak_offset(spectrum: NDArray[np.float32], k: int) -> float:
-    """How far, in bins, a peak lies from its bin, by a parabola through the log magnitudes."""
-    if k == 0 or k == len(spectrum) - 1:
-        return 0.0
-    a, b, c = np.log(spectrum[k - 1 : k + 2] + np.float32(1e-6))
-    bend = a - 2 * b + c
-    return 0.5 * (a - c) / bend if bend < -1e-9 else 0.0
-
-
-@numba.njit(cache=True, nogil=True)
-def _lowest_between(spectrum: NDArray[np.float32], first: int, last: int) -> int:
-    """The bin of the least magnitude from `first` up to before `last`."""
-    lowest = first
-    for j in range(first, last):
-        if spectrum[j] < spectrum[lowest]:
-            lowest = j
-    return lowest
-
-
-@numba.njit(cache=True, nogil=True)
-def _locked_phases(
-    magnitude: NDArray[np.float32],
-    deviation: NDArray[np.float32],
-    jitter: NDArray[np.float32],
-    uniform: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """Phases (hops, BINS): each peak advances by its frequency, its surroundings follow it.
-
-    All inputs are (hops, bins); `deviation` has only the tonal bins.
-    """
-    hops, bins = magnitude.shape
-    tonal = deviation.shape[1]
-    phases = np.zeros((hops, bins), np.float32)
-    previous, current = np.zeros(bins), np.zeros(bins)
-    peaks = np.zeros(bins, np.int64)
-    turn = 2 * np.pi * HOP / WINDOW
-    for t in range(hops):
-        count, start = _find_peaks(magnitude[t], peaks), 0
-        for i in range(count):
-            k = peaks[i]
-            end = _lowest_between(magnitude[t], k, peaks[i + 1]) if i < count - 1 else bins - 1
-            offset = deviation[t, k] if k < tonal else _peak_offset(magnitude[t], k)
-            phase = previous[k] + turn * (k + offset)
-            # An onset: the low end starts in step at the frame's centre, so that kicks stay sharp;
-            # higher up it would be a click, and the sub-frame energies keep the attack.
-            if t == 0 or magnitude[t, k] > 4.0 * magnitude[t - 1, k] + FLOOR:
-                phase = 0.0 if k < IN_STEP_BINS else 2 * np.pi * uniform[t, k]
-            current[start : end + 1] = phase
-            start = end + 1
-        for k in range(bins):
-            value = current[k] + (uniform[t, k] - 0.5) * 2 * np.pi * jitter[t, k]
-            previous[k] = value % (2 * np.pi)
-            phases[t, k] = previous[k] - np.pi * k
-    return phases
-
-
-def _stereo_spectra(
-    magnitude: Tensor, phase: Tensor, features: Tensor, random: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Left and right (hops, BINS) from the common magnitude, balance and coherence."""
-    # Analysis stays within 3; wilder latents must not become infinite over infinite.
-    ratio = torch.exp(features[:, LAYOUT.balance].clamp(-20, 20) * 2)
-    ratio = _interpolate_bands(ratio, STEREO_BANDS).repeat_interleave(2, 0)
-    # One side runs ahead of the other by the angle whose cosine is the coherence, in each bin: so
-    # the width is right in narrow sounds too, and a coherence of -1 is anti-phase.
-    coherence = 1 - (features[:, LAYOUT.coherence] + 0.5) / 2
-    apart = torch.arccos(coherence.clamp(-1, 1)) * (coherence < 0.98)
-    apart = _interpolate_bands(apart, STEREO_BANDS).repeat_interleave(2, 0)
-    draws = random.uniform(-1, 1, (1, 1, BINS // SIDES_BLOCK + 2)).astype(np.float32)
-    ahead = functional.interpolate(
-        torch.from_numpy(draws), BINS, mode="linear", align_corners=True
-    )[0, 0]
-    # Nearly always fully ahead or behind, and smooth between: a jump inside a partial is a blur.
-    ahead = (32 * ahead).clamp(-1, 1)
-    left = torch.polar(magnitude * (2 * ratio / (1 + ratio)).sqrt(), phase)
-    right = torch.polar(magnitude * (2 / (1 + ratio)).sqrt(), phase + ahead * apart)
-    return left, right
-
-
-def _inverse(spectrum: Tensor) -> Tensor:
-    """Overlap-add (hops, BINS) to (hops * HOP,), weighted so that equal windows sum to one."""
-    hops = spectrum.shape[0]
-    window = torch.hann_window(WINDOW)
-    pieces = torch.fft.irfft(spectrum, WINDOW) * window
-    weights = window.square().expand(hops, WINDOW)
-    length = (hops - 1) * HOP + WINDOW
-    both = torch.stack([pieces, weights]).transpose(1, 2)
-    summed = functional.fold(both, (1, length), (1, WINDOW), stride=(1, HOP))[:, 0, 0]
-    start = WINDOW // 2 - HOP // 2
-    signal, weight = summed[:, start : start + hops * HOP]
-    return signal / weight.clamp_min(0.3)
-
-
-def _with_envelope(audio: Tensor, features: Tensor) -> Tensor:
-    """Give (2, T) the sub-frame energies that the frames ask for, band by band."""
-    wanted = features[:, LAYOUT.envelope].unflatten(-1, (2, SUBFRAMES)).permute(1, 0, 2).flatten(1)
-    wanted = (torch.exp(wanted * 5.0 - 9.0) - ENERGY_FLOOR).clamp_min(0)
-    bands = split_bands(audio)
-    have = subframe_energy(bands[None])[0]
-    gain = ((wanted + ENERGY_FLOOR) / (have + ENERGY_FLOOR)).sqrt().clamp(0.01, MOST_GAIN)
-    gain = functional.interpolate(gain[None], scale_factor=SUBFRAME, mode="linear")[0]
-    return (bands * gain).sum(1)
+def _by_frame(values: Tensor) -> Tensor:
+    """(B, K, 2 * frames) to (B, frames, 2 * K): the first hop's values, then the second's."""
+    return values.unflatten(-1, (-1, 2)).permute(0, 2, 3, 1).flatten(2)

@@ -19,7 +19,7 @@ from engine.evaluation.references.opus import ADVICE, Coded, OpusTool, through_o
 from engine.evaluation.reports.figures_file import write_figures
 from engine.evaluation.reports.table import NOTHING, aligned
 from engine.models.spectral_codec import SpectralCodec
-from engine.sound import spectral_features
+from engine.sound import spectral_features, spectral_synthesis
 from engine.training.codec.autoencoder import load_trained_codec
 from engine.training.codec.losses import kl_divergence
 
@@ -156,7 +156,7 @@ def _clip(audio: Tensor, frames: int) -> Clip:
 def _frames_alone(clip: Clip) -> Coded:
     """What is lost before any network sees it."""
     frames = spectral_features.analyse(as_audio([clip]))[0]
-    return Coded(_clip(spectral_features.synthesise(frames, SEED), clip.frames), None)
+    return Coded(_clip(spectral_synthesis.synthesise(frames, SEED), clip.frames), None)
 
 
 def _through(codec: SpectralCodec) -> Callable[[Clip], Coded]:
@@ -164,9 +164,9 @@ def _through(codec: SpectralCodec) -> Callable[[Clip], Coded]:
 
     @torch.inference_mode()
     def code(clip: Clip) -> Coded:
-        frames = spectral_features.analyse(as_audio([clip]))
+        frames = codec.analyse(as_audio([clip]))
         mean, log_variance = codec.posterior(frames)
-        made = spectral_features.synthesise(codec.frames_from_code(mean)[0], SEED)
+        made = codec.synthesise(codec.frames_from_code(mean)[0], SEED)
         bits = float(kl_divergence(mean, log_variance)) * frames.shape[1] / math.log(2)
         return Coded(_clip(made, clip.frames), bits / clip.seconds / 1000)
 

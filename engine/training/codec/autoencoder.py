@@ -20,10 +20,15 @@ from engine.library.card import CARD_FILE, ModelCard
 from engine.loading.model_folder import PingpadModel, load_model
 from engine.models.spectral_codec import SpectralCodec
 from engine.models.spectral_critics import SpectralCritics, views_of
-from engine.sound import spectral_features
-from engine.sound.spectral_features import BINS, LAYOUT, TONAL_BINS
+from engine.sound.spectral_features import FRAME, RATE_HZ, FrameFormat
+from engine.training.codec.latent_noise import (
+    LatentNoise,
+    draw_latent_noise,
+    follow_latents,
+)
 from engine.training.codec.losses import (
     adversarial_loss,
+    audible_nearby,
     critic_loss,
     frequency_weights,
     kl_divergence,
@@ -45,45 +50,74 @@ from engine.training.run.throughput import Work
 from engine.training.settings import CodecRun, read_run
 
 STATISTICS_CLIPS = 512
+LEAST_HEARD = 8
+"""Frames of a sound that a crop holds at least."""
 
 
-def part_weights() -> Tensor:
-    """How much each feature counts in the first, linear code: (LAYOUT.size,)."""
-    weights = torch.ones(LAYOUT.size)
-    weights[LAYOUT.magnitude] = frequency_weights(BINS).repeat(2).sqrt()
-    weights[LAYOUT.deviation] = 0.3 * frequency_weights(TONAL_BINS).repeat(2).sqrt()
-    weights[LAYOUT.envelope] = 4.0
-    weights[LAYOUT.noise] = 0.5
+def part_weights(form: FrameFormat) -> Tensor:
+    """How much each feature counts in the first, linear code: (form.layout.size,)."""
+    weights = torch.ones(form.layout.size)
+    by_bin = frequency_weights(form)
+    tonal = by_bin[: form.tonal_bins] / by_bin[: form.tonal_bins].mean()
+    weights[form.layout.magnitude] = by_bin.repeat(2).sqrt()
+    weights[form.layout.deviation] = 0.3 * tonal.repeat(2).sqrt()
+    weights[form.layout.envelope] = 4.0
+    weights[form.layout.noise] = 0.5
     return weights
 
 
 @torch.no_grad()
 def begin_with_principal_components(codec: SpectralCodec, frames: Tensor) -> None:
-    """Set the codec's statistics and its linear paths from frames (N, LAYOUT.size)."""
+    """Set the codec's statistics and its linear paths from frames (N, features)."""
+    layout = codec.format.layout
     codec.mean.copy_(frames.mean(0))
     # One deviation a part: silence in rare bins must not be blown up.
-    for part in (LAYOUT.magnitude, LAYOUT.deviation, LAYOUT.noise, LAYOUT.envelope):
+    for part in (layout.magnitude, layout.deviation, layout.noise, layout.envelope):
         codec.deviation[part] = frames[:, part].std()
-    codec.deviation[LAYOUT.balance] = 0.5
-    codec.deviation[LAYOUT.coherence] = 0.5
-    weights = part_weights()
+    codec.deviation[layout.balance] = 0.5
+    codec.deviation[layout.coherence] = 0.5
+    weights = part_weights(codec.format)
     weighted = (frames - codec.mean) / codec.deviation * weights
     _, scale, axes = torch.svd_lowrank(weighted, codec.config.latent_dim, niter=4)
-    spread = (scale / len(frames) ** 0.5).mean()
-    codec.encoder_skip.weight.copy_(axes.T * weights / spread)
-    codec.decoder_skip.weight.copy_(axes * spread / weights[:, None])
+    spread = scale / len(frames) ** 0.5
+    if codec.config.variational:
+        spread = spread.mean()
+        codec.encoder_skip.weight.copy_(axes.T * weights / spread)
+        codec.decoder_skip.weight.copy_(axes * spread / weights[:, None])
+        return
+    # Noise in proportion to each channel costs least where components are scaled by the root of
+    # their deviation and spread evenly over all channels.
+    turn = torch.linalg.qr(torch.randn(len(spread), len(spread)))[0]
+    code = turn / (spread * spread.mean()).sqrt()
+    codec.encoder_skip.weight.copy_(code @ (axes.T * weights) / codec.skip_gain)
+    back = turn * (spread * spread.mean()).sqrt()
+    codec.decoder_skip.weight.copy_(axes @ back.T / weights[:, None] / codec.skip_gain)
+
+
+def _frames_of(buckets: list[LengthBucket]) -> Tensor:
+    """Frames (N, features) of some sounds of all buckets, as many of each as it has its share."""
+    every = sum(len(bucket) for bucket in buckets)
+    frames = []
+    for bucket in buckets:
+        picks = np.linspace(
+            0, len(bucket) - 1, max(1, min(len(bucket), STATISTICS_CLIPS * len(bucket) // every))
+        )
+        frames.append(bucket.rows(picks.astype(np.int64)).flatten(0, 1))
+    return torch.cat(frames)
 
 
 def _crops(buckets: list[LengthBucket], run: CodecRun, rng: np.random.Generator) -> Tensor:
-    """Random stretches (B, crop_frames, LAYOUT.size) from one bucket, for all processes."""
+    """Random stretches (B, crop_frames, features) from one bucket, for all processes."""
     shares = np.array([len(bucket) for bucket in buckets]) / sum(len(bucket) for bucket in buckets)
     bucket = buckets[rng.choice(len(buckets), p=shares)]
     parts = run.scale.accumulate * distributed.world_size()
     chosen = rng.integers(0, len(bucket), run.optimiser.batch * parts)
     length = min(run.crop_frames, bucket.values.shape[1])
-    # Half of the crops begin at the attack, which is where percussive sounds are.
-    latest = bucket.values.shape[1] - length
-    starts = np.where(rng.random(len(chosen)) < 0.5, 0, rng.integers(0, latest + 1, len(chosen)))
+    # Half of the crops begin at the attack, which is where percussive sounds are, and none in the
+    # silence behind a sound.
+    ends = np.array([bucket.sounds[place].seconds for place in chosen]) * RATE_HZ / FRAME
+    latest = np.clip(ends.astype(np.int64) - LEAST_HEARD, 0, bucket.values.shape[1] - length)
+    starts = np.where(rng.random(len(chosen)) < 0.5, 0, rng.integers(0, latest + 1))
     rows = [bucket.values[i, s : s + length] for i, s in zip(chosen, starts, strict=True)]
     return torch.from_numpy(np.stack(rows).astype(np.float32))
 
@@ -126,16 +160,14 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
         parameter.requires_grad_(not (run.refine and name.startswith("encoder")))
     buckets = fill_pool(
         run.pool,
-        spectral_features.analyse,
+        codec.analyse,
         folder.path / "pool",
         folder.note,
         device,
     )
     checkpoint = folder.load()
     if checkpoint is None and not run.refine:
-        picks = np.linspace(0, len(buckets[0]) - 1, min(STATISTICS_CLIPS, len(buckets[0])))
-        frames = buckets[0].rows(picks.astype(np.int64)).flatten(0, 1)
-        begin_with_principal_components(codec, frames)
+        begin_with_principal_components(codec, _frames_of(buckets))
     trainer = CodecTrainer(run, codec.to(device), buckets, checkpoint, device)
     run_steps(trainer, run.optimiser, folder, checkpoint)
     _finish(run, codec, trainer.optimizer, buckets, folder)
@@ -213,19 +245,19 @@ class CodecTrainer(Trainer):
     def codec_parts(
         self, crops: Tensor, step: int, values: list[dict[str, float]], pairs: list[Pair]
     ) -> Iterator[Tensor]:
-        """Yield this process's parts of the codec's loss for crops (B, L, LAYOUT.size) of all.
+        """Yield this process's parts of the codec's loss for crops (B, L, features) of all.
 
         Adds what each part's terms and frames are.
         """
         device = self.codec.mean.device
         random = self.seeds.generator(step, Stream.NOISE, device)
         shape = (*crops.shape[:2], self.codec.config.latent_dim)
-        noise = torch.randn(shape, generator=random, device=device)
+        noise = draw_latent_noise(shape, self.run.latent_noise, random)
         if self.critics is not None:
             self.critics.requires_grad_(False)
         for share in distributed.microbatches(len(crops), self.run.scale.accumulate):
             frames = crops[share].to(device)
-            found = codec_losses(self.codec, frames, noise[share], self.run)
+            found = codec_losses(self.codec, frames, noise.part(share), self.run)
             terms = found.terms
             if self.critics is not None:
                 pleasing = self.pleasing(frames, found.made)
@@ -240,7 +272,8 @@ class CodecTrainer(Trainer):
         assert self.critics is not None
         weights = self.run.critics
         # Rounded to bfloat16 a view would lose what lies between two decibels.
-        views, looked_at = views_of(frames), views_of(made)
+        form = self.codec.format
+        views, looked_at = views_of(frames, form), views_of(made, form)
         with mixed_precision(self.run.scale, frames.device):
             with torch.no_grad():
                 real = self.critics(views)
@@ -255,7 +288,8 @@ class CodecTrainer(Trainer):
         assert self.critics is not None
         self.critics.requires_grad_(True)
         for pair in pairs:
-            views, looked_at = views_of(pair.real), views_of(pair.made)
+            form = self.codec.format
+            views, looked_at = views_of(pair.real, form), views_of(pair.made, form)
             with mixed_precision(self.run.scale, pair.real.device):
                 judged = self.critics(views), self.critics(looked_at)
             loss = critic_loss(*judged)
@@ -263,18 +297,31 @@ class CodecTrainer(Trainer):
             yield loss
 
 
-def codec_losses(codec: SpectralCodec, frames: Tensor, noise: Tensor, run: CodecRun) -> CodecLosses:
-    """The loss for frames (B, L, LAYOUT.size) and the code's noise, without the critics' part."""
+def codec_losses(
+    codec: SpectralCodec, frames: Tensor, noise: LatentNoise, run: CodecRun
+) -> CodecLosses:
+    """The loss for frames (B, L, features) and the code's noise, without the critics' part."""
+    form = codec.format
     with mixed_precision(run.scale, frames.device):
         mean, log_variance = codec.posterior(frames)
-        code = mean.float() + noise * (0.5 * log_variance.float()).exp()
-        made = codec.frames_from_code(code).float()
-    losses = reconstruction_losses(made, frames)
-    divergence = kl_divergence(mean.float(), log_variance.float())
+        mean, log_variance = mean.float(), log_variance.float()
+        code = mean
+        if codec.config.variational:
+            code = code + noise.unit * (0.5 * log_variance).exp()
+        if run.latent_noise:
+            follow_latents(codec, mean.detach())
+            code = code + noise.added * codec.latent_deviation
+        made = codec.frames_from_code(code, noise.levels).float()
+    audible = None
+    if run.nearby_reference:
+        loudness = frames[..., form.layout.magnitude].unflatten(-1, (2, form.bins))
+        audible = audible_nearby(loudness, form)
+    losses = reconstruction_losses(made, frames, form, audible)
+    divergence = kl_divergence(mean, log_variance)
     if run.pitch_weight:
-        losses["pitch"] = run.pitch_weight * pitch_loss(made, frames)
+        losses["pitch"] = run.pitch_weight * pitch_loss(made, frames, form)
     if run.resolution_weight:
-        losses["resolution"] = run.resolution_weight * resolution_loss(made, frames)
+        losses["resolution"] = run.resolution_weight * resolution_loss(made, frames, form)
     total = torch.stack(list(losses.values())).sum() + run.kl_weight * divergence
     return CodecLosses({"loss": total, "kl": divergence, **losses}, made)
 

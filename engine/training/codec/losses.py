@@ -1,7 +1,8 @@
-"""Losses of the codec on frames (B, L, LAYOUT.size), as pure functions."""
+"""Losses of the codec on frames (B, L, features), as pure functions."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -10,54 +11,95 @@ from torch.nn import functional
 
 from engine.models.spectral_critics import RESOLUTIONS, Judgement, scaled_log
 from engine.sound.spectral_features import (
-    BINS,
-    LAYOUT,
+    LOW_WINDOW,
+    ONE_WINDOW,
     RATE_HZ,
-    TONAL_BINS,
     WINDOW,
+    FrameFormat,
+    bin_positions,
     mid_side_power,
 )
 
 HEARD_BELOW = 1.9
 """Of scaled logarithms: 50 dB below a sound's loudest pixel nothing counts."""
+LOUDEST_TO_NEARBY = 2.7
+"""Of scaled logarithms, 70 dB."""
 
 
-def frequency_weights(bins: int) -> Tensor:
-    """Weights (bins,) of mean 1 that fall with frequency about as the ear's resolution does."""
-    weights = 1 / (torch.arange(bins) * (RATE_HZ / WINDOW) + 400)
+def frequency_weights(form: FrameFormat) -> Tensor:
+    """Weights (form.bins,) of mean 1 that fall with frequency, about as the ear resolves it."""
+    weights = 1 / (bin_positions(form) * (RATE_HZ / WINDOW) + 400)
     return weights / weights.mean()
 
 
-def reconstruction_losses(made: Tensor, real: Tensor) -> dict[str, Tensor]:
-    """Mean absolute errors of frames (B, L, LAYOUT.size), part by part.
+def reconstruction_losses(
+    made: Tensor, real: Tensor, form: FrameFormat = ONE_WINDOW, audible: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Mean absolute errors of frames (B, L, features), part by part.
 
-    Frequencies count where there is sound and it is no noise.
+    Frequencies count where there is sound and it is no noise. `audible` (B, L, 2, bins) of 0..1
+    says how much each magnitude counts; None is by `audible_in_frame`.
     """
+    layout = form.layout
     error = (made - real).abs()
-    magnitude = error[..., LAYOUT.magnitude].unflatten(-1, (2, BINS))
-    loudness = real[..., LAYOUT.magnitude].unflatten(-1, (2, BINS))
-    heard = torch.sigmoid((loudness - loudness.amax(-1, keepdim=True) + 1.6) * 6)
-    weights = frequency_weights(BINS).to(made)
-    deviation = error[..., LAYOUT.deviation].unflatten(-1, (2, TONAL_BINS))
-    tonal = (heard * (loudness > -0.6))[..., :TONAL_BINS] * weights[:TONAL_BINS]
+    magnitude = error[..., layout.magnitude].unflatten(-1, (2, form.bins))
+    loudness = real[..., layout.magnitude].unflatten(-1, (2, form.bins))
+    heard = audible_in_frame(loudness) if audible is None else audible
+    weights = frequency_weights(form).to(made)
+    deviation = error[..., layout.deviation].unflatten(-1, (2, form.tonal_bins))
+    tonal = (heard * (loudness > -0.6) * weights)[..., : form.tonal_bins]
     return {
         "magnitude": (magnitude * weights * (0.35 + heard)).mean(),
         "deviation": (deviation * tonal).mean() / 3,
-        "noise": error[..., LAYOUT.noise].mean() * 0.3,
-        "envelope": error[..., LAYOUT.envelope].mean() * 0.5,
-        "stereo": (error[..., LAYOUT.balance].mean() + error[..., LAYOUT.coherence].mean()) * 0.15,
+        "noise": error[..., layout.noise].mean() * 0.3,
+        "envelope": error[..., layout.envelope].mean() * 0.5,
+        "balance": error[..., layout.balance].mean() * 0.15,
+        "coherence": error[..., layout.coherence].mean() * 0.1,
     }
 
 
-def pitch_loss(made: Tensor, real: Tensor) -> Tensor:
+def audible_in_frame(loudness: Tensor) -> Tensor:
+    """0..1: how near each magnitude (..., bins) comes to the loudest of its hop."""
+    return torch.sigmoid((loudness - loudness.amax(-1, keepdim=True) + 1.6) * 6)
+
+
+def audible_nearby(loudness: Tensor, form: FrameFormat) -> Tensor:
+    """0..1: how near each magnitude (..., bins) comes to the loudest of a third of an octave.
+
+    High partials count as much as low ones; what lies 70 dB below its hop's loudest does not.
+    """
+    bands = third_octaves(form).to(loudness.device)
+    count = int(bands.max()) + 1
+    peaks = loudness.new_full((*loudness.shape[:-1], count), -math.inf)
+    peaks = peaks.scatter_reduce(-1, bands.expand(loudness.shape), loudness, "amax")
+    # A band's neighbours are in reach of its edges.
+    nearest = functional.max_pool1d(peaks.flatten(0, -2)[:, None], 3, 1, 1).view(peaks.shape)
+    nearest = torch.maximum(nearest, loudness.amax(-1, keepdim=True) - LOUDEST_TO_NEARBY)
+    return torch.sigmoid((loudness - nearest[..., bands] + 0.8) * 8)
+
+
+def third_octaves(form: FrameFormat) -> Tensor:
+    """Return which of the bands, a sixth of an octave wide, holds each of form.bins bins.
+
+    Bands without a bin are left out: the lowest ones hold one bin each.
+    """
+    position = bin_positions(form).clamp_min(0.5)
+    band = torch.floor(6 * torch.log2(2 * position))
+    return torch.unique(band, return_inverse=True)[1]
+
+
+def pitch_loss(made: Tensor, real: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:
     """Mean error of frequencies relative to the frequency, in the loud bins that hold a note."""
-    first, last = 1, 64
-    error = (made - real).abs()[..., LAYOUT.deviation].unflatten(-1, (2, TONAL_BINS))
-    loudness = real[..., LAYOUT.magnitude].unflatten(-1, (2, BINS))
+    layout = form.layout
+    error = (made - real).abs()[..., layout.deviation].unflatten(-1, (2, form.tonal_bins))
+    loudness = real[..., layout.magnitude].unflatten(-1, (2, form.bins))
     heard = torch.sigmoid((loudness - loudness.amax(-1, keepdim=True) + 0.8) * 8)
-    bins = torch.arange(first, last, device=made.device)
-    weights = heard[..., first:last] * (loudness[..., first:last] > 0)
-    return (error[..., first:last] * weights / bins).mean()
+    position = bin_positions(form).to(made)[: form.tonal_bins]
+    held = ((position >= 1) & (position < 64)).nonzero()[:, 0]
+    # Deviations are counted in bins of their own window.
+    width = torch.where(torch.arange(form.tonal_bins) < form.low_bins, WINDOW / LOW_WINDOW, 1.0)
+    weights = heard[..., held] * (loudness[..., held] > 0) * width.to(made)[held]
+    return (error[..., held] * weights / position[held]).mean()
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -65,18 +107,21 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1).mean()
 
 
-def resolution_loss(made: Tensor, real: Tensor) -> Tensor:
+def resolution_loss(made: Tensor, real: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:
     """Mean error of mid's and side's scaled logarithms, of powers averaged over RESOLUTIONS.
 
     Regression bin by bin learns the median of a noise, which lies below its mean power: averages
     hold its level.
     """
-    powers = [mid_side_power(frames)[..., : BINS - 1] for frames in (made, real)]
+    last = form.bins - 1
+    powers = [mid_side_power(frames, form)[..., :last] for frames in (made, real)]
     errors = []
     for resolution in RESOLUTIONS:
         first, second = (scaled_log(functional.avg_pool2d(power, resolution)) for power in powers)
         floor = second.amax((1, 2, 3), keepdim=True) - HEARD_BELOW
-        weights = functional.avg_pool1d(frequency_weights(BINS - 1)[None], resolution[1]).to(made)
+        weights = functional.avg_pool1d(frequency_weights(form)[None, :last], resolution[1]).to(
+            made
+        )
         difference = torch.maximum(first, floor) - torch.maximum(second, floor)
         errors.append((difference.abs() * weights).mean())
     return torch.stack(errors).mean()

@@ -36,6 +36,9 @@ class OptimizerState:
         settings = self.settings
         if step < settings.warmup:
             return settings.learning_rate * (step + 1) / settings.warmup
+        if settings.decay_share:
+            left = (settings.steps - step) / max(1.0, settings.decay_share * settings.steps)
+            return settings.learning_rate * min(1.0, max(0.0, left))
         done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
         return settings.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(1, done))))
 

@@ -83,3 +83,38 @@ def test_wild_latents_make_finite_sound(codec: SpectralCodec) -> None:
 def test_impossible_sizes_are_refused(config: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SpectralCodecConfig(**config)
+
+
+def small(**changes: object) -> SpectralCodec:
+    torch.manual_seed(0)
+    return SpectralCodec(SpectralCodecConfig(8, 16, 1, 1, 2, 3, **changes)).eval()  # type: ignore[arg-type]
+
+
+@torch.inference_mode()
+def test_a_codec_of_two_windows_codes_its_own_frames() -> None:
+    codec = small(frames="two-windows", variational=False)
+    latents = codec.encode(noise(0.3))
+    assert latents.shape == (1, 8, codec.latents_for(round(0.3 * RATE_HZ)))
+    assert torch.isfinite(codec.decode(latents)).all()
+    assert codec.encoder_out.out_features == 8
+
+
+@torch.inference_mode()
+def test_a_decoder_hears_of_the_noise_only_where_it_is_conditioned_on_it() -> None:
+    code = torch.randn(2, 5, 8)
+    levels = torch.tensor([0.0, 0.4])
+    plain, told = small(), small(noise_conditioned=True)
+    assert torch.equal(plain.frames_from_code(code, levels), plain.frames_from_code(code))
+    torch.nn.init.normal_(told.noise_out.weight)
+    with_noise, without = told.frames_from_code(code, levels), told.frames_from_code(code)
+    assert torch.equal(with_noise[0], without[0])
+    assert not torch.allclose(with_noise[1], without[1])
+    assumed = small(noise_conditioned=True, assumed_noise=0.4)
+    assumed.load_state_dict(told.state_dict())
+    torch.testing.assert_close(assumed.frames_from_code(code)[1], with_noise[1])
+
+
+@pytest.mark.parametrize(("name", "value"), [("frames", "none"), ("assumed_noise", 2.0)])
+def test_formats_and_noise_that_do_not_exist_are_refused(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        SpectralCodecConfig(**{name: value})  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import torch
 
 from engine.corpus.sources.rendered import Sound
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
-from engine.sound.spectral_features import analyse
+from engine.sound.spectral_features import TWO_WINDOWS, analyse
 from engine.training.codec.autoencoder import CodecTrainer, Pair, begin_with_principal_components
 from engine.training.pool import LengthBucket
 from engine.training.settings import CodecRun, CriticsConfig, DatasetConfig, OptimizerConfig
@@ -30,6 +30,25 @@ def test_the_linear_code_alone_already_resembles_its_frames() -> None:
     assert (made - FRAMES).square().mean() < 0.2 * (flat - flat.mean(0)).square().mean()
     assert log_variance.mean().item() == pytest.approx(-4, abs=0.5)
     assert mean.flatten(0, 1).std(0).mean().item() == pytest.approx(1, abs=0.3)
+
+
+@torch.no_grad()
+def test_half_whitened_components_lose_less_to_noise_than_plain_ones() -> None:
+    frames = analyse(torch.cat([sine(220, 0.2), noise(0.2), sine(1000, 0.2)]), TWO_WINDOWS)
+
+    def loss_by_noise(variational: bool) -> float:
+        torch.manual_seed(0)
+        sizes = SpectralCodecConfig(16, 16, 1, 1, 1, 3, "two-windows", variational)
+        codec = SpectralCodec(sizes)
+        begin_with_principal_components(codec, frames.flatten(0, 1))
+        code = codec.posterior(frames)[0]
+        spread = code.flatten(0, 1).std(0)
+        assert spread.square().mean().sqrt().item() == pytest.approx(1, abs=0.7) or variational
+        noised = code + 0.3 * spread * torch.randn(code.shape)
+        clean, made = codec.frames_from_code(code), codec.frames_from_code(noised)
+        return (made - clean).square().mean().item()
+
+    assert loss_by_noise(False) < 0.7 * loss_by_noise(True)
 
 
 def training_with(weight: float, **changes: float) -> CodecTrainer:

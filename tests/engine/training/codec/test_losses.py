@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from engine.models.spectral_critics import Judgement
-from engine.sound.spectral_features import BINS, LAYOUT, analyse
+from engine.sound.spectral_features import LAYOUT, ONE_WINDOW, TWO_WINDOWS, analyse
 from engine.training.codec.losses import (
     adversarial_loss,
+    audible_in_frame,
+    audible_nearby,
     critic_loss,
     frequency_weights,
     kl_divergence,
@@ -18,6 +20,7 @@ from engine.training.codec.losses import (
     pitch_loss,
     reconstruction_losses,
     resolution_loss,
+    third_octaves,
 )
 from tests.fakes.engine.tiny_model import noise, sine
 
@@ -39,7 +42,7 @@ def test_each_part_of_a_frame_has_its_own_loss(part: str) -> None:
 
 
 def test_low_frequencies_weigh_more_and_the_mean_weight_is_one() -> None:
-    weights = frequency_weights(BINS)
+    weights = frequency_weights(ONE_WINDOW)
     assert weights.mean().item() == pytest.approx(1)
     assert (weights[1:] < weights[:-1]).all()
 
@@ -113,3 +116,37 @@ def test_side_and_mid_are_told_apart() -> None:
     wide = FRAMES.clone()
     wide[..., LAYOUT.coherence] += 1.0
     assert resolution_loss(wide, FRAMES) > 0.05
+
+
+def test_a_high_partial_counts_beside_its_neighbours_not_beside_the_loudest_of_all() -> None:
+    frames = analyse(sine(200, 0.3) + 0.003 * sine(5_000, 0.3), TWO_WINDOWS)[:, 4:-4]
+    loudness = frames[..., TWO_WINDOWS.layout.magnitude].unflatten(-1, (2, TWO_WINDOWS.bins))
+    partial = TWO_WINDOWS.low_bins - TWO_WINDOWS.first_bin + round(5_000 * 2048 / 44_100)
+    silent = partial + 40
+    nearby, in_frame = audible_nearby(loudness, TWO_WINDOWS), audible_in_frame(loudness)
+    assert nearby[..., partial].min() > 0.9
+    assert in_frame[..., partial].max() < 0.2
+    assert nearby[..., silent].max() < 0.1
+
+
+def test_bands_are_no_wider_than_a_sixth_of_an_octave_and_none_is_empty() -> None:
+    for form in (ONE_WINDOW, TWO_WINDOWS):
+        bands = third_octaves(form)
+        assert len(bands) == form.bins
+        assert torch.equal(bands.unique(), torch.arange(int(bands.max()) + 1))
+
+
+def test_a_pitch_error_weighs_the_same_in_both_windows() -> None:
+    frames = analyse(sine(220, 0.3), TWO_WINDOWS)
+    off = frames.clone()
+    deviation = off[..., TWO_WINDOWS.layout.deviation].unflatten(-1, (2, TWO_WINDOWS.tonal_bins))
+    deviation[..., : TWO_WINDOWS.low_bins] += 0.2
+    found = frames.clone()
+    found[..., TWO_WINDOWS.layout.deviation] = deviation.flatten(-2)
+    other = frames.clone()
+    deviation = other[..., TWO_WINDOWS.layout.deviation].unflatten(-1, (2, TWO_WINDOWS.tonal_bins))
+    deviation[..., TWO_WINDOWS.low_bins :] += 0.1
+    other[..., TWO_WINDOWS.layout.deviation] = deviation.flatten(-2)
+    low, high = (pitch_loss(made, frames, TWO_WINDOWS).item() for made in (found, other))
+    # 0.2 bins of the long window are 0.1 of the short one; it has twice as many bins at a tone.
+    assert low == pytest.approx(2 * high, rel=0.4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -31,6 +32,14 @@ def test_the_rate_rises_then_falls_to_a_tenth() -> None:
     assert rates[9] == rates[10] == max(rates)
     assert rates[:10] == sorted(rates[:10]) and rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[100] == optimising.learning_rate(1_000) == pytest.approx(0.01)
+
+
+def test_with_a_decay_share_the_rate_is_constant_and_falls_at_the_end() -> None:
+    optimizer = OptimizerState(line(), replace(SETTINGS, decay_share=0.2))
+    rates = [optimizer.learning_rate(step) for step in range(101)]
+    assert rates[10:80] == [pytest.approx(0.1)] * 70
+    assert rates[90] == pytest.approx(0.05) and rates[100] == 0
+    assert optimizer.learning_rate(1_000) == 0
 
 
 def test_steps_bring_the_loss_down_and_the_average_follows() -> None:

@@ -1,0 +1,186 @@
+"""The gates of a codec: what it must pass before a flow is trained on it. One process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.clip import Clip
+from engine.evaluation.measures.codec_measures import codec_errors, log_mel_distance
+from engine.evaluation.measures.gate_measures import is_whole, rise_ms, shiver_db, start_ms
+from engine.evaluation.references.gate_sounds import (
+    MID_FRAME,
+    RATE_HZ,
+    GateSound,
+    GateSounds,
+    gate_sounds,
+)
+from engine.evaluation.references.kind_references import KindReferences, traits_of
+from engine.evaluation.runs.codec_comparison import CodecFigures, figures_of
+from engine.models.spectral_codec import SpectralCodec
+from engine.sound.loudness import levelled
+from engine.sound.postprocess import finished_clip
+from engine.sound.spectral_features import FORMATS, FrameFormat, analyse
+from engine.sound.spectral_synthesis import synthesise
+from engine.training.codec.autoencoder import load_trained_codec
+
+Through = Callable[[Tensor], Tensor]
+"""A sound (2, T) to what is left of it (2, T)."""
+
+NOISE = 0.25
+"""Deviations of each channel: what a flow leaves at its best."""
+COUNT = 24
+
+
+@dataclass(frozen=True, slots=True)
+class GateFigures:
+    """Shares of 0..1, decibels and milliseconds.
+
+    `shiver` is of held, ringing and drum sounds; `whole` of chords, `alike` of the weak kinds.
+    """
+
+    name: str
+    whole: float
+    alike: float
+    alike_by_kind: dict[str, str]
+    shiver: tuple[float, float, float]
+    drum_log_mel: float
+    rise_ms: float
+    mid_frame_ms: float
+    rendered: CodecFigures
+    recorded: CodecFigures | None
+
+
+def measure_gates(
+    folders: Sequence[Path], sources: Path | None, show: Callable[[str], None], count: int = COUNT
+) -> list[GateFigures]:
+    """Judge the formats of frames alone and codecs of run or model folders, also with noise.
+
+    `sources` is the folder of real sounds. Raises RunError for a folder without a codec.
+    """
+    sounds = gate_sounds(count, sources, show)
+    codecs = [(folder.resolve().name, load_trained_codec(folder)) for folder in folders]
+    formats = {form.name: form for form in FORMATS.values()}
+    ways = [("real", lambda audio: audio)]
+    ways += [(f"frames {name}", _frames_alone(form)) for name, form in formats.items()]
+    for name, codec in codecs:
+        ways.append((name, through_codec(codec, 0.0)))
+        ways.append((f"{name} + {NOISE:g}", through_codec(codec, NOISE)))
+    found = []
+    for name, way in ways:
+        found.append(judge(name, way, sounds))
+        show(gate_line(found[-1]))
+    return found
+
+
+def judge(name: str, through: Through, sounds: GateSounds) -> GateFigures:
+    """Put all sounds through and measure what comes out."""
+    drums = [through(sound.audio) for sound in sounds.drums]
+    alike = {
+        kind: [_is_alike(through(sound.audio), sound, sounds.references) for sound in group]
+        for kind, group in _by_kind(sounds.weak).items()
+    }
+    return GateFigures(
+        name=name,
+        whole=float(np.mean([is_whole(through(s.audio), s.pitches) for s in sounds.chords])),
+        alike=float(np.mean([right for group in alike.values() for right in group])),
+        alike_by_kind={kind: f"{sum(group)}/{len(group)}" for kind, group in alike.items()},
+        shiver=(
+            _shiver(through, sounds.held),
+            _shiver(through, sounds.ringing),
+            float(
+                np.median(
+                    [shiver_db(d, s.seconds) for d, s in zip(drums, sounds.drums, strict=True)]
+                )
+            ),
+        ),
+        drum_log_mel=float(
+            np.mean(
+                [log_mel_distance(s.audio, d) for s, d in zip(sounds.drums, drums, strict=True)]
+            )
+        ),
+        rise_ms=float(np.median([rise_ms(made) for made in drums])),
+        mid_frame_ms=float(np.median([_mid_frame_error(through, s) for s in sounds.drums])),
+        rendered=_codec_figures(through, sounds.rendered),
+        recorded=_codec_figures(through, sounds.recorded) if sounds.recorded else None,
+    )
+
+
+def gate_line(found: GateFigures) -> str:
+    """One coder's figures as a line."""
+    shiver = " ".join(f"{value:.2f}" for value in found.shiver)
+    kinds = " ".join(f"{kind} {share}" for kind, share in found.alike_by_kind.items())
+    line = (
+        f"{found.name}: chords {found.whole:.0%} alike {found.alike:.0%} shiver {shiver} "
+        f"drums {found.drum_log_mel:.2f} dB rise {found.rise_ms:.1f} ms "
+        f"mid-frame {found.mid_frame_ms:.2f} ms | rendered {_codec_cells(found.rendered)}"
+    )
+    if found.recorded is not None:
+        line += f" | recorded {_codec_cells(found.recorded)}"
+    return f"{line} | {kinds}"
+
+
+def _codec_cells(figures: CodecFigures) -> str:
+    in_tune = "–" if figures.in_tune is None else f"{figures.in_tune:.0%}"
+    close = "–" if figures.onsets_close is None else f"{figures.onsets_close:.0%}"
+    return f"{figures.log_mel_db:.2f} dB, in tune {in_tune}, onsets {close}"
+
+
+def _frames_alone(form: FrameFormat) -> Through:
+    @torch.inference_mode()
+    def through(audio: Tensor) -> Tensor:
+        return synthesise(analyse(audio[None], form)[0], 1, form)[:, : audio.shape[-1]].clone()
+
+    return through
+
+
+def through_codec(codec: SpectralCodec, noise: float) -> Through:
+    """A codec whose latents get white noise of so many deviations of their channels.
+
+    The decoder is told so where it can be.
+    """
+    level = torch.tensor([noise])
+
+    @torch.inference_mode()
+    def through(audio: Tensor) -> Tensor:
+        mean, _ = codec.posterior(codec.analyse(audio[None]))
+        random = torch.Generator().manual_seed(audio.shape[-1])
+        added = noise * codec.latent_deviation * torch.randn(mean.shape, generator=random)
+        frames = codec.frames_from_code(mean + added, level)[0]
+        return codec.synthesise(frames, 1)[:, : audio.shape[-1]].clone()
+
+    return through
+
+
+def _by_kind(sounds: Sequence[GateSound]) -> dict[str, list[GateSound]]:
+    groups: dict[str, list[GateSound]] = {}
+    for sound in sounds:
+        groups.setdefault(sound.kind, []).append(sound)
+    return groups
+
+
+def _is_alike(made: Tensor, sound: GateSound, references: KindReferences) -> bool:
+    loud = levelled(made[None], RATE_HZ)[0].numpy().T
+    clip: Clip = finished_clip(np.ascontiguousarray(loud))
+    return sound.kind in references.nearest_kinds(traits_of(clip))
+
+
+def _shiver(through: Through, sounds: Sequence[GateSound]) -> float:
+    return float(np.median([shiver_db(through(sound.audio), sound.seconds) for sound in sounds]))
+
+
+def _mid_frame_error(through: Through, sound: GateSound) -> float:
+    """How far the start of a drum moves that begins in the middle of a frame."""
+    late = functional.pad(sound.audio, (MID_FRAME, 0))
+    return abs(start_ms(through(late)) - start_ms(late))
+
+
+def _codec_figures(through: Through, sounds: Sequence[GateSound]) -> CodecFigures:
+    errors = [codec_errors(sound.audio, through(sound.audio)) for sound in sounds]
+    return figures_of(errors, [None] * len(errors))

@@ -444,7 +444,8 @@ def run(argv: Sequence[str]) -> int:
     from PySide6.QtWidgets import QApplication
 
     from app.ui.window.main_thread import MainThread
-    from app.ui.window.main_window import MainWindow, Monitors
+    from app.ui.window.main_window import MainWindow
+    from app.ui.window.monitors import Monitors
 
     folders = find_folders()
     logs = Logs(folders.logs)

@@ -124,7 +124,8 @@ def _midi(mixer: Mixer) -> Iterator[None]:
 def _window(home: Path) -> MainWindow:
     """Show the window of an instrument that has not started: it opens and writes nothing."""
     from app.ui.window.main_thread import MainThread
-    from app.ui.window.main_window import MainWindow, Monitors
+    from app.ui.window.main_window import MainWindow
+    from app.ui.window.monitors import Monitors
 
     main_thread = MainThread()
     folders = Folders(home / "config", home / "data", home / "logs")
@@ -191,7 +192,8 @@ def _start() -> None:
     from PySide6.QtWidgets import QApplication
 
     from app.ui.window.main_thread import MainThread
-    from app.ui.window.main_window import MainWindow, Monitors
+    from app.ui.window.main_window import MainWindow
+    from app.ui.window.monitors import Monitors
 
     application = QApplication(["pingpad"])
     main_thread = MainThread()

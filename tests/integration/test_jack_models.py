@@ -24,7 +24,8 @@ from app.model.kit import Pad
 from app.settings import find_folders
 from app.ui.dialogs.models import ModelsDialog
 from app.ui.window.main_thread import MainThread
-from app.ui.window.main_window import MainWindow, Monitors
+from app.ui.window.main_window import MainWindow
+from app.ui.window.monitors import Monitors
 from engine.clip import Clip
 from engine.files.audio import write_clip
 from engine.library.card import EMBEDDED_FOLDER

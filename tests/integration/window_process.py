@@ -24,7 +24,8 @@ from app.bootstrap import Instrument, Parts
 from app.model.kit import Pad
 from app.settings import find_folders
 from app.ui.window.main_thread import MainThread
-from app.ui.window.main_window import MainWindow, Monitors
+from app.ui.window.main_window import MainWindow
+from app.ui.window.monitors import Monitors
 from engine.api import Answer, Recipe
 from engine.clip import Clip
 from engine.process.client import EngineThread

@@ -1,4 +1,4 @@
-"""The menu behind the status line's sound field: which output and input to use. Main thread."""
+"""The menu of the status line's sound field: devices, block, rate, timing. Main thread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 
 
 class DeviceMenu:
-    """Names what was found the last time, marks what was chosen, and looks again."""
+    """Builds the menu from the devices found last."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class DeviceMenu:
         self._parent = parent
 
     def build(self) -> QMenu:
-        """Return the menu as things are now."""
+        """Build the menu for the present state."""
         session, audio = self._session, self._session.audio
         menu = QMenu(self._parent)
         outputs = audio.outputs if audio is not None else ()
@@ -65,7 +65,7 @@ class DeviceMenu:
         # Several systems may name the same device; Qt takes an ampersand for a keyboard mnemonic.
         choices: list[Choice[str | None]] = [Choice(None, AUTOMATIC)]
         choices += [Choice(name, name.replace("&", "&&")) for name in dict.fromkeys(found)]
-        _choose(menu, choices, chosen, choose)
+        _add_group(menu, choices, chosen, choose)
 
     def _add_channels(self, menu: QMenu) -> None:
         """Offer each input channel and each pair of them, where there is a choice."""
@@ -76,7 +76,7 @@ class DeviceMenu:
         offered = [str(Channels(first, 1)) for first in range(1, count + 1)]
         offered += [str(Channels(first, 2)) for first in range(1, count, 2)]
         choices = [Choice("", AUTOMATIC), *(Choice(name, name) for name in offered)]
-        _choose(
+        _add_group(
             menu.addMenu("Record channel"),
             choices,
             session.input_channels,
@@ -84,12 +84,12 @@ class DeviceMenu:
         )
 
     def _add_stream(self, menu: QMenu) -> None:
-        """Offer block, rate and, where the system has it, the device alone."""
+        """Offer block, rate and, where there is one, exclusive mode."""
         session, devices, audio = self._session, self._devices, self._session.audio
         blocks = [Choice(n, f"{n} frames" if n else AUTOMATIC) for n in BLOCKS]
-        _choose(menu.addMenu("Block"), blocks, session.block_frames, devices.choose_block)
+        _add_group(menu.addMenu("Block"), blocks, session.block_frames, devices.choose_block)
         rates = [Choice(hz, f"{hz / 1000:g} kHz" if hz else AUTOMATIC) for hz in RATES]
-        _choose(menu.addMenu("Rate"), rates, session.rate, devices.choose_rate)
+        _add_group(menu.addMenu("Rate"), rates, session.rate, devices.choose_rate)
         if audio is not None and audio.exclusive:
             alone = menu.addAction("For Pingpad alone (shorter delay)")
             alone.setCheckable(True)
@@ -100,23 +100,23 @@ class DeviceMenu:
         menu.addSeparator()
 
     def _add_timing(self, menu: QMenu) -> None:
-        """Offer less delay for less evenness."""
+        """Offer lower latency at the cost of even timing."""
         action = menu.addAction("Play hits at once (less delay, less even)")
         action.setCheckable(True)
         action.setChecked(self._session.play_at_once)
         action.triggered.connect(lambda on: setattr(self._session, "play_at_once", on))
 
     def show_above(self, widget: QWidget) -> None:
-        """Show the menu over a widget at the window's lower edge."""
+        """Show the menu above a widget."""
         menu = self.build()
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(widget.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 
 
-def _choose(
+def _add_group(
     menu: QMenu, choices: Sequence[Choice[Value]], chosen: Value, choose: Callable[[Value], object]
 ) -> None:
-    """Fill a menu with values of which one is chosen; one that is not offered stays to be seen."""
+    """Add an exclusive group; a chosen value that is no longer offered stays visible."""
     if chosen not in [choice.value for choice in choices]:
         text = str(chosen).replace("&", "&&")
         choices = [*choices, Choice(chosen, f"{text} (not there)")]

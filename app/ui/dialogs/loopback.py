@@ -1,4 +1,4 @@
-"""The loopback wizard: how long a sound takes out of the computer and back in. Main thread."""
+"""The loopback dialog: measures the round trip from output to input. Main thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from app.actions.setup.choose_device import ChooseDevice
 from app.model.session import Session
 from app.ui.format import format_round_trip
-from app.ui.widgets.controls import caption, make_button, on_click
+from app.ui.widgets.controls import make_button, make_caption, on_click
 from app.ui.widgets.theme import Theme
 
 WIDTH = 430.0
@@ -21,7 +21,7 @@ LISTENING = "Listening…"
 
 
 class LoopbackDialog(QDialog):
-    """Asks for one measurement at a time and shows what came of it."""
+    """Starts measurements and shows their results."""
 
     def __init__(
         self, session: Session, devices: ChooseDevice, theme: Theme, parent: QWidget
@@ -29,17 +29,17 @@ class LoopbackDialog(QDialog):
         super().__init__(parent)
         self._session = session
         self._devices = devices
-        self._waits = False
+        self._measuring = False
         self.setWindowTitle("Round trip")
         how = QLabel(HOW)
         how.setWordWrap(True)
-        self.found = caption("", "soft")
+        self.found = make_caption("", "soft")
         self.found.setWordWrap(True)
         self.found.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.button = make_button("Measure", "Play the clicks and listen", theme)
         on_click(self.button, self.measure)
         column = QVBoxLayout(self)
-        theme.fit(column, 12, (18, 16, 18, 16))
+        theme.set_spacing(column, 12, (18, 16, 18, 16))
         column.addWidget(how)
         column.addWidget(self.found)
         row = QHBoxLayout()
@@ -51,21 +51,21 @@ class LoopbackDialog(QDialog):
         self.show_result()
 
     def measure(self) -> None:
-        """Begin, unless a recording must not be cut."""
-        self._waits = self._devices.measure_round_trip()
-        self.show_waiting()
+        """Start a measurement, unless a recording goes on."""
+        self._measuring = self._devices.measure_round_trip()
+        self.show_state()
 
     def show_result(self) -> None:
-        """Show the last measurement with these devices, or that one goes on."""
+        """Take up a result that has come, and show it."""
         audio = self._session.audio
         if audio is not None and audio.loop is not None:
-            self._waits = False
-        self.show_waiting()
+            self._measuring = False
+        self.show_state()
 
-    def show_waiting(self) -> None:
-        """Show whether a measurement goes on, else what the last one found."""
+    def show_state(self) -> None:
+        """Show that a measurement goes on, or the last result."""
         audio = self._session.audio
-        self.button.setEnabled(not self._waits)
+        self.button.setEnabled(not self._measuring)
         found = format_round_trip(audio.loop if audio is not None else None)
-        self.found.setText(LISTENING if self._waits else found)
+        self.found.setText(LISTENING if self._measuring else found)
         self.adjustSize()

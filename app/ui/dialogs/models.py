@@ -1,6 +1,6 @@
-"""The models window: which model makes the sounds, and adding more of them. Main thread.
+"""The models dialog: choose the model that makes the sounds, add and remove models. Main thread.
 
-It stays open beside the instrument: pads play while models are read, copied and fetched.
+It stays open beside the instrument: pads play while models are read, copied and downloaded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 
 from app.actions.setup.choose_model import Choice, ChooseModel
 from app.ui.dialogs.time_left import TimeLeft
-from app.ui.widgets.controls import NumberField, caption, make_button, on_click
+from app.ui.widgets.controls import NumberField, make_button, make_caption, on_click
 from app.ui.widgets.theme import Theme
 from engine.library.lora_file import LEAST_STRENGTH, MOST_STRENGTH
 from engine.library.store import bytes_to_fetch
@@ -40,7 +40,7 @@ _FILES = "Models (model.safetensors model.ckpt base_model.safetensors base_model
 
 
 class ModelsDialog(QDialog):
-    """A list of models with their limits, and three ways to add one."""
+    """A list of models with their limits, and ways to add one."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class ModelsDialog(QDialog):
         self.token.setAccessibleName("Token for Hugging Face")
         self.get = make_button("Get", "Show the licence and the size, then fetch it", theme)
         self.stop = make_button("Stop", "End fetching; the next try goes on", theme)
-        self.progress = caption("", "soft")
+        self.progress = make_caption("", "soft")
         for button, do in (
             (self.use, self.use_chosen),
             (self.remove, self._ask_remove),
@@ -102,16 +102,16 @@ class ModelsDialog(QDialog):
 
     def _lay_out(self, theme: Theme) -> None:
         column = QVBoxLayout(self)
-        theme.fit(column, 10, (14, 14, 14, 14))
+        theme.set_spacing(column, 10, (14, 14, 14, 14))
         column.addWidget(self.list, 1)
         for row in (
             (self.use, self.remove, self.add_folder, self.add_file),
-            (caption("LoRA strength", "soft"), self.strength, self.add_lora),
-            (caption("Hugging Face", "soft"), self.repository, self.get),
+            (make_caption("LoRA strength", "soft"), self.strength, self.add_lora),
+            (make_caption("Hugging Face", "soft"), self.repository, self.get),
             (self.token, self.stop),
         ):
             line = QHBoxLayout()
-            theme.fit(line, 8)
+            theme.set_spacing(line, 8)
             for widget in row:
                 line.addWidget(widget)
             column.addLayout(line)
@@ -121,21 +121,21 @@ class ModelsDialog(QDialog):
     # --- showing ---
 
     def show_models(self) -> None:
-        """Show the list as it is now; the model in use and the one that is coming are marked."""
+        """Show the models; the one in use and the one that is loading are marked."""
         chosen = self.chosen
         folders = [choice.folder for choice in self._models.choices]
         there = chosen is not None and chosen.folder in folders
         wanted = chosen.folder if chosen is not None and there else self._models.folder
         self.list.clear()
         for choice in self._models.choices:
-            item = QListWidgetItem(self._described(choice))
+            item = QListWidgetItem(self._format_model(choice))
             item.setData(Qt.ItemDataRole.UserRole, choice)
             item.setToolTip(choice.problem or str(choice.folder))
             self.list.addItem(item)
             if choice.folder == wanted:
                 self.list.setCurrentItem(item)
 
-    def _described(self, choice: Choice) -> str:
+    def _format_model(self, choice: Choice) -> str:
         if choice.card is None:
             return f"{choice.folder.name} (cannot be used)"
         card, mark, loading = choice.card, "", self._models.loading
@@ -152,7 +152,7 @@ class ModelsDialog(QDialog):
         self.remove.setEnabled(chosen is not None and self._models.may_remove(chosen))
 
     def show_progress(self) -> None:
-        """Show how much of a model is there, and the time left; a few times a second."""
+        """Show how much of a model is downloaded, and the time left."""
         done, total = self._models.fetched
         self.stop.setEnabled(total > 0)
         self.get.setEnabled(total == 0)
@@ -167,18 +167,18 @@ class ModelsDialog(QDialog):
 
     @property
     def chosen(self) -> Choice | None:
-        """The model that is chosen in the list."""
+        """The model chosen in the list."""
         item = self.list.currentItem()
         choice = None if item is None else item.data(Qt.ItemDataRole.UserRole)
         return choice if isinstance(choice, Choice) else None
 
     def use_chosen(self) -> None:
-        """Make the next sounds with the chosen model."""
+        """Switch to the chosen model."""
         if self.chosen is not None:
             self._models.use(self.chosen, round(self.strength.value(), 2))
 
     def _ask_remove(self) -> None:
-        """Delete the chosen model, if that is what the player means."""
+        """Delete the chosen model after asking."""
         choice = self.chosen
         if choice is None:
             return
@@ -214,12 +214,12 @@ class ModelsDialog(QDialog):
             self.repository.setFocus()
         elif token:
             self.token.clear()
-            self._models.give_token(token, lambda: self._models.ask(repository, self.agree))
+            self._models.give_token(token, lambda: self._models.ask(repository, self.ask_agreement))
         else:
-            self._models.ask(repository, self.agree)
+            self._models.ask(repository, self.ask_agreement)
 
-    def agree(self, offer: Offer) -> None:
-        """Show licence and size, and fetch what the player agrees to."""
+    def ask_agreement(self, offer: Offer) -> None:
+        """Show licence and size, and download once the player agrees."""
         yes = QMessageBox.StandardButton.Yes
         size = f"{bytes_to_fetch(offer) >> 20} MB"
         answer = QMessageBox.question(

@@ -41,7 +41,7 @@ class MidiLog(QTableWidget):
             )
         ):
             header.setSectionResizeMode(column, mode)
-        theme.keep(lambda: self.verticalHeader().setDefaultSectionSize(theme.px(23)))
+        theme.on_scale(lambda: self.verticalHeader().setDefaultSectionSize(theme.px(23)))
 
     def show_events(self) -> None:
         """Show what came since the last call."""

@@ -1,4 +1,4 @@
-"""Which kits MIDI opens, each a bank of sixteen pads, and by what. Main thread."""
+"""Kits that MIDI opens, each a bank of sixteen pads, and their controls. Main thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.actions.midi.build import Midi
 from app.midi.messages.targets import TARGETS
 from app.model.session import Session
 from app.ui.midi.learn_panel import WAITING
-from app.ui.widgets.controls import caption, make_button
+from app.ui.widgets.controls import make_button, make_caption
 from app.ui.widgets.theme import Theme
 
 KIT = TARGETS["kit"]
@@ -35,9 +35,9 @@ class MidiKits(QFrame):
         self._shown: tuple[str, ...] | None = None
         self._rows = QWidget()
         column = QVBoxLayout(self)
-        theme.fit(column, 6, (14, 10, 14, 10))
-        column.addWidget(caption("Kits", "title"))
-        self.how = caption(HOW)
+        theme.set_spacing(column, 6, (14, 10, 14, 10))
+        column.addWidget(make_caption("Kits", "title"))
+        self.how = make_caption(HOW)
         column.addWidget(self.how)
         column.addWidget(self._rows)
         midi.setup.changed.connect(self.show_kits)
@@ -47,21 +47,21 @@ class MidiKits(QFrame):
         self.show_kits()
 
     @property
-    def _here(self) -> str:
+    def _current(self) -> str:
         """The folder of the kit on the pads; "" while it has none."""
         return str(self._kit_file.folder or "")
 
     def show_kits(self) -> None:
         """Show the kits, what opens each, and which one is on the pads."""
-        setup, learn, here = self._midi.setup, self._midi.learn, self._here
-        kits = tuple(dict.fromkeys(kit for kit in (here, *setup.kits()) if kit))
+        setup, learn, current = self._midi.setup, self._midi.learn, self._current
+        kits = tuple(dict.fromkeys(kit for kit in (current, *setup.kits()) if kit))
         if kits != self._shown:
             self._shown = kits
             self._lay_out(kits)
         self.how.setText(HOW if kits else f"{HOW} {NONE_YET}")
         learnt = {binding.kit for binding in setup.learnt}
         for kit in kits:
-            words = [*setup.sources(KIT, kit), *([ON_THE_PADS] if kit == here else [])]
+            words = [*setup.sources(KIT, kit), *([ON_THE_PADS] if kit == current else [])]
             self.sources[kit].setText(", ".join(words))
             waits = learn.target == KIT and learn.kit == kit
             self.learn_buttons[kit].setChecked(waits)
@@ -78,11 +78,11 @@ class MidiKits(QFrame):
         for table in (self.sources, self.learn_buttons, self.forget_buttons):
             table.clear()
         grid = QGridLayout(rows)
-        theme.fit(grid, 6)
+        theme.set_spacing(grid, 6)
         grid.setColumnStretch(1, 1)
         for row, kit in enumerate(kits):
             name = Path(kit).stem
-            sources = self.sources[kit] = caption("", "soft")
+            sources = self.sources[kit] = make_caption("", "soft")
             learn = make_button("Learn", f"{name}: touch what is to open it", theme)
             learn.setAccessibleName(f"Learn what opens {name}")
             learn.setCheckable(True)
@@ -90,7 +90,7 @@ class MidiKits(QFrame):
             forget = make_button("", f"Forget what was learnt for {name}", theme, "close")
             forget.setProperty("quiet", "true")
             forget.clicked.connect(lambda _checked, kit=kit: self._midi.setup.forget(KIT, kit))
-            theme.fix(learn, width=92)
+            theme.set_size(learn, width=92)
             self.learn_buttons[kit], self.forget_buttons[kit] = learn, forget
             for column, widget in enumerate((QLabel(name), sources, learn, forget)):
                 grid.addWidget(widget, row, column)

@@ -1,4 +1,4 @@
-"""A right click on a control teaches it a knob, key or pad of a controller. Main thread."""
+"""MIDI learn: the context menu of every control that MIDI can reach. Main thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEARN = "Learn a MIDI control"
 
 
 class MidiLearnMenu:
-    """One menu for every control that MIDI reaches."""
+    """Builds the menu and starts learning."""
 
     def __init__(self, session: Session, midi: Midi, kit_file: KitFile) -> None:
         self._session = session
@@ -24,7 +24,7 @@ class MidiLearnMenu:
         self._kit_file = kit_file
 
     def add(self, widget: QWidget, name: str) -> None:
-        """Let a right click on this widget teach the target of that name."""
+        """Give a widget the menu for the target of that name."""
         for one in (widget, *_text_fields(widget)):
             one.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
             one.customContextMenuRequested.connect(
@@ -32,7 +32,7 @@ class MidiLearnMenu:
             )
 
     def build(self, parent: QWidget, name: str) -> QMenu:
-        """Return the menu as things are now."""
+        """Build the menu for the present state."""
         target, setup, kit = TARGETS[name], self._midi.setup, self._kit(name)
         menu = QMenu(parent)
         text = f"Learn a MIDI control that opens {Path(kit).stem}" if kit else LEARN
@@ -49,7 +49,7 @@ class MidiLearnMenu:
         return menu
 
     def _kit(self, name: str) -> str:
-        """Return the folder of the kit on the pads, for what opens it."""
+        """Return the folder of the kit on the pads, for the target that opens it."""
         folder = self._kit_file.folder if name == "kit" else None
         return str(folder) if folder is not None else ""
 
@@ -64,5 +64,5 @@ class MidiLearnMenu:
 
 
 def _text_fields(widget: QWidget) -> tuple[QWidget, ...]:
-    """Return a number field's own text field, which has the right click in it."""
+    """Return the text field of a spin box, which gets its right clicks."""
     return (widget.lineEdit(),) if isinstance(widget, QAbstractSpinBox) else ()

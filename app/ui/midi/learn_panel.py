@@ -1,4 +1,4 @@
-"""What can be done by MIDI, by what it is done now, and a button to teach another. Main thread."""
+"""Every MIDI target, its present controls, and buttons to learn and forget. Main thread."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from PySide6.QtWidgets import (
 from app.actions.midi.build import Midi
 from app.midi.messages.targets import TARGETS, Target
 from app.model.session import Session
-from app.ui.widgets.controls import caption, make_button
+from app.ui.widgets.controls import make_button, make_caption
 from app.ui.widgets.theme import Theme
 
 WAITING = "Touch it…"
 
 
 class MidiLearnPanel(QFrame):
-    """A row for each target; pads have the note map instead."""
+    """A row for each target that can be learnt."""
 
     def __init__(self, session: Session, midi: Midi, theme: Theme) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class MidiLearnPanel(QFrame):
         self.sources: dict[str, QLabel] = {}
         rows = QWidget()
         grid = QGridLayout(rows)
-        theme.fit(grid, 6, (0, 0, 8, 0))
+        theme.set_spacing(grid, 6, (0, 0, 8, 0))
         grid.setColumnStretch(1, 1)
         targets = [target for target in TARGETS.values() if target.learnable]
         for row, target in enumerate(targets):
@@ -44,10 +44,10 @@ class MidiLearnPanel(QFrame):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidget(rows)
         column = QVBoxLayout(self)
-        theme.fit(column, 8, (14, 12, 8, 12))
-        column.addWidget(caption("Buttons, keys and knobs", "title"))
+        theme.set_spacing(column, 8, (14, 12, 8, 12))
+        column.addWidget(make_caption("Buttons, keys and knobs", "title"))
         column.addWidget(
-            caption("Presses and knobs act on the pad you hit last, else on the selected one.")
+            make_caption("Presses and knobs act on the pad you hit last, else on the selected one.")
         )
         column.addWidget(scroll, 1)
         midi.setup.changed.connect(self.show_targets)
@@ -57,7 +57,7 @@ class MidiLearnPanel(QFrame):
 
     def _add_row(self, grid: QGridLayout, row: int, target: Target) -> None:
         name, theme = target.name, self._theme
-        sources = caption("", "soft")
+        sources = make_caption("", "soft")
         learn = make_button("Learn", f"{target.title}: touch the control that is to do it", theme)
         learn.setAccessibleName(f"Learn {target.title}")
         learn.setCheckable(True)
@@ -65,7 +65,7 @@ class MidiLearnPanel(QFrame):
         forget = make_button("", f"Forget what was learnt for {target.title}", theme, "close")
         forget.setProperty("quiet", "true")
         forget.clicked.connect(lambda _checked: self._midi.setup.forget(target))
-        theme.fix(learn, width=92)
+        theme.set_size(learn, width=92)
         self.sources[name], self.learn_buttons[name] = sources, learn
         self.forget_buttons[name] = forget
         for column, widget in enumerate((QLabel(target.title), sources, learn, forget)):
@@ -78,7 +78,7 @@ class MidiLearnPanel(QFrame):
             self._midi.learn.cancel()
 
     def show_targets(self) -> None:
-        """Show what does each thing, and what waits for a touch."""
+        """Show the controls of each target, and which one is being learnt."""
         learnt = {binding.target.name for binding in self._midi.setup.learnt}
         waiting = self._midi.learn.target
         for name, label in self.sources.items():

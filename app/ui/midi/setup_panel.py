@@ -1,4 +1,4 @@
-"""Channel, note map, lights and clocks: how MIDI comes in and goes out. Main thread."""
+"""MIDI settings: channel, note map, lights and clock. Main thread."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from app.midi.messages.message import DRUM_CHANNEL
 from app.midi.ports.system import CLIENT_NAME
 from app.model.parameters import Choice
 from app.model.session import Session
-from app.ui.widgets.controls import caption, make_button, on_click
+from app.ui.widgets.controls import make_button, make_caption, on_click
 from app.ui.widgets.theme import Theme
 
 FIND = "Press your lowest pad"
 
 
 class ChoiceBox(QComboBox):
-    """A few values of which one is chosen; one that is not there any more stays to be seen."""
+    """A combo box; a chosen value that is no longer offered stays visible."""
 
     def __init__(self, name: str, choose: Callable[[str], object]) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class ChoiceBox(QComboBox):
         self.activated.connect(lambda place: choose(self._choices[place].value))
 
     def show_choices(self, choices: Sequence[Choice[str]], chosen: str) -> None:
-        """Offer these values, and show which one is chosen."""
+        """Offer these values and show the chosen one."""
         known = [choice.value for choice in choices]
         if chosen not in known:
             choices = [*choices, Choice(chosen, f"{chosen} (not there)")]
@@ -54,7 +54,7 @@ class ChoiceBox(QComboBox):
 
 
 class MidiSetupPanel(QFrame):
-    """Writes the choices of MidiSetup."""
+    """Shows and changes the choices of MidiSetup."""
 
     def __init__(self, session: Session, midi: Midi, hits: Hits, theme: Theme) -> None:
         super().__init__()
@@ -69,8 +69,8 @@ class MidiSetupPanel(QFrame):
         self.every_button = make_button("All sixteen", "Press one pad after the other", theme)
         self.every_button.setCheckable(True)
         self.every_button.clicked.connect(lambda start: self._find(start, every_pad=True))
-        self.question = caption("", "warning")
-        self.heard_clock = caption("", "soft")
+        self.question = make_caption("", "warning")
+        self.clock_text = make_caption("", "soft")
         self.silence_button = make_button("Silence", "End all sounds (Esc)", theme, "stop")
         on_click(self.silence_button, hits.stop_all)
         tip = "Open the folder of your own controller maps"
@@ -103,13 +103,13 @@ class MidiSetupPanel(QFrame):
     def _lay_out(self) -> None:
         theme = self._theme
         column = QVBoxLayout(self)
-        theme.fit(column, 10, (14, 12, 14, 12))
-        column.addWidget(caption("In and out", "title"))
+        theme.set_spacing(column, 10, (14, 12, 14, 12))
+        column.addWidget(make_caption("In and out", "title"))
         grid = QGridLayout()
-        theme.fit(grid, 8)
+        theme.set_spacing(grid, 8)
         grid.setColumnStretch(1, 1)
         find = QHBoxLayout()
-        theme.fit(find, 8)
+        theme.set_spacing(find, 8)
         find.addWidget(self.find_button, 1)
         find.addWidget(self.every_button)
         rows: tuple[tuple[str, QWidget | QHBoxLayout], ...] = (
@@ -119,11 +119,11 @@ class MidiSetupPanel(QFrame):
             ("", self.question),
             ("Lights", self.lights),
             ("Follow the clock of", self.clock_from),
-            ("", self.heard_clock),
+            ("", self.clock_text),
             ("Send a clock to", self.clock_to),
         )
         for row, (name, field) in enumerate(rows):
-            grid.addWidget(caption(name), row, 0)
+            grid.addWidget(make_caption(name), row, 0)
             if isinstance(field, QHBoxLayout):
                 grid.addLayout(field, row, 1)
             else:
@@ -131,7 +131,7 @@ class MidiSetupPanel(QFrame):
         column.addLayout(grid)
         column.addStretch(1)
         buttons = QHBoxLayout()
-        theme.fit(buttons, 8)
+        theme.set_spacing(buttons, 8)
         for button in (self.silence_button, self.folder_button, self.read_button):
             buttons.addWidget(button)
         column.addLayout(buttons)
@@ -152,7 +152,7 @@ class MidiSetupPanel(QFrame):
     # --- what is shown ---
 
     def show_setup(self) -> None:
-        """Show every choice, and what there is to choose from."""
+        """Show every setting and what it can be."""
         setup, pads = self._midi.setup, self._midi.learn_pads
         choices = setup.choices
         channels = [Choice("0", "All channels")]
@@ -178,13 +178,13 @@ class MidiSetupPanel(QFrame):
         self.show_clock()
 
     def show_clock(self) -> None:
-        """Show what is heard of the clock that is followed; asked for a few times a second."""
+        """Show the state of the followed clock; call a few times a second."""
         text = self._midi.clock.text
-        if text != self.heard_clock.text():
-            self.heard_clock.setText(text)
-        self.heard_clock.setVisible(bool(text))
+        if text != self.clock_text.text():
+            self.clock_text.setText(text)
+        self.clock_text.setVisible(bool(text))
 
 
 def _ports(names: Sequence[str]) -> list[Choice[str]]:
-    """Return ports to choose from, by the names they keep."""
+    """Return choices of ports, by the names that survive a restart."""
     return [Choice(name, name) for name in dict.fromkeys(map(strip_alsa_number, names))]

@@ -11,7 +11,7 @@ from app.ui.midi.event_log import MidiLog
 from app.ui.midi.kits import MidiKits
 from app.ui.midi.learn_panel import MidiLearnPanel
 from app.ui.midi.setup_panel import MidiSetupPanel
-from app.ui.widgets.controls import caption
+from app.ui.widgets.controls import make_caption
 from app.ui.widgets.theme import Theme
 
 SIZE = (1000, 700)
@@ -20,7 +20,7 @@ LOG_HEIGHT = 230.0
 
 
 class MidiWindow(QDialog):
-    """Stays open beside the instrument: pads play meanwhile. Main thread."""
+    """A window beside the instrument; pads play while it is open. Main thread."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
@@ -32,20 +32,20 @@ class MidiWindow(QDialog):
         self.kits = MidiKits(session, actions.midi, actions.kit_file, theme)
         self.log = MidiLog(actions.midi.router, theme)
         above = QHBoxLayout()
-        theme.fit(above, 12)
+        theme.set_spacing(above, 12)
         above.addWidget(self.setup_panel)
         right = QVBoxLayout()
-        theme.fit(right, 12)
+        theme.set_spacing(right, 12)
         right.addWidget(self.learn_panel, 1)
         right.addWidget(self.kits)
         above.addLayout(right, 1)
         column = QVBoxLayout(self)
-        theme.fit(column, 10, (14, 14, 14, 14))
+        theme.set_spacing(column, 10, (14, 14, 14, 14))
         column.addLayout(above, 1)
-        column.addWidget(caption("Last events", "soft"))
+        column.addWidget(make_caption("Last events", "soft"))
         column.addWidget(self.log)
-        theme.fix(self.setup_panel, width=SETUP_WIDTH)
-        theme.fix(self.log, height=LOG_HEIGHT)
+        theme.set_size(self.setup_panel, width=SETUP_WIDTH)
+        theme.set_size(self.log, height=LOG_HEIGHT)
         self.resize(*(theme.px(side) for side in SIZE))
 
     def show_events(self) -> None:
@@ -55,6 +55,6 @@ class MidiWindow(QDialog):
             self.setup_panel.show_clock()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Wait for no touch that nobody sees any more."""
+        """End learning, which nobody sees any more."""
         self._midi.stop_learning()
         super().hideEvent(event)

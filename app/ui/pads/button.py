@@ -1,4 +1,4 @@
-"""One pad under the mouse: hit on press, drag out, drop in. Main thread; it decides nothing."""
+"""One pad: hit on press, drag out, drop in. Main thread; emits signals and changes no state."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 from app.ui.pads.face import PadFace, PadPainter, grip_area, wave_area
 from app.ui.widgets.theme import COLOURS, Theme
 
-SOFTEST = 0.25
+MIN_VELOCITY = 0.25
 """Velocity of a press at the pad's lower edge; it reaches 1 a fifth below the upper edge."""
 
 DRAG_UNITS = 26.0
-"""A press travels this far before it becomes a drag: playing with a loose wrist must not drag."""
+"""How far a press travels before it becomes a drag; loose playing must not drag."""
 
-MOST_PICTURES = 6
-"""Finished pictures a pad keeps: silent and sounding, selected and not, cost nothing to swap."""
+MAX_PICTURES = 6
+"""Rendered faces a pad caches: silent and sounding, selected and not, are swapped for free."""
 
 HIT_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 def local_file(data: QMimeData) -> Path | None:
-    """Return the first local file of a drop, if it carries one."""
+    """Return the first local file of a drop, if there is one."""
     for url in data.urls():
         if url.isLocalFile():
             return Path(url.toLocalFile())
@@ -47,14 +47,14 @@ def local_file(data: QMimeData) -> Path | None:
 
 
 class PadButton(QWidget):
-    """Shows a PadFace and a playhead; says what the player did to it."""
+    """Shows a PadFace and a playhead."""
 
     pressed = Signal(float)
     """A hit, with its velocity 0..1."""
     released = Signal()
-    chosen = Signal()
-    drag_wanted = Signal()
-    menu_wanted = Signal(QPoint)
+    selected = Signal()
+    drag_started = Signal()
+    menu_requested = Signal(QPoint)
     file_dropped = Signal(Path)
 
     def __init__(self, face: PadFace, theme: Theme, parent: QWidget | None = None) -> None:
@@ -64,39 +64,39 @@ class PadButton(QWidget):
         self._peaks: NDArray[np.floating] | None = None
         self._pictures: dict[PadFace, QPixmap] = {}
         self.take_id = ""
-        """The shown take: a drag that carries it is the pad's own and is refused."""
+        """The shown take; a drag that carries it is the pad's own and is refused."""
         self._position: float | None = None
         self._pressed_at: QPointF | None = None
         self._on_grip = False
-        self._sounding = False
+        self._held = False
         self.setAcceptDrops(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setMouseTracking(True)
-        theme.changed.connect(self._forget)
+        theme.changed.connect(self._clear_pictures)
         self._describe()
 
     @property
     def face(self) -> PadFace:
-        """Return what the pad shows now."""
+        """What the pad shows now."""
         return self._face
 
     def show_face(self, face: PadFace) -> None:
-        """Show another face; an equal one costs nothing."""
+        """Show a face; an equal one costs nothing."""
         if face != self._face:
             self._face = face
             self._describe()
             self.update()
 
     def show_peaks(self, peaks: NDArray[np.floating] | None) -> None:
-        """Show another waveform, `(columns, 2)` lowest and highest values, or none."""
+        """Show a waveform, `(columns, 2)` lowest and highest values, or none."""
         self._peaks = peaks
-        self._forget()
+        self._clear_pictures()
 
     def show_position(self, position_s: float | None, *, lit: bool = False) -> None:
         """Move the playhead, in seconds from the sound's start; None when it is silent.
 
-        `lit` says that the pad was hit a moment ago, even if nothing sounds any more.
+        `lit`: the pad was hit a moment ago, even if nothing sounds any more.
         """
         before = self._playhead()
         self._position = position_s
@@ -122,10 +122,10 @@ class PadButton(QWidget):
         self.setAccessibleName(f"Pad {face.number}, {face.name or 'empty'}")
         lock = ", locked" if face.locked else ""
         self.setAccessibleDescription(
-            f"{face.light} {face.words}, note {face.note}, key {face.key}{lock}"
+            f"{face.state} {face.text}, note {face.note}, key {face.key}{lock}"
         )
 
-    def _forget(self) -> None:
+    def _clear_pictures(self) -> None:
         self._pictures.clear()
         self.update()
 
@@ -142,10 +142,10 @@ class PadButton(QWidget):
         return picture
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Copy the finished picture, then draw the one thing that moves."""
+        """Copy the cached face, then draw the playhead."""
         picture = self._pictures.get(self._face)
         if picture is None:
-            if len(self._pictures) >= MOST_PICTURES:
+            if len(self._pictures) >= MAX_PICTURES:
                 self._pictures.clear()
             picture = self._pictures[self._face] = self._draw()
         painter = QPainter(self)
@@ -159,28 +159,27 @@ class PadButton(QWidget):
         painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Draw again at the new size."""
-        self._forget()
+        self._clear_pictures()
         super().resizeEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Hit at once; only the grip is silent."""
+        """Hit at once, except on the grip."""
         if event.button() != Qt.MouseButton.LeftButton:
             return
         self._pressed_at = event.position()
         grip = grip_area(self.width(), self.height(), self._theme)
         self._on_grip = bool(self._face.seconds) and grip.contains(event.position())
         if not self._on_grip:
-            self._sounding = True
+            self._held = True
             self.pressed.emit(self._velocity(event.position().y()))
-        self.chosen.emit()
+        self.selected.emit()
 
     def _velocity(self, y: float) -> float:
         share = 1.25 * (1.0 - y / max(1, self.height()))
-        return SOFTEST + (1.0 - SOFTEST) * max(0.0, min(1.0, share))
+        return MIN_VELOCITY + (1.0 - MIN_VELOCITY) * max(0.0, min(1.0, share))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Begin a drag when a press has travelled far enough."""
+        """Start a drag when a press has travelled far enough."""
         if self._pressed_at is None:
             self._show_grip(event.position())
             return
@@ -189,8 +188,8 @@ class PadButton(QWidget):
         if not self._on_grip:
             least = max(least, self._theme.px(DRAG_UNITS))
         if travelled >= least and self._face.seconds:
-            self._let_go()
-            self.drag_wanted.emit()
+            self._release()
+            self.drag_started.emit()
 
     def _show_grip(self, at: QPointF) -> None:
         grip = grip_area(self.width(), self.height(), self._theme)
@@ -198,55 +197,52 @@ class PadButton(QWidget):
         self.setCursor(Qt.CursorShape.OpenHandCursor if over else Qt.CursorShape.ArrowCursor)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """End the hit, wherever the mouse is by now."""
+        """Release the hit, wherever the mouse is by now."""
         if event.button() == Qt.MouseButton.LeftButton:
-            self._let_go()
+            self._release()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._pressed_at = None
-        if self._sounding:
-            self._sounding = False
+        if self._held:
+            self._held = False
             self.released.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Space and Enter hit the pad that has the focus."""
+        """Hit by Space and Enter when the pad has the focus."""
         if event.key() not in HIT_KEYS:
             super().keyPressEvent(event)
         elif not event.isAutoRepeat():
-            self._sounding = True
+            self._held = True
             self.pressed.emit(1.0)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        """End a hit by key."""
         if event.key() not in HIT_KEYS:
             super().keyReleaseEvent(event)
         elif not event.isAutoRepeat():
-            self._let_go()
+            self._release()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Ask for the menu of what can be done with the sound."""
-        self.chosen.emit()
-        self.menu_wanted.emit(event.globalPos())
+        self.selected.emit()
+        self.menu_requested.emit(event.globalPos())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take local files, except the pad's own."""
+        """Accept local files, except the pad's own."""
         if not self._is_own(event) and local_file(event.mimeData()) is not None:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
-            self.show_face(replace(self._face, inviting=True))
+            self.show_face(replace(self._face, drop_target=True))
 
     def _is_own(self, event: QDropEvent) -> bool:
         own = event.mimeData().hasText() and event.mimeData().text() == self.take_id
         return event.source() is self or (own and bool(self.take_id))
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        """The file went elsewhere."""
-        self.show_face(replace(self._face, inviting=False))
+        self.show_face(replace(self._face, drop_target=False))
         super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Say which file was dropped; never take it away from its owner."""
-        self.show_face(replace(self._face, inviting=False))
+        """Report the dropped file; always a copy, so that its owner keeps it."""
+        self.show_face(replace(self._face, drop_target=False))
         path = local_file(event.mimeData())
         if path is not None and not self._is_own(event):
             event.setDropAction(Qt.DropAction.CopyAction)

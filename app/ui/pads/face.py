@@ -1,19 +1,17 @@
-"""The picture of one pad: all of it but the playhead. Main thread; no model, no events."""
+"""The picture of one pad, all but the playhead. Main thread; knows neither session nor events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 
-from app.ui.widgets.theme import COLOURS, Theme, colour, take_colour
+from app.model.kit import PadState
+from app.ui.widgets.theme import COLOURS, Theme, make_colour, take_colour
 from app.ui.widgets.waveform import draw_waveform
-
-Light = Literal["empty", "ready", "pending", "generating", "failed"]
 
 PAD_MARGIN = 11.0
 HEADER, FOOTER = 20.0, 20.0
@@ -22,13 +20,13 @@ GRIP_WIDTH = 16.0
 
 @dataclass(frozen=True, slots=True)
 class PadFace:
-    """What one pad shows. `progress` 0..1 is measured; `seconds` 0 means that there is no sound."""
+    """What one pad shows. `progress` is 0..1; `seconds` 0 means that there is no sound."""
 
     number: int
     note: int
     key: str
     name: str = ""
-    light: Light = "empty"
+    state: PadState = "empty"
     progress: float = 0.0
     seconds: float = 0.0
     kind: str | None = None
@@ -36,20 +34,20 @@ class PadFace:
     selected: bool = False
     sounding: bool = False
     """It plays, or was hit a moment ago."""
-    inviting: bool = False
-    """A file is being held over the pad."""
+    drop_target: bool = False
+    """A file is being dragged over the pad."""
 
     @property
     def title(self) -> str:
-        """Return the name, or what stands in for it."""
+        """The name, or the pad's number where there is none."""
         return self.name or f"Pad {self.number}"
 
     @property
-    def words(self) -> str:
-        """Return the state in words, or the length of a sound that is simply there."""
-        if self.inviting:
+    def text(self) -> str:
+        """The state, or the length of a sound that is ready."""
+        if self.drop_target:
             return "drop to play it here"
-        match self.light:
+        match self.state:
             case "pending":
                 return "waiting"
             case "generating":
@@ -60,19 +58,19 @@ class PadFace:
 
 
 def wave_area(width: int, height: int, theme: Theme) -> QRectF:
-    """Return where the waveform lies in a pad of this size, in logical pixels."""
+    """Return the area of the waveform in a pad of this size, in logical pixels."""
     side, top, bottom = theme.px(PAD_MARGIN), theme.px(HEADER + 15), theme.px(FOOTER + 15)
     return QRectF(side, top, max(1, width - 2 * side), max(1, height - top - bottom))
 
 
 def grip_area(width: int, height: int, theme: Theme) -> QRectF:
-    """Return where the grip lies that drags the sound out without playing it."""
+    """Return the area of the grip, which drags the sound out without playing it."""
     size = theme.px(GRIP_WIDTH + PAD_MARGIN)
     return QRectF(width - size, height - size, size, size)
 
 
 class PadPainter:
-    """Draws a PadFace; one for each drawing, it keeps nothing."""
+    """Draws a PadFace once."""
 
     def __init__(self, painter: QPainter, width: int, height: int, theme: Theme) -> None:
         self._painter = painter
@@ -82,35 +80,35 @@ class PadPainter:
 
     def draw(self, face: PadFace, peaks: NDArray[np.floating] | None, ratio: float) -> None:
         """Draw all of it, back to front."""
-        self._ground(face)
+        self._draw_background(face)
         if peaks is not None:
-            self._wave(face, peaks, ratio)
-        self._header(face)
-        self._footer(face)
-        if face.light == "generating":
-            self._bar(face)
+            self._draw_wave(face, peaks, ratio)
+        self._draw_header(face)
+        self._draw_footer(face)
+        if face.state == "generating":
+            self._draw_progress(face)
 
-    def _ground(self, face: PadFace) -> None:
+    def _draw_background(self, face: PadFace) -> None:
         painter, radius = self._painter, self._theme.px(9)
         sounding = take_colour(face.kind) if face.seconds else COLOURS.edge
-        filled = COLOURS.panel if face.light == "empty" and not face.seconds else COLOURS.raised
+        filled = COLOURS.panel if face.state == "empty" and not face.seconds else COLOURS.raised
         area = self._area.adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setPen(QPen(QColor(COLOURS.line), 1))
         painter.setBrush(QColor(filled))
         painter.drawRoundedRect(area, radius, radius)
         if face.sounding:
-            painter.setBrush(colour(sounding, 0.12))
+            painter.setBrush(make_colour(sounding, 0.12))
             painter.drawRoundedRect(area, radius, radius)
         ring = self._theme.px(2)
         if face.selected:
-            self._frame(COLOURS.ink, 0, ring)
-        if face.inviting:
-            self._frame(COLOURS.dropped, ring * 2 if face.selected else 0, ring)
+            self._draw_frame(COLOURS.ink, 0, ring)
+        if face.drop_target:
+            self._draw_frame(COLOURS.dropped, ring * 2 if face.selected else 0, ring)
         elif face.sounding:
-            self._frame(sounding, ring * 1.5 if face.selected else 0, self._theme.px(1.5))
+            self._draw_frame(sounding, ring * 1.5 if face.selected else 0, self._theme.px(1.5))
 
-    def _frame(self, tint: str, inset: float, width: float) -> None:
-        """Draw a line of this width just inside the pad's edge, `inset` pixels in."""
+    def _draw_frame(self, tint: str, inset: float, width: float) -> None:
+        """Draw a frame of this width, `inset` pixels inside the pad's edge."""
         half = inset + width / 2
         area = self._area.adjusted(half, half, -half, -half)
         radius = max(1.0, self._theme.px(9) - inset)
@@ -118,23 +116,23 @@ class PadPainter:
         self._painter.setBrush(Qt.BrushStyle.NoBrush)
         self._painter.drawRoundedRect(area, radius, radius)
 
-    def _wave(self, face: PadFace, peaks: NDArray[np.floating], ratio: float) -> None:
+    def _draw_wave(self, face: PadFace, peaks: NDArray[np.floating], ratio: float) -> None:
         area = wave_area(round(self._area.width()), round(self._area.height()), self._theme)
         image = draw_waveform(
             peaks, round(area.width()), round(area.height()), take_colour(face.kind), ratio
         )
         self._painter.drawImage(area.topLeft(), image)
 
-    def _header(self, face: PadFace) -> None:
+    def _draw_header(self, face: PadFace) -> None:
         theme, painter = self._theme, self._painter
         side, light = theme.px(PAD_MARGIN + 2), theme.px(12)
         row = QRectF(side, theme.px(10), self._area.width() - 2 * side, theme.px(HEADER))
         spot = QRectF(row.right() - light, row.center().y() - light / 2, light, light)
-        self.light(spot, face)
+        self._draw_state(spot, face)
         right = spot.left() - theme.px(8)
         if face.locked:
             lock = QRectF(right - light, spot.top(), light, light)
-            self._padlock(lock)
+            self._draw_padlock(lock)
             right = lock.left() - theme.px(6)
         font = theme.font(13.5, 600 if face.name else 400)
         painter.setFont(font)
@@ -144,12 +142,12 @@ class PadPainter:
         place = QRectF(row.left(), row.top(), room, row.height())
         painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
-    def _footer(self, face: PadFace) -> None:
+    def _draw_footer(self, face: PadFace) -> None:
         theme, painter = self._theme, self._painter
         side = theme.px(PAD_MARGIN + 1)
         row = QRectF(side, self._area.height() - theme.px(FOOTER + 10), 0, theme.px(FOOTER))
         row.setRight(self._area.width() - side)
-        used = self._keycap(row, face.key)
+        used = self._draw_keycap(row, face.key)
         painter.setFont(theme.font(11.5))
         painter.setPen(QColor(COLOURS.faint))
         middle = Qt.AlignmentFlag.AlignVCenter
@@ -158,23 +156,23 @@ class PadPainter:
         painter.drawText(note, middle | Qt.AlignmentFlag.AlignLeft, f"{face.note}")
         right = QRectF(row)
         if face.seconds:
-            self._grip(row)
+            self._draw_grip(row)
             right.setRight(row.right() - theme.px(GRIP_WIDTH))
-        painter.setPen(QColor(self._word_colour(face)))
+        painter.setPen(QColor(self._text_colour(face)))
         painter.setFont(theme.font(11.5, 500))
-        painter.drawText(right, middle | Qt.AlignmentFlag.AlignRight, face.words)
+        painter.drawText(right, middle | Qt.AlignmentFlag.AlignRight, face.text)
 
-    def _word_colour(self, face: PadFace) -> str:
-        if face.inviting:
+    def _text_colour(self, face: PadFace) -> str:
+        if face.drop_target:
             return COLOURS.dropped
         known = {
             "pending": COLOURS.accent,
             "generating": COLOURS.accent,
             "failed": COLOURS.failed,
         }
-        return known.get(face.light, COLOURS.soft)
+        return known.get(face.state, COLOURS.soft)
 
-    def _keycap(self, row: QRectF, key: str) -> float:
+    def _draw_keycap(self, row: QRectF, key: str) -> float:
         theme, painter = self._theme, self._painter
         cap = QRectF(row.left(), row.top(), theme.px(20), row.height())
         painter.setPen(QPen(QColor(COLOURS.edge), 1))
@@ -185,7 +183,7 @@ class PadPainter:
         painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, key)
         return cap.width()
 
-    def _grip(self, row: QRectF) -> None:
+    def _draw_grip(self, row: QRectF) -> None:
         theme, painter = self._theme, self._painter
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(COLOURS.faint))
@@ -196,7 +194,7 @@ class PadPainter:
                 y = row.center().y() + (line - 1) * step
                 painter.drawEllipse(QPointF(x, y), dot, dot)
 
-    def _bar(self, face: PadFace) -> None:
+    def _draw_progress(self, face: PadFace) -> None:
         theme = self._theme
         track = QRectF(0, 0, self._area.width() - 2 * theme.px(PAD_MARGIN + 1), theme.px(3))
         track.moveTo(theme.px(PAD_MARGIN + 1), self._area.height() - theme.px(FOOTER + 17))
@@ -207,17 +205,17 @@ class PadPainter:
         self._painter.setBrush(QColor(COLOURS.accent))
         self._painter.drawRoundedRect(track, track.height() / 2, track.height() / 2)
 
-    def light(self, spot: QRectF, face: PadFace) -> None:
-        """Draw the state as a shape of its own, so that it can be told apart without colour."""
+    def _draw_state(self, spot: QRectF, face: PadFace) -> None:
+        """Draw the state as a shape of its own, recognisable without colour."""
         painter, line = self._painter, 1.8 * self._theme.scale
         inner = spot.adjusted(line / 2, line / 2, -line / 2, -line / 2)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        match face.light:
+        match face.state:
             case "empty":
                 painter.setPen(QPen(QColor(COLOURS.edge), line))
                 painter.drawEllipse(inner)
             case "ready" if face.sounding:
-                self._triangle(spot, take_colour(face.kind))
+                self._draw_triangle(spot, take_colour(face.kind))
             case "ready":
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(QColor(take_colour(face.kind)))
@@ -231,15 +229,15 @@ class PadPainter:
                 painter.setPen(QPen(QColor(COLOURS.accent), line))
                 painter.drawArc(inner, 90 * 16, -round(max(0.04, face.progress) * 360 * 16))
             case "failed":
-                self._warning(spot)
+                self._draw_warning(spot)
 
-    def _triangle(self, spot: QRectF, filled: str) -> None:
+    def _draw_triangle(self, spot: QRectF, filled: str) -> None:
         self._painter.setPen(Qt.PenStyle.NoPen)
         self._painter.setBrush(QColor(filled))
         middle = QPointF(spot.right(), spot.center().y())
         self._painter.drawPolygon(QPolygonF([spot.topLeft(), middle, spot.bottomLeft()]))
 
-    def _warning(self, spot: QRectF) -> None:
+    def _draw_warning(self, spot: QRectF) -> None:
         painter, line = self._painter, 1.6 * self._theme.scale
         pen = QPen(QColor(COLOURS.failed), line)
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
@@ -254,7 +252,7 @@ class PadPainter:
         )
         painter.drawPoint(QPointF(middle.x(), middle.y() + spot.height() * 0.34))
 
-    def _padlock(self, spot: QRectF) -> None:
+    def _draw_padlock(self, spot: QRectF) -> None:
         painter, line = self._painter, 1.5 * self._theme.scale
         body = QRectF(spot.left() + line, spot.center().y() - line / 2, 0, 0)
         body.setBottomRight(QPointF(spot.right() - line, spot.bottom()))

@@ -17,12 +17,12 @@ from app.model.session import Session
 from app.ui.pads.button import PadButton
 from app.ui.pads.face import PadFace
 from app.ui.pads.keys import keyboard_letters
-from app.ui.pads.menu import PadMenu, file_data
+from app.ui.pads.menu import PadMenu, make_mime_data
 from app.ui.widgets.theme import Theme
 
 COLUMNS = 4
 PEAK_COLUMNS = 1024
-"""Columns of a stored waveform: as many as the widest pad on a 4K screen needs."""
+"""Columns of a cached waveform: enough for the widest pad on a 4K screen."""
 
 ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
@@ -31,11 +31,11 @@ ARROWS = {
     Qt.Key.Key_Down: (0, -1),
 }
 LIT_S = 0.12
-"""A hit shows at least this long, however short its sound."""
+"""A hit lights its pad at least this long, however short the sound."""
 
 
 class PadGrid(QWidget):
-    """Shows the kit; one Tab stop, arrow keys move the selection."""
+    """Shows the kit; a single Tab stop, in which the arrow keys move the selection."""
 
     def __init__(self, session: Session, actions: Actions, menu: PadMenu, theme: Theme) -> None:
         super().__init__()
@@ -60,16 +60,16 @@ class PadGrid(QWidget):
         hits, index = self._actions.hits, pad.index
         button.pressed.connect(partial(hits.hit, index))
         button.released.connect(partial(hits.release, index))
-        button.chosen.connect(partial(self._session.select, index))
-        button.menu_wanted.connect(partial(self._show_menu, index))
+        button.selected.connect(partial(self._session.select, index))
+        button.menu_requested.connect(partial(self._show_menu, index))
         button.file_dropped.connect(partial(self._drop, index))
-        button.drag_wanted.connect(partial(self.drag_out, index))
+        button.drag_started.connect(partial(self.drag_out, index))
         pad.changed.connect(partial(self._show_pad, pad))
         return button
 
     def _lay_out(self) -> None:
         grid = QGridLayout(self)
-        self._theme.fit(grid, 10)
+        self._theme.set_spacing(grid, 10)
         for index, button in enumerate(self.buttons):
             row, column = divmod(index, COLUMNS)
             grid.addWidget(button, COLUMNS - 1 - row, column)
@@ -92,14 +92,14 @@ class PadGrid(QWidget):
                 note=self._actions.midi.setup.pad_map.note(pad.index),
                 key=face.key,
                 name=pad.title,
-                light=pad.state,
+                state=pad.state,
                 progress=pad.progress,
                 seconds=take.clip.seconds if take is not None else 0.0,
                 kind=take.kind if take is not None else None,
                 locked=pad.locked,
                 selected=pad.index == self._session.selected,
                 sounding=face.sounding,
-                inviting=face.inviting,
+                drop_target=face.drop_target,
             )
         )
         button.setToolTip(pad.message)
@@ -114,24 +114,24 @@ class PadGrid(QWidget):
         chosen = self._session.selected
         for pad, button in zip(self._session.kit.pads, self.buttons, strict=True):
             self._show_pad(pad)
-            # The grid is one stop on the way of the Tab key: the selected pad.
+            # The selected pad is the grid's one Tab stop.
             tab = pad.index == chosen
             policy = Qt.FocusPolicy.StrongFocus if tab else Qt.FocusPolicy.ClickFocus
             button.setFocusPolicy(policy)
 
     def focus_selected(self) -> None:
-        """Give the selected pad the focus, so that the keys play."""
+        """Focus the selected pad, so that the keys play."""
         self.buttons[self._session.selected].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_playing(self, playing: Callable[[int], float | None], now_s: float) -> None:
-        """Move playheads and lights; called up to 60 times a second."""
+        """Move playheads and lights; called at every frame."""
         for note in self._actions.hits.recent():
             self._lit_until[note.pad] = now_s + LIT_S
         for index, button in enumerate(self.buttons):
             button.show_position(playing(index), lit=now_s < self._lit_until[index])
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Move the selection by the arrow keys."""
+        """Move the selection with the arrow keys."""
         step = ARROWS.get(Qt.Key(event.key()))
         if step is None:
             super().keyPressEvent(event)
@@ -150,23 +150,22 @@ class PadGrid(QWidget):
         self._actions.transfer.drop_file(path, index)
 
     def drag_out(self, index: int) -> None:
-        """Drag the pad's file, which exists by now, to another program.
+        """Drag the pad's file, which is on disk by now, to another program.
 
-        What the drag returns is not asked: programs that took the file may still say "ignored".
+        The result is not checked: programs that took the file may still report "ignored".
         """
         button = self.buttons[index]
         path = self._actions.drag_out.file_for_drag(index)
         if path is None:
             return
         drag = QDrag(button)
-        drag.setMimeData(file_data(path, button.take_id))
+        drag.setMimeData(make_mime_data(path, button.take_id))
         drag.setPixmap(self._drag_picture(button))
         drag.setHotSpot(QPoint(-self._theme.px(10), -self._theme.px(6)))
         drag.exec(Qt.DropAction.CopyAction, Qt.DropAction.CopyAction)
 
     def _drag_picture(self, button: PadButton) -> QPixmap:
-        wave = QRect(QPoint(0, 0), button.size())
-        picture = button.grab(wave)
+        picture = button.grab(QRect(QPoint(0, 0), button.size()))
         return picture.scaledToWidth(
             round(self._theme.px(130) * picture.devicePixelRatio()),
             Qt.TransformationMode.SmoothTransformation,

@@ -1,4 +1,4 @@
-"""Mends X11's key repeats, so that a held key stays held. Main thread."""
+"""Works around X11's key repeats, so that a held key stays held. Main thread."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 SPLIT_MS = 15
-"""A repeat's press comes within a fraction of this after its release, even on a busy machine."""
+"""A repeat's press follows its release within a fraction of this, even on a busy machine."""
 
 
 def platform_splits_repeats() -> bool:
-    """Say whether this desktop may show a key's repeat as a release and a press."""
+    """Say whether this desktop may report a key repeat as a release and a press."""
     return QGuiApplication.platformName() == "xcb"
 
 
@@ -25,11 +25,11 @@ class _Release:
 
 
 class KeyRepeats(QObject):
-    """Filters the application's keys: a release waits a moment for the press of the same instant.
+    """Filters the application's keys: a release waits a moment for a press of the same instant.
 
-    WORKAROUND X11 repeats a key as a release and a press of one time stamp. Qt knows them for a
-    repeat only if both have been read when it looks (KeyChecker in qxcbkeyboard.cpp); when they
-    have not, a player who holds Record would make a new recording at every such repeat.
+    WORKAROUND: X11 repeats a key as a release and a press with one time stamp. Qt recognises the
+    repeat only if both have been read when it checks (KeyChecker in qxcbkeyboard.cpp); when they
+    have not, a player who holds Record would start a new recording at every repeat.
     """
 
     def __init__(self, parent: QObject) -> None:
@@ -38,36 +38,36 @@ class KeyRepeats(QObject):
         self._sending = False
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep releases back, and turn a press that belongs to one into the repeat it is."""
+        """Hold releases back, and turn a press that belongs to one into a repeat."""
         if self._sending or not isinstance(event, QKeyEvent) or not isinstance(watched, QWidget):
             return False
         if event.isAutoRepeat():
             return False
         if event.type() == QEvent.Type.KeyRelease:
-            self._keep(_Release(watched, event.clone()))
+            self._hold(_Release(watched, event.clone()))
             return True
         if event.type() == QEvent.Type.KeyPress:
             return self._press(watched, event)
         return False
 
-    def _keep(self, release: _Release) -> None:
-        key = _identity(release.event)
+    def _hold(self, release: _Release) -> None:
+        key = _key_id(release.event)
         self._waiting[key] = release
-        QTimer.singleShot(SPLIT_MS, self, lambda: self._let_go(key, release))
+        QTimer.singleShot(SPLIT_MS, self, lambda: self._deliver(key, release))
 
     def _press(self, watched: QWidget, event: QKeyEvent) -> bool:
-        key = _identity(event)
+        key = _key_id(event)
         release = self._waiting.get(key)
         if release is None:
             return False
         if release.event.timestamp() != event.timestamp():
-            self._let_go(key, release)
+            self._deliver(key, release)
             return False
         del self._waiting[key]
         self._send(watched, _as_repeat(event))
         return True
 
-    def _let_go(self, key: int, release: _Release) -> None:
+    def _deliver(self, key: int, release: _Release) -> None:
         if self._waiting.get(key) is release:
             del self._waiting[key]
             if shiboken6.isValid(release.widget):
@@ -81,7 +81,7 @@ class KeyRepeats(QObject):
             self._sending = False
 
 
-def _identity(event: QKeyEvent) -> int:
+def _key_id(event: QKeyEvent) -> int:
     return event.nativeScanCode() or event.key()
 
 
@@ -94,6 +94,6 @@ def _as_repeat(event: QKeyEvent) -> QKeyEvent:
         event.nativeVirtualKey(),
         event.nativeModifiers(),
         event.text(),
-        True,  # it repeats
+        True,  # auto-repeat
         event.count(),
     )

@@ -1,7 +1,7 @@
 """The computer keyboard as sixteen pads, while no text is being typed. Main thread.
 
 The keys are those of trackers: an octave of a piano on the two lower rows, then the next one
-above. They are known by their place on the keyboard, whatever letter is printed there.
+above. They are recognised by position, whatever letter is printed there.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ QWERTZ = QWERTY.replace("Z", "Y")
 AZERTY = 'WSXDCVGBHNJ,AÉZ"'
 QWERTZ_LANGUAGES = ("de", "cs", "sk", "hu", "sl", "hr")
 
-# Scan codes of a PC keyboard (set 1) for the places of QWERTY; X11 and Wayland count 8 higher.
-PLACES = (44, 31, 45, 32, 46, 47, 34, 48, 35, 49, 36, 50, 16, 3, 17, 4)
+# PC scan codes (set 1) of the keys of QWERTY; X11 and Wayland count 8 higher.
+SCAN_CODES = (44, 31, 45, 32, 46, 47, 34, 48, 35, 49, 36, 50, 16, 3, 17, 4)
 X11_OFFSET = 8
 
 VARY = QKeyCombination(Qt.KeyboardModifier.ControlModifier, Qt.Key.Key_E)
@@ -29,30 +29,30 @@ VARY = QKeyCombination(Qt.KeyboardModifier.ControlModifier, Qt.Key.Key_E)
 
 
 def letters_for(language: str) -> str:
-    """Return what is printed on the sixteen keys, by the keyboard's language ("de", "fr" ...)."""
+    """Return the letters on the sixteen keys, by the keyboard's language ("de", "fr" ...)."""
     if language in QWERTZ_LANGUAGES:
         return QWERTZ
     return AZERTY if language == "fr" else QWERTY
 
 
 def keyboard_letters() -> str:
-    """Return what is printed on the sixteen keys of this machine, as far as the desktop says."""
+    """Return the letters on the sixteen keys of this machine, as far as the desktop knows."""
     return letters_for(QGuiApplication.inputMethod().locale().name()[:2])
 
 
-def is_typing() -> bool:
-    """Say whether the focus is in a field that takes text."""
+def is_text_focused() -> bool:
+    """Say whether a text field has the focus."""
     return isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox)
 
 
 class PadKeys(QObject):
-    """Filters the application's keys: pads, Record, tempo, and the way to the prompt."""
+    """Filters the application's keys: pads, Record, tempo, and the shortcut to the prompt."""
 
     record_pressed = Signal()
     record_released = Signal()
     record_toggled = Signal()
     tempo_tapped = Signal()
-    prompt_wanted = Signal()
+    prompt_requested = Signal()
 
     def __init__(self, session: Session, hits: Hits, window: QWidget, letters: str) -> None:
         super().__init__(window)
@@ -61,21 +61,21 @@ class PadKeys(QObject):
         self._window = window
         self._pads_by_key = {ord(letter): pad for pad, letter in enumerate(letters)}
         offset = 0 if sys.platform == "win32" else X11_OFFSET
-        self._pads_by_place = {place + offset: pad for pad, place in enumerate(PLACES)}
+        self._pads_by_scan_code = {code + offset: pad for pad, code in enumerate(SCAN_CODES)}
         self._held: dict[int, int] = {}
         self._recording = False
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take the keys that play; everything else goes its way."""
+        """Consume the keys that play; pass everything else on."""
         kind = event.type()
         if kind == QEvent.Type.WindowDeactivate and watched is self._window:
-            self.let_go()
+            self.release_all()
         if not isinstance(event, QKeyEvent) or not isinstance(watched, QWidget):
             return False
         if watched.window() is not self._window:
             return False
         if kind == QEvent.Type.ShortcutOverride and event.keyCombination() == VARY:
-            event.ignore()  # on X11 a text field would keep it: it goes to the end of the line
+            event.ignore()  # on X11 a text field would take it to go to the end of the line
             return True
         if kind == QEvent.Type.KeyPress:
             return self._press(event)
@@ -83,8 +83,8 @@ class PadKeys(QObject):
             return self._release(event)
         return False
 
-    def let_go(self) -> None:
-        """Release everything that is held: its key events go to another window from now on."""
+    def release_all(self) -> None:
+        """Release everything held: the key releases will go to another window."""
         for pad in self._held.values():
             self._hits.release(pad)
         self._held.clear()
@@ -92,19 +92,19 @@ class PadKeys(QObject):
             self._recording = False
             self.record_released.emit()
 
-    def _pad_of(self, event: QKeyEvent) -> int | None:
-        place = event.nativeScanCode() if sys.platform != "darwin" else 0
-        if place > 1:
-            return self._pads_by_place.get(place)
+    def _find_pad(self, event: QKeyEvent) -> int | None:
+        code = event.nativeScanCode() if sys.platform != "darwin" else 0
+        if code > 1:
+            return self._pads_by_scan_code.get(code)
         return self._pads_by_key.get(event.key())
 
     def _press(self, event: QKeyEvent) -> bool:
         modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         control = modifiers == Qt.KeyboardModifier.ControlModifier
         if control and event.key() == Qt.Key.Key_L:
-            self.prompt_wanted.emit()
+            self.prompt_requested.emit()
             return True
-        if is_typing():
+        if is_text_focused():
             return False
         if modifiers not in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier):
             return False
@@ -112,7 +112,7 @@ class PadKeys(QObject):
         return self._press_pad(event, shifted) or self._press_other(event, shifted)
 
     def _press_pad(self, event: QKeyEvent, shifted: bool) -> bool:
-        pad = self._pad_of(event)
+        pad = self._find_pad(event)
         if pad is None:
             return False
         if event.isAutoRepeat():
@@ -120,13 +120,13 @@ class PadKeys(QObject):
         if shifted:
             self._session.select(pad)
         else:
-            self._held[self._identity(event)] = pad
+            self._held[self._key_id(event)] = pad
             self._hits.hit(pad, 1.0)
         return True
 
     def _press_other(self, event: QKeyEvent, shifted: bool) -> bool:
         if event.text() == "/":
-            self.prompt_wanted.emit()
+            self.prompt_requested.emit()
         elif event.key() == Qt.Key.Key_Escape:
             self._hits.stop_all()
         elif event.isAutoRepeat() and event.key() in (Qt.Key.Key_R, Qt.Key.Key_T):
@@ -144,8 +144,8 @@ class PadKeys(QObject):
 
     def _release(self, event: QKeyEvent) -> bool:
         if event.isAutoRepeat():
-            return self._identity(event) in self._held
-        pad = self._held.pop(self._identity(event), None)
+            return self._key_id(event) in self._held
+        pad = self._held.pop(self._key_id(event), None)
         if pad is not None:
             self._hits.release(pad)
             return True
@@ -155,6 +155,6 @@ class PadKeys(QObject):
             return True
         return False
 
-    def _identity(self, event: QKeyEvent) -> int:
-        """Name a key the same at press and release, whatever modifiers came in between."""
+    def _key_id(self, event: QKeyEvent) -> int:
+        """Identify a key at press and release, whatever modifiers came in between."""
         return event.nativeScanCode() or event.key()

@@ -1,4 +1,4 @@
-"""What a pad's right button offers: the ways out that need no drag. Main thread."""
+"""The context menu of a pad. Main thread."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from app.ui.window.main_thread import MainThread
 from engine.files.atomic import replace_file
 
 
-def file_data(path: Path, take_id: str) -> QMimeData:
-    """Return what a drag or the clipboard carries: the file, and the take it is."""
+def make_mime_data(path: Path, take_id: str) -> QMimeData:
+    """Return the data of a drag or the clipboard: the file, and its take's id."""
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
     data.setText(take_id)
@@ -25,7 +25,7 @@ def file_data(path: Path, take_id: str) -> QMimeData:
 
 
 class PadMenu:
-    """Shows the menu of a pad and does what was chosen."""
+    """Builds and shows the menu."""
 
     def __init__(
         self, session: Session, actions: Actions, main_thread: MainThread, parent: QWidget
@@ -36,16 +36,16 @@ class PadMenu:
         self._parent = parent
 
     def build(self, pad_index: int) -> QMenu:
-        """Return the menu of a pad; what needs a sound is off on an empty pad."""
+        """Build the menu of a pad; what needs a sound is disabled on an empty one."""
         pad, actions = self._session.kit.pads[pad_index], self._actions
         menu = QMenu(self._parent)
         has_sound = pad.takes.current is not None
-        making = pad.state in ("pending", "generating")
-        for text, on, do in (
+        generating = pad.state in ("pending", "generating")
+        for text, enabled, run in (
             ("Generate here", not pad.locked, lambda: actions.generate.generate(pad_index)),
             ("Again", has_sound and not pad.locked, lambda: actions.generate.again(pad_index)),
             ("Vary", has_sound and not pad.locked, lambda: actions.generate.vary(pad_index)),
-            ("Stop making it", making, lambda: actions.generate.cancel(pad_index)),
+            ("Stop making it", generating, lambda: actions.generate.cancel(pad_index)),
             ("", True, None),
             ("Show in folder", has_sound, lambda: self.show_in_folder(pad_index)),
             ("Copy path", has_sound, lambda: self.copy_path(pad_index)),
@@ -57,10 +57,10 @@ class PadMenu:
                 lambda: actions.pad_settings.set_locked(pad_index, not pad.locked),
             ),
         ):
-            if do is None:
+            if run is None:
                 menu.addSeparator()
             else:
-                menu.addAction(text, do).setEnabled(on)
+                menu.addAction(text, run).setEnabled(enabled)
         return menu
 
     def show(self, pad_index: int, at: QPoint) -> None:
@@ -83,7 +83,7 @@ class PadMenu:
             self._session.notify(f"Copied the path of {path.name}.")
 
     def save_as(self, pad_index: int) -> None:
-        """Ask where to, and write a copy of the pad's file there."""
+        """Ask for a path and copy the pad's file there."""
         path = self._actions.drag_out.file_for_drag(pad_index)
         if path is None:
             return
@@ -94,7 +94,7 @@ class PadMenu:
             self.save_copy(path, Path(chosen))
 
     def save_copy(self, path: Path, wanted: Path) -> None:
-        """Copy a file on a thread of its own, then say how it went."""
+        """Copy a file on a thread of its own, then notify the player."""
         target = wanted if wanted.suffix else wanted.with_suffix(path.suffix)
 
         def copy() -> None:

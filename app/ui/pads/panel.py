@@ -21,8 +21,8 @@ from app.model.parameters import CHOKE_GROUP, PAD_NUMBERS, PLAY_MODE, Choice
 from app.model.session import Session
 from app.ui.pads.parameter_pages import ShapePage, TonePage
 from app.ui.pads.take_strip import TakeStrip
-from app.ui.widgets.controls import Segments, above, caption, make_button
-from app.ui.widgets.icons import icon
+from app.ui.widgets.controls import Segments, add_caption, make_button, make_caption
+from app.ui.widgets.icons import make_icon
 from app.ui.widgets.theme import Theme
 
 GAIN = PAD_NUMBERS["gain_db"]
@@ -31,12 +31,11 @@ GAIN_STEPS = 2
 
 
 class NameField(QLineEdit):
-    """A name typed in place; Esc and Enter leave it."""
+    """A text field for a name; Esc and Enter leave it."""
 
     left = Signal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave by Esc and Enter."""
         super().keyPressEvent(event)
         if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.left.emit()
@@ -44,7 +43,7 @@ class NameField(QLineEdit):
 
 
 class GainSlider(QSlider):
-    """Half decibels; a double click is 0 dB."""
+    """A slider in half decibels; a double click sets 0 dB."""
 
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
@@ -54,7 +53,6 @@ class GainSlider(QSlider):
         self.setToolTip(f"{GAIN.tip}; a double click sets 0 dB")
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Return to 0 dB."""
         self.setValue(0)
         event.accept()
 
@@ -63,7 +61,7 @@ class PadPanel(QFrame):
     """Settings and takes of the selected pad."""
 
     left = Signal()
-    """The player is done typing."""
+    """The player finished typing."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
@@ -83,7 +81,7 @@ class PadPanel(QFrame):
 
     def _make_controls(self) -> None:
         theme = self._theme
-        self._number = caption("")
+        self._number = make_caption("")
         self.name = NameField()
         self.name.setObjectName("name")
         self.name.setAccessibleName("Name of the pad")
@@ -93,7 +91,7 @@ class PadPanel(QFrame):
         self.lock = make_button("", "Lock. A locked pad keeps its sound", theme)
         self.lock.setCheckable(True)
         self.lock.setProperty("quiet", "true")
-        self.lock.setIcon(icon("unlock", checked="lock"))
+        self.lock.setIcon(make_icon("unlock", checked="lock"))
         self.lock.clicked.connect(
             lambda locked: self._actions.pad_settings.set_locked(self._session.selected, locked)
         )
@@ -102,7 +100,7 @@ class PadPanel(QFrame):
         self.gain = GainSlider()
         self.gain.setAccessibleName("Level")
         self.gain.valueChanged.connect(self._set_gain)
-        self._gain_text = caption("", "soft")
+        self._gain_text = make_caption("", "soft")
         self.choke = QComboBox()
         self.choke.addItems([choice.text for choice in CHOKE_GROUP.choices])
         self.choke.setAccessibleName("Choke group")
@@ -122,7 +120,7 @@ class PadPanel(QFrame):
         self.show_page(0)
 
     def show_page(self, number: int) -> None:
-        """Show the takes (0), the sound's shape (1) or its tone (2)."""
+        """Show the takes (0), the shape page (1) or the tone page (2)."""
         self._pages.setCurrentIndex(number)
         self.page.show_value(number)
 
@@ -132,32 +130,32 @@ class PadPanel(QFrame):
     def _lay_out(self) -> None:
         theme = self._theme
         column = QVBoxLayout(self)
-        theme.fit(column, 10, (12, 10, 12, 10))
+        theme.set_spacing(column, 10, (12, 10, 12, 10))
         title = QHBoxLayout()
-        theme.fit(title, 4)
+        theme.set_spacing(title, 4)
         title.addWidget(self._number)
         title.addWidget(self.name, 1)
         title.addWidget(self.lock)
         column.addLayout(title)
         column.addWidget(self.mode)
         second = QHBoxLayout()
-        theme.fit(second, 14)
+        theme.set_spacing(second, 14)
         second.addLayout(self._gain_column(), 1)
-        second.addLayout(above("Choke group", self.choke, theme))
+        second.addLayout(add_caption("Choke group", self.choke, theme))
         column.addLayout(second)
-        theme.fix(self.choke, width=92)
+        theme.set_size(self.choke, width=92)
         column.addWidget(self.page)
         column.addWidget(self._pages, 1)
 
     def _gain_column(self) -> QVBoxLayout:
         column = QVBoxLayout()
-        self._theme.fit(column, 4)
+        self._theme.set_spacing(column, 4)
         top = QHBoxLayout()
-        self._theme.fit(top, 4)
-        top.addWidget(caption("Level"), 1)
+        self._theme.set_spacing(top, 4)
+        top.addWidget(make_caption("Level"), 1)
         top.addWidget(self._gain_text)
         column.addLayout(top)
-        self._theme.fix(self.gain, height=30)
+        self._theme.set_size(self.gain, height=30)
         column.addWidget(self.gain)
         column.addStretch(1)
         return column
@@ -174,7 +172,7 @@ class PadPanel(QFrame):
         self._change(gain_db=halves / GAIN_STEPS)
 
     def show_pad(self) -> None:
-        """Show what the selected pad is."""
+        """Show the selected pad."""
         pad = self._session.selected_pad
         self._number.setText(f"Pad {pad.index + 1}")
         if not (self.name.hasFocus() and self.name.isModified()):

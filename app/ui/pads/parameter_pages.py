@@ -12,16 +12,16 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QSlider, QVBo
 from app.actions.actions import Actions
 from app.model.parameters import LAYERS, LOOP_LENGTH, PAD_NUMBERS, Number, Page
 from app.model.session import Session
-from app.ui.widgets.controls import caption, make_button
+from app.ui.widgets.controls import make_button, make_caption
 from app.ui.widgets.theme import Theme
 
 ROW_HEIGHT = 25.0
 
 
 class ParameterSlider(QSlider):
-    """A horizontal slider of a number; a double click asks for its default."""
+    """A horizontal slider of a number; a double click requests its default."""
 
-    default_wanted = Signal()
+    reset_requested = Signal()
 
     def __init__(self, row: Number) -> None:
         super().__init__(Qt.Orientation.Horizontal)
@@ -31,8 +31,7 @@ class ParameterSlider(QSlider):
         self.setToolTip(f"{row.tip}; a double click sets it back")
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Set it back."""
-        self.default_wanted.emit()
+        self.reset_requested.emit()
         event.accept()
 
 
@@ -45,7 +44,7 @@ class ParameterPage(QWidget):
         self._actions = actions
         self._rows = tuple(row for row in PAD_NUMBERS.values() if row.page == page)
         self.sliders = {row.field: ParameterSlider(row) for row in self._rows}
-        self._texts = {row.field: caption("", "soft") for row in self._rows}
+        self._texts = {row.field: make_caption("", "soft") for row in self._rows}
         self.last_row = QHBoxLayout()
         self._lay_out(theme)
         session.selection_changed.connect(self.show_parameters)
@@ -54,26 +53,26 @@ class ParameterPage(QWidget):
 
     def _lay_out(self, theme: Theme) -> None:
         column = QVBoxLayout(self)
-        theme.fit(column, 6)
+        theme.set_spacing(column, 6)
         grid = QGridLayout()
-        theme.fit(grid, 0)
-        theme.keep(lambda: grid.setHorizontalSpacing(theme.px(10)))
+        theme.set_spacing(grid, 0)
+        theme.on_scale(lambda: grid.setHorizontalSpacing(theme.px(10)))
         for line, row in enumerate(self._rows):
             slider, text = self.sliders[row.field], self._texts[row.field]
-            slider.valueChanged.connect(self._make_mover(row))
-            slider.default_wanted.connect(self._make_resetter(row))
+            slider.valueChanged.connect(self._make_setter(row))
+            slider.reset_requested.connect(self._make_resetter(row))
             text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            theme.fix(text, width=56)
-            theme.fix(slider, height=ROW_HEIGHT)
-            grid.addWidget(caption(row.label), line, 0)
+            theme.set_size(text, width=56)
+            theme.set_size(slider, height=ROW_HEIGHT)
+            grid.addWidget(make_caption(row.label), line, 0)
             grid.addWidget(slider, line, 1)
             grid.addWidget(text, line, 2)
         column.addLayout(grid)
-        theme.fit(self.last_row, 8)
+        theme.set_spacing(self.last_row, 8)
         column.addLayout(self.last_row)
         column.addStretch(1)
 
-    def _make_mover(self, row: Number) -> Callable[[int], None]:
+    def _make_setter(self, row: Number) -> Callable[[int], None]:
         return lambda step: self._set(row, row.scale.value_at(step / row.slider_steps))
 
     def _make_resetter(self, row: Number) -> Callable[[], None]:
@@ -87,7 +86,7 @@ class ParameterPage(QWidget):
         self._actions.pad_settings.change(self._session.selected, **values)
 
     def show_parameters(self) -> None:
-        """Show how the selected pad plays."""
+        """Show the selected pad's parameters."""
         parameters = self._session.selected_pad.parameters
         for row in self._rows:
             value, slider = getattr(parameters, row.field), self.sliders[row.field]
@@ -119,7 +118,7 @@ class ShapePage(ParameterPage):
         self.show_parameters()
 
     def show_parameters(self) -> None:
-        """Show how the selected pad plays."""
+        """Show the selected pad's parameters."""
         super().show_parameters()
         parameters = self._session.selected_pad.parameters
         self.reverse.setChecked(parameters.reverse)
@@ -140,12 +139,12 @@ class TonePage(ParameterPage):
             "velocity, the oldest softest; the newest sixteen take part"
         )
         self.layers.activated.connect(lambda index: self.change(layers=LAYERS.values[index]))
-        self.last_row.addWidget(caption("A hit plays"))
+        self.last_row.addWidget(make_caption("A hit plays"))
         self.last_row.addWidget(self.layers, 1)
         self.show_parameters()
 
     def show_parameters(self) -> None:
-        """Show how the selected pad plays."""
+        """Show the selected pad's parameters."""
         super().show_parameters()
         layers = self._session.selected_pad.parameters.layers
         self.layers.setCurrentIndex(LAYERS.index(layers))

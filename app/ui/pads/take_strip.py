@@ -1,4 +1,4 @@
-"""The takes of the selected pad, newest first: look, click, undo, redo. Main thread."""
+"""The takes of the selected pad, newest first, with undo and redo. Main thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from app.model.peaks import peaks
 from app.model.session import Session
 from app.model.takes import Take
 from app.ui.format import format_take
-from app.ui.widgets.controls import caption, make_button, on_click
+from app.ui.widgets.controls import make_button, make_caption, on_click
 from app.ui.widgets.theme import COLOURS, Theme, take_colour
 from app.ui.widgets.waveform import draw_waveform
 
@@ -40,7 +40,7 @@ class _WaveKey:
 
 
 class TakeRow(QStyledItemDelegate):
-    """Draws one take: its waveform, its name, its facts."""
+    """Draws one take: waveform, name and facts."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
@@ -52,7 +52,7 @@ class TakeRow(QStyledItemDelegate):
     def sizeHint(
         self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> QSize:
-        """Return a row's height; its width is the list's."""
+        """Return the height of a row; the list gives its width."""
         return QSize(0, self._theme.px(ROW_HEIGHT))
 
     def paint(
@@ -61,7 +61,6 @@ class TakeRow(QStyledItemDelegate):
         option: QStyleOptionViewItem,
         index: QModelIndex | QPersistentModelIndex,
     ) -> None:
-        """Draw the row."""
         take = index.data(TAKE_ROLE)
         if not isinstance(take, Take):
             return
@@ -69,12 +68,12 @@ class TakeRow(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = QRectF(option.rect).adjusted(1, 1, -1, -1)
         state = option.state
-        self._ground(painter, area, state)
-        self._wave(painter, area, take)
-        self._words(painter, area, take, bool(state & QStyle.StateFlag.State_Selected))
+        self._draw_background(painter, area, state)
+        self._draw_wave(painter, area, take)
+        self._draw_texts(painter, area, take, bool(state & QStyle.StateFlag.State_Selected))
         painter.restore()
 
-    def _ground(self, painter: QPainter, area: QRectF, state: QStyle.StateFlag) -> None:
+    def _draw_background(self, painter: QPainter, area: QRectF, state: QStyle.StateFlag) -> None:
         selected = bool(state & QStyle.StateFlag.State_Selected)
         over = bool(state & QStyle.StateFlag.State_MouseOver)
         focused = selected and bool(state & QStyle.StateFlag.State_HasFocus)
@@ -85,7 +84,7 @@ class TakeRow(QStyledItemDelegate):
         painter.setBrush(QColor(COLOURS.hover if selected else COLOURS.raised))
         painter.drawRoundedRect(area, radius, radius)
 
-    def _wave(self, painter: QPainter, area: QRectF, take: Take) -> None:
+    def _draw_wave(self, painter: QPainter, area: QRectF, take: Take) -> None:
         theme = self._theme
         wide, high = theme.px(WAVE_WIDTH), theme.px(WAVE_HEIGHT)
         ratio = painter.device().devicePixelRatioF()
@@ -100,7 +99,7 @@ class TakeRow(QStyledItemDelegate):
         top = area.center().y() - high / 2
         painter.drawImage(QRectF(area.left() + theme.px(8), top, wide, high), self._waves[key])
 
-    def _words(self, painter: QPainter, area: QRectF, take: Take, selected: bool) -> None:
+    def _draw_texts(self, painter: QPainter, area: QRectF, take: Take, selected: bool) -> None:
         theme = self._theme
         left = area.left() + theme.px(8 + WAVE_WIDTH + 10)
         room = area.right() - theme.px(8) - left
@@ -118,7 +117,7 @@ class TakeRow(QStyledItemDelegate):
 
 
 class TakeStrip(QWidget):
-    """The list and its undo and redo."""
+    """The list, undo and redo."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
@@ -130,7 +129,7 @@ class TakeStrip(QWidget):
         self.redo.setProperty("quiet", "true")
         on_click(self.undo, actions.takes.undo)
         on_click(self.redo, actions.takes.redo)
-        self._title = caption("Takes")
+        self._title = make_caption("Takes")
         self.list = QListWidget()
         self._row = TakeRow(theme, self.list)
         self._shown: tuple[Take, ...] = ()
@@ -150,28 +149,28 @@ class TakeStrip(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
         self.list.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.list.currentRowChanged.connect(self._choose)
+        self.list.currentRowChanged.connect(self._select)
         theme.changed.connect(self.list.doItemsLayout)
 
     def _lay_out(self, theme: Theme) -> None:
         column = QVBoxLayout(self)
-        theme.fit(column, 4)
+        theme.set_spacing(column, 4)
         top = QHBoxLayout()
-        theme.fit(top, 2)
+        theme.set_spacing(top, 2)
         top.addWidget(self._title, 1)
         top.addWidget(self.undo)
         top.addWidget(self.redo)
         column.addLayout(top)
         column.addWidget(self.list, 1)
 
-    def _choose(self, row: int) -> None:
+    def _select(self, row: int) -> None:
         if row >= 0:
             number = len(self._shown) - 1 - row
             if not self._actions.takes.select(self._session.selected, number):
                 self.show_takes()
 
     def show_takes(self) -> None:
-        """Show the selected pad's takes; rows are made anew only when the takes changed."""
+        """Show the selected pad's takes; rows are rebuilt only when the takes changed."""
         takes = self._session.selected_pad.takes
         blocked = self.list.blockSignals(True)
         if takes.items != self._shown:

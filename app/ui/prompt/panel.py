@@ -1,4 +1,4 @@
-"""The prompt and how it is made: length, strength, steps, seed. Main thread."""
+"""The prompt and how it is generated: length, strength, steps, seed. Main thread."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from app.ui.prompt.line import PromptLine
 from app.ui.widgets.controls import (
     NumberField,
     Segments,
-    above,
-    caption,
+    add_caption,
     make_button,
+    make_caption,
     on_click,
 )
-from app.ui.widgets.icons import icon
+from app.ui.widgets.icons import make_icon
 from app.ui.widgets.theme import Theme
 from engine.api import MOST_SEED
 
@@ -35,7 +35,7 @@ PLACEHOLDER = "What should this pad sound like? For example: punchy 909 kick"
 
 
 class SeedField(QLineEdit):
-    """Whole numbers only; Esc and Enter leave it."""
+    """A field for a whole number; Esc and Enter leave it."""
 
     left = Signal()
 
@@ -46,7 +46,6 @@ class SeedField(QLineEdit):
         self.setAccessibleName("Seed")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave by Esc and Enter."""
         super().keyPressEvent(event)
         if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.left.emit()
@@ -54,10 +53,10 @@ class SeedField(QLineEdit):
 
 
 class PromptPanel(QFrame):
-    """Writes the session's prompt fields and calls generate; Esc anywhere in it leaves it."""
+    """Edits the session's prompt settings and generates; Esc anywhere in it leaves it."""
 
     left = Signal()
-    """The player wants the keys to play again."""
+    """The keys are to play pads again."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
@@ -87,7 +86,7 @@ class PromptPanel(QFrame):
         self.prompt.submitted.connect(self._actions.generate.generate)
         self.prompt.left.connect(self.left)
         self.prompt.words_checked.connect(self._show_unknown)
-        self.sentence = caption("", "soft")
+        self.sentence = make_caption("", "soft")
         self.sentence.setAccessibleName("About the prompt")
         make = make_button
         self.generate = make("Generate", "Make the sound on the selected pad", self._theme)
@@ -130,7 +129,7 @@ class PromptPanel(QFrame):
         self.strength.valueChanged.connect(
             lambda percent: setattr(self._session, "strength", percent / 100)
         )
-        self.strength_text = caption("", "soft")
+        self.strength_text = make_caption("", "soft")
         self.steps = Segments(STEP_COUNT.label, STEP_COUNT.choices[::-1], self._theme)
         self.steps.chosen.connect(lambda steps: setattr(self._session, "steps", steps))
         self.seed = SeedField()
@@ -140,43 +139,43 @@ class PromptPanel(QFrame):
         self.keep_seed = make_button("", "Keep the seed for every sound", self._theme)
         self.keep_seed.setCheckable(True)
         self.keep_seed.setProperty("quiet", "true")
-        self.keep_seed.setIcon(icon("unlock", checked="lock"))
+        self.keep_seed.setIcon(make_icon("unlock", checked="lock"))
         self.keep_seed.clicked.connect(self._keep_seed)
 
     def _lay_out(self) -> None:
         theme = self._theme
         column = QVBoxLayout(self)
-        theme.fit(column, 8, (14, 14, 14, 12))
+        theme.set_spacing(column, 8, (14, 14, 14, 12))
         first = QHBoxLayout()
-        theme.fit(first, 10)
+        theme.set_spacing(first, 10)
         first.addWidget(self.prompt, 1)
         first.addWidget(self.generate)
         column.addLayout(first)
         column.addWidget(self.sentence)
         second = QHBoxLayout()
-        theme.fit(second, 22)
-        second.addLayout(above("Length", self._length_row(), theme))
-        second.addLayout(above("Strength", self._strength_row(), theme))
-        second.addLayout(above("Steps", self._row(self.steps), theme))
-        second.addLayout(above("Seed", self._seed_row(), theme))
+        theme.set_spacing(second, 22)
+        second.addLayout(add_caption("Length", self._length_row(), theme))
+        second.addLayout(add_caption("Strength", self._strength_row(), theme))
+        second.addLayout(add_caption("Steps", self._row(self.steps), theme))
+        second.addLayout(add_caption("Seed", self._seed_row(), theme))
         second.addStretch(1)
-        second.addLayout(above("", self._more_row(), theme))
+        second.addLayout(add_caption("", self._more_row(), theme))
         column.addLayout(second)
-        theme.fix(self.length, width=84)
-        theme.fix(self.tempo, width=98)
-        theme.fix(self.strength, width=110)
-        theme.fix(self.strength_text, width=32)
-        theme.fix(self.seed, width=176)
+        theme.set_size(self.length, width=84)
+        theme.set_size(self.tempo, width=98)
+        theme.set_size(self.strength, width=110)
+        theme.set_size(self.strength_text, width=32)
+        theme.set_size(self.seed, width=176)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def _row(self, *widgets: QWidget, spacing: float = 6) -> QWidget:
         holder = QWidget()
         row = QHBoxLayout(holder)
-        self._theme.fit(row, spacing)
+        self._theme.set_spacing(row, spacing)
         for widget in widgets:
             row.addWidget(widget)
-        # Two pixels of border do not grow with the scale.
-        self._theme.keep(lambda: holder.setFixedHeight(self._theme.px(30) + 2))
+        # Two pixels of border do not scale.
+        self._theme.on_scale(lambda: holder.setFixedHeight(self._theme.px(30) + 2))
         return holder
 
     def _length_row(self) -> QWidget:
@@ -191,7 +190,7 @@ class PromptPanel(QFrame):
     def _more_row(self) -> QWidget:
         return self._row(self.again, self.vary, spacing=8)
 
-    # --- what the player does ---
+    # --- input ---
 
     def _set_prompt(self, text: str) -> None:
         self._session.prompt = text
@@ -214,14 +213,14 @@ class PromptPanel(QFrame):
         self._session.seed = self._last_seed() if keep else None
         self._show_seed()
 
-    # --- what the session says ---
+    # --- showing the session ---
 
     def _last_seed(self) -> int | None:
         take = self._session.selected_pad.takes.current
         return take.recipe.seed if take is not None and take.recipe is not None else None
 
     def show_settings(self) -> None:
-        """Show every field of the session."""
+        """Show the session's settings."""
         session = self._session
         if self.prompt.text() != session.prompt:
             self.prompt.setText(session.prompt)
@@ -235,7 +234,7 @@ class PromptPanel(QFrame):
         self.strength_text.setText(STRENGTH.format(session.strength))
         self.steps.show_value(session.steps)
         self.generate.setAccessibleDescription(f"onto pad {session.selected + 1}")
-        self._show_unknown(self._unknown_now())
+        self._show_unknown(self._find_unknown())
         self._show_seed()
 
     def _show_length(self, in_bars: bool) -> None:
@@ -264,23 +263,23 @@ class PromptPanel(QFrame):
 
     def _show_engine(self) -> None:
         self.prompt.set_vocabulary(self._session.vocabulary)
-        self._show_unknown(self._unknown_now())
+        self._show_unknown(self._find_unknown())
 
-    def _unknown_now(self) -> tuple[str, ...]:
+    def _find_unknown(self) -> tuple[str, ...]:
         text = self.prompt.text()
         return tuple(dict.fromkeys(text[start:end] for start, end in self.prompt.unknown))
 
     def _show_unknown(self, words: tuple[str, ...]) -> None:
         text, role = format_unknown_words(words), "warning"
         if not text:
-            text, role = self._advice(), "caption"
+            text, role = self._hint(), "caption"
         self.sentence.setText(text)
         if self.sentence.property("role") != role:
             self.sentence.setProperty("role", role)
             self.sentence.style().unpolish(self.sentence)
             self.sentence.style().polish(self.sentence)
 
-    def _advice(self) -> str:
+    def _hint(self) -> str:
         if not self._session.engine.ready:
             return self._session.engine.text
         number = self._session.selected + 1

@@ -1,4 +1,4 @@
-"""The menu beside Record: what is recorded, when it begins, how long it lasts. Main thread."""
+"""The menu beside Record: source, start, length and count-in. Main thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.model.parameters import RECORD_LENGTH, RECORD_START, Choice
 from app.model.session import RecordFrom, Session
 from app.ui.widgets.controls import add_choices
 
-SOURCES: tuple[Choice[RecordFrom], ...] = (
+RECORD_SOURCES: tuple[Choice[RecordFrom], ...] = (
     Choice("input", "Record the input"),
     Choice("played", "Resample what is played"),
 )
@@ -23,7 +23,7 @@ THRESHOLDS_DB = (-48.0, -42.0, -36.0, -30.0, -24.0, -18.0, -12.0)
 
 
 class RecordMenu:
-    """Shows the session's choices and changes them."""
+    """Shows and changes the session's recording settings."""
 
     def __init__(self, session: Session, perform: Perform, parent: QWidget) -> None:
         self._session = session
@@ -31,9 +31,9 @@ class RecordMenu:
         self._parent = parent
 
     def build(self) -> QMenu:
-        """Return the menu as things are now."""
+        """Build the menu for the present state."""
         session, menu = self._session, QMenu(self._parent)
-        self._add_choices(menu, SOURCES, "record_from")
+        self._add_choices(menu, RECORD_SOURCES, "record_from")
         menu.addSeparator()
         add_choices(
             menu,
@@ -78,14 +78,14 @@ class RecordMenu:
         open_folder(self._perform.folder)
 
     def show_below(self, widget: QWidget) -> None:
-        """Show the menu under a widget, with the keyboard on it."""
+        """Show the menu below a widget."""
         menu = self.build()
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(widget.mapToGlobal(QPoint(0, widget.height())))
 
 
-def summary(session: Session) -> str:
-    """Return in a few words what is not as it is at first; "" when all is."""
+def format_settings(session: Session) -> str:
+    """Format the settings that differ from the defaults; "" when none does."""
     played = "what is played" if session.record_from == "played" else ""
     start = RECORD_START.choices[RECORD_START.index(session.record_start)].tip
     length = RECORD_LENGTH.choices[RECORD_LENGTH.index(session.record_bars)].tip
@@ -95,5 +95,5 @@ def summary(session: Session) -> str:
 
 
 def open_folder(folder: Path) -> None:
-    """Show a folder in the desktop's own way."""
+    """Show a folder in the desktop's file manager."""
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

@@ -1,4 +1,4 @@
-"""Record: held or latched, with the input's level; files may be dropped here. Main thread."""
+"""Record, held or latched, with the input level; files can be dropped here. Main thread."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVB
 from app.actions.actions import Actions
 from app.model.session import Session
 from app.ui.pads.button import HIT_KEYS, local_file
-from app.ui.recording.menu import RecordMenu, summary
-from app.ui.widgets.controls import LevelMeter, caption, make_button, on_click
+from app.ui.recording.menu import RecordMenu, format_settings
+from app.ui.widgets.controls import LevelMeter, make_button, make_caption, on_click
 from app.ui.widgets.theme import COLOURS, Theme
 
 
@@ -41,19 +41,18 @@ class RecordButton(QPushButton):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Record from the press on."""
         if event.button() == Qt.MouseButton.LeftButton:
             self.setDown(True)
             self._actions.record.press()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """The recording ends with the press, wherever the mouse is by now."""
+        """End the recording, wherever the mouse is by now."""
         if event.button() == Qt.MouseButton.LeftButton:
             self.setDown(False)
             self._actions.record.release()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Space and Enter hold the button; their auto-repeat does not press again."""
+        """Hold the button with Space or Enter; auto-repeat does not press again."""
         if event.key() not in HIT_KEYS:
             super().keyPressEvent(event)
         elif not event.isAutoRepeat():
@@ -61,15 +60,14 @@ class RecordButton(QPushButton):
             self._actions.record.press()
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        """Let go."""
         if event.key() not in HIT_KEYS:
             super().keyReleaseEvent(event)
         elif not event.isAutoRepeat():
             self.setDown(False)
             self._actions.record.release()
 
-    def follow(self) -> None:
-        """Show how long the take is by now, or what it waits for."""
+    def show_progress(self) -> None:
+        """Show how long the take is, or what it waits for."""
         record = self._actions.record
         shown = (record.seconds, record.beats_to_go)
         if shown != self._shown:
@@ -77,8 +75,8 @@ class RecordButton(QPushButton):
             self.update()
 
     @property
-    def words(self) -> str:
-        """What stands on the button."""
+    def label(self) -> str:
+        """The text on the button."""
         record = self._actions.record
         match record.state:
             case "sound":
@@ -92,7 +90,7 @@ class RecordButton(QPushButton):
                 return "Hold to record" if held else "Record"
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw it red while recording, with the running time, calm otherwise."""
+        """Draw it red while recording."""
         theme, recording = self._theme, self._session.recording
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -105,7 +103,7 @@ class RecordButton(QPushButton):
         painter.setBrush(QColor(ground))
         painter.drawRoundedRect(area, theme.px(9), theme.px(9))
         ink = COLOURS.on_accent if recording else COLOURS.ink
-        text = self.words
+        text = self.label
         painter.setFont(theme.font(15, 600))
         wide = painter.fontMetrics().horizontalAdvance(text)
         dot, gap = theme.px(13), theme.px(10)
@@ -124,7 +122,7 @@ class RecordButton(QPushButton):
 
 
 class RecordPanel(QFrame):
-    """The button, its latch, the input's level and what is plugged in."""
+    """The button, its latch and settings, the input level and a hint."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
@@ -147,30 +145,30 @@ class RecordPanel(QFrame):
         self.hear = make_button("Play back", "Play what was made of the recording at once", theme)
         self.hear.setCheckable(True)
         self.hear.setProperty("quiet", "true")
-        self.hear.toggled.connect(self._choose_hearing)
+        self.hear.toggled.connect(self._set_play_back)
         self.level = LevelMeter("Input level", 1, theme)
-        self.hint = caption("")
+        self.hint = make_caption("")
         self._theme = theme
-        self._invited = False
+        self._dragged_over = False
         self._latched = False
-        self._build()
+        self._lay_out()
         session.recording_changed.connect(self._show)
         session.devices_changed.connect(self._show)
         session.settings_changed.connect(self._show)
         self._show()
 
-    def _build(self) -> None:
+    def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        self._theme.fit(column, 8, (12, 12, 12, 10))
+        self._theme.set_spacing(column, 8, (12, 12, 12, 10))
         row = QHBoxLayout()
-        self._theme.fit(row, 8)
+        self._theme.set_spacing(row, 8)
         row.addWidget(self.button, 1)
         row.addWidget(self.latch)
         row.addWidget(self.setup)
         column.addLayout(row)
         column.addWidget(self.level)
         below = QHBoxLayout()
-        self._theme.fit(below, 8)
+        self._theme.set_spacing(below, 8)
         below.addWidget(self.hint, 1)
         below.addWidget(self.hear)
         column.addLayout(below)
@@ -180,7 +178,7 @@ class RecordPanel(QFrame):
         self._actions.record.toggle()
         self._show()
 
-    def _choose_hearing(self, hears: bool) -> None:
+    def _set_play_back(self, hears: bool) -> None:
         self._session.hear_recordings = hears
 
     def _show(self) -> None:
@@ -188,35 +186,35 @@ class RecordPanel(QFrame):
         self._latched = self._latched and recording
         self.latch.setChecked(self._latched)
         self.hear.setChecked(self._session.hear_recordings)
-        # Nothing is made of what is played: it lands on its pad as it is.
+        # What is resampled lands on its pad unchanged.
         self.hear.setVisible(self._session.record_from == "input")
         self.button.setAccessibleDescription("recording" if recording else "not recording")
         self.button.update()
         self.hint.setText(self._hint_text())
 
     def _hint_text(self) -> str:
-        if self._invited:
+        if self._dragged_over:
             return "The prompt reshapes this sound"
         audio = self._session.audio
-        of_input = self._session.record_from == "input"
-        if of_input and audio is not None and audio.input_name is None:
+        from_input = self._session.record_from == "input"
+        if from_input and audio is not None and audio.input_name is None:
             return "No microphone. Drop a file here"
-        return summary(self._session) or "Hum, beatbox or drop a file here"
+        return format_settings(self._session) or "Hum, beatbox or drop a file here"
 
     def show_input(self, level: float, elapsed_s: float) -> None:
-        """Show the input's linear peak since the last call, and how the take goes."""
+        """Show the input's linear peak since the last call, and the take's progress."""
         self.level.show_levels((level,), elapsed_s)
-        self.button.follow()
+        self.button.show_progress()
 
-    def _invite(self, invited: bool) -> None:
-        self._invited = invited
+    def _set_dragged_over(self, over: bool) -> None:
+        self._dragged_over = over
         self.hint.setText(self._hint_text())
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the panel, with a frame while a file is held over it."""
+        """Draw the panel, with a frame while a file is dragged over it."""
         super().paintEvent(event)
-        if self._invited:
+        if self._dragged_over:
             painter = QPainter(self)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             wide = self._theme.px(2)
@@ -226,20 +224,19 @@ class RecordPanel(QFrame):
             painter.end()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take local files, a pad's own sound too: it may be what the player wants reshaped."""
+        """Accept local files, a pad's own sound too: the player may want it reshaped."""
         if local_file(event.mimeData()) is not None:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
-            self._invite(True)
+            self._set_dragged_over(True)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        """The file went elsewhere."""
-        self._invite(False)
+        self._set_dragged_over(False)
         super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Use the file as if it had been recorded."""
-        self._invite(False)
+        self._set_dragged_over(False)
         path: Path | None = local_file(event.mimeData())
         if path is not None:
             event.setDropAction(Qt.DropAction.CopyAction)

@@ -23,33 +23,33 @@ from PySide6.QtWidgets import (
 )
 
 from app.model.parameters import Choice
-from app.ui.widgets.icons import icon
-from app.ui.widgets.theme import COLOURS, Theme, colour
+from app.ui.widgets.icons import make_icon
+from app.ui.widgets.theme import COLOURS, Theme, make_colour
 
 Value = TypeVar("Value")
 
 FLOOR_DB = -48.0
 """The lower end of a level meter."""
 
-PEAK_STRENGTH = 0.5
-"""How much of its colour the part of a meter has that only peaks reach."""
+PEAK_ALPHA = 0.5
+"""Opacity of the part of a meter that only peaks reach."""
 
 HOT_DB = -1.0
-"""Above this a meter warns."""
+"""Above this a meter turns amber."""
 
 
-def caption(text: str, role: str = "caption") -> QLabel:
-    """Return a label in one of the style sheet's roles: caption, soft, title, warning."""
+def make_caption(text: str, role: str = "caption") -> QLabel:
+    """Make a label in one of the style sheet's roles: caption, soft, title, warning."""
     label = QLabel(text)
     label.setProperty("role", role)
     return label
 
 
-def above(text: str, field: QWidget, theme: Theme) -> QVBoxLayout:
-    """Return a field with its name over it; the name is the field's accessible name too."""
+def add_caption(text: str, field: QWidget, theme: Theme) -> QVBoxLayout:
+    """Lay a field out under its name, which becomes its accessible name too."""
     layout = QVBoxLayout()
-    theme.fit(layout, 4)
-    label = caption(text)
+    theme.set_spacing(layout, 4)
+    label = make_caption(text)
     label.setBuddy(field)
     if not field.accessibleName():
         field.setAccessibleName(text)
@@ -60,23 +60,23 @@ def above(text: str, field: QWidget, theme: Theme) -> QVBoxLayout:
 
 
 def make_button(text: str, tip: str, theme: Theme, icon_name: str = "") -> QPushButton:
-    """Return a push button; one without text is a square with an icon, named by its tip."""
+    """Make a push button; one without text is a square with an icon, named by its tooltip."""
     button = QPushButton(text)
     button.setToolTip(tip)
     button.setAccessibleName(text or tip.split(".", 1)[0])
     button.setAutoDefault(False)
-    theme.keep(lambda: button.setIconSize(QSize(theme.px(16), theme.px(16))))
+    theme.on_scale(lambda: button.setIconSize(QSize(theme.px(16), theme.px(16))))
     if icon_name:
-        # Qt puts icon and text too close to each other; the style sheet knows no word for it.
+        # Qt puts icon and text too close together, and style sheets cannot change that.
         button.setText(f" {text}" if text else "")
-        button.setIcon(icon(icon_name))
+        button.setIcon(make_icon(icon_name))
     if not text:
         button.setProperty("square", "true")
     return button
 
 
 def on_click(button: QPushButton, do: Callable[[], object]) -> None:
-    """Call `do` at every click, without the checked state that Qt passes along."""
+    """Call `do` at every click, without Qt's checked state."""
     button.clicked.connect(lambda _checked: do())
 
 
@@ -86,7 +86,7 @@ def add_choices(
     chosen: Value,
     choose: Callable[[Value], object],
 ) -> None:
-    """Add values to a menu, of which one is checked; `choose` hears of the one that is picked."""
+    """Add an exclusive group of values to a menu; `choose` gets the one that is picked."""
     group = QActionGroup(menu)
     for choice in choices:
         action = menu.addAction(choice.text)
@@ -97,10 +97,10 @@ def add_choices(
 
 
 class Segments(QFrame, Generic[Value]):
-    """A row of buttons of which one is down; arrow keys move between them."""
+    """A segmented control: a row of buttons of which one is down."""
 
     chosen = Signal(object)
-    """The player chose this value."""
+    """The value that the player chose."""
 
     def __init__(self, name: str, choices: Sequence[Choice[Value]], theme: Theme) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class Segments(QFrame, Generic[Value]):
         self._choices = tuple(choices)
         self._group = QButtonGroup(self)
         row = QHBoxLayout(self)
-        theme.fit(row, 0)
+        theme.set_spacing(row, 0)
         for number, choice in enumerate(self._choices):
             button = QPushButton(choice.text)
             button.setCheckable(True)
@@ -118,14 +118,14 @@ class Segments(QFrame, Generic[Value]):
             button.setAccessibleName(f"{name}: {choice.text}")
             self._group.addButton(button, number)
             row.addWidget(button, 1)
-        self._group.idClicked.connect(self._tell)
+        self._group.idClicked.connect(self._emit_choice)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
-    def _tell(self, number: int) -> None:
+    def _emit_choice(self, number: int) -> None:
         self.chosen.emit(self._choices[number].value)
 
     def show_value(self, value: Value) -> None:
-        """Show a value without telling; one that is no choice leaves all buttons up."""
+        """Show a value without a signal; one that is no choice leaves all buttons up."""
         self._group.setExclusive(False)
         for number, choice in enumerate(self._choices):
             self._group.button(number).setChecked(choice.value == value)
@@ -140,10 +140,10 @@ class Segments(QFrame, Generic[Value]):
 
 
 class NumberField(QDoubleSpinBox):
-    """A number typed in place, or moved by wheel and arrow keys; Esc and Enter leave it."""
+    """A spin box without buttons; Esc and Enter leave it."""
 
     left = Signal()
-    """The player is done with the field."""
+    """The player finished with the field."""
 
     def __init__(self, least: float, most: float, decimals: int, suffix: str = "") -> None:
         super().__init__()
@@ -156,29 +156,26 @@ class NumberField(QDoubleSpinBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave by Esc and Enter; everything else is a number's own."""
         super().keyPressEvent(event)
         if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.left.emit()
             event.accept()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Give the text all the room."""
         super().resizeEvent(event)
         self._place_text()
 
     def changeEvent(self, event: QEvent) -> None:
-        """Give the text all the room after a change of style, too."""
         super().changeEvent(event)
         self._place_text()
 
     def _place_text(self) -> None:
-        # A styled spin box without buttons leaves its text a room one pixel wide.
+        # A styled spin box without buttons gives its text field a width of one pixel.
         side = max(4, self.height() // 4)
         self.lineEdit().setGeometry(self.rect().adjusted(side, 1, -side, -1))
 
     def show_value(self, value: float) -> None:
-        """Show a value without telling, unless the player is typing another one."""
+        """Show a value without a signal, unless the player is typing another one."""
         if value != self.value() and not (self.hasFocus() and self.lineEdit().isModified()):
             blocked = self.blockSignals(True)
             self.setValue(value)
@@ -186,11 +183,11 @@ class NumberField(QDoubleSpinBox):
 
 
 class LevelMeter(QWidget):
-    """A horizontal meter for one or two channels: peaks, falling 24 dB a second, and within them
-    brighter how loud it is (root mean square), where that is known.
+    """A horizontal meter for one or two channels: peaks that fall by 24 dB a second, and brighter
+    within them the RMS level, where that is known.
     """
 
-    FALL_DB = 24.0
+    FALL_DB_PER_S = 24.0
 
     def __init__(self, name: str, channels: int, theme: Theme) -> None:
         super().__init__()
@@ -199,17 +196,17 @@ class LevelMeter(QWidget):
         self._levels_db = [FLOOR_DB] * channels
         self._rms_db = [FLOOR_DB] * channels
         self._limiting = False
-        theme.fix(self, height=6 * channels + 2 * (channels - 1))
+        theme.set_size(self, height=6 * channels + 2 * (channels - 1))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     @property
     def levels_db(self) -> tuple[float, ...]:
-        """Return what is shown, in dB of full scale."""
+        """The shown peaks, in dBFS."""
         return tuple(self._levels_db)
 
     @property
     def rms_db(self) -> tuple[float, ...]:
-        """Return how loud it is shown to be, in dB of full scale."""
+        """The shown RMS levels, in dBFS."""
         return tuple(self._rms_db)
 
     def show_levels(
@@ -220,24 +217,24 @@ class LevelMeter(QWidget):
         rms: Sequence[float] = (),
         limiting: bool = False,
     ) -> None:
-        """Show linear peaks and root mean squares since the last call, `elapsed_s` ago."""
-        levels = self._fallen(peaks, self._levels_db, elapsed_s)
-        means = self._fallen(rms or peaks, self._rms_db, elapsed_s)
+        """Show linear peaks and RMS since the last call, `elapsed_s` ago."""
+        levels = self._apply_fall(peaks, self._levels_db, elapsed_s)
+        means = self._apply_fall(rms or peaks, self._rms_db, elapsed_s)
         if (levels, means, limiting) != (self._levels_db, self._rms_db, self._limiting):
             self._levels_db, self._rms_db, self._limiting = levels, means, limiting
             self.update()
 
-    def _fallen(
+    def _apply_fall(
         self, values: Sequence[float], shown_db: Sequence[float], elapsed_s: float
     ) -> list[float]:
-        falling = elapsed_s * self.FALL_DB
+        falling = elapsed_s * self.FALL_DB_PER_S
         return [
             max(to_db(value), before - falling, FLOOR_DB)
             for value, before in zip(values, shown_db, strict=True)
         ]
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw a bar for each channel, and its end in amber where the limiter works."""
+        """Draw a bar for each channel, amber while the limiter works."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -250,16 +247,16 @@ class LevelMeter(QWidget):
             painter.drawRoundedRect(bar, high / 2, high / 2)
             hot = self._limiting or level > HOT_DB
             tint = COLOURS.accent if hot else COLOURS.generated
-            for value, strength in ((level, PEAK_STRENGTH), (self._rms_db[number], 1.0)):
+            for value, strength in ((level, PEAK_ALPHA), (self._rms_db[number], 1.0)):
                 share = (value - FLOOR_DB) / -FLOOR_DB
                 if share > 0:
                     filled = QRectF(bar)
                     filled.setWidth(max(high, min(1.0, share) * bar.width()))
-                    painter.setBrush(colour(tint, strength))
+                    painter.setBrush(make_colour(tint, strength))
                     painter.drawRoundedRect(filled, high / 2, high / 2)
         painter.end()
 
 
 def to_db(peak: float) -> float:
-    """Return a linear peak in dB of full scale, not below the meter's floor."""
+    """Convert a linear peak to dBFS, not below the meter's floor."""
     return 20 * math.log10(peak) if peak > 10 ** (FLOOR_DB / 20) else FLOOR_DB

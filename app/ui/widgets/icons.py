@@ -9,11 +9,11 @@ from PySide6.QtSvg import QSvgRenderer
 from app.ui.widgets.theme import COLOURS
 from engine.files.paths import ASSETS
 
-LARGEST_PX = 96
+MAX_SIZE_PX = 96
 
 
-def draw_icon(name: str, colour: str, size: int = LARGEST_PX) -> QPixmap:
-    """Return the icon `name` in one colour on nothing, `size` pixels square."""
+def draw_icon(name: str, colour: str, size: int = MAX_SIZE_PX) -> QPixmap:
+    """Draw the icon `name` in one colour on a transparent ground, `size` pixels square."""
     drawing = (ASSETS / "icons" / f"{name}.svg").read_text("utf-8").replace("currentColor", colour)
     pixmap = QPixmap(size, size)
     pixmap.fill(Qt.GlobalColor.transparent)
@@ -23,8 +23,8 @@ def draw_icon(name: str, colour: str, size: int = LARGEST_PX) -> QPixmap:
     return pixmap
 
 
-def icon(name: str, checked: str | None = None) -> QIcon:
-    """Return an icon for a button; `checked` names another one for its checked state."""
+def make_icon(name: str, checked: str | None = None) -> QIcon:
+    """Make an icon for a button; `checked` names another one for its checked state."""
     made = QIcon(draw_icon(name, COLOURS.soft))
     made.addPixmap(draw_icon(name, COLOURS.edge), QIcon.Mode.Disabled)
     if checked is not None:

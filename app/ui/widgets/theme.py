@@ -1,4 +1,4 @@
-"""How the window looks: colours, the font, and one scale that grows with the window. Main thread.
+"""The theme: colours, font, and a scale that grows with the window. Main thread.
 
 Sizes are written in units: one unit is one logical pixel in a window of 1280x800. A larger window
 shows the same layout larger, so that a 4K screen without desktop scaling stays readable; what the
@@ -18,9 +18,9 @@ from PySide6.QtWidgets import QBoxLayout, QGridLayout, QWidget
 from engine.files.paths import ASSETS
 
 BASE_SIZE = QSize(1280, 800)
-SMALLEST_SCALE, LARGEST_SCALE = 0.75, 4.0
+MIN_SCALE, MAX_SCALE = 0.75, 4.0
 SCALE_STEPS = 16
-"""The scale moves in sixteenths: a drag of the window's edge restyles it a few times only."""
+"""The scale moves in sixteenths, so that resizing the window restyles it only a few times."""
 
 FONT_FAMILIES = ("Inter", "Segoe UI", "SF Pro Text", "Noto Sans", "DejaVu Sans")
 BASE_FONT = 13.0
@@ -28,7 +28,7 @@ BASE_FONT = 13.0
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """Every colour of the window, by what it is for."""
+    """Every colour of the window, by its use."""
 
     ground: str = "#0e1014"
     panel: str = "#15181e"
@@ -53,15 +53,15 @@ class Colours:
 COLOURS = Colours()
 
 
-def colour(value: str, alpha: float = 1.0) -> QColor:
-    """Return a colour with `alpha` 0..1."""
+def make_colour(value: str, alpha: float = 1.0) -> QColor:
+    """Make a colour with an opacity `alpha` of 0..1."""
     made = QColor(value)
     made.setAlphaF(alpha)
     return made
 
 
 def take_colour(kind: str | None) -> str:
-    """Return the colour that says where a take came from."""
+    """Return the colour of a take's origin."""
     match kind:
         case "recorded":
             return COLOURS.recorded
@@ -72,7 +72,7 @@ def take_colour(kind: str | None) -> str:
 
 
 def load_font() -> str:
-    """Register the bundled fonts and return the family to use, a system one if they are absent."""
+    """Register the bundled fonts; return the family to use, a system one if they are missing."""
     for path in sorted((ASSETS / "fonts").glob("*.ttf")):
         QFontDatabase.addApplicationFont(str(path))
     known = set(QFontDatabase.families())
@@ -83,7 +83,7 @@ class Theme(QObject):
     """The window's scale and everything measured in it."""
 
     changed = Signal()
-    """The scale moved: measure and paint again."""
+    """The scale changed: measure and paint again."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -91,29 +91,29 @@ class Theme(QObject):
         self._family = load_font()
         self._sheet = (ASSETS / "theme" / "pingpad.qss").read_text("utf-8")
 
-    def follow(self, size: QSize) -> None:
-        """Choose the scale for a window of `size` logical pixels."""
+    def scale_to(self, size: QSize) -> None:
+        """Set the scale for a window of `size` logical pixels."""
         wanted = min(size.width() / BASE_SIZE.width(), size.height() / BASE_SIZE.height())
-        clamped = max(SMALLEST_SCALE, min(LARGEST_SCALE, wanted))
+        clamped = max(MIN_SCALE, min(MAX_SCALE, wanted))
         scale = int(clamped * SCALE_STEPS) / SCALE_STEPS
         if scale != self.scale:
             self.scale = scale
             self.changed.emit()
 
     def px(self, units: float) -> int:
-        """Return whole logical pixels for a size in units; at least 1 for anything above 0."""
+        """Convert units to whole logical pixels; at least 1 for anything above 0."""
         return max(1, round(units * self.scale)) if units > 0 else 0
 
     def font(self, units: float = BASE_FONT, weight: int = 400) -> QFont:
-        """Return the window's font, `units` high, weight 100..900, figures of equal width."""
+        """Return the font, `units` high, weight 100..900, with tabular figures."""
         font = QFont(self._family)
         font.setPixelSize(max(8, round(units * self.scale)))
         font.setWeight(QFont.Weight(weight))
         font.setFeature(QFont.Tag("tnum"), 1)
         return font
 
-    def sheet(self) -> str:
-        """Return the style sheet in today's colours and pixels."""
+    def make_style_sheet(self) -> str:
+        """Make the style sheet in the current colours and scale."""
         text = self._sheet
         colours = asdict(COLOURS)
         text = re.sub(r"@(\w+)", lambda found: colours[found[1]], text)
@@ -121,23 +121,25 @@ class Theme(QObject):
         icons = (ASSETS / "icons").as_posix()
         return text.replace("$icons", icons).replace("$family", self._family)
 
-    def fit(
+    def set_spacing(
         self,
         layout: QBoxLayout | QGridLayout,
         spacing: float,
         margins: tuple[float, float, float, float] = (0, 0, 0, 0),
     ) -> None:
-        """Keep a layout's spacing and margins (left, top, right, bottom) in units."""
+        """Give a layout a spacing and margins (left, top, right, bottom) in units."""
 
         def apply() -> None:
             layout.setSpacing(self.px(spacing))
             left, top, right, bottom = (self.px(side) for side in margins)
             layout.setContentsMargins(left, top, right, bottom)
 
-        self.keep(apply)
+        self.on_scale(apply)
 
-    def fix(self, widget: QWidget, width: float | None = None, height: float | None = None) -> None:
-        """Keep a widget's width and height in units."""
+    def set_size(
+        self, widget: QWidget, width: float | None = None, height: float | None = None
+    ) -> None:
+        """Give a widget a fixed width or height in units."""
 
         def apply() -> None:
             if width is not None:
@@ -145,9 +147,9 @@ class Theme(QObject):
             if height is not None:
                 widget.setFixedHeight(self.px(height))
 
-        self.keep(apply)
+        self.on_scale(apply)
 
-    def keep(self, apply: Callable[[], None]) -> None:
-        """Call `apply` now and whenever the scale moves; for what lives as long as the window."""
+    def on_scale(self, apply: Callable[[], None]) -> None:
+        """Call `apply` now and whenever the scale changes; for what lives as long as the window."""
         apply()
         self.changed.connect(apply)

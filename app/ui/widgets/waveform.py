@@ -1,4 +1,4 @@
-"""Waveforms as images: drawn once by numpy, then only copied to the screen. Main thread.
+"""Waveforms as images, drawn once by numpy, then only copied to the screen. Main thread.
 
 A polyline repainted from Python at 60 Hz costs about a millisecond each time and holds the
 interpreter lock; a cached image with one line over it costs 0.03 ms.
@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtGui import QColor, QImage
 
-LOUD = 0.02
-"""Shown peaks below this (-34 dB) are drawn as they are; above it the picture may be magnified."""
+MIN_MAGNIFIED = 0.02
+"""Peaks below this (-34 dB) are drawn as they are; louder ones may be magnified."""
 
-MOST_MAGNIFIED = 4.0
+MAX_MAGNIFICATION = 4.0
 
 
 def draw_waveform(
     peaks: NDArray[np.floating], width: int, height: int, colour: str, ratio: float = 1.0
 ) -> QImage:
-    """Return an image of `(columns, 2)` lowest and highest values, `width` x `height` logical px.
+    """Draw an image of `(columns, 2)` lowest and highest values, `width` x `height` logical px.
 
     Quiet sounds are magnified up to fourfold so that their shape can be read. `ratio` is the
     device pixel ratio of the screen the image is meant for.
@@ -39,11 +39,11 @@ def _magnify(peaks: NDArray[np.floating]) -> float:
     highest = float(np.abs(peaks).max()) if peaks.size else 0.0
     if highest > 1.0:
         return 1.0 / highest
-    return min(MOST_MAGNIFIED, max(1.0, 0.95 / highest)) if highest > LOUD else 1.0
+    return min(MAX_MAGNIFICATION, max(1.0, 0.95 / highest)) if highest > MIN_MAGNIFIED else 1.0
 
 
 def _stretch(peaks: NDArray[np.float32], wide: int) -> NDArray[np.float32]:
-    """Return one pair for each pixel column: the extremes of what falls on it."""
+    """Resample to one pair for each pixel column, the extremes of the values on it."""
     if len(peaks) == 0:
         return np.zeros((wide, 2), np.float32)
     if len(peaks) <= wide:
@@ -55,7 +55,7 @@ def _stretch(peaks: NDArray[np.float32], wide: int) -> NDArray[np.float32]:
 
 
 def _tint(cover: NDArray[np.float32], colour: str, ratio: float) -> QImage:
-    """Return a colour image whose opacity is `cover`, a little brighter towards the middle."""
+    """Make a colour image whose opacity is `cover`, brighter towards the middle."""
     high, wide = cover.shape
     distance = np.abs(np.linspace(-1, 1, high, dtype=np.float32))[:, None]
     alpha = cover * (1.0 - 0.35 * distance)

@@ -1,4 +1,4 @@
-"""Metronome, the start of a bar, and when a loop's new sound comes in. Main thread."""
+"""Sixteen notes, note repeat, metronome, bar start and loop swap. Main thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.ui.widgets.theme import Theme
 
 
 class BeatBar(QWidget):
-    """A row of three for the top of the window."""
+    """A row of controls for the top of the window."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
@@ -41,14 +41,14 @@ class BeatBar(QWidget):
         self.notes.setCheckable(True)
         self.notes.toggled.connect(lambda on: setattr(session, "sixteen_notes", on))
         row = QHBoxLayout(self)
-        theme.fit(row, 6)
+        theme.set_spacing(row, 6)
         for widget in (self.notes, self.repeat, self.metronome, self.start, self.swap):
             row.addWidget(widget)
         session.settings_changed.connect(self.show_settings)
         self.show_settings()
 
     def show_settings(self) -> None:
-        """Show what the session holds."""
+        """Show the session's settings."""
         self.metronome.setChecked(self._session.metronome)
         self.notes.setChecked(self._session.sixteen_notes)
         self.repeat.setCurrentIndex(NOTE_REPEAT.index(self._session.note_repeat))

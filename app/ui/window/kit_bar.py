@@ -1,4 +1,4 @@
-"""The top of the window: the kit, its files, the level of what is played. Main thread."""
+"""The top of the window: the kit, its files, the beat and the master level. Main thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.actions.actions import Actions
 from app.actions.recording.perform import format_length
 from app.model.parameters import MASTER_GAIN
 from app.model.session import Session
-from app.ui.widgets.controls import LevelMeter, caption, make_button, on_click
+from app.ui.widgets.controls import LevelMeter, make_button, make_caption, on_click
 from app.ui.widgets.icons import draw_icon
 from app.ui.widgets.theme import Theme
 from app.ui.window.beat_bar import BeatBar
@@ -22,17 +22,16 @@ MASTER_STEPS = 2
 
 
 class KitBar(QWidget):
-    """Kit name, open, save; the beat; full level, silence; the output, and its way to a file."""
+    """Kit name, open, save; beat; full level, silence; master level and recording."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
         self._session = session
         self._actions = actions
-        """Where the kit was opened from or saved to: save goes there again."""
         self._mark = QLabel()
         self._divider = QFrame()
         self._divider.setObjectName("divider")
-        self._name = caption("", "title")
+        self._name = make_caption("", "title")
         make = make_button
         self.open_button = make("Open", "Open a kit (Ctrl+O)", theme, "open")
         on_click(self.open_button, self.open_kit)
@@ -71,9 +70,9 @@ class KitBar(QWidget):
 
     def _lay_out(self, theme: Theme) -> None:
         row = QHBoxLayout(self)
-        theme.fit(row, 8)
+        theme.set_spacing(row, 8)
         row.addWidget(self._mark)
-        row.addWidget(caption("Pingpad", "brand"))
+        row.addWidget(make_caption("Pingpad", "brand"))
         row.addWidget(self._divider)
         row.addWidget(self._name)
         row.addSpacing(8)
@@ -86,9 +85,9 @@ class KitBar(QWidget):
         row.addWidget(self.master)
         row.addWidget(self.meter)
         row.addWidget(self.perform)
-        theme.fix(self.master, width=96)
-        theme.fix(self.meter, width=104)
-        theme.fix(self._divider, width=1, height=18)
+        theme.set_size(self.master, width=96)
+        theme.set_size(self.meter, width=104)
+        theme.set_size(self._divider, width=1, height=18)
 
         def draw_mark() -> None:
             ratio = self.devicePixelRatioF()
@@ -97,14 +96,14 @@ class KitBar(QWidget):
             self._mark.setPixmap(picture)
             self._mark.setFixedSize(QSize(theme.px(24), theme.px(24)))
 
-        theme.keep(draw_mark)
+        theme.on_scale(draw_mark)
 
     def _toggle_perform(self) -> None:
         self._actions.perform.toggle()
         self.show_performing()
 
     def show_performing(self) -> None:
-        """Show whether all goes to a file, and how much of it is there; at every frame."""
+        """Show whether the output is recorded, and for how long; call at every frame."""
         performing = self._session.performing
         text = f" {format_length(self._actions.perform.seconds)}" if performing else ""
         if (performing, text) != (self.perform.isChecked(), self.perform.text()):
@@ -136,7 +135,7 @@ class KitBar(QWidget):
             self._actions.kit_file.open(Path(chosen))
 
     def save_kit(self, *, ask: bool = False) -> None:
-        """Save to where the kit is kept; ask for the place the first time, or with `ask`."""
+        """Save the kit; ask for its folder the first time, or with `ask`."""
         folder = self._actions.kit_file.folder
         if folder is None or ask:
             start = folder or Path.home() / self._session.kit.name

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 
 class MainThread(QObject):
-    """The one way other threads reach the main thread; lives in the thread that made it."""
+    """Posts to the thread that made it, the main one."""
 
     _posted = Signal(object)
 

@@ -1,4 +1,4 @@
-"""Sentences for the player, stacked in a corner; they take no focus. Main thread."""
+"""Notices for the player, stacked in a corner; they take no focus. Main thread."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from PySide6.QtWidgets import (
 )
 
 from app.model.session import Notice, NoticeKind, Session
-from app.ui.widgets.icons import draw_icon, icon
+from app.ui.widgets.icons import draw_icon, make_icon
 from app.ui.widgets.theme import COLOURS, Theme
 
-MOST_NOTICES = 4
-STAYS_MS: dict[NoticeKind, int] = {"info": 5_000, "warning": 9_000, "error": 30_000}
+MAX_NOTICES = 4
+SHOWN_MS: dict[NoticeKind, int] = {"info": 5_000, "warning": 9_000, "error": 30_000}
 WIDTH = 316.0
 MARKS: dict[NoticeKind, tuple[str, str]] = {
     "info": ("info", COLOURS.generated),
@@ -28,7 +28,7 @@ MARKS: dict[NoticeKind, tuple[str, str]] = {
 
 
 class NoticeCard(QFrame):
-    """One sentence with its mark and a way to put it away."""
+    """One notice with its icon and a button to dismiss it."""
 
     def __init__(self, notice: Notice, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
@@ -49,8 +49,8 @@ class NoticeCard(QFrame):
         self.close_button = QPushButton()
         self.close_button.setAccessibleName("Put away")
         self.close_button.setToolTip("Put away")
-        self.close_button.setObjectName("put_away")
-        self.close_button.setIcon(icon("close"))
+        self.close_button.setObjectName("dismiss")
+        self.close_button.setIcon(make_icon("close"))
         self.close_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         row.addWidget(self._mark(icon_name, tint, theme.px(16)), 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(text, 1)
@@ -65,63 +65,63 @@ class NoticeCard(QFrame):
 
 
 class NoticeStack(QWidget):
-    """The newest notices, over the lower right corner of its parent."""
+    """The latest notices, over the lower right corner of the parent."""
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._over = parent
+        self._parent = parent
         self._bottom = 0
         self.cards: list[NoticeCard] = []
         self._column = QVBoxLayout(self)
-        theme.fit(self._column, 6)
+        theme.set_spacing(self._column, 6)
         self.setObjectName("notices")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.hide()
         parent.installEventFilter(self)
         session.notice.connect(self.show_notice)
-        theme.changed.connect(self._show_again)
+        theme.changed.connect(self._rebuild)
 
     def show_notice(self, notice: Notice) -> None:
-        """Add a notice; the same sentence again only makes it stay longer."""
+        """Add a notice; one that is already shown stays longer."""
         for card in self.cards:
             if card.notice == notice:
-                self.put_away(card)
+                self.dismiss(card)
                 break
         card = NoticeCard(notice, self._theme, self)
-        card.close_button.clicked.connect(lambda: self.put_away(card))
+        card.close_button.clicked.connect(lambda: self.dismiss(card))
         self.cards.append(card)
         card.ensurePolished()
         self._column.addWidget(card)
-        QTimer.singleShot(STAYS_MS[notice.kind], card, lambda: self.put_away(card))
-        while len(self.cards) > MOST_NOTICES:
-            self.put_away(self.cards[0])
-        self._settle()
+        QTimer.singleShot(SHOWN_MS[notice.kind], card, lambda: self.dismiss(card))
+        while len(self.cards) > MAX_NOTICES:
+            self.dismiss(self.cards[0])
+        self._place()
 
-    def put_away(self, card: NoticeCard) -> None:
-        """Take a notice off the stack."""
+    def dismiss(self, card: NoticeCard) -> None:
+        """Remove a notice."""
         if card in self.cards:
             self.cards.remove(card)
             self._column.removeWidget(card)
             card.hide()
             card.deleteLater()
-            self._settle()
+            self._place()
 
-    def _show_again(self) -> None:
-        """Write the notices anew at another size."""
+    def _rebuild(self) -> None:
+        """Build the cards again at the new scale."""
         for card in tuple(self.cards):
             self.show_notice(card.notice)
 
     def keep_above(self, bottom: int) -> None:
-        """End `bottom` logical pixels above the parent's lower edge."""
+        """Stay `bottom` logical pixels above the parent's lower edge."""
         self._bottom = bottom
-        self._settle()
+        self._place()
 
-    def _settle(self) -> None:
+    def _place(self) -> None:
         self.setVisible(bool(self.cards))
         if not self.cards:
             return
-        parent = self._over
+        parent = self._parent
         wide, gap = self._theme.px(WIDTH), self._theme.px(16)
         heights = (
             max(card.heightForWidth(wide), card.minimumSizeHint().height()) for card in self.cards
@@ -132,13 +132,13 @@ class NoticeStack(QWidget):
         self.raise_()
 
     def event(self, event: QEvent) -> bool:
-        """Take the height that the sentences need, once they know it."""
+        """Resize once the labels know their height."""
         if event.type() == QEvent.Type.LayoutRequest:
-            self._settle()
+            self._place()
         return super().event(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Follow the parent's size."""
         if event.type() == QEvent.Type.Resize:
-            self._settle()
+            self._place()
         return super().eventFilter(watched, event)

@@ -1,8 +1,6 @@
-"""One line that says what the instrument is connected to and how it fares. Main thread."""
+"""The status line: devices, MIDI, model, and what went wrong. Main thread."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -17,6 +15,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from app.actions.actions import Actions
+from app.audio.mixer.meter import Counts
 from app.model.session import Session
 from app.ui.dialogs.device_menu import DeviceMenu
 from app.ui.dialogs.loopback import LoopbackDialog
@@ -28,27 +27,13 @@ from app.ui.widgets.icons import draw_icon
 from app.ui.widgets.theme import COLOURS, Theme
 
 LIT_S = 0.12
-"""A message lights the MIDI field this long: as long as a pad that was hit."""
-WHOLE_WIDTH = 620.0
-"""Units that sound, or a warning, may claim before it is shortened: half of the line."""
-
-
-class Faults(Protocol):
-    """What the line shows of the mixer's counts."""
-
-    @property
-    def underflows(self) -> int:
-        """Blocks the sound card did not get in time."""
-        ...
-
-    @property
-    def late(self) -> int:
-        """Callbacks that took longer than their block."""
-        ...
+"""How long a message lights the MIDI field: as long as a hit lights a pad."""
+UNSHORTENED_WIDTH = 620.0
+"""Units up to which the sound field, or a warning, is not shortened: half of the line."""
 
 
 class StatusField(QWidget):
-    """An icon and a text that is shortened to its room; the tip holds all of it."""
+    """An icon and a text, elided where it does not fit; the tooltip has all of it."""
 
     def __init__(self, name: str, icon_name: str, theme: Theme) -> None:
         super().__init__()
@@ -59,34 +44,34 @@ class StatusField(QWidget):
         self._warning = False
         self._lit = False
         self.comes_first = False
-        """Whether it is read whole however long the others are."""
+        """Whether it is not shortened in favour of the others."""
         self._icons: dict[str, QPixmap] = {}
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        theme.keep(self.updateGeometry)
+        theme.on_scale(self.updateGeometry)
 
     @property
     def text(self) -> str:
-        """Return the whole text."""
+        """The text, not elided."""
         return self._text
 
     @property
     def warning(self) -> bool:
-        """Return whether the text is a warning."""
+        """Whether the text is a warning."""
         return self._warning
 
     @property
     def lit(self) -> bool:
-        """Return whether the icon is lit."""
+        """Whether the icon is lit."""
         return self._lit
 
     def show_lit(self, lit: bool) -> None:
-        """Light the icon up: something has just come in."""
+        """Light the icon: something has just come in."""
         if lit != self._lit:
             self._lit = lit
             self.update()
 
     def show_text(self, text: str, *, warning: bool = False) -> None:
-        """Show a text; a warning is amber and has another icon."""
+        """Show a text; a warning is amber with another icon."""
         if (text, warning) != (self._text, self._warning):
             self._text, self._warning = text, warning
             self.setToolTip(f"{self._name}: {text}")
@@ -95,19 +80,17 @@ class StatusField(QWidget):
             self.update()
 
     def sizeHint(self) -> QSize:
-        """Return room for the icon and the whole text."""
         wide = QFontMetricsF(self._theme.font(12)).horizontalAdvance(self._text)
         return QSize(round(wide) + self._theme.px(28), self._theme.px(22))
 
     def minimumSizeHint(self) -> QSize:
-        """Return room for the icon and a word; what is read whole is so unless it is very long."""
+        """Return room for the icon and a word, or for the whole text where that comes first."""
         least = self._theme.px(80)
         if self._warning or self.comes_first:
-            least = min(self.sizeHint().width(), self._theme.px(WHOLE_WIDTH))
+            least = min(self.sizeHint().width(), self._theme.px(UNSHORTENED_WIDTH))
         return QSize(least, self._theme.px(22))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw icon and text."""
         theme = self._theme
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -123,21 +106,21 @@ class StatusField(QWidget):
         painter.drawPixmap(spot, self._icons[key], QRectF(self._icons[key].rect()))
         font = theme.font(12)
         painter.setFont(font)
-        painter.setPen(QColor(self._ink()))
+        painter.setPen(QColor(self._text_colour()))
         place = QRectF(self.rect()).adjusted(theme.px(21), 0, 0, 0)
         elide = Qt.TextElideMode.ElideRight
         text = QFontMetricsF(font).elidedText(self._text, elide, place.width())
         painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, text)
         painter.end()
 
-    def _ink(self) -> str:
+    def _text_colour(self) -> str:
         return COLOURS.accent if self._warning else COLOURS.soft
 
 
 class StatusButton(StatusField):
-    """A field that does something: by mouse, or by Space and Enter when it has the focus."""
+    """A field that can be clicked; Space and Enter click it when it has the focus."""
 
-    wanted = Signal()
+    clicked = Signal()
 
     def __init__(self, name: str, icon_name: str, tip: str, theme: Theme) -> None:
         super().__init__(name, icon_name, theme)
@@ -148,30 +131,28 @@ class StatusButton(StatusField):
         self._tip = tip
 
     def show_text(self, text: str, *, warning: bool = False) -> None:
-        """Show a text; the tip adds what a click does."""
+        """Show a text; the tooltip adds what a click does."""
         super().show_text(text, warning=warning)
         self.setToolTip(f"{text}\n{self._tip}")
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Do it."""
         if event.button() == Qt.MouseButton.LeftButton:
-            self.wanted.emit()
+            self.clicked.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Do it by Space and Enter."""
         if event.key() not in HIT_KEYS:
             super().keyPressEvent(event)
         elif not event.isAutoRepeat():
-            self.wanted.emit()
+            self.clicked.emit()
 
-    def _ink(self) -> str:
+    def _text_colour(self) -> str:
         if self.hasFocus():
             return COLOURS.accent
-        return COLOURS.ink if self.underMouse() else super()._ink()
+        return COLOURS.ink if self.underMouse() else super()._text_colour()
 
 
 class StatusLine(QWidget):
-    """Output, MIDI, engine."""
+    """Three fields: output, MIDI, model."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
@@ -188,15 +169,15 @@ class StatusLine(QWidget):
         self._late = 0
         self.output = StatusButton("Output", "sound", "Click to choose output and input", theme)
         self.output.comes_first = True
-        self.output.wanted.connect(lambda: self.device_menu.show_above(self.output))
+        self.output.clicked.connect(lambda: self.device_menu.show_above(self.output))
         tip = "Click for the last events, note map, learning, lights and clocks"
         self.midi = StatusButton("MIDI", "midi", tip, theme)
-        self.midi.wanted.connect(self.open_midi)
+        self.midi.clicked.connect(self.open_midi)
         tip = "Click to choose the model, or to add one"
         self.engine = StatusButton("Model", "model", tip, theme)
-        self.engine.wanted.connect(self.open_models)
+        self.engine.clicked.connect(self.open_models)
         row = QHBoxLayout(self)
-        theme.fit(row, 26)
+        theme.set_spacing(row, 26)
         row.addWidget(self.output)
         row.addWidget(self.midi)
         row.addStretch(1)
@@ -206,10 +187,10 @@ class StatusLine(QWidget):
         self.show_devices()
         self.show_engine()
 
-    def show_faults(self, faults: Faults) -> None:
-        """Show how many blocks were missed so far."""
-        if (faults.underflows, faults.late) != (self._underflows, self._late):
-            self._underflows, self._late = faults.underflows, faults.late
+    def show_counts(self, counts: Counts) -> None:
+        """Show how many blocks were missed."""
+        if (counts.underflows, counts.late) != (self._underflows, self._late):
+            self._underflows, self._late = counts.underflows, counts.late
             self.show_devices()
 
     def open_midi(self) -> None:
@@ -240,7 +221,7 @@ class StatusLine(QWidget):
         self.models_dialog.raise_()
 
     def show_midi(self, now_s: float) -> None:
-        """Light up while MIDI comes in; at every frame."""
+        """Light the MIDI field while messages come in; call at every frame."""
         events = self._actions.midi.router.event_count
         if events != self._midi_events:
             self._midi_events, self._midi_lit_until_s = events, now_s + LIT_S
@@ -257,7 +238,7 @@ class StatusLine(QWidget):
         else:
             self.output.show_text(
                 f"{audio.output_name} · {audio.rate / 1000:g} kHz · {audio.block_frames} frames"
-                f" · {audio.latency_ms:.1f} ms · {self._faults()}"
+                f" · {audio.latency_ms:.1f} ms · {self._format_faults()}"
             )
         if midi is None:
             self.midi.show_text("Looking for MIDI")
@@ -266,25 +247,25 @@ class StatusLine(QWidget):
         else:
             self.midi.show_text(midi.message or "No MIDI input; plug one in")
 
-    def _faults(self) -> str:
+    def _format_faults(self) -> str:
         late = f", {self._late} late" if self._late else ""
         audio, midi = self._session.audio, self._session.midi
         lost = f" · {midi.dropped} MIDI events lost" if midi and midi.dropped else ""
-        ordinary = " · no real-time priority" if audio and not audio.realtime else ""
+        priority = " · no real-time priority" if audio and not audio.realtime else ""
         loop = audio.loop if audio else None
         measured = (
             "" if loop is None or loop.trouble else f"round trip {loop.milliseconds:.1f} ms · "
         )
-        return f"{measured}{self._underflows} missed{late}{lost}{ordinary}"
+        return f"{measured}{self._underflows} missed{late}{lost}{priority}"
 
     def show_engine(self) -> None:
-        """Show the model, its processor and the measured time of the last sound."""
+        """Show the model, its device and how long the last sound took."""
         engine = self._session.engine
         if not engine.ready:
             self.engine.show_text(engine.text, warning=engine.failed)
             return
-        coming = f"{engine.loading} is loading" if engine.loading else ""
-        words = [f"Model {engine.model}", coming, engine.device]
+        loading = f"{engine.loading} is loading" if engine.loading else ""
+        parts = [f"Model {engine.model}", loading, engine.device]
         if engine.last_ms is not None:
-            words.append(f"last sound in {format_ms(engine.last_ms)}")
-        self.engine.show_text(" · ".join(word for word in words if word))
+            parts.append(f"last sound in {format_ms(engine.last_ms)}")
+        self.engine.show_text(" · ".join(part for part in parts if part))

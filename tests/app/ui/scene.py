@@ -31,6 +31,7 @@ from app.actions.setup.choose_model import ChooseModel
 from app.actions.tap_tempo import TapTempo
 from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.clock import Clock, Quantum
+from app.audio.mixer.meter import Counts, Meter
 from app.audio.mixer.pad_parameters import PadParameters
 from app.midi.clock.receiver import ClockReceiver
 from app.model.kit import PADS
@@ -38,7 +39,8 @@ from app.model.session import EngineState, Session
 from app.model.storage.clip_store import ClipStore
 from app.threads.background import Result, attempt
 from app.ui.window.main_thread import MainThread
-from app.ui.window.main_window import MainWindow, Monitors
+from app.ui.window.main_window import MainWindow
+from app.ui.window.monitors import Monitors
 from engine.api import Failed, Finished, Progress, Recipe, Timing
 from engine.clip import Clip
 from engine.errors import PlayerError
@@ -80,21 +82,6 @@ class Immediately:
 
 
 @dataclass
-class Level:
-    peak_left: float = 0.0
-    peak_right: float = 0.0
-    limiting: bool = False
-    rms_left: float = 0.0
-    rms_right: float = 0.0
-
-
-@dataclass
-class Counted:
-    underflows: int = 0
-    late: int = 0
-
-
-@dataclass
 class SilentSound:
     """The mixer's double: remembers what it was told."""
 
@@ -112,8 +99,9 @@ class SilentSound:
     silences: int = 0
     loaded: dict[int, NDArray[np.float32]] = field(default_factory=dict)
     positions: dict[int, float] = field(default_factory=dict)
-    level: Level = field(default_factory=Level)
-    faults: Counted = field(default_factory=Counted)
+    level: Meter = field(default_factory=lambda: Meter(0.0, 0.0, limiting=False))
+    underflows: int = 0
+    late: int = 0
 
     def __post_init__(self) -> None:
         self.clock = Clock(self, lambda anchor, frames_per_beat: None)
@@ -155,14 +143,14 @@ class SilentSound:
     def stop_all(self) -> None:
         self.silences += 1
 
-    def meter(self) -> Level:
+    def meter(self) -> Meter:
         return self.level
 
     def playing(self, pad: int) -> float | None:
         return self.positions.get(pad)
 
-    def counts(self) -> Counted:
-        return self.faults
+    def counts(self) -> Counts:
+        return Counts(0, self.underflows, self.late, 0, 0, 0.0, 0.0)
 
 
 @dataclass

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from app.audio.mixer.meter import Meter
 from app.audio.mixer.pad_parameters import PadParameters
 from app.model.takes import Take, TakeKind, new_take_id
 from engine.clip import Clip
-from tests.app.ui.scene import Audio, Level, Scene
+from tests.app.ui.scene import Audio, Scene
 
 RATE = 44_100
 
@@ -131,7 +132,7 @@ class Photographer:
         session.select(0)
         session.prompt = "punchy 909 kick"
         scene.sound.positions = {0: 0.14, 12: 1.12}
-        scene.sound.level = Level(0.5, 0.42, rms_left=0.16, rms_right=0.13)
+        scene.sound.level = Meter(0.5, 0.42, limiting=False, rms_left=0.16, rms_right=0.13)
 
     def go_wrong(self) -> None:
         scene, session = self.scene, self.scene.session

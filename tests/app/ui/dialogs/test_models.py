@@ -21,7 +21,7 @@ from tests.fakes.engine.published_folder import write_published
 
 @pytest.fixture
 def dialog(scene: Scene) -> ModelsDialog:
-    scene.window.status_line.engine.wanted.emit()
+    scene.window.status_line.engine.clicked.emit()
     dialog = scene.window.status_line.models_dialog
     assert dialog is not None
     return dialog
@@ -35,7 +35,7 @@ def test_the_status_line_opens_one_window_that_leaves_the_instrument_usable(
     scene: Scene, dialog: ModelsDialog
 ) -> None:
     assert dialog.isVisible() and not dialog.isModal()
-    scene.window.status_line.engine.wanted.emit()
+    scene.window.status_line.engine.clicked.emit()
     assert scene.window.status_line.models_dialog is dialog
 
 
@@ -74,7 +74,7 @@ def test_nothing_is_fetched_before_the_player_agrees(
     files = (HubFile("model_config.json", 5 << 10), HubFile("model.safetensors", 1600 << 20))
     unread = HubFile("model.ckpt", 4000 << 20)
     offer = Offer("a/b", "main", "a licence of its own", "https://page", (*files, unread))
-    dialog.agree(offer)
+    dialog.ask_agreement(offer)
     assert "a licence of its own" in shown[0] and "https://page" in shown[0]
     assert "1600 MB are fetched" in shown[0]
     assert fetched == ([offer] if agrees else [])

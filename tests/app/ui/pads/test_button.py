@@ -40,7 +40,7 @@ def move(pad: PadButton, x: float, y: float) -> None:
 
 
 def test_a_press_hits_at_once_and_the_release_lets_go(qtbot: QtBot, pad: PadButton) -> None:
-    with qtbot.waitSignals([pad.pressed, pad.chosen], timeout=0):
+    with qtbot.waitSignals([pad.pressed, pad.selected], timeout=0):
         QTest.mousePress(pad, Qt.MouseButton.LeftButton, pos=QPoint(60, 60))
     with qtbot.waitSignal(pad.released, timeout=0):
         QTest.mouseRelease(pad, Qt.MouseButton.LeftButton, pos=QPoint(60, 60))
@@ -58,23 +58,23 @@ def test_a_press_is_louder_the_higher_it_is(pad: PadButton) -> None:
 
 def test_a_small_slip_does_not_drag(qtbot: QtBot, pad: PadButton) -> None:
     QTest.mousePress(pad, Qt.MouseButton.LeftButton, pos=QPoint(60, 60))
-    with qtbot.assertNotEmitted(pad.drag_wanted):
+    with qtbot.assertNotEmitted(pad.drag_started):
         move(pad, 72, 66)
     QTest.mouseRelease(pad, Qt.MouseButton.LeftButton, pos=QPoint(72, 66))
 
 
 def test_a_long_pull_drags_once_and_ends_the_hit(qtbot: QtBot, pad: PadButton) -> None:
     QTest.mousePress(pad, Qt.MouseButton.LeftButton, pos=QPoint(60, 60))
-    with qtbot.waitSignals([pad.released, pad.drag_wanted], timeout=0, order="strict"):
+    with qtbot.waitSignals([pad.released, pad.drag_started], timeout=0, order="strict"):
         move(pad, 110, 60)
-    with qtbot.assertNotEmitted(pad.drag_wanted):
+    with qtbot.assertNotEmitted(pad.drag_started):
         move(pad, 160, 60)
 
 
 def test_the_grip_drags_without_a_sound(qtbot: QtBot, pad: PadButton) -> None:
     with qtbot.assertNotEmitted(pad.pressed):
         QTest.mousePress(pad, Qt.MouseButton.LeftButton, pos=QPoint(190, 110))
-    with qtbot.waitSignal(pad.drag_wanted, timeout=0):
+    with qtbot.waitSignal(pad.drag_started, timeout=0):
         move(pad, 177, 110)
 
 
@@ -82,7 +82,7 @@ def test_an_empty_pad_is_hit_but_never_dragged(qtbot: QtBot, pad: PadButton) -> 
     pad.show_face(PadFace(1, 36, "Z"))
     with qtbot.waitSignal(pad.pressed, timeout=0):
         QTest.mousePress(pad, Qt.MouseButton.LeftButton, pos=QPoint(190, 110))
-    with qtbot.assertNotEmitted(pad.drag_wanted):
+    with qtbot.assertNotEmitted(pad.drag_started):
         move(pad, 20, 20)
 
 
@@ -128,13 +128,13 @@ def drop(pad: PadButton, data: QMimeData) -> QDropEvent:
 def test_a_local_file_is_taken_as_a_copy_and_never_moved(qtbot: QtBot, pad: PadButton) -> None:
     data = drop_of("/tmp/söund #1.wav")
     assert enter(pad, data)
-    assert pad.face.inviting
+    assert pad.face.drop_target
     dropped: list[Path] = []
     pad.file_dropped.connect(dropped.append)
     event = drop(pad, data)
     assert dropped == [Path("/tmp/söund #1.wav")]
     assert event.dropAction() == Qt.DropAction.CopyAction
-    assert not pad.face.inviting
+    assert not pad.face.drop_target
 
 
 def test_words_and_web_addresses_are_refused(pad: PadButton) -> None:
@@ -156,7 +156,7 @@ def test_the_right_button_asks_for_the_menu_and_makes_no_sound(
 ) -> None:
     with qtbot.assertNotEmitted(pad.pressed):
         QTest.mousePress(pad, Qt.MouseButton.RightButton, pos=QPoint(60, 60))
-    with qtbot.waitSignal(pad.menu_wanted, timeout=0):
+    with qtbot.waitSignal(pad.menu_requested, timeout=0):
         reason = QContextMenuEvent.Reason.Mouse
         QApplication.sendEvent(pad, QContextMenuEvent(reason, QPoint(60, 60), QPoint(160, 160)))
 
@@ -183,7 +183,7 @@ def test_a_moving_playhead_paints_its_own_narrow_strip_only(qtbot: QtBot, pad: P
 
 
 def test_the_state_is_said_in_words_as_well(pad: PadButton) -> None:
-    pad.show_face(replace(FULL, light="generating", progress=0.625, locked=True))
+    pad.show_face(replace(FULL, state="generating", progress=0.625, locked=True))
     assert pad.accessibleName() == "Pad 1, kick"
     assert pad.accessibleDescription() == "generating making 62 %, note 36, key Z, locked"
 
@@ -191,7 +191,7 @@ def test_the_state_is_said_in_words_as_well(pad: PadButton) -> None:
 def test_every_state_has_a_shape_of_its_own(qtbot: QtBot, pad: PadButton) -> None:
     pictures = []
     for light in ("empty", "ready", "pending", "generating", "failed"):
-        pad.show_face(replace(FULL, light=light, progress=0.5))
+        pad.show_face(replace(FULL, state=light, progress=0.5))
         # Without colour: what is told apart here is told apart by anyone.
         grey = pad.grab().toImage().convertToFormat(pad.grab().toImage().Format.Format_Grayscale8)
         pictures.append(bytes(grey.copy(170, 5, 30, 30).constBits()))

@@ -33,15 +33,15 @@ def test_a_press_plays_selects_and_lets_go_of_its_own_pad(scene: Scene) -> None:
 
 def test_the_light_tells_the_whole_way_of_a_wish(scene: Scene) -> None:
     button = scene.window.pads.buttons[0]
-    assert button.face.light == "empty"
+    assert button.face.state == "empty"
     scene.session.prompt = "dark kick"
     scene.actions.generate.generate()
-    assert (button.face.light, button.face.words) == ("pending", "waiting")
+    assert (button.face.state, button.face.text) == ("pending", "waiting")
     scene.progress(3, 8)
-    assert (button.face.light, button.face.progress) == ("generating", 3 / 8)
-    assert button.face.words == "making 38 %"
+    assert (button.face.state, button.face.progress) == ("generating", 3 / 8)
+    assert button.face.text == "making 38 %"
     scene.finish(decaying_sine(0.5))
-    assert (button.face.light, button.face.name, button.face.words) == (
+    assert (button.face.state, button.face.name, button.face.text) == (
         "ready",
         "dark kick",
         "0.50 s",
@@ -53,7 +53,7 @@ def test_a_failure_shows_and_says_why(scene: Scene) -> None:
     scene.actions.generate.generate(2)
     scene.fail("The engine ended.")
     button = scene.window.pads.buttons[2]
-    assert button.face.light == "failed"
+    assert button.face.state == "failed"
     assert button.toolTip() == "The engine ended."
 
 
@@ -61,7 +61,7 @@ def test_the_old_sound_stays_in_sight_while_the_new_one_is_made(scene: Scene) ->
     scene.make(0, "kick", decaying_sine(0.5))
     scene.actions.generate.generate(0)
     face = scene.window.pads.buttons[0].face
-    assert (face.light, face.seconds) == ("pending", 0.5)
+    assert (face.state, face.seconds) == ("pending", 0.5)
 
 
 def test_playheads_and_lights_follow_the_mixer(scene: Scene) -> None:

@@ -6,7 +6,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.ui.pads.keys import AZERTY, PLACES, QWERTY, QWERTZ, X11_OFFSET, letters_for
+from app.ui.pads.keys import AZERTY, QWERTY, QWERTZ, SCAN_CODES, X11_OFFSET, letters_for
 from tests.app.ui.scene import Scene
 
 KEYS = [getattr(Qt.Key, f"Key_{letter}") for letter in QWERTY]
@@ -111,8 +111,8 @@ def test_a_key_let_go_with_another_modifier_still_lets_go(playing: Scene) -> Non
 def test_a_key_is_known_by_its_place_whatever_is_printed_on_it(playing: Scene) -> None:
     # The key left of X writes y on a German keyboard and w on a French one: it is pad 1.
     for key in (Qt.Key.Key_Y, Qt.Key.Key_W):
-        send(playing, QEvent.Type.KeyPress, key, place=PLACES[0] + X11_OFFSET)
-        send(playing, QEvent.Type.KeyRelease, key, place=PLACES[0] + X11_OFFSET)
+        send(playing, QEvent.Type.KeyPress, key, place=SCAN_CODES[0] + X11_OFFSET)
+        send(playing, QEvent.Type.KeyRelease, key, place=SCAN_CODES[0] + X11_OFFSET)
     assert playing.sound.hits == [(0, 1.0), (0, 1.0)]
 
 

@@ -78,19 +78,19 @@ def test_known_words_are_offered_for_a_beginning_and_for_a_typo(
     qtbot: QtBot, line: PromptLine
 ) -> None:
     qtbot.keyClicks(line, "punchy di")
-    assert line.offered == ["distorted"]
+    assert line.completions == ["distorted"]
     line.clear()
     qtbot.keyClicks(line, "snaer")
-    assert "snare" in line.offered
+    assert "snare" in line.completions
 
 
 def test_enter_generates_even_while_words_are_offered(qtbot: QtBot, line: PromptLine) -> None:
     qtbot.keyClicks(line, "kic")
-    assert line.offered == ["kick"]
+    assert line.completions == ["kick"]
     with qtbot.waitSignal(line.submitted):
         qtbot.keyClick(line, Qt.Key.Key_Return)
     assert line.text() == "kic"
-    assert line.offered == []
+    assert line.completions == []
 
 
 def test_a_word_picked_by_the_arrows_is_taken_by_enter(qtbot: QtBot, line: PromptLine) -> None:
@@ -112,7 +112,7 @@ def test_escape_puts_the_words_away_first_and_leaves_then(qtbot: QtBot, line: Pr
     qtbot.keyClicks(line, "di")
     with qtbot.assertNotEmitted(line.left):
         qtbot.keyClick(line, Qt.Key.Key_Escape)
-    assert line.offered == []
+    assert line.completions == []
     with qtbot.waitSignal(line.left):
         qtbot.keyClick(line, Qt.Key.Key_Escape)
 
@@ -121,7 +121,7 @@ def test_a_word_in_the_middle_is_replaced_where_it_stands(qtbot: QtBot, line: Pr
     line.setText("punchy ki bass")
     line.setCursorPosition(9)
     qtbot.keyClicks(line, "c")
-    assert line.offered == ["kick"]
+    assert line.completions == ["kick"]
     qtbot.keyClick(line, Qt.Key.Key_Tab)
     assert line.text() == "punchy kick bass"
 

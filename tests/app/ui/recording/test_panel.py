@@ -141,22 +141,22 @@ def test_the_button_says_what_it_waits_for_and_a_frame_lets_it_begin_and_end(
     scene: Scene,
 ) -> None:
     button, session = scene.window.record_panel.button, scene.session
-    assert button.words == "Hold to record"
+    assert button.label == "Hold to record"
     session.record_start, session.record_bars = "bar", 1
     scene.microphone.clip = decaying_sine(0.4)
     scene.sound.frame = 24_000
     QTest.mouseClick(button, LEFT)
-    assert button.words == "Begins in 3"
+    assert button.label == "Begins in 3"
     scene.sound.frame = 96_000
     scene.tick()
     scene.microphone.seconds = 0.5
-    assert button.words == "Recording  0.5 s"
+    assert button.label == "Recording  0.5 s"
     scene.microphone.position = 96_000
     scene.tick()
-    assert not session.recording and button.words == "Record"
+    assert not session.recording and button.label == "Record"
     session.record_start = "sound"
     QTest.mouseClick(button, LEFT)
-    assert button.words == "Waiting for a sound"
+    assert button.label == "Waiting for a sound"
     scene.microphone.loud = 100_000
     scene.tick()
     assert scene.microphone.started == 2

@@ -36,7 +36,7 @@ def test_the_dark_ink_can_be_read_on_the_bright_buttons() -> None:
 def test_the_style_sheet_has_no_fixed_font_and_names_no_unknown_colour(qtbot: QtBot) -> None:
     template = (ASSETS / "theme" / "pingpad.qss").read_text("utf-8")
     assert not re.search(r"font-size:\s*[\d.]+(px|pt)", template)
-    assert "@" not in Theme().sheet()
+    assert "@" not in Theme().make_style_sheet()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_the_scale_follows_the_tighter_side(
     qtbot: QtBot, width: int, height: int, scale: float
 ) -> None:
     theme = Theme()
-    theme.follow(QSize(width, height))
+    theme.scale_to(QSize(width, height))
     assert theme.scale == pytest.approx(scale)
     assert theme.px(100) == round(100 * scale)
 

@@ -15,10 +15,11 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from app.audio.mixer.meter import Meter
 from app.ui.pads.button import PadButton
 from app.ui.window.kit_bar import QFileDialog
-from app.ui.window.main_window import first_size
-from tests.app.ui.scene import Level, Scene
+from app.ui.window.main_window import choose_size
+from tests.app.ui.scene import Scene
 
 CONTROLS = (QPushButton, QLineEdit, QAbstractSpinBox, QSlider, QComboBox, PadButton)
 SIZES = [(1024, 640), (1280, 800), (1920, 1080), (3840, 2160)]
@@ -187,11 +188,11 @@ def test_closing_lets_go_of_held_keys_and_stops_the_frames(scene: Scene) -> None
     ],
 )
 def test_a_new_window_fits_its_screen(screen: tuple[int, int], size: tuple[int, int]) -> None:
-    assert first_size(QSize(*screen)).toTuple() == size
+    assert choose_size(QSize(*screen)).toTuple() == size
 
 
 def test_the_meter_shows_peaks_and_how_loud_it_is(scene: Scene) -> None:
-    scene.sound.level = Level(0.5, 0.25, rms_left=0.125, rms_right=0.0625)
+    scene.sound.level = Meter(0.5, 0.25, limiting=False, rms_left=0.125, rms_right=0.0625)
     scene.window.show_frame()
     meter = scene.window.kit_bar.meter
     assert meter.levels_db == pytest.approx((-6.02, -12.04), abs=0.01)

@@ -50,13 +50,13 @@ def test_a_notice_leaves_by_its_button(scene: Scene) -> None:
 
 
 def test_a_notice_leaves_by_itself(scene: Scene, qtbot: QtBot) -> None:
-    stays = dict(notices.STAYS_MS)
+    stays = dict(notices.SHOWN_MS)
     try:
-        notices.STAYS_MS["info"] = 1
+        notices.SHOWN_MS["info"] = 1
         scene.session.notice.emit(Notice("Saved."))
         qtbot.waitUntil(lambda: texts(scene) == [])
     finally:
-        notices.STAYS_MS.update(stays)
+        notices.SHOWN_MS.update(stays)
 
 
 def test_a_change_of_scale_keeps_what_is_said(scene: Scene, qtbot: QtBot) -> None:

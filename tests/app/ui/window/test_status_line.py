@@ -15,7 +15,7 @@ from tests.app.ui.scene import Audio, Midi, Scene
 def test_output_latency_and_missed_callbacks_are_shown(scene: Scene) -> None:
     line = scene.window.status_line
     assert line.output.text == "Scarlett 2i2 · 48 kHz · 128 frames · 5.3 ms · 0 missed"
-    scene.sound.faults.underflows, scene.sound.faults.late = 3, 1
+    scene.sound.underflows, scene.sound.late = 3, 1
     for _ in range(30):
         scene.window.show_frame()
     assert line.output.text.endswith("3 missed, 1 late")

@@ -5,27 +5,24 @@ from __future__ import annotations
 import gc
 import logging
 import signal
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from app.actions.actions import Actions
 from app.actions.beat import BeatControl
 from app.actions.files.drag_out import DragOut
+from app.actions.files.emergency_save import save_in_emergency
 from app.actions.files.kit_file import KitFile
 from app.actions.files.remember import Remember
+from app.actions.files.settings_keeper import SettingsKeeper
 from app.actions.files.transfer import Transfer
 from app.actions.midi.build import MidiContext, build_midi
 from app.actions.midi.clock import ClockSync
 from app.actions.midi.controls import PadActions
-from app.actions.midi.setup import MidiChoices
 from app.actions.pads.choose_take import ChooseTake
-from app.actions.pads.generate import Engine, Generate
+from app.actions.pads.generate import Generate
 from app.actions.pads.hits import Hits
 from app.actions.pads.load_pads import PadLoader
 from app.actions.pads.pad_settings import PadSettings
@@ -33,119 +30,34 @@ from app.actions.pads.play_modes import PlayModes
 from app.actions.recording.keep_takes import KeepTakes
 from app.actions.recording.perform import Perform
 from app.actions.recording.record import Record, RecordingSources
-from app.actions.setup.choose_device import BLOCKS, RATES, ChooseDevice
+from app.actions.setup.choose_device import ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
 from app.actions.tap_tempo import TapTempo
-from app.audio.devices.state import AudioState, DeviceRequest
-from app.audio.devices.stream import AudioDevices
+from app.audio.devices.state import AudioState
 from app.audio.mixer.keyboard import Keyboard
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.disk_recorder import DiskRecorder
 from app.audio.recording.recorder import CAPTURE_S, InputRecorder, TakeRecorder
+from app.folders import Folders, find_folders
 from app.logs import Logs
 from app.midi.clock.receiver import ClockReceiver
-from app.midi.ports.inputs import MidiPorts, MidiState
-from app.midi.ports.outputs import MidiOutputs, Sender
-from app.model.parameters import MASTER_GAIN, RECORD_LENGTH, RECORD_THRESHOLD
+from app.midi.ports.inputs import MidiState
+from app.model.panel import panel_of
 from app.model.session import Session
 from app.model.storage.clip_store import ClipStore, run_folder
-from app.settings import Folders, Settings, find_folders, read_settings, write_settings
+from app.model.storage.settings_file import read_settings
+from app.parts import Parts
 from app.threads.background import BackgroundThread, Post
-from app.threads.file_writer import FileWriter, WriteNewest
+from app.threads.file_writer import FileWriter
 from app.threads.ticker import Ticker
 from engine.api import Answer, SwitchAnswer
-from engine.library.card import EMBEDDED_FOLDER, read_card
+from engine.library.card import read_card
 from engine.library.store import ModelStore
-from engine.process.client import EngineThread
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QLockFile
 
 log = logging.getLogger(__name__)
-
-
-# --- the parts a test replaces ---
-
-
-class RunningEngine(Engine, Protocol):
-    """engine.process.client.EngineThread, or a fake."""
-
-    def start(self) -> None:
-        """Start; returns at once."""
-        ...
-
-    def switch_model(self, model_folder: Path) -> None:
-        """Load another model, which takes over when it is ready; returns at once."""
-        ...
-
-    def cancel_switch(self) -> None:
-        """Load no other model; returns at once."""
-        ...
-
-    def stop(self) -> None:
-        """End, within a few seconds."""
-        ...
-
-
-class SoundDevices(Protocol):
-    """app.audio.devices.stream.AudioDevices, or a fake."""
-
-    def open(self, request: DeviceRequest) -> AudioState:
-        """Open what is asked for; returns at once, news comes by on_change."""
-        ...
-
-    def measure(self) -> None:
-        """Measure the round trip; news comes by on_change."""
-        ...
-
-    def close(self) -> None:
-        """Close them."""
-        ...
-
-
-class MidiInputs(Protocol):
-    """app.midi.ports.inputs.MidiPorts, or a fake."""
-
-    def start(self) -> None:
-        """Begin to listen."""
-        ...
-
-    def stop(self) -> None:
-        """End."""
-        ...
-
-
-class MidiSenders(Protocol):
-    """app.midi.ports.outputs.MidiOutputs, or a fake."""
-
-    def start(self) -> None:
-        """Begin to send."""
-        ...
-
-    def rescan(self) -> None:
-        """Ask the senders at once where they send to."""
-        ...
-
-    def stop(self) -> None:
-        """Leave every controller as it was."""
-        ...
-
-
-OnAudio = Callable[[AudioState], None]
-OnMidi = Callable[[bytes, float, str], None]
-OnOutputs = Callable[[tuple[str, ...]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """How to make what touches the world outside."""
-
-    engine: Callable[[Callable[[Answer], None], Path], RunningEngine] = EngineThread
-    audio: Callable[[Mixer, InputRecorder, OnAudio], SoundDevices] = AudioDevices
-    midi: Callable[[OnMidi, Callable[[MidiState], None]], MidiInputs] = MidiPorts
-    midi_out: Callable[[Sequence[Sender], OnOutputs], MidiSenders] = MidiOutputs
-    model_folder: Path = EMBEDDED_FOLDER
-    now: Callable[[], float] = time.time
 
 
 class Instrument:
@@ -164,16 +76,14 @@ class Instrument:
         self._remembers = remember
         self._post = post
         self._read = read_settings(folders.settings_file)
-        self._stopping = False
         self.session = Session()
-        self._use_settings(self._read.settings)
+        self.session.set_panel(panel_of(self._read.settings))
         self.mixer = Mixer(capture_s=CAPTURE_S)
         self.recorder = InputRecorder(self.mixer.rate)
         self.disk_recorder = DiskRecorder(
             self.mixer.capture, lambda take: post(lambda: self.actions.perform.on_ended(take))
         )
         self.writer = FileWriter(post)
-        self._settings_writing = WriteNewest(self.writer, partial(log.warning, "%s"))
         self.background = BackgroundThread(post)
         self.fetching = BackgroundThread(post)  # so that nothing else waits for the network
         self.store = ClipStore(
@@ -194,6 +104,13 @@ class Instrument:
         setup = self.actions.midi.setup
         self.midi_out = parts.midi_out(
             self.actions.midi.senders, lambda names: post(lambda: setup.set_outputs(names))
+        )
+        self._settings = SettingsKeeper(
+            folders.settings_file,
+            self._read.settings,
+            self.session,
+            self.actions,
+            self.writer,
         )
         self._ticker = Ticker(
             post,
@@ -256,8 +173,9 @@ class Instrument:
     def _connect(self) -> None:
         for pad in self.session.kit.pads:
             self.loader.configure(pad)
-        # Each take on disk is a good moment to write the settings too: a crash may come.
-        self.store.kept.connect(self._save_settings)
+        if self._remembers:
+            # Each take on disk is a good moment to write the settings too: a crash may come.
+            self.store.kept.connect(self._settings.save)
         self.session.settings_changed.connect(self._use_master_gain)
         self._use_master_gain()
         self.actions.midi.setup.changed.connect(self.midi_out.rescan)
@@ -270,9 +188,8 @@ class Instrument:
         self.background.start()
         self.fetching.start()
         self.engine.start()
-        self.actions.models.bring_back(self._read.settings.model)
         self.actions.midi.setup.read_maps()
-        self.actions.midi.setup.choose(_midi_choices(self._read.settings))
+        self._settings.restore()
         self.midi.start()
         self.midi_out.start()
         if self._read.notice:
@@ -290,13 +207,10 @@ class Instrument:
 
     def stop(self, window_geometry: str = "") -> None:
         """Stop everything in reverse order; what was made is on disk when this returns."""
-        self._stopping = True
         self._ticker.stop()
         if self._remembers:
             self._remember.close()
-            settings = self._settings(window_geometry)
-            file = self._folders.settings_file
-            self.writer.write(lambda: write_settings(file, settings), lambda sentence: None)
+            self._settings.close(window_geometry)
         self.actions.models.stop_fetching()
         self.fetching.stop()
         self.background.stop()
@@ -306,7 +220,7 @@ class Instrument:
         self.midi_out.stop()
         self.engine.stop()
         if not self.writer.stop():
-            self._rescue()
+            save_in_emergency(self.store)
 
     def _use_master_gain(self) -> None:
         self.mixer.set_master_gain(self.session.master_gain_db)
@@ -314,7 +228,8 @@ class Instrument:
     def _on_audio(self, state: AudioState) -> None:
         if state.measured and state.measured != self.session.round_trips:
             self.session.round_trips = state.measured
-            self._save_settings()
+            if self._remembers:
+                self._settings.save()
         self.session.set_audio(state)
         self.loader.follow_rate()
 
@@ -329,6 +244,11 @@ class Instrument:
         else:
             self.actions.generate.on_answer(answer)
 
+    @property
+    def window_geometry(self) -> str:
+        """The window's place the last time; "" when there was none."""
+        return self._read.settings.window_geometry
+
     def _read_model_card(self) -> None:
         session, folder = self.session, self._parts.model_folder
 
@@ -340,101 +260,6 @@ class Instrument:
             session.set_engine(replace(session.engine, text=sentence, ready=False, failed=True))
 
         self.background.run(read, lambda words: session.set_engine(session.engine, words), failed)
-
-    # --- what is remembered ---
-
-    def _use_settings(self, settings: Settings) -> None:
-        session = self.session
-        session.prompt, session.seconds = settings.prompt, settings.seconds
-        session.length_unit, session.bars = settings.length_unit, settings.bars
-        session.bpm, session.strength = settings.bpm, settings.strength
-        session.hear_recordings = settings.hear_recordings
-        session.record_from, session.record_start = settings.record_from, settings.record_start
-        bars, threshold_db = settings.record_bars, settings.record_threshold_db
-        session.record_bars = bars if bars in RECORD_LENGTH.values else 0
-        session.record_threshold_db = RECORD_THRESHOLD.clamp(threshold_db)
-        session.count_in = settings.count_in
-        session.swap_at, session.play_at_once = settings.swap_at, settings.play_at_once
-        session.steps, session.seed = settings.steps, settings.seed
-        session.output, session.input = settings.output, settings.input
-        session.input_channels, session.exclusive = settings.input_channels, settings.exclusive
-        session.round_trips = settings.round_trips
-        session.block_frames = settings.block_frames if settings.block_frames in BLOCKS else 0
-        session.rate = settings.rate if settings.rate in RATES else 0
-        session.master_gain_db = MASTER_GAIN.clamp(settings.master_gain_db)
-
-    @property
-    def window_geometry(self) -> str:
-        """The window's place the last time; "" when there was none."""
-        return self._read.settings.window_geometry
-
-    def _settings(self, window_geometry: str) -> Settings:
-        session, midi = self.session, self.actions.midi.setup.choices
-        return replace(
-            self._read.settings,
-            window_geometry=window_geometry,
-            output=session.output,
-            input=session.input,
-            input_channels=session.input_channels,
-            block_frames=session.block_frames,
-            rate=session.rate,
-            exclusive=session.exclusive,
-            round_trips=session.round_trips,
-            prompt=session.prompt,
-            seconds=session.seconds,
-            length_unit=session.length_unit,
-            bars=session.bars,
-            bpm=session.bpm,
-            strength=session.strength,
-            hear_recordings=session.hear_recordings,
-            record_from=session.record_from,
-            record_start=session.record_start,
-            record_bars=session.record_bars,
-            record_threshold_db=session.record_threshold_db,
-            count_in=session.count_in,
-            swap_at=session.swap_at,
-            play_at_once=session.play_at_once,
-            steps=session.steps,
-            seed=session.seed,
-            model=self.actions.models.remembered,
-            master_gain_db=session.master_gain_db,
-            midi_channel=midi.channel,
-            pad_map=midi.pad_map,
-            midi_lights=midi.lights,
-            clock_from=midi.clock_from,
-            clock_to=midi.clock_to,
-        )
-
-    def _save_settings(self) -> None:
-        if self._remembers and not self._stopping:
-            settings, file = self._settings(self.window_geometry), self._folders.settings_file
-            self._settings_writing.write(lambda: write_settings(file, settings))
-
-    def _rescue(self) -> None:
-        """Put takes the disk refused into the folder for temporary files, as a last resort."""
-        unsaved = [take for take in self.store.unsaved if not self.store.is_kept(take)]
-        if not unsaved:
-            return
-        folder = Path(tempfile.mkdtemp(prefix="pingpad-rescued-"))
-        writer = FileWriter(lambda fn: None)
-        rescue = ClipStore(folder, writer, lambda text, kind: None)
-        writer.start()
-        for take in unsaved:
-            rescue.keep(take, None)
-        saved = writer.stop()
-        text = "were written to" if saved else "could not all be written, not even to"
-        log.error("%d takes %s %s", len(unsaved), text, folder)
-        sys.stderr.write(f"Pingpad: {len(unsaved)} takes {text} {folder}\n")
-
-
-def _midi_choices(settings: Settings) -> MidiChoices:
-    return MidiChoices(
-        channel=settings.midi_channel,
-        pad_map=settings.pad_map,
-        lights=settings.midi_lights,
-        clock_from=settings.clock_from,
-        clock_to=settings.clock_to,
-    )
 
 
 def run(argv: Sequence[str]) -> int:

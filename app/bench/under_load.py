@@ -29,9 +29,9 @@ from app.bench.realtime_bench import (
     running,
 )
 from app.bootstrap import Instrument
+from app.folders import HOME_VARIABLE, Folders, find_folders
 from app.midi.ports.inputs import MidiPorts
 from app.midi.router import PadRouter
-from app.settings import HOME_VARIABLE, Folders, find_folders
 from engine.api import Answer, Failed, Finished, Recipe
 from engine.errors import PlayerError
 from engine.process.client import EngineThread

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from app.cli.realtime import measure_realtime
-from app.settings import find_folders
+from app.folders import find_folders
 from engine.api import RecipeError
 from engine.cli.context import (
     COULD_NOT,

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar, overload
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
-from app.audio.devices.state import AudioState
+from app.audio.devices.state import AudioState, MeasuredTrip
 from app.audio.mixer.clock import Quantum
 from app.model.event import Event
 from app.model.kit import PADS, Kit, Pad
+from app.model.panel import LengthUnit, PanelSettings, RecordFrom
 from app.model.parameters import TEMPO, RecordStart
-from app.settings import MeasuredTrip
 from engine.api import EMBEDDED, LONGEST_S
 from engine.errors import PlayerError
 
-LengthUnit = Literal["seconds", "bars"]
-RecordFrom = Literal["input", "played"]
 NoticeKind = Literal["info", "warning", "error"]
 BEATS_PER_BAR = 4
 
@@ -68,14 +66,10 @@ class MidiStatus(Protocol):
 
 
 class Setting(Generic[Value]):
-    """A field of the prompt panel: setting another value tells `settings_changed`."""
-
-    def __init__(self, default: Value) -> None:
-        self._default = default
-        self._name = ""
+    """A field of the panel by its own name: setting another value tells `settings_changed`."""
 
     def __set_name__(self, owner: type[Session], name: str) -> None:
-        self._name = f"_{name}"
+        self._name = name
 
     @overload
     def __get__(self, session: None, owner: type[Session]) -> Setting[Value]: ...
@@ -84,73 +78,52 @@ class Setting(Generic[Value]):
     def __get__(self, session: Session | None, owner: type[Session]) -> Value | Setting[Value]:
         if session is None:
             return self
-        value: Value = session.__dict__.get(self._name, self._default)
+        value: Value = getattr(session.panel, self._name)
         return value
 
     def __set__(self, session: Session, value: Value) -> None:
-        if value != self.__get__(session, type(session)):
-            session.__dict__[self._name] = value
-            session.settings_changed.emit()
+        change: dict[str, Any] = {self._name: value}
+        session.set_panel(replace(session.panel, **change))
 
 
 class Session:
     """Everything a player sees and sets. Widgets read it, listen to its events and write the
-    prompt panel's fields; the rest is changed by actions.
+    panel's fields (app.model.panel says what each means); the rest is changed by actions.
     """
 
-    prompt = Setting("")
-    seconds = Setting(1.0)
-    length_unit: Setting[LengthUnit] = Setting("seconds")
-    bars = Setting(1)
-    bpm = Setting(120.0)
-    strength = Setting(0.7)
-    """0.01..1: how much noise a source recording gets; 1 ignores it."""
-    hear_recordings = Setting(default=True)
-    """Whether what was made of a recording plays as soon as it is there."""
-    record_from: Setting[RecordFrom] = Setting("input")
-    """Whether recordings are of the input or of what is played."""
-    record_start: Setting[RecordStart] = Setting("now")
-    """When a recording begins; one that begins on a beat or bar ends on one, too."""
-    record_bars = Setting(0)
-    """One of RECORD_BARS that a recording lasts; 0: until it is ended."""
-    record_threshold_db = Setting(-30.0)
-    """-60..-6: how loud a sound must be to begin a recording that waits for one."""
-    count_in = Setting(default=False)
-    """Whether four clicks come before a recording that begins on a beat."""
-    metronome = Setting(default=False)
-    note_repeat = Setting(0.0)
-    """Beats between the hits of a held pad; 0 = one hit only."""
-    sixteen_notes = Setting(default=False)
-    """The pads play sixteen notes of the selected one."""
-    full_level = Setting(default=False)
-    """Every hit is as loud as can be, by mouse or MIDI."""
-    swap_at: Setting[Quantum] = Setting("now")
-    """When a running loop crosses over to its pad's new sound."""
-    play_at_once = Setting(default=False)
-    """Hits sound as soon as they can; else each as long after it happened, so that they keep
-    their distances."""
-    steps = Setting(8)
-    seed: Setting[int | None] = Setting(None)
-    """None: the engine draws one, and the take keeps it."""
-    master_gain_db = Setting(0.0)
-    """-60..6: the level of everything."""
-    output: Setting[str | None] = Setting(None)
-    """Name of the sound output the player chose; None: the best there is."""
-    input: Setting[str | None] = Setting(None)
-    """Name of the sound input the player chose; None: the best there is."""
-    input_channels = Setting("")
-    """Which channels of the input are recorded, "3" or "3+4"; "": the first two."""
-    block_frames = Setting(0)
-    """Frames in a block; 0: as the device likes."""
-    rate = Setting(0)
-    """Hz; 0: the usual rate, or the device's own."""
-    exclusive = Setting(default=False)
-    """The devices are to be Pingpad's alone, where the system can do that."""
-    round_trips: Setting[tuple[MeasuredTrip, ...]] = Setting(())
-    """What the loopback wizard measured, with which devices."""
+    prompt = Setting[str]()
+    seconds = Setting[float]()
+    length_unit = Setting[LengthUnit]()
+    bars = Setting[int]()
+    bpm = Setting[float]()
+    strength = Setting[float]()
+    hear_recordings = Setting[bool]()
+    record_from = Setting[RecordFrom]()
+    record_start = Setting[RecordStart]()
+    record_bars = Setting[int]()
+    record_threshold_db = Setting[float]()
+    count_in = Setting[bool]()
+    metronome = Setting[bool]()
+    note_repeat = Setting[float]()
+    sixteen_notes = Setting[bool]()
+    full_level = Setting[bool]()
+    swap_at = Setting[Quantum]()
+    play_at_once = Setting[bool]()
+    steps = Setting[int]()
+    seed = Setting[int | None]()
+    master_gain_db = Setting[float]()
+    output = Setting[str | None]()
+    input = Setting[str | None]()
+    input_channels = Setting[str]()
+    block_frames = Setting[int]()
+    rate = Setting[int]()
+    exclusive = Setting[bool]()
+    round_trips = Setting[tuple[MeasuredTrip, ...]]()
 
     def __init__(self, kit: Kit | None = None) -> None:
         self.kit = kit or Kit()
+        self.panel = PanelSettings()
+        """All that is set beside the pads."""
         self.settings_changed: Event[()] = Event()
         self.selection_changed: Event[()] = Event()
         self.engine_changed: Event[()] = Event()
@@ -188,6 +161,12 @@ class Session:
             self.selection_changed.emit()
 
     # --- what the actions and the bootstrap change ---
+
+    def set_panel(self, panel: PanelSettings) -> None:
+        """Set everything beside the pads."""
+        if panel != self.panel:
+            self.panel = panel
+            self.settings_changed.emit()
 
     def notify(self, text: str, kind: NoticeKind = "info") -> None:
         """Show a sentence to the player."""

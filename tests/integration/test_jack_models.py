@@ -19,9 +19,10 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from app.bench.realtime_bench import answer, jack_server, running
-from app.bootstrap import Instrument, Parts
+from app.bootstrap import Instrument
+from app.folders import find_folders
 from app.model.kit import Pad
-from app.settings import find_folders
+from app.parts import Parts
 from app.ui.dialogs.models import ModelsDialog
 from app.ui.window.main_thread import MainThread
 from app.ui.window.main_window import MainWindow

@@ -20,9 +20,10 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.recorder import InputRecorder
-from app.bootstrap import Instrument, Parts
+from app.bootstrap import Instrument
+from app.folders import find_folders
 from app.model.kit import Pad
-from app.settings import find_folders
+from app.parts import Parts
 from app.ui.window.main_thread import MainThread
 from app.ui.window.main_window import MainWindow
 from app.ui.window.monitors import Monitors

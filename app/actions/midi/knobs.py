@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from app.actions.pads.pad_settings import PadSettings
+from app.model.parameter_kinds import Number, Options, Scale
 from app.model.parameters import (
     LENGTH_BARS,
     LENGTH_S,
@@ -16,9 +17,6 @@ from app.model.parameters import (
     PAD_OPTIONS,
     SESSION_NUMBERS,
     SESSION_OPTIONS,
-    Number,
-    Options,
-    Scale,
 )
 from app.model.session import Session
 

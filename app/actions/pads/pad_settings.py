@@ -8,7 +8,7 @@ from typing import Any
 from app.actions.pads.load_pads import PadLoader
 from app.audio.mixer.pad_parameters import SHORTEST_REGION, PadParameters
 from app.model.kit import Pad
-from app.model.parameters import Number
+from app.model.parameter_kinds import Number
 from app.model.session import Session
 
 LONGEST_NAME = 60

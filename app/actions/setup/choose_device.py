@@ -8,11 +8,6 @@ from app.audio.devices.sound_system import Channels
 from app.audio.devices.state import DeviceRequest
 from app.model.session import Session
 
-BLOCKS = (0, 32, 64, 128, 256, 512, 1024)
-"""Frames in a block, to choose from; 0 leaves it to the device."""
-RATES = (0, 44_100, 48_000, 88_200, 96_000)
-"""Hz, to choose from; 0 is the usual one."""
-
 
 class OpensDevices(Protocol):
     """What choosing needs of app.audio.devices.stream.AudioDevices."""

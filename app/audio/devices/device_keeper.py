@@ -29,10 +29,9 @@ from app.audio.devices.sound_system import (
     names_of,
     outputs_to_try,
 )
-from app.audio.devices.state import AudioState, DeviceRequest
+from app.audio.devices.state import AudioState, DeviceRequest, MeasuredTrip
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.recorder import InputRecorder
-from app.settings import MeasuredTrip
 
 RETRY_S = 2.0
 PEEK_EVERY_S = 10.0

@@ -6,9 +6,23 @@ from dataclasses import dataclass
 
 from app.audio.devices.loopback import RoundTrip
 from app.audio.devices.sound_system import FIRST_TWO, Channels
-from app.settings import MeasuredTrip
 
 OPENING = "Opening the sound output…"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredTrip:
+    """How long a sound took out and back in, and with what: devices by their full names."""
+
+    output: str
+    input: str
+    rate: int
+    block_frames: int
+    milliseconds: float
+    spread_ms: float
+    """From the earliest to the latest click."""
+    heard: int
+    """How many clicks came back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from app.model.parameters import (
-    PAD_NUMBERS,
-    PAD_OPTIONS,
-    SESSION_NUMBERS,
-    SESSION_OPTIONS,
-    Parameter,
-)
+from app.model.parameter_kinds import Parameter
+from app.model.parameters import PAD_NUMBERS, PAD_OPTIONS, SESSION_NUMBERS, SESSION_OPTIONS
 
 TargetKind = Literal["pad", "press", "hold", "value"]
 """pad: plays a pad while held. press: happens once. hold: lasts while held. value: a knob's or

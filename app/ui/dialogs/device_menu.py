@@ -8,9 +8,10 @@ from typing import TypeVar
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.actions.setup.choose_device import BLOCKS, RATES, ChooseDevice
+from app.actions.setup.choose_device import ChooseDevice
 from app.audio.devices.sound_system import Channels
-from app.model.parameters import Choice
+from app.model.panel import BLOCKS, RATES
+from app.model.parameter_kinds import Choice
 from app.model.session import Session
 from app.ui.widgets.controls import add_choices
 

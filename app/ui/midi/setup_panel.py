@@ -23,7 +23,7 @@ from app.midi.lights import AUTOMATIC, OFF
 from app.midi.messages.controller_map import strip_alsa_number
 from app.midi.messages.message import DRUM_CHANNEL
 from app.midi.ports.system import CLIENT_NAME
-from app.model.parameters import Choice
+from app.model.parameter_kinds import Choice
 from app.model.session import Session
 from app.ui.widgets.controls import make_button, make_caption, on_click
 from app.ui.widgets.theme import Theme

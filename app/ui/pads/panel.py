@@ -17,7 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions.actions import Actions
-from app.model.parameters import CHOKE_GROUP, PAD_NUMBERS, PLAY_MODE, Choice
+from app.model.parameter_kinds import Choice
+from app.model.parameters import CHOKE_GROUP, PAD_NUMBERS, PLAY_MODE
 from app.model.session import Session
 from app.ui.pads.parameter_pages import ShapePage, TonePage
 from app.ui.pads.take_strip import TakeStrip

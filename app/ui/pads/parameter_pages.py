@@ -10,7 +10,8 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from app.actions.actions import Actions
-from app.model.parameters import LAYERS, LOOP_LENGTH, PAD_NUMBERS, Number, Page
+from app.model.parameter_kinds import Number, Page
+from app.model.parameters import LAYERS, LOOP_LENGTH, PAD_NUMBERS
 from app.model.session import Session
 from app.ui.widgets.controls import make_button, make_caption
 from app.ui.widgets.theme import Theme

@@ -15,8 +15,10 @@ from PySide6.QtWidgets import (
 )
 
 from app.actions.actions import Actions
-from app.model.parameters import LENGTH_BARS, LENGTH_S, STEP_COUNT, STRENGTH, TEMPO, Choice
-from app.model.session import LengthUnit, Session
+from app.model.panel import LengthUnit
+from app.model.parameter_kinds import Choice
+from app.model.parameters import LENGTH_BARS, LENGTH_S, STEP_COUNT, STRENGTH, TEMPO
+from app.model.session import Session
 from app.ui.format import format_unknown_words
 from app.ui.prompt.line import PromptLine
 from app.ui.widgets.controls import (

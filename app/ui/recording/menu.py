@@ -11,8 +11,10 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMenu, QWidget
 
 from app.actions.recording.perform import Perform
-from app.model.parameters import RECORD_LENGTH, RECORD_START, Choice
-from app.model.session import RecordFrom, Session
+from app.model.panel import RecordFrom
+from app.model.parameter_kinds import Choice
+from app.model.parameters import RECORD_LENGTH, RECORD_START
+from app.model.session import Session
 from app.ui.widgets.controls import add_choices
 
 RECORD_SOURCES: tuple[Choice[RecordFrom], ...] = (

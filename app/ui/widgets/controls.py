@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.model.parameters import Choice
+from app.model.parameter_kinds import Choice
 from app.ui.widgets.icons import make_icon
 from app.ui.widgets.theme import COLOURS, Theme, make_colour
 

@@ -6,15 +6,13 @@ import pytest
 
 from app.audio.mixer.pad_parameters import DEFAULT_PARAMETERS, RANGES, PadParameters
 from app.midi.messages.targets import TARGETS
+from app.model.parameter_kinds import Number, Options, Scale
 from app.model.parameters import (
     LENGTH_BARS,
     PAD_NUMBERS,
     PAD_OPTIONS,
     SESSION_NUMBERS,
     SESSION_OPTIONS,
-    Number,
-    Options,
-    Scale,
 )
 from app.model.session import Session
 

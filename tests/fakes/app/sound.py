@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.audio.devices.loopback import RoundTrip
-from app.audio.devices.state import AudioState, DeviceRequest
+from app.audio.devices.state import AudioState, DeviceRequest, MeasuredTrip
 from app.audio.mixer.clock import QUANTUM_BEATS, Quantum
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.recorder import InputRecorder
-from app.settings import MeasuredTrip
 from engine.clip import Clip
 
 PLUGGED_IN = AudioState(output_name="Speakers", input_name="Microphone", message="")

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.actions.actions import Actions
-from app.bootstrap import Instrument, Parts
+from app.bootstrap import Instrument
+from app.folders import find_folders
 from app.model.kit import Pad
 from app.model.session import Notice, Session
-from app.settings import find_folders
+from app.parts import Parts
 from tests.fakes.app.main_loop import MainLoop
 from tests.fakes.app.midi import FakeMidiOutputs, FakeMidiPorts
 from tests.fakes.app.sound import FakeDevices

@@ -18,10 +18,10 @@ from app.audio.devices.device_keeper import (
 )
 from app.audio.devices.loopback import RoundTrip
 from app.audio.devices.sound_system import Channels, Device
+from app.audio.devices.state import MeasuredTrip
 from app.audio.mixer.mixer import Mixer
 from app.audio.mixer.pad_parameters import PadParameters
 from app.audio.recording.recorder import InputRecorder
-from app.settings import MeasuredTrip
 from tests.fakes.app.sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
 
 JACK = Device(0, "system", "JACK Audio Connection Kit", 2, 2, 48_000, True, True)

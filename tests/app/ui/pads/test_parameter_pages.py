@@ -5,7 +5,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from app.audio.mixer.pad_parameters import DEFAULT_PARAMETERS, PadParameters
-from app.model.parameters import PAD_NUMBERS, Number
+from app.model.parameter_kinds import Number
+from app.model.parameters import PAD_NUMBERS
 from tests.app.ui.scene import Scene
 
 LEFT = Qt.MouseButton.LeftButton

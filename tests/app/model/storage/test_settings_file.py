@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
-from app.settings import (
-    MeasuredTrip,
+from app.audio.devices.state import MeasuredTrip
+from app.model.panel import NOT_SAVED, PanelSettings, panel_of
+from app.model.session import Session
+from app.model.storage.settings_file import (
     ReadSettings,
     Settings,
-    find_folders,
     read_settings,
     write_settings,
 )
@@ -113,18 +114,32 @@ def test_a_write_that_fails_leaves_the_old_settings(
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_one_variable_moves_every_folder() -> None:
-    folders = find_folders({"PINGPAD_HOME": "/somewhere"})
-    root = Path("/somewhere")
-    for folder in (folders.config, folders.data, folders.logs, folders.takes):
-        assert folder.is_relative_to(root)
+def test_every_setting_of_the_panel_has_its_name_on_the_session() -> None:
+    session = Session()
+    for field in fields(PanelSettings):
+        assert getattr(session, field.name) == getattr(session.panel, field.name)
+        setattr(session, field.name, getattr(FULL, field.name))
+    assert session.panel == panel_of(FULL)
 
 
-def test_the_variable_may_name_a_folder_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir("/")
-    assert find_folders({"PINGPAD_HOME": "stick"}).data.is_relative_to("/stick")
+def test_a_file_holds_what_it_always_held_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    write_settings(path, replace(FULL, metronome=True))
+    names = """
+        window_geometry output input input_channels block_frames rate exclusive round_trips prompt
+        seconds length_unit bars bpm strength hear_recordings record_from record_start record_bars
+        record_threshold_db count_in swap_at play_at_once steps seed model master_gain_db
+        midi_channel pad_map midi_lights clock_from clock_to
+    """
+    assert set(json.loads(path.read_text())) == set(names.split())
+    path.write_text('{"metronome": true}')
+    assert not read_settings(path).settings.metronome and "metronome" in NOT_SAVED
 
 
-def test_without_the_variable_the_users_own_folders_are_used() -> None:
-    folders = find_folders({})
-    assert "pingpad" in str(folders.settings_file).lower()
+def test_what_no_control_offers_is_set_right(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(
+        '{"record_bars": 3, "record_threshold_db": -99, "master_gain_db": 30, "rate": 7,'
+        ' "block_frames": 100}'
+    )
+    assert read_settings(path).settings == Settings(record_threshold_db=-60.0, master_gain_db=6.0)

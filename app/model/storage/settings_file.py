@@ -1,116 +1,26 @@
-"""Settings and folders: what Pingpad remembers between two starts, and where. Any thread."""
+"""Settings: what Pingpad remembers between two starts, in settings.json. Any thread."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, cast, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
-import platformdirs
-
+from app.audio.devices.state import MeasuredTrip
+from app.model.panel import NOT_SAVED, PanelSettings
 from engine.files.atomic import write_json
 
-HOME_VARIABLE = "PINGPAD_HOME"
-"""An environment variable: a folder to use for everything (tests, a memory stick)."""
 
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where Pingpad keeps its files. They need not exist yet."""
-
-    config: Path
-    data: Path
-    logs: Path
-
-    @property
-    def settings_file(self) -> Path:
-        """The settings."""
-        return self.config / "settings.json"
-
-    @property
-    def takes(self) -> Path:
-        """Every take ever made: WAV and JSON."""
-        return self.data / "takes"
-
-    @property
-    def performances(self) -> Path:
-        """What was recorded of all that was played."""
-        return self.data / "performances"
-
-    @property
-    def models(self) -> Path:
-        """The models that were added."""
-        return self.data / "models"
-
-
-def find_folders(environment: Mapping[str, str] | None = None) -> Folders:
-    """Return this user's folders; PINGPAD_HOME replaces them all."""
-    home = (os.environ if environment is None else environment).get(HOME_VARIABLE)
-    if home:
-        root = Path(home).expanduser().absolute()
-        return Folders(root / "config", root / "data", root / "logs")
-    user = platformdirs.PlatformDirs("Pingpad", appauthor=False)
-    return Folders(user.user_config_path, user.user_data_path, user.user_log_path)
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredTrip:
-    """How long a sound took out and back in, and with what: devices by their full names."""
-
-    output: str
-    input: str
-    rate: int
-    block_frames: int
-    milliseconds: float
-    spread_ms: float
-    """From the earliest to the latest click."""
-    heard: int
-    """How many clicks came back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(PanelSettings):
     """What is remembered. Every field has a default: an older file lacks the newer ones."""
 
     window_geometry: str = ""
     """QWidget.saveGeometry() as hexadecimal digits; "" = let the desktop choose."""
-    output: str | None = None
-    """Name of the sound output; None = the system's."""
-    input: str | None = None
-    """Name of the sound input; None = the system's."""
-    input_channels: str = ""
-    """Which of its channels are recorded, "3" or "3+4"; "" = the first two."""
-    block_frames: int = 0
-    """0 = as the device likes."""
-    rate: int = 0
-    """Hz; 0 = the usual one."""
-    exclusive: bool = False
-    """The devices for Pingpad alone."""
-    round_trips: tuple[MeasuredTrip, ...] = ()
-    """What the wizard measured, the newest last."""
-    prompt: str = ""
-    seconds: float = 1.0
-    length_unit: Literal["seconds", "bars"] = "seconds"
-    bars: int = 1
-    bpm: float = 120.0
-    strength: float = 0.7
-    hear_recordings: bool = True
-    record_from: Literal["input", "played"] = "input"
-    record_start: Literal["now", "sound", "beat", "bar", "four_bars"] = "now"
-    record_bars: int = 0
-    record_threshold_db: float = -30.0
-    count_in: bool = False
-    swap_at: Literal["now", "beat", "bar", "four_bars"] = "now"
-    play_at_once: bool = False
-    steps: int = 8
-    seed: int | None = None
     model: str = ""
     """Folder of the model in use, among those that were added; "" = the embedded one."""
-    master_gain_db: float = 0.0
     midi_channel: int = 0
     """1..16; 0 listens to all."""
     pad_map: str = "chromatic"
@@ -141,21 +51,22 @@ def read_settings(path: Path) -> ReadSettings:
     except FileNotFoundError:
         return ReadSettings(Settings())
     except OSError as error:
-        return _set_aside(path, (error.strerror or str(error)).lower())
+        return _quarantine(path, (error.strerror or str(error)).lower())
     except UnicodeDecodeError:
-        return _set_aside(path, "it is not a text")
+        return _quarantine(path, "it is not a text")
     try:
         return ReadSettings(_parse(text))
     except ValueError as error:
-        return _set_aside(path, str(error))
+        return _quarantine(path, str(error))
 
 
 def write_settings(path: Path, settings: Settings) -> None:
     """Write the settings so that a crash leaves the old or the new file whole. Raises OSError."""
-    write_json(path, asdict(settings))
+    values = asdict(settings)
+    write_json(path, {name: value for name, value in values.items() if name not in NOT_SAVED})
 
 
-def _set_aside(path: Path, why: str) -> ReadSettings:
+def _quarantine(path: Path, why: str) -> ReadSettings:
     aside = next(
         name
         for number in itertools.count(1)
@@ -179,9 +90,9 @@ def _parse(text: str) -> Settings:
     hints = get_type_hints(Settings)
     known: dict[str, Any] = {}
     for field in fields(Settings):
-        if field.name in data:
+        if field.name in data and field.name not in NOT_SAVED:
             known[field.name] = _checked(field.name, data[field.name], hints[field.name])
-    return Settings(**known)
+    return Settings(**known).clamp()
 
 
 def _measured_trips(value: object) -> tuple[MeasuredTrip, ...]:

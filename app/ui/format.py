@@ -18,7 +18,6 @@ from app.midi.messages.message import (
 )
 from app.model.takes import Take
 
-NOTE_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 MAX_BYTES = 8
 """Bytes of an unknown message that are shown."""
 MAX_NAMED = 3

@@ -125,7 +125,7 @@ def _plan_sounds(arguments: Arguments, card: ModelCard, source: Clip | None) -> 
 
 def _recipe(arguments: Arguments, card: ModelCard, source: Clip | None) -> Recipe:
     """The recipe of every sound, without a seed. Raises RecipeError."""
-    from engine.prompts.tokens import seconds_of
+    from engine.prompts.tokens import find_seconds
 
     seconds, strength = arguments.seconds, None
     if source is not None:
@@ -134,7 +134,7 @@ def _recipe(arguments: Arguments, card: ModelCard, source: Clip | None) -> Recip
         if strength is None and arguments.remake is None:
             strength = _DEFAULT_STRENGTH
     if seconds is None:
-        seconds = seconds_of(arguments.prompt) or _DEFAULT_SECONDS
+        seconds = find_seconds(arguments.prompt) or _DEFAULT_SECONDS
     remake_from, remake_to = arguments.remake or (None, None)
     return Recipe(
         arguments.prompt,
@@ -181,11 +181,11 @@ def _free_path(prompt: str) -> Path:
 
 
 def _warn_of_unknown_words(prompt: str, card: ModelCard) -> None:
-    from engine.prompts.reading import unknown_words
+    from engine.prompts.reading import find_unknown_words
 
     if not card.vocabulary:
         return
-    spans = unknown_words(prompt, frozenset(card.vocabulary))
+    spans = find_unknown_words(prompt, frozenset(card.vocabulary))
     if spans:
         words = ", ".join(prompt[start:end] for start, end in spans)
         show_warning(f"{card.name} was never taught: {words}")

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from engine.models.dit import Conditioning
 from engine.models.t5 import T5Config, T5Encoder
+from engine.prompts.notes import parse_pitch_class
 from engine.prompts.reading import read_prompt
-from engine.prompts.tokens import Word, pitch_class, tempo_of
+from engine.prompts.tokens import Word, find_tempo
 
 PAD, UNKNOWN, NOTE, NUMBER = range(4)
 FIRST_WORD = 4
@@ -96,12 +97,12 @@ class PromptTokenizer:
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor([token for token, _ in row])
             values[i, : len(row)] = torch.tensor([value for _, value in row])
-        bpm = torch.tensor([tempo_of(prompt) or 0.0 for prompt in prompts])
+        bpm = torch.tensor([find_tempo(prompt) or 0.0 for prompt in prompts])
         return Tokens(ids, values, ids != PAD, bpm)
 
     def _row(self, prompt: str) -> list[tuple[int, float]]:
         row: list[tuple[int, float]] = []
-        told = read_prompt(prompt, self._ids).told[: self._most_words]
+        told = read_prompt(prompt, self._ids).words[: self._most_words]
         for place, word in enumerate(told):
             if word.kind == "note" and word.value is not None:
                 row.append((NOTE, word.value))
@@ -210,7 +211,7 @@ class Conditioner(nn.Module):
 
 def _tonic(words: Sequence[Word]) -> float:
     """Return the first word's value where the second one makes a tonic of it, else 0."""
-    letter = pitch_class(words[0].text)
+    letter = parse_pitch_class(words[0].text)
     if letter is None or len(words) < 2 or words[1].text not in MODES:
         return 0.0
     return TONIC + letter

@@ -13,6 +13,8 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Literal
 
+from engine.prompts.notes import parse_note
+
 WordKind = Literal["word", "note", "number"]
 
 LARGEST_NUMBER = 1e6
@@ -39,10 +41,6 @@ _UNITS = (*LENGTH_UNITS, "hz", "hertz", "khz", "bar", "bars", "bit", "step", "st
 BEATS_A_BAR = 4
 
 _SEPARATORS = (",", ";", "|")
-
-_SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-_ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
-_HIGHEST_NOTE = 127
 
 # A letter of any script with the accents that may follow it as characters of their own.
 _LETTER = r"[^\W\d_][\u0300-\u036f]*"
@@ -81,7 +79,7 @@ def split_words(prompt: str) -> tuple[Word, ...]:
     return tuple(word for match in _TOKEN.finditer(prompt) for word in _words_of(match))
 
 
-def tempo_of(prompt: str) -> float | None:
+def find_tempo(prompt: str) -> float | None:
     """Return the beats a minute that a prompt asks for, None where it names no tempo.
 
     That is the number beside "bpm" or "tempo", or else the only one that is a usual tempo and no
@@ -105,13 +103,13 @@ def tempo_of(prompt: str) -> float | None:
     return words[place].value if is_apart else None
 
 
-def seconds_of(prompt: str) -> float | None:
+def find_seconds(prompt: str) -> float | None:
     """Return the length that a prompt asks for, None where it names none.
 
     Either in seconds ("3 seconds", "2.5s"), or in bars with a tempo.
     """
     words = split_words(prompt)
-    bpm = tempo_of(prompt)
+    bpm = find_tempo(prompt)
     for word, after in pairwise(words):
         if word.kind == "number" and word.value:
             if after.text in LENGTH_UNITS:
@@ -121,7 +119,7 @@ def seconds_of(prompt: str) -> float | None:
     return None
 
 
-def completions(prefix: str, vocabulary: Collection[str], limit: int = 8) -> list[str]:
+def complete_word(prefix: str, vocabulary: Collection[str], limit: int = 8) -> list[str]:
     """Return words of the vocabulary for what was typed so far: beginnings first, then near misses.
 
     The word itself is left out when it is typed in full. An empty prefix has no completions.
@@ -139,24 +137,6 @@ def completions(prefix: str, vocabulary: Collection[str], limit: int = 8) -> lis
     return beginnings + _near_misses(typed, set(vocabulary) - set(beginnings), missing)
 
 
-def pitch_class(name: str) -> int | None:
-    """Return 0..11 for a note's name without its octave ("C#" is 1, "Bb" 10), None for others."""
-    match = re.fullmatch(r"([a-g])([#♯b♭]?)", name, re.IGNORECASE)
-    if match is None:
-        return None
-    return (_SEMITONES[match[1].lower()] + _ACCIDENTALS[match[2].lower()]) % 12
-
-
-def note_number(name: str) -> int | None:
-    """Return the MIDI number of a note with its octave ("A4" is 69, "Bb1" 34), None for others."""
-    match = re.fullmatch(r"([a-g])([#♯b♭]?)([0-9])", name, re.IGNORECASE)
-    if match is None:
-        return None
-    letter, accidental, octave = match[1].lower(), match[2].lower(), int(match[3])
-    number = 12 * (octave + 1) + _SEMITONES[letter] + _ACCIDENTALS[accidental]
-    return number if number <= _HIGHEST_NOTE else None
-
-
 def _stands_alone(prompt: str, word: Word) -> bool:
     before, after = prompt[: word.start].rstrip(), prompt[word.end :].lstrip()
     return before[-1:] in _SEPARATORS and after[:1] in _SEPARATORS
@@ -168,7 +148,7 @@ def _words_of(match: re.Match[str]) -> tuple[Word, ...]:
         return (Word(_plain(typed), start, end, "number", min(float(typed), LARGEST_NUMBER)),)
     if match.lastgroup != "note":
         return (Word(_plain(typed), start, end, "word", None),)
-    number = note_number(typed)
+    number = parse_note(typed)
     if number is None:  # above the highest MIDI note, "b9": a word and a number
         octave = Word(typed[-1], end - 1, end, "number", float(typed[-1]))
         return (Word(_plain(typed[:-1]), start, end - 1, "word", None), octave)

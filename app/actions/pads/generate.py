@@ -28,7 +28,7 @@ from engine.api import (
 )
 from engine.clip import Clip
 from engine.errors import PlayerError
-from engine.prompts.tokens import tempo_of
+from engine.prompts.tokens import find_tempo
 
 log = logging.getLogger(__name__)
 
@@ -272,7 +272,7 @@ class Generate:
 
     def _recipe_from_panel(self, source: Source | None) -> Recipe:
         prompt = self._session.prompt.strip()
-        if self._session.length_unit == "bars" and prompt and tempo_of(prompt) is None:
+        if self._session.length_unit == "bars" and prompt and find_tempo(prompt) is None:
             # The model has learnt tempi as words of the prompt, not as a number beside it.
             prompt = f"{prompt}, {self._session.bpm:g} bpm"
         return self._recipe(prompt, source)

@@ -18,8 +18,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QLineEdit, QListWidget, QListWidgetItem
 
 from app.ui.widgets.theme import COLOURS, Theme
-from engine.prompts.reading import unknown_words
-from engine.prompts.tokens import completions, split_words
+from engine.prompts.reading import find_unknown_words
+from engine.prompts.tokens import complete_word, split_words
 
 MAX_COMPLETIONS = 6
 MIN_PREFIX = 2
@@ -58,7 +58,7 @@ class PromptLine(QLineEdit):
         return self._unknown
 
     def _check(self, text: str) -> None:
-        spans = unknown_words(text, self._vocabulary) if self._vocabulary else ()
+        spans = find_unknown_words(text, self._vocabulary) if self._vocabulary else ()
         self._unknown = tuple(span for span in spans if not self._is_being_typed(span))
         # While the text changes the line has no layout yet.
         QTimer.singleShot(0, self, self._underline)
@@ -127,7 +127,7 @@ class PromptLine(QLineEdit):
         after = self.text()[self.cursorPosition() :]
         words: list[str] = []
         if len(prefix) >= MIN_PREFIX and not after[:1].isalnum():
-            words = completions(prefix, self._vocabulary, MAX_COMPLETIONS)
+            words = complete_word(prefix, self._vocabulary, MAX_COMPLETIONS)
         if words:
             self._show_completions(words)
         else:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from random import Random
 
 from engine.corpus.captions.lexicon import PROPERTIES, Kind, Lexicon, Variant, words_of
+from engine.prompts.notes import FLATS, SHARPS
 
-SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 VOWEL = re.compile(r"[aeio8]|f[m\d#b ]|ep |sd |underw")
 AFTER = ("in ", "with ", "at ")
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.clip import Clip
-from engine.corpus.captions.captions import SHARPS
 from engine.evaluation.measures.descriptors import Descriptors, Samples, describe, power_spectrum
 from engine.evaluation.measures.prompt_claims import Claims, Key
 from engine.evaluation.references.kind_references import KindReferences, Traits, traits_of
+from engine.prompts.notes import SHARPS, format_note
 
 Verdict = Literal["right", "octave", "wrong", "unheard"]
 """`octave`: the note an octave off, or the tempo doubled or halved. `unheard`: no note found."""
@@ -156,7 +156,7 @@ def note_text(pitch: float) -> str:
     """A MIDI number with cents as the nearest note: 57.1 is "A3 +10 cents"."""
     note = round(pitch)
     cents = round(100 * (pitch - note))
-    return f"{SHARPS[note % 12]}{note // 12 - 1} {cents:+d} cents"
+    return f"{format_note(note)} {cents:+d} cents"
 
 
 def _tempo(found: Descriptors, claimed: float | None) -> Check | None:

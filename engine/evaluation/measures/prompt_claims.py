@@ -7,8 +7,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Literal
 
-from engine.corpus.captions.captions import FLATS, SHARPS
 from engine.corpus.captions.lexicon import Kind, lexicon, words_of
+from engine.prompts.notes import FLATS, SHARPS
 from engine.prompts.tokens import split_words
 
 Side = Literal["low", "high"]

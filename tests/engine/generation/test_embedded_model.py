@@ -12,7 +12,7 @@ from engine.evaluation.measures.descriptors import Descriptors, describe
 from engine.evaluation.runs.restyling import likeness, recordings
 from engine.generation.generator import Generator, load_generator
 from engine.library.card import EMBEDDED_FOLDER, read_card
-from engine.prompts.reading import unknown_words
+from engine.prompts.reading import find_unknown_words
 
 SEEDS = range(5)
 ENOUGH = 4
@@ -125,5 +125,5 @@ def test_the_folder_is_small_enough_to_ship() -> None:
 def test_a_musicians_words_are_in_the_vocabulary() -> None:
     words = read_card(EMBEDDED_FOLDER).vocabulary
     prompts = ["punchy 909 kick", "closed hat", "saw bass note A2", "120 BPM house loop", "riser"]
-    assert [unknown_words(prompt, words) for prompt in prompts] == [()] * len(prompts)
-    assert unknown_words("glorptastic kick", words) == ((0, 11),)
+    assert [find_unknown_words(prompt, words) for prompt in prompts] == [()] * len(prompts)
+    assert find_unknown_words("glorptastic kick", words) == ((0, 11),)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.corpus.captions.lexicon import vocabulary
 from engine.corpus.sources.rendered import RenderedCorpus
-from engine.prompts.reading import SYNONYMS, read_prompt, synonyms, unknown_words
+from engine.prompts.reading import SYNONYMS, find_unknown_words, read_prompt, read_synonyms
 from engine.prompts.tokens import split_words
 
 WORDS = frozenset(vocabulary())
@@ -18,12 +18,12 @@ def told(prompt: str) -> str:
     """What the model is told, notes as =number."""
     return " ".join(
         f"={word.value:g}" if word.kind == "note" else word.text
-        for word in read_prompt(prompt, WORDS).told
+        for word in read_prompt(prompt, WORDS).words
     )
 
 
 def marked(prompt: str) -> list[str]:
-    return [prompt[start:end] for start, end in unknown_words(prompt, WORDS)]
+    return [prompt[start:end] for start, end in find_unknown_words(prompt, WORDS)]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_only_what_says_nothing_is_marked(prompt: str, unknown: list[str]) -> No
 def test_captions_are_told_word_for_word() -> None:
     corpus = RenderedCorpus(5, families=("drum", "tonal", "effect", "texture", "loop", "voice"))
     captions = [sound.caption for sound in corpus.sounds(0, 3000, 8.0)]
-    changed = [said for said in captions if read_prompt(said, WORDS).told != split_words(said)]
+    changed = [said for said in captions if read_prompt(said, WORDS).words != split_words(said)]
     assert not changed
     assert not [said for said in captions if marked(said)]
 
@@ -126,29 +126,29 @@ def test_captions_are_told_word_for_word() -> None:
 def test_a_models_own_words_come_first() -> None:
     own = frozenset({"phat", "kick", "seconds", "hz", "no", "drums", "bells", "am"})
     for prompt in ("phat kick 3 seconds", "40 hz kick", "kick no drums", "Am bells"):
-        assert read_prompt(prompt, own).told == split_words(prompt)
-        assert not unknown_words(prompt, own)
+        assert read_prompt(prompt, own).words == split_words(prompt)
+        assert not find_unknown_words(prompt, own)
 
 
 def test_a_synonym_counts_only_where_all_it_stands_for_is_known() -> None:
-    assert unknown_words("phat drumkit", frozenset({"drum"})) == ((0, 4), (5, 12))
+    assert find_unknown_words("phat drumkit", frozenset({"drum"})) == ((0, 4), (5, 12))
 
 
 def test_the_list_holds_no_word_of_the_model_and_stands_for_its_words_only() -> None:
-    book = synonyms()
-    singles = {typed[0] for typed in book.same if len(typed) == 1}
+    synonyms = read_synonyms()
+    singles = {typed[0] for typed in synonyms.phrases if len(typed) == 1}
     assert not singles & WORDS
-    assert not (book.silent | book.negations) & WORDS
-    assert not singles & (book.silent | book.negations)
-    assert book.octaves.keys() <= WORDS
-    missing = {word for meant in book.same.values() for word in meant} - WORDS
+    assert not (synonyms.stop_words | synonyms.negations) & WORDS
+    assert not singles & (synonyms.stop_words | synonyms.negations)
+    assert synonyms.octaves.keys() <= WORDS
+    missing = {word for meant in synonyms.phrases.values() for word in meant} - WORDS
     assert not missing, f"not in the vocabulary: {missing} ({SYNONYMS.name})"
 
 
 @given(st.text(max_size=120))
 def test_any_text_is_read_in_order(prompt: str) -> None:
     reading = read_prompt(prompt, WORDS)
-    starts = [word.start for word in reading.told]
+    starts = [word.start for word in reading.words]
     assert starts == sorted(starts)
     ends = [0, *(end for _, end in reading.unknown)]
     for (start, end), before in zip(reading.unknown, ends, strict=False):

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.prompts.reading import unknown_words
-from engine.prompts.tokens import completions, note_number, seconds_of, split_words, tempo_of
+from engine.prompts.notes import parse_note
+from engine.prompts.reading import find_unknown_words
+from engine.prompts.tokens import complete_word, find_seconds, find_tempo, split_words
 
 VOCABULARY = frozenset(
     {"kick", "snare", "clap", "punchy", "distorted", "dark", "bright", "bass", "glass"}
@@ -37,14 +38,14 @@ def texts(prompt: str) -> list[str]:
     ],
 )
 def test_note_has_its_midi_number(name: str, number: int) -> None:
-    assert note_number(name) == number
+    assert parse_note(name) == number
     (word,) = split_words(name)
     assert (word.kind, word.value) == ("note", number)
 
 
 @pytest.mark.parametrize("name", ["h2", "b9", "a", "a44", "", "4a", "c##3"])
 def test_other_names_are_no_notes(name: str) -> None:
-    assert note_number(name) is None
+    assert parse_note(name) is None
     assert all(word.kind != "note" for word in split_words(name))
 
 
@@ -94,8 +95,8 @@ def test_composed_and_decomposed_letters_are_the_same_word() -> None:
 
 def test_unknown_words_are_marked_and_notes_and_numbers_are_not() -> None:
     prompt = "kick zorgle A2 c#3 120bpm 🥁 Flümp"
-    assert [prompt[a:b] for a, b in unknown_words(prompt, VOCABULARY)] == ["zorgle", "Flümp"]
-    assert unknown_words("", VOCABULARY) == ()
+    assert [prompt[a:b] for a, b in find_unknown_words(prompt, VOCABULARY)] == ["zorgle", "Flümp"]
+    assert find_unknown_words("", VOCABULARY) == ()
 
 
 @pytest.mark.parametrize(
@@ -120,9 +121,9 @@ def test_any_text_gives_ordered_spans_that_split_the_same_again(prompt: str) -> 
 
 
 def test_completions_put_beginnings_first() -> None:
-    assert completions("ha", VOCABULARY) == ["hat"]
-    assert completions("h", VOCABULARY) == ["hat", "hihat", "house"]
-    assert completions("h", VOCABULARY, limit=2) == ["hat", "hihat"]
+    assert complete_word("ha", VOCABULARY) == ["hat"]
+    assert complete_word("h", VOCABULARY) == ["hat", "hihat", "house"]
+    assert complete_word("h", VOCABULARY, limit=2) == ["hat", "hihat"]
 
 
 @pytest.mark.parametrize(
@@ -130,14 +131,14 @@ def test_completions_put_beginnings_first() -> None:
     [("snaer", "snare"), ("kcik", "kick"), ("puncy", "punchy"), ("distrot", "distorted")],
 )
 def test_completions_forgive_a_typo(typed: str, meant: str) -> None:
-    assert completions(typed, VOCABULARY)[0] == meant
+    assert complete_word(typed, VOCABULARY)[0] == meant
 
 
 def test_completions_of_nothing_of_a_known_word_and_of_nonsense() -> None:
-    assert completions("  ", VOCABULARY) == []
-    assert completions("kick", VOCABULARY) == []
-    assert completions("🥁", VOCABULARY) == []
-    assert completions("x" * 10_000, VOCABULARY) == []
+    assert complete_word("  ", VOCABULARY) == []
+    assert complete_word("kick", VOCABULARY) == []
+    assert complete_word("🥁", VOCABULARY) == []
+    assert complete_word("x" * 10_000, VOCABULARY) == []
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_completions_of_nothing_of_a_known_word_and_of_nonsense() -> None:
     ],
 )
 def test_the_tempo_of_a_prompt(prompt: str, bpm: float | None) -> None:
-    assert tempo_of(prompt) == bpm
+    assert find_tempo(prompt) == bpm
 
 
 @pytest.mark.parametrize(
@@ -188,4 +189,4 @@ def test_the_tempo_of_a_prompt(prompt: str, bpm: float | None) -> None:
     ],
 )
 def test_the_length_of_a_prompt(prompt: str, seconds: float | None) -> None:
-    assert seconds_of(prompt) == seconds
+    assert find_seconds(prompt) == seconds

@@ -226,8 +226,8 @@ class Instrument:
         self.mixer.set_master_gain(self.session.master_gain_db)
 
     def _on_audio(self, state: AudioState) -> None:
-        if state.measured and state.measured != self.session.round_trips:
-            self.session.round_trips = state.measured
+        if state.round_trips and state.round_trips != self.session.round_trips:
+            self.session.round_trips = state.round_trips
             if self._remembers:
                 self._settings.save()
         self.session.set_audio(state)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from app.actions.pads.generate import Engine
+from app.audio.devices.audio_devices import AudioDevices
 from app.audio.devices.state import AudioState, DeviceRequest
-from app.audio.devices.stream import AudioDevices
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.recorder import InputRecorder
 from app.midi.ports.inputs import MidiPorts, MidiState
@@ -44,7 +44,7 @@ class RunningEngine(Engine, Protocol):
 
 
 class SoundDevices(Protocol):
-    """app.audio.devices.stream.AudioDevices, or a fake."""
+    """app.audio.devices.audio_devices.AudioDevices, or a fake."""
 
     def open(self, request: DeviceRequest) -> AudioState:
         """Open what is asked for; returns at once, news comes by on_change."""

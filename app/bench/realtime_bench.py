@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.devices.stream import AudioDevices
+from app.audio.devices.audio_devices import AudioDevices
 from app.audio.mixer.meter import Counts
 from app.audio.mixer.mixer import Mixer
 from app.audio.mixer.pad_parameters import PadParameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.audio.devices.loopback import CLICKS, RoundTrip
+from app.audio.devices.round_trip import CLICKS, RoundTrip
 from app.midi.messages.message import (
     RESET_CONTROLLERS,
     Aftertouch,
@@ -36,8 +36,8 @@ def format_round_trip(loop: RoundTrip | None) -> str:
     """Format a measurement of the round trip; "" for none."""
     if loop is None:
         return ""
-    if loop.trouble:
-        return loop.trouble
+    if loop.error:
+        return loop.error
     return (
         f"{loop.milliseconds:.1f} ms from output to input. {loop.heard} of {CLICKS} clicks were "
         f"heard, {loop.spread_ms:.1f} ms apart at most."

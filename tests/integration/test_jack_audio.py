@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.audio.devices.stream import AudioDevices, AudioState
+from app.audio.devices.audio_devices import AudioDevices
+from app.audio.devices.state import AudioState
 from app.audio.mixer.mixer import Mixer
 from app.audio.mixer.pad_parameters import PadParameters
 from app.audio.recording.recorder import InputRecorder
@@ -270,13 +271,13 @@ def test_the_round_trip_through_a_cable_is_two_blocks(rig: Rig) -> None:
         plugging.start()
         rig.devices.measure()
         try:
-            state = rig.states.wait_for(lambda state: state.loop is not None)
+            state = rig.states.wait_for(lambda state: state.round_trip is not None)
         finally:
             measured.set()
             plugging.join()
-    assert state.loop is not None and state.loop.trouble == ""
+    assert state.round_trip is not None and state.round_trip.error == ""
     # JACK's client hears itself a block later; a busy machine adds whole blocks to single clicks.
-    assert BLOCK <= state.loop.milliseconds * RATE / 1000 <= 4 * BLOCK
+    assert BLOCK <= state.round_trip.milliseconds * RATE / 1000 <= 4 * BLOCK
     assert state.output_name == "system"
     before = rig.mixer.counts().callbacks
     pause = threading.Event()

@@ -44,7 +44,7 @@ def test_a_measured_round_trip_is_known_at_the_next_start_even_after_a_crash() -
     assert first.actions.devices.measure_round_trip()
     first.until(lambda: first.session.round_trips and first.folders.settings_file.exists())
     second = begun()
-    assert [trip.milliseconds for trip in second.devices.requested.measured] == [10.0]
+    assert [trip.milliseconds for trip in second.devices.requested.round_trips] == [10.0]
     second.stop()
     first.stop()
 

@@ -10,7 +10,7 @@ from app.model.session import Session
 
 
 class OpensDevices(Protocol):
-    """What choosing needs of app.audio.devices.stream.AudioDevices."""
+    """What choosing needs of app.audio.devices.audio_devices.AudioDevices."""
 
     def open(self, request: DeviceRequest) -> object:
         """Look for devices anew and open what is asked for; returns at once, the session hears."""

@@ -1,15 +1,15 @@
 """MissedBlocks: whether an output keeps up with its blocks, and what else it should be given.
 
-Not a thread itself: `app.audio.devices.device_keeper` asks it on the sound thread.
+Not a thread itself: `app.audio.devices.keeper` asks it on the sound thread.
 """
 
 from __future__ import annotations
 
-LOOK_S = 2.0
+WINDOW_S = 2.0
 MANY = 3
 """Blocks missed in that time: one now and then is the machine's, this many are the block's."""
-LOOKS = 4
-"""A start, or a model that loads, may take its time once: it is judged by what goes on."""
+BAD_WINDOWS = 4
+"""In a row: a start, or a model that loads, may take its time once."""
 LONGER = (512, 1024)
 """Through PulseAudio 256 frames lost nearly as much as its own 104, and 512 nothing."""
 
@@ -20,17 +20,17 @@ class MissedBlocks:
     def __init__(self) -> None:
         self._since_s: float | None = None
         self._missed = 0
-        self._bad_looks = 0
+        self._bad_windows = 0
 
     def are_many(self, missed: int, now_s: float) -> bool:
-        """Say whether many blocks were missed in each of the last looks; `missed` is the sum."""
+        """Say whether many blocks were missed in each of the last windows; `missed` is the sum."""
         if self._since_s is None:
             self._since_s, self._missed = now_s, missed
-        elif now_s - self._since_s >= LOOK_S:
+        elif now_s - self._since_s >= WINDOW_S:
             bad = missed - self._missed >= MANY
-            self._bad_looks = self._bad_looks + 1 if bad else 0
+            self._bad_windows = self._bad_windows + 1 if bad else 0
             self._since_s, self._missed = now_s, missed
-        return self._bad_looks >= LOOKS
+        return self._bad_windows >= BAD_WINDOWS
 
 
 def next_longer(block_frames: int) -> int | None:

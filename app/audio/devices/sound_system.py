@@ -1,24 +1,15 @@
-"""What Pingpad asks of a sound system: devices, streams, and which of them to use. No device here.
+"""Protocol of a sound system: devices and streams. No device here.
 
-`app.audio.devices.stream` implements it for PortAudio, tests with a double that holds to the same
-rules.
+`app.audio.devices.portaudio` implements it, and a double of the tests that enforces the same rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-HOSTS = ("JACK Audio Connection Kit", "Core Audio", "ASIO", "Windows WASAPI", "ALSA")
-"""Best first: short and steady blocks before everything else. Any other host comes after them."""
-SERVED_HOSTS = ("JACK Audio Connection Kit",)
-"""Hosts whose server sets the block, for all its programs."""
-EXCLUSIVE_HOSTS = ("Windows WASAPI", "Core Audio")
-"""Hosts that can give a device to one program alone, with shorter blocks."""
 
 
 class SoundError(Exception):
@@ -57,7 +48,7 @@ class Channels:
 
     @classmethod
     def read(cls, text: str) -> Channels:
-        """Return what a text as of `__str__` says; the first two for any other."""
+        """Parse a text as of `__str__`; any other means the first two."""
         first, _, last = text.partition("+")
         try:
             return cls(int(first), max(int(last or first) - int(first) + 1, 1))
@@ -71,7 +62,7 @@ class Channels:
         return str(self.first) if self.count == 1 else f"{self.first}+{self.first + 1}"
 
     def of(self, inputs: int) -> Channels:
-        """Return those that a device with so many inputs has: the first two where it lacks some."""
+        """Return these, or the first two of a device with so many inputs that lacks them."""
         if self.count == 0 or self.first + self.count - 1 > inputs:
             return Channels(1, min(inputs, 2))
         return self
@@ -143,48 +134,3 @@ class SoundSystem(Protocol):
 
     def shut(self) -> None:
         """Let go of the sound system; only while no stream is open."""
-
-
-def names_of(devices: Sequence[Device]) -> tuple[str, ...]:
-    """Return a name to choose each device by: with its host where two have the same."""
-    names = [device.name for device in devices]
-    return tuple(
-        device.name if names.count(device.name) == 1 else full_name(device) for device in devices
-    )
-
-
-def full_name(device: Device) -> str:
-    """Return a device's name with its host: what it is known by where two are called alike."""
-    return f"{device.name} · {device.host}"
-
-
-def is_called(device: Device, name: str | None) -> bool:
-    """Say whether a device is the one of that name, with or without its host."""
-    return name in (device.name, full_name(device))
-
-
-def outputs_to_try(devices: Sequence[Device], wanted: str | None) -> list[Device]:
-    """Return outputs in the order to try: the wanted one, then each host's own default."""
-    outputs = [device for device in devices if device.outputs > 0]
-    named = [device for device in outputs if is_called(device, wanted)]
-    defaults = [device for device in outputs if device.is_default_output]
-    return _best_host_first(named) + [d for d in _best_host_first(defaults) if d not in named]
-
-
-def inputs_to_try(
-    devices: Sequence[Device], wanted: str | None, output: Device | None
-) -> list[Device]:
-    """Return inputs in the order to try: the wanted one, then defaults, the output's host first."""
-    inputs = [device for device in devices if device.inputs > 0]
-    named = [device for device in inputs if is_called(device, wanted)]
-    defaults = _best_host_first([device for device in inputs if device.is_default_input])
-    if output is not None:
-        defaults.sort(key=lambda device: device.host != output.host)
-    return _best_host_first(named) + [device for device in defaults if device not in named]
-
-
-def _best_host_first(devices: Sequence[Device]) -> list[Device]:
-    def rank(device: Device) -> int:
-        return HOSTS.index(device.host) if device.host in HOSTS else len(HOSTS)
-
-    return sorted(devices, key=rank)

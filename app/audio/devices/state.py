@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.audio.devices.loopback import RoundTrip
+from app.audio.devices.round_trip import RoundTrip
 from app.audio.devices.sound_system import FIRST_TWO, Channels
 
 OPENING = "Opening the sound output…"
@@ -32,8 +32,8 @@ class AudioState:
     `latency_ms` is from a hit's own frame to the loudspeaker as the sound system reckons it, with
     the limiter's look-ahead; `round_trip_ms` on from there, through the air, to the input's
     callback. `outputs` and `inputs` are the names to choose from.
-    `loop` is the round trip as it was measured with these devices, this rate and this block, None
-    before; without the look-ahead. `measured` are all that are known. `input_channels` is how many
+    `round_trip` is what was measured with these devices, this rate and this block, None before;
+    without the look-ahead. `round_trips` are all that are known. `input_channels` is how many
     the input has, `channels` which of them are recorded; `realtime` whether the output's callbacks
     have real-time priority; `exclusive` whether the system can give a device to Pingpad alone.
     """
@@ -47,8 +47,8 @@ class AudioState:
     message: str = OPENING
     outputs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
-    loop: RoundTrip | None = None
-    measured: tuple[MeasuredTrip, ...] = ()
+    round_trip: RoundTrip | None = None
+    round_trips: tuple[MeasuredTrip, ...] = ()
     input_channels: int = 0
     channels: Channels = FIRST_TWO
     realtime: bool = True
@@ -67,7 +67,7 @@ class DeviceRequest:
     """What the player asks for: device names, None for the best there is.
 
     Block and rate 0 are the device's own, with longer blocks where it does not keep up.
-    `exclusive`: the device alone, where that can be. `measured`: round trips known from before.
+    `exclusive`: the device alone, where that can be. `round_trips`: those known from before.
     """
 
     output: str | None = None
@@ -76,4 +76,4 @@ class DeviceRequest:
     rate: int = 0
     channels: Channels = FIRST_TWO
     exclusive: bool = False
-    measured: tuple[MeasuredTrip, ...] = ()
+    round_trips: tuple[MeasuredTrip, ...] = ()

@@ -58,7 +58,7 @@ class LoopbackDialog(QDialog):
     def show_result(self) -> None:
         """Take up a result that has come, and show it."""
         audio = self._session.audio
-        if audio is not None and audio.loop is not None:
+        if audio is not None and audio.round_trip is not None:
             self._measuring = False
         self.show_state()
 
@@ -66,6 +66,6 @@ class LoopbackDialog(QDialog):
         """Show that a measurement goes on, or the last result."""
         audio = self._session.audio
         self.button.setEnabled(not self._measuring)
-        found = format_round_trip(audio.loop if audio is not None else None)
+        found = format_round_trip(audio.round_trip if audio is not None else None)
         self.found.setText(LISTENING if self._measuring else found)
         self.adjustSize()

@@ -252,10 +252,8 @@ class StatusLine(QWidget):
         audio, midi = self._session.audio, self._session.midi
         lost = f" · {midi.dropped} MIDI events lost" if midi and midi.dropped else ""
         priority = " · no real-time priority" if audio and not audio.realtime else ""
-        loop = audio.loop if audio else None
-        measured = (
-            "" if loop is None or loop.trouble else f"round trip {loop.milliseconds:.1f} ms · "
-        )
+        trip = audio.round_trip if audio else None
+        measured = "" if trip is None or trip.error else f"round trip {trip.milliseconds:.1f} ms · "
         return f"{measured}{self._underflows} missed{late}{lost}{priority}"
 
     def show_engine(self) -> None:

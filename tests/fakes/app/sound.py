@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.audio.devices.loopback import RoundTrip
+from app.audio.devices.round_trip import RoundTrip
 from app.audio.devices.state import AudioState, DeviceRequest, MeasuredTrip
 from app.audio.mixer.clock import QUANTUM_BEATS, Quantum
 from app.audio.mixer.mixer import Mixer
@@ -40,7 +40,9 @@ class FakeDevices:
 
     def measure(self) -> None:
         measured = (MeasuredTrip("Speakers", "Microphone", 48_000, 128, 10.0, 0.0, 8),)
-        self._on_change(replace(PLUGGED_IN, loop=RoundTrip(10.0, 0.0, 8), measured=measured))
+        self._on_change(
+            replace(PLUGGED_IN, round_trip=RoundTrip(10.0, 0.0, 8), round_trips=measured)
+        )
 
     def pull_out(self) -> None:
         self._on_change(NO_CARD)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.actions.midi.clock import ClockSync
-from app.audio.devices.device_keeper import AudioState
+from app.audio.devices.state import AudioState
 from app.midi.clock.receiver import ClockReceiver
 from app.midi.messages.message import ClockMessage
 from app.model.session import Session

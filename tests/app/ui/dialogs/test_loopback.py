@@ -1,12 +1,12 @@
 from dataclasses import replace
 
-from app.audio.devices.loopback import RoundTrip
+from app.audio.devices.round_trip import RoundTrip
 from app.ui.dialogs.loopback import LISTENING
 from tests.app.ui.scene import Audio, Scene
 
 
 def tell(scene: Scene, loop: RoundTrip | None) -> None:
-    scene.session.set_audio(replace(Audio(), loop=loop))
+    scene.session.set_audio(replace(Audio(), round_trip=loop))
 
 
 def test_the_menu_opens_the_wizard_which_measures_and_shows_what_came(scene: Scene) -> None:
@@ -31,9 +31,9 @@ def test_what_went_wrong_is_said_and_nothing_is_shown_as_measured(scene: Scene) 
     line.open_loopback()
     assert line.loopback_dialog is not None
     short = line.loopback_dialog.height()
-    trouble = "Only 0 of 8 clicks came back. " * 5
-    tell(scene, RoundTrip(trouble=trouble))
-    assert line.loopback_dialog.found.text() == trouble
+    error = "Only 0 of 8 clicks came back. " * 5
+    tell(scene, RoundTrip(error=error))
+    assert line.loopback_dialog.found.text() == error
     assert line.loopback_dialog.height() > short, "nothing of the text above is cut off"
     assert "round trip" not in line.output.text
 

@@ -6,7 +6,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
-from app.audio.devices.loopback import RoundTrip
+from app.audio.devices.round_trip import RoundTrip
 from app.model.session import EngineState
 from engine.api import Failed, Restarted
 from tests.app.ui.scene import Audio, Midi, Scene
@@ -36,7 +36,7 @@ def test_the_sound_is_read_whole_however_long_the_rest_is(
     line = scene.window.status_line
     scene.window.resize(width, 700)
     loop = RoundTrip(9.6, 0.0, 8)
-    scene.session.set_audio(Audio(loop=loop, realtime=False))
+    scene.session.set_audio(Audio(round_trip=loop, realtime=False))
     scene.session.set_midi(Midi(("Launchpad Mini MK3 LPMiniMK3 MIDI", "MPK mini 3 MIDI") * 3))
     state = replace(scene.session.engine, model="a model with a long name", last_ms=1234.0)
     scene.session.set_engine(state)

@@ -7,18 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.audio.devices.device_keeper import (
-    MOST_MEASURED,
-    NO_INPUT,
-    NO_OUTPUT,
-    NO_SYSTEM,
-    AudioState,
-    DeviceKeeper,
-    DeviceRequest,
-)
-from app.audio.devices.loopback import RoundTrip
+from app.audio.devices.keeper import DeviceKeeper
+from app.audio.devices.known_round_trips import MOST_KNOWN
+from app.audio.devices.messages import NO_INPUT, NO_OUTPUT, NO_SYSTEM
+from app.audio.devices.round_trip import RoundTrip
 from app.audio.devices.sound_system import Channels, Device
-from app.audio.devices.state import MeasuredTrip
+from app.audio.devices.state import AudioState, DeviceRequest, MeasuredTrip
 from app.audio.mixer.mixer import Mixer
 from app.audio.mixer.pad_parameters import PadParameters
 from app.audio.recording.recorder import InputRecorder
@@ -323,7 +317,7 @@ def test_two_devices_of_one_name_are_told_apart_by_their_hosts() -> None:
     assert rig.system.stream("output").plan.device.host == "Windows WASAPI"
     state = rig.choose("Interface · MME")
     assert rig.system.stream("output").plan.device.host == "MME"
-    assert state.message == NO_INPUT or not state.message
+    assert (state.output_name, state.message) == ("Interface", NO_INPUT)
 
 
 def test_a_wished_rate_is_used_and_given_up_again() -> None:
@@ -390,7 +384,7 @@ def test_a_system_that_grants_no_real_time_priority_is_told() -> None:
 
 def measured(rig: Rig) -> RoundTrip:
     rig.keeper.measure(lambda: rig.now_s)
-    loop = rig.keeper.state().loop
+    loop = rig.keeper.state().round_trip
     assert loop is not None
     return loop
 
@@ -405,7 +399,7 @@ def test_the_round_trip_is_measured_with_what_is_open() -> None:
     assert measured(rig) == RoundTrip(10.0, 0.0, 8)
     state = rig.wait(0.2)
     assert (state.output_name, state.input_name) == ("Speakers", "Microphone")
-    assert state.loop == RoundTrip(10.0, 0.0, 8)
+    assert state.round_trip == RoundTrip(10.0, 0.0, 8)
     assert state.round_trip_ms == pytest.approx(10.0 + 78 / 48)
     assert not rig.system.stream("output").run(512).any(), "what was hit meanwhile sounds late"
 
@@ -416,46 +410,46 @@ def test_what_was_measured_is_known_again_with_the_same_devices_rate_and_block()
     rig.system.cable_frames = 480
     rig.wait(0.2)
     measured(rig)
-    known = rig.wait(0.2).measured
+    known = rig.wait(0.2).round_trips
     assert [(trip.output, trip.rate, trip.block_frames) for trip in known] == [
         ("Speakers · ALSA", 48_000, 128)
     ]
     rig.choose("Interface")
-    assert rig.wait(0.2).loop is None, "measured with another output"
+    assert rig.wait(0.2).round_trip is None, "measured with another output"
     rig.system.cable_frames = 960
     assert measured(rig) == RoundTrip(20.0, 0.0, 8)
     rig.wait(0.2)
     rig.choose()
-    assert rig.wait(0.2).loop == RoundTrip(10.0, 0.0, 8)
+    assert rig.wait(0.2).round_trip == RoundTrip(10.0, 0.0, 8)
     rig.system.refuses_loop = True
-    assert measured(rig).trouble, "what failed is told"
+    assert measured(rig).error, "what failed is told"
     again = Rig(SPEAKERS, replace(MICROPHONE, rate=48_000))
-    again.request(DeviceRequest(measured=known))
-    assert again.wait(0.2).loop == RoundTrip(10.0, 0.0, 8)
+    again.request(DeviceRequest(round_trips=known))
+    assert again.wait(0.2).round_trip == RoundTrip(10.0, 0.0, 8)
     again.system.stream("output").run(64)
-    assert again.keeper.state().loop is None, "measured with another block"
+    assert again.keeper.state().round_trip is None, "measured with another block"
 
 
 def test_the_newest_round_trips_are_remembered() -> None:
     rig = Rig(SPEAKERS, MICROPHONE)
-    old = tuple(MeasuredTrip("A", "B", 48_000, n, 1.0, 0.0, 8) for n in range(MOST_MEASURED))
-    rig.request(DeviceRequest(measured=old))
+    old = tuple(MeasuredTrip("A", "B", 48_000, n, 1.0, 0.0, 8) for n in range(MOST_KNOWN))
+    rig.request(DeviceRequest(round_trips=old))
     rig.system.cable_frames = 480
     rig.wait(0.2)
     measured(rig)
-    known = rig.keeper.state().measured
+    known = rig.keeper.state().round_trips
     assert known[:-1] == old[1:] and known[-1].milliseconds == 10.0
 
 
 def test_a_round_trip_that_cannot_be_measured_says_why_and_sound_goes_on() -> None:
     rig = Rig(SPEAKERS)
     rig.choose()
-    assert "needs a sound output and an input" in measured(rig).trouble
+    assert "needs a sound output and an input" in measured(rig).error
     rig = Rig(SPEAKERS, MICROPHONE)
     rig.choose()
-    assert "0 of 8 clicks came back" in measured(rig).trouble
+    assert "0 of 8 clicks came back" in measured(rig).error
     rig.system.refuses_loop = True
-    assert "Illegal combination" in measured(rig).trouble
+    assert "Illegal combination" in measured(rig).error
     assert rig.wait(0.2).output_name == "Speakers"
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.audio.devices.loopback import CLICKS, find_round_trip, make_clicks
+from app.audio.devices.round_trip import CLICKS, find_round_trip, make_clicks
 
 RATE = 48_000
 
@@ -20,12 +20,12 @@ def later(frames: int, gain: float = 1.0, noise: float = 0.0) -> np.ndarray:
 def test_a_delay_is_found_to_the_frame(frames: int) -> None:
     found = find_round_trip(later(frames), RATE)
     assert found.milliseconds == pytest.approx(frames * 1000 / RATE)
-    assert (found.spread_ms, found.heard, found.trouble) == (0.0, CLICKS, "")
+    assert (found.spread_ms, found.heard, found.error) == (0.0, CLICKS, "")
 
 
 def test_a_soft_noisy_microphone_that_turns_the_wave_over_is_enough() -> None:
     found = find_round_trip(later(700, gain=-0.02, noise=0.003), RATE)
-    assert found.milliseconds == pytest.approx(700 / 48, abs=0.05) and not found.trouble
+    assert found.milliseconds == pytest.approx(700 / 48, abs=0.05) and not found.error
 
 
 def test_a_click_that_was_lost_does_not_count() -> None:
@@ -39,7 +39,7 @@ def test_a_click_that_was_lost_does_not_count() -> None:
 def test_without_a_cable_nothing_is_measured_and_it_is_said(noise: float) -> None:
     found = find_round_trip(later(0, gain=0.0, noise=noise), RATE)
     assert found.milliseconds == 0.0
-    assert found.trouble.startswith("Only 0 of 8 clicks came back. Connect")
+    assert found.error.startswith("Only 0 of 8 clicks came back. Connect")
 
 
 def test_a_system_that_keeps_no_time_is_not_given_a_figure() -> None:
@@ -49,4 +49,4 @@ def test_a_system_that_keeps_no_time_is_not_given_a_figure() -> None:
     back[480:middle] = clicks[: middle - 480]
     back[middle + 4800 :] = clicks[middle : len(clicks) - 4800]
     found = find_round_trip(back, RATE)
-    assert found.milliseconds == 0.0 and "90 ms apart" in found.trouble
+    assert found.milliseconds == 0.0 and "90 ms apart" in found.error

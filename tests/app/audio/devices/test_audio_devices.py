@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import _ctypes
-import ctypes
-import shutil
 import threading
 from collections.abc import Callable
 from itertools import groupby
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from app.audio.devices import stream
-from app.audio.devices.loopback import RoundTrip
-from app.audio.devices.sound_system import Device, SoundError, SoundSystemMissing
-from app.audio.devices.state import DeviceRequest
-from app.audio.devices.stream import AudioDevices, AudioState, PortAudio, sound_error
+from app.audio.devices.audio_devices import AudioDevices
+from app.audio.devices.round_trip import RoundTrip
+from app.audio.devices.sound_system import Device
+from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.recorder import InputRecorder
 from tests.fakes.app.sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
@@ -41,7 +35,7 @@ class Heard:
 
     def loops(self) -> list[RoundTrip | None]:
         """What was told of the round trip, each as often as it changed."""
-        return [loop for loop, _ in groupby(state.loop for state in self.states)]
+        return [trip for trip, _ in groupby(state.round_trip for state in self.states)]
 
     def wait_for_output(self, name: str | None) -> AudioState:
         return self.wait_for(lambda: self.states and self.states[-1].output_name == name)
@@ -141,20 +135,6 @@ def test_a_listener_that_fails_does_not_stop_the_sound() -> None:
     devices.close()
 
 
-def test_portaudio_errors_are_told_without_their_numbers() -> None:
-    error = sound_error(RuntimeError("Error opening Stream: Device unavailable", -9985))
-    assert type(error) is SoundError
-    assert str(error) == "Error opening Stream: Device unavailable"
-
-
-def test_a_missing_library_is_told_apart() -> None:
-    assert isinstance(sound_error(OSError("PortAudio library not found")), SoundSystemMissing)
-
-
-def test_portaudio_loads_nothing_until_it_is_used() -> None:
-    PortAudio().shut()
-
-
 def test_a_fault_inside_is_told_and_nobody_waits_for_ever() -> None:
     class Faulty(FakeSoundSystem):
         def scan(self) -> tuple[Device, ...]:
@@ -163,94 +143,3 @@ def test_a_fault_inside_is_told_and_nobody_waits_for_ever() -> None:
     devices = devices_with(Faulty(), Heard())
     assert "Sound stopped (a bug)" in devices.open(wait_s=10.0).message
     devices.close()
-
-
-class HangingStream:
-    """A stream whose driver answers when it is told to."""
-
-    def __init__(self) -> None:
-        self.answers = threading.Event()
-        self.asked = threading.Event()
-        self.aborted = threading.Event()
-        self.closed = 0
-
-    def abort(self, ignore_errors: bool) -> None:
-        self.asked.set()
-        self.answers.wait(10.0)
-        self.aborted.set()
-
-    def close(self, ignore_errors: bool) -> None:
-        self.closed += 1
-
-
-def closing_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "closing sound"]
-
-
-@pytest.mark.parametrize("hangs", [False, True])
-def test_a_stream_that_was_left_behind_is_touched_no_more(
-    hangs: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "DRIVER_WITHIN_S", 0.05 if hangs else 10.0)
-    driver, stuck = HangingStream(), threading.Event()
-    if not hangs:
-        driver.answers.set()
-    stream._PortAudioStream(driver, stuck, frozenset()).close()
-    assert stuck.is_set() == hangs
-    stuck.clear()  # a copy of the library has taken over
-    driver.answers.set()
-    for thread in closing_threads():
-        thread.join(10.0)
-    assert driver.aborted.is_set()
-    assert driver.closed == (0 if hangs else 1)
-
-
-def test_what_else_a_hanging_driver_has_is_told_to_end_before_a_copy_takes_over(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Else its callback would go on beside the new one's when the driver awakes, in one memory."""
-    monkeypatch.setattr(stream, "DRIVER_WITHIN_S", 0.05)
-    stuck = threading.Event()
-    output, source = HangingStream(), HangingStream()
-    for driver in (output, source):
-        stream._PortAudioStream(driver, stuck, frozenset()).close()
-        assert driver.asked.is_set()
-    stuck.clear()
-    for driver in (output, source):
-        driver.answers.set()
-    for thread in closing_threads():
-        thread.join(10.0)
-    assert output.closed == source.closed == 0
-
-
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not tell")
-def test_a_library_is_found_beside_copies_whose_files_are_gone(tmp_path: Path) -> None:
-    """Each copy that took over loses its file; the next one is made of the one that is left."""
-    parts = [tmp_path / f"{name} folder" for name in "abc"]
-    for part in parts:
-        part.mkdir()
-        copy = shutil.copy(_ctypes.__file__, part / "libpingpadtest.so.2")
-        ctypes.CDLL(str(copy))
-    for gone in (parts[0], parts[2]):
-        shutil.rmtree(gone)
-    assert stream._loaded_library("libpingpadtest") == parts[1] / "libpingpadtest.so.2"
-
-
-@pytest.mark.parametrize("hangs", [False, True])
-def test_the_end_does_not_wait_for_a_library_that_hangs(hangs: bool) -> None:
-    """sounddevice terminates at exit what counts as initialised: that took ten minutes."""
-    library = SimpleNamespace(_initialized=1)
-    ended = threading.Event()
-
-    def terminate() -> None:
-        ended.set()
-        library._initialized = 0
-
-    library._terminate = terminate
-    sound = PortAudio()
-    sound._module = library
-    if hangs:
-        sound._stuck.set()
-    sound.shut()
-    assert ended.is_set() == (not hangs)
-    assert library._initialized == 0

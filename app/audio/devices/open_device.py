@@ -1,0 +1,56 @@
+"""OpenDevice: a device with its running stream, and whether that still calls back. Sound thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.audio.devices.device_choice import is_called
+from app.audio.devices.missed_blocks import MissedBlocks
+from app.audio.devices.sound_system import SoundError, SoundStream, StreamPlan
+
+STALLED_S = 1.0
+"""A device whose callbacks stand still this long is taken to be gone."""
+LONGEST_LATENCY_S = 2.0
+"""Some sound systems report nonsense; a latency above this is not believed."""
+
+
+class OpenDevice:
+    """Made of a stream that was opened; closed once."""
+
+    def __init__(self, stream: SoundStream, plan: StreamPlan, count: Callable[[], int]) -> None:
+        """`count` is how many callbacks came."""
+        self.stream = stream
+        self.plan = plan
+        self.device = plan.device
+        self.missed = MissedBlocks()
+        self._count = count
+        self._last_count = count()
+        self._moved_s: float | None = None
+
+    def start(self) -> None:
+        """Let the callbacks begin, or close the stream and raise SoundError."""
+        try:
+            self.stream.start()
+        except SoundError:
+            self.stream.close()
+            raise
+
+    def is_alive(self, now_s: float) -> bool:
+        """Whether callbacks came lately."""
+        count = self._count()
+        if count != self._last_count or self._moved_s is None:
+            self._last_count = count
+            self._moved_s = now_s
+        return self.stream.active and now_s - self._moved_s <= STALLED_S
+
+    def latency_ms(self, default_frames: int, rate: int) -> float:
+        """Return the stream's latency; if it tells none, that of so many frames."""
+        latency_s = self.stream.latency_s
+        if not 0.0 < latency_s <= LONGEST_LATENCY_S:
+            latency_s = default_frames / rate
+        return 1000.0 * latency_s
+
+
+def is_other(opened: OpenDevice | None, requested: str | None) -> bool:
+    """Whether a device is open that stands in for the requested one."""
+    return opened is not None and requested is not None and not is_called(opened.device, requested)

@@ -48,6 +48,7 @@ COMMANDS = (
     Command("evaluate", "engine.cli.evaluate", "measure models against real sounds"),
     Command("table", "engine.cli.table", "train and measure all that the paper's table compares"),
     Command("listen", "engine.cli.listen", "make a page of sounds to listen to and compare"),
+    Command("corpus", "engine.cli.corpus", "fetch real sounds to train with"),
     Command("train", "engine.cli.train", "train a model; a stopped run goes on"),
     Command("export", "engine.cli.export", "make a model folder of a trained run"),
 )

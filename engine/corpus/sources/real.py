@@ -12,7 +12,7 @@ from random import Random
 
 import torch
 
-from engine.corpus.sources.listing import CorpusError
+from engine.corpus.sources.listing import TABLE, CorpusError
 from engine.corpus.sources.recordings import RecordingCorpus
 from engine.corpus.sources.rendered import CorpusBatch, RenderedCorpus, seed_of
 from engine.corpus.sources.soundfont import SoundfontCorpus
@@ -25,7 +25,8 @@ LAYER_SHARE = 0.08
 class RealCorpus:
     """Notes of soundfonts and recordings: a batch is of one source.
 
-    Raises CorpusError where the folder holds neither; with one of them it goes on.
+    A set is a folder with captions.csv. Raises CorpusError where there is neither a set nor a
+    soundfont; with one of them it goes on.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class RealCorpus:
         self.seed, self.split = seed, split
         fonts = sorted(folder.glob("*.sf2"))
         self.fonts = [SoundfontCorpus(path, seed, split) for path in fonts]
-        sets = sorted(path for path in folder.iterdir() if path.is_dir())
+        sets = sorted(path.parent for path in folder.glob(f"*/{TABLE}"))
         self.recordings = RecordingCorpus(sets, seed, show, split) if sets else None
         if not self.fonts and self.recordings is None:
             raise CorpusError(f"{folder} holds no soundfont and no recordings.")

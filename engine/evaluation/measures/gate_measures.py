@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.sound.mel import RATE_HZ
+from engine.clip import SAMPLE_RATE_HZ
 
 LEVEL_S = 0.005
 SHIVER_HZ = (8.0, 40.0)
@@ -24,7 +24,7 @@ CHORD_FIRST, CHORD_SAMPLES, CHORD_SIZE = 3_000, 40_000, 1 << 17
 
 def level_db(sound: Tensor) -> Tensor:
     """Level every 5 ms in dB (N,), never below -90."""
-    hop = round(LEVEL_S * RATE_HZ)
+    hop = round(LEVEL_S * SAMPLE_RATE_HZ)
     power = sound.float().square().mean(0)
     count = power.shape[-1] // hop
     return 10 * torch.log10(power[: count * hop].view(count, hop).mean(1) + 1e-9)
@@ -32,7 +32,7 @@ def level_db(sound: Tensor) -> Tensor:
 
 def shiver_db(sound: Tensor, seconds: float) -> float:
     """Root mean square of what moves the level 8 to 40 times a second, in a sound's middle half."""
-    levels = level_db(sound[:, : round(seconds * RATE_HZ)]).double().numpy()
+    levels = level_db(sound[:, : round(seconds * SAMPLE_RATE_HZ)]).double().numpy()
     middle = levels[len(levels) // 4 : 3 * len(levels) // 4]
     if len(middle) < 16:
         return 0.0
@@ -47,13 +47,13 @@ def shiver_db(sound: Tensor, seconds: float) -> float:
 def rise_ms(sound: Tensor) -> float:
     """When a sound first comes to 95 % of its peak."""
     level = sound.abs().amax(0)
-    return float((level >= 0.95 * level.max()).nonzero()[0]) / RATE_HZ * 1e3
+    return float((level >= 0.95 * level.max()).nonzero()[0]) / SAMPLE_RATE_HZ * 1e3
 
 
 def start_ms(sound: Tensor) -> float:
     """When a sound first comes to a tenth of its peak."""
     level = sound.abs().amax(0)
-    return float((level >= 0.1 * level.max()).nonzero()[0]) / RATE_HZ * 1e3
+    return float((level >= 0.1 * level.max()).nonzero()[0]) / SAMPLE_RATE_HZ * 1e3
 
 
 def tones_db(sound: Tensor, pitches: Sequence[float]) -> list[float]:
@@ -63,7 +63,7 @@ def tones_db(sound: Tensor, pitches: Sequence[float]) -> list[float]:
     levels = 20 * torch.log10(spectrum + 1e-6)
 
     def between(low: float, high: float) -> Tensor:
-        first, last = (math.floor(hertz * CHORD_SIZE / RATE_HZ) for hertz in (low, high))
+        first, last = (math.floor(hertz * CHORD_SIZE / SAMPLE_RATE_HZ) for hertz in (low, high))
         return levels[first : last + 2]
 
     found = []

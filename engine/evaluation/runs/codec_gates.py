@@ -25,7 +25,7 @@ from engine.evaluation.references.kind_references import KindReferences, traits_
 from engine.evaluation.runs.codec_comparison import CodecFigures, figures_of
 from engine.models.spectral_codec import SpectralCodec
 from engine.sound.loudness import levelled
-from engine.sound.postprocess import finished_clip
+from engine.sound.postprocess import postprocess
 from engine.sound.spectral_features import FORMATS, FrameFormat, analyse
 from engine.sound.spectral_synthesis import synthesise
 from engine.training.codec.autoencoder import load_trained_codec
@@ -167,7 +167,7 @@ def _by_kind(sounds: Sequence[GateSound]) -> dict[str, list[GateSound]]:
 
 def _is_alike(made: Tensor, sound: GateSound, references: KindReferences) -> bool:
     loud = levelled(made[None], RATE_HZ)[0].numpy().T
-    clip: Clip = finished_clip(np.ascontiguousarray(loud))
+    clip: Clip = postprocess(np.ascontiguousarray(loud), RATE_HZ)
     return sound.kind in references.nearest_kinds(traits_of(clip))
 
 

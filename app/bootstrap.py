@@ -128,7 +128,7 @@ class Instrument:
         kit_file = KitFile(session, self.writer, self.background, loader, generate, self.store)
         perform = Perform(session, self.disk_recorder, self._folders.performances, now)
         clock = ClockSync(session, ClockReceiver(), self.mixer.clock)
-        beat, tempo = BeatControl(session, self.mixer, clock.followed), TapTempo(session)
+        beat, tempo = BeatControl(session, self.mixer, clock.read_leader), TapTempo(session)
         decks = RecordingSources(self.recorder, TakeRecorder(self.mixer.capture), self.mixer, beat)
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
         record = Record(session, decks, keep, generate, pad_settings, now)

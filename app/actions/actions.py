@@ -8,7 +8,7 @@ from app.actions.beat import BeatControl
 from app.actions.files.drag_out import DragOut
 from app.actions.files.kit_file import KitFile
 from app.actions.files.transfer import Transfer
-from app.actions.midi.build import Midi
+from app.actions.midi.build import MidiActions
 from app.actions.pads.choose_take import ChooseTake
 from app.actions.pads.generate import Generate
 from app.actions.pads.hits import Hits
@@ -35,6 +35,6 @@ class Actions:
     pad_settings: PadSettings
     devices: ChooseDevice
     models: ChooseModel
-    midi: Midi
+    midi: MidiActions
     beat: BeatControl
     tempo: TapTempo

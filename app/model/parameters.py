@@ -182,7 +182,7 @@ _PAD_NUMBERS = (
         curve="exponential",
         slider_steps=200,
         page="tone",
-        tip="Takes away what is higher",
+        tip="Removes frequencies above this",
     ),
     Number(
         "high_pass_hz",
@@ -195,7 +195,7 @@ _PAD_NUMBERS = (
         curve="exponential",
         slider_steps=200,
         page="tone",
-        tip="Takes away what is lower",
+        tip="Removes frequencies below this",
     ),
     Number(
         "velocity_curve",

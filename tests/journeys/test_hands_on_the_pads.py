@@ -8,9 +8,9 @@ from tests.fakes.app.whole_instrument import WholeInstrument
 
 
 def teach(instrument: WholeInstrument, name: str, *message: int) -> None:
-    instrument.actions.midi.start_learning(name)
+    instrument.actions.midi.learn_control(name)
     instrument.midi.play(*message)
-    instrument.until(lambda: instrument.actions.midi.learn.target is None)
+    instrument.until(lambda: instrument.actions.midi.control_learner.target is None)
 
 
 def test_a_note_makes_the_pad_just_hit_again_and_the_new_sound_plays(
@@ -38,9 +38,9 @@ def test_what_was_learnt_and_chosen_is_there_after_the_next_start(
     instrument: WholeInstrument,
 ) -> None:
     teach(instrument, "strength", 0xB0, 7, 1)
-    instrument.actions.midi.find_pads()
+    instrument.actions.midi.learn_pad_map()
     instrument.midi.play(0x90, 60, 100)
-    instrument.until(lambda: instrument.actions.midi.learn_pads.notes is None)
+    instrument.until(lambda: instrument.actions.midi.pad_learner.notes is None)
     instrument.stop()
     again = WholeInstrument()
     again.start()

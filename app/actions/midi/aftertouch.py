@@ -1,6 +1,6 @@
-"""Aftertouch bends a value from where it stands, and lets it go back. Main thread only.
+"""Aftertouch moves a value away from where it is set, and releasing moves it back. Main thread.
 
-A hand that lets go sends 0: without this, that would be a filter closed for good.
+A released key sends 0: as an ordinary knob that would leave a filter closed.
 """
 
 from __future__ import annotations
@@ -10,61 +10,63 @@ from dataclasses import dataclass
 from app.actions.midi.knobs import Knob
 from app.midi.messages.controller_map import Binding
 
-AT_TOP = 0.99
-"""What stands at its highest is bent down: a hand on an open filter is to be heard."""
-SAME = 1e-6
+NEAR_MAX = 0.99
+"""A value from here up is moved down, so that pressing with the filter open is heard."""
+TOLERANCE = 1e-6
 
 
 @dataclass(slots=True)
-class _Bent:
+class _Bend:
     knob: Knob
     pad: int
-    rest: float
-    """The value that a hand has not touched."""
+    base: float
+    """The value without pressure."""
     end: float
-    """Where the hardest press leads, 0..1 of the knob's way."""
-    put: float = -1.0
-    """Where the hand has put it, 0..1."""
+    """The knob position 0..1 at full pressure."""
+    position: float = -1.0
+    """The position that was set last, 0..1."""
 
 
 class AftertouchBends:
-    """What is pressed now."""
+    """All values under pressure."""
 
     def __init__(self) -> None:
-        self._bent: dict[Binding, _Bent] = {}
+        self._bends: dict[Binding, _Bend] = {}
 
     def press(self, binding: Binding, knob: Knob, pad: int, pressure: float) -> None:
-        """Bend a pad's value by a pressure 0..1; 0, or another pad, lets it go.
+        """Move a pad's value by a pressure 0..1; 0, or another pad, moves it back.
 
-        `knob` has the value's whole range.
+        `knob` has the full range of the value.
         """
-        bent = self._bent.get(binding)
-        if bent is not None and (bent.pad != pad or pressure == 0.0):
+        bend = self._bends.get(binding)
+        if bend is not None and (bend.pad != pad or pressure == 0.0):
             self._release(binding)
-            bent = None
+            bend = None
         if pressure == 0.0:
             return
-        if bent is None:
-            bent = self._bent[binding] = _Bent(knob, pad, knob.get(pad), _end(binding, knob, pad))
-        elif abs(knob.place(pad) - bent.put) > SAME:
-            # Moved by another hand meanwhile: that is where it stands now.
-            bent.rest = knob.get(pad)
-        start = knob.place_of(bent.rest)
-        knob.turn(pad, start + pressure * (bent.end - start))
-        bent.put = knob.place(pad)
+        if bend is None:
+            bend = self._bends[binding] = _Bend(
+                knob, pad, knob.get(pad), _find_end(binding, knob, pad)
+            )
+        elif abs(knob.position(pad) - bend.position) > TOLERANCE:
+            # Something else moved it meanwhile: that is its base now.
+            bend.base = knob.get(pad)
+        start = knob.position_of(bend.base)
+        knob.turn(pad, start + pressure * (bend.end - start))
+        bend.position = knob.position(pad)
 
-    def let_go(self) -> None:
-        """Let everything go back."""
-        for binding in tuple(self._bent):
+    def release_all(self) -> None:
+        """Move everything back."""
+        for binding in tuple(self._bends):
             self._release(binding)
 
     def _release(self, binding: Binding) -> None:
-        bent = self._bent.pop(binding)
-        if abs(bent.knob.place(bent.pad) - bent.put) <= SAME:
-            bent.knob.set(bent.pad, bent.rest)
+        bend = self._bends.pop(binding)
+        if abs(bend.knob.position(bend.pad) - bend.position) <= TOLERANCE:
+            bend.knob.set(bend.pad, bend.base)
 
 
-def _end(binding: Binding, knob: Knob, pad: int) -> float:
+def _find_end(binding: Binding, knob: Knob, pad: int) -> float:
     if binding.most is not None:
-        return knob.place_of(binding.most)
-    return 1.0 if knob.place(pad) < AT_TOP else 0.0
+        return knob.position_of(binding.most)
+    return 1.0 if knob.position(pad) < NEAR_MAX else 0.0

@@ -1,4 +1,4 @@
-"""Midi: all that a player does about MIDI, connected. Main thread only, but for the router."""
+"""MidiActions: the MIDI actions, built and connected. Main thread only, but for the router."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ from app.threads.file_writer import WritesFiles
 
 
 @dataclass(frozen=True, slots=True)
-class Midi:
-    """One object for each thing."""
+class MidiActions:
+    """Everything a player does about MIDI."""
 
     router: PadRouter
     setup: MidiSetup
     controls: ControlActions
-    learn: ControlLearner
-    learn_pads: PadLearner
+    control_learner: ControlLearner
+    pad_learner: PadLearner
     clock: ClockSync
     senders: tuple[Sender, ...]
-    """What MIDI outputs are sent: lights, a clock."""
+    """What sends to MIDI outputs: pad lights and clock."""
 
-    def start_learning(self, name: str, kit: str = "") -> None:
-        """Wait for a touch that is to do the target of this name; `kit` is what it opens."""
-        self.learn_pads.cancel()
-        self.learn.start(name, kit)
+    def learn_control(self, name: str, kit: str = "") -> None:
+        """Learn a control for the target of this name; `kit` is the folder it opens."""
+        self.pad_learner.cancel()
+        self.control_learner.start(name, kit)
 
-    def find_pads(self, *, every_pad: bool = False) -> None:
-        """Ask for the lowest pad, or for all sixteen."""
-        self.learn.cancel()
-        self.learn_pads.start(every_pad=every_pad)
+    def learn_pad_map(self, *, every_pad: bool = False) -> None:
+        """Learn the notes of the pads, by the lowest one or by all sixteen."""
+        self.control_learner.cancel()
+        self.pad_learner.start(every_pad=every_pad)
 
     def stop_learning(self) -> None:
-        """Wait for nothing more."""
-        self.learn.cancel()
-        self.learn_pads.cancel()
+        """End learning."""
+        self.control_learner.cancel()
+        self.pad_learner.cancel()
 
     def tick(self) -> None:
-        """Follow a clock, end what was to be learnt and was not; a few times a second."""
-        self.learn.tick()
-        self.learn_pads.tick()
+        """Follow the clock and check the timeouts of learning; called twice a second."""
+        self.control_learner.tick()
+        self.pad_learner.tick()
         self.clock.tick()
 
 
 @dataclass(frozen=True, slots=True)
 class MidiContext:
-    """What MIDI works with: where sounds are played, where files lie, and who writes them."""
+    """What the MIDI actions need from outside."""
 
     mixer: PadPlayer
     hits: Hits
@@ -70,39 +70,52 @@ class MidiContext:
     clock: ClockSync
 
 
-def build_midi(session: Session, playing: PadActions, room: MidiContext) -> Midi:
-    """Connect everything; nothing is read or opened."""
+def build_midi(session: Session, actions: PadActions, context: MidiContext) -> MidiActions:
+    """Build and connect everything; nothing is read or opened yet."""
 
-    def answer() -> None:
-        controls.answer()
+    def wake() -> None:
+        context.post(controls.run_pending)
 
-    clock_receiver = room.clock.receiver
-    router = PadRouter(room.mixer, room.hits.note, lambda: room.post(answer), clock_receiver)
-    setup = MidiSetup(session, router, room.config, room.writer)
-    learn = ControlLearner(session, setup, router)
-    learn_pads = PadLearner(session, setup, router)
-    controls = ControlActions(session, router, playing, learn, learn_pads)
-    lights = PadLights(room.mixer.playing, CrashGuard().arm)
-    clock_sender = ClockSender(room.clock.beats)
+    receiver = context.clock.receiver
+    router = PadRouter(
+        context.mixer,
+        context.hits.note,
+        wake,
+        receiver,
+    )
+    setup = MidiSetup(session, router, context.config, context.writer)
+    control_learner = ControlLearner(session, setup, router)
+    pad_learner = PadLearner(session, setup, router)
+    controls = ControlActions(session, router, actions, control_learner, pad_learner)
+    lights = PadLights(context.mixer.playing, CrashGuard().arm)
+    clock_sender = ClockSender(context.clock.read_outgoing)
 
-    def use_choices() -> None:
+    def apply_choices() -> None:
         choices = setup.choices
-        if clock_receiver.port != choices.clock_from:
-            clock_receiver.follow(choices.clock_from)
+        if receiver.port != choices.clock_from:
+            receiver.follow(choices.clock_from)
         clock_sender.port = choices.clock_to
         lights.configure(LightSettings(choices.lights, setup.maps, setup.pad_map))
 
     def show_pads() -> None:
-        lights.set_states([light(pad) for pad in session.kit.pads])
+        lights.set_states([choose_light(pad) for pad in session.kit.pads])
 
-    setup.changed.connect(use_choices)
+    setup.changed.connect(apply_choices)
     for pad in session.kit.pads:
         pad.changed.connect(show_pads)
-    return Midi(router, setup, controls, learn, learn_pads, room.clock, (lights, clock_sender))
+    return MidiActions(
+        router,
+        setup,
+        controls,
+        control_learner,
+        pad_learner,
+        context.clock,
+        (lights, clock_sender),
+    )
 
 
-def light(pad: Pad) -> PadLight:
-    """Return how a pad's light stands while it is silent."""
+def choose_light(pad: Pad) -> PadLight:
+    """Return the light of a pad while it is silent."""
     if pad.locked and pad.state in ("empty", "ready"):
         return "locked"
     return pad.state

@@ -1,10 +1,9 @@
-"""MidiSetup: what the player chose for MIDI, and the maps there are. Main thread only."""
+"""MidiSetup: the player's MIDI choices, maps and learnt controls. Main thread only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from app.midi.lights import AUTOMATIC
 from app.midi.messages import controller_map, pad_map
@@ -18,110 +17,103 @@ from app.midi.messages.pad_map import (
     make_chromatic_map,
 )
 from app.midi.messages.targets import Target
+from app.midi.router import PadRouter
 from app.model.event import Event
 from app.model.session import Session
 from app.threads.file_writer import WritesFiles
 from engine.files.atomic import write_text
 
 MY_PADS = "my-pads"
-"""Name of the player's own note map, which finding the pads writes."""
+"""File name of the note map that PadLearner writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class MidiChoices:
-    """What is remembered between two starts."""
+    """The choices that are saved in the settings."""
 
     channel: int = 0
     """1..16; 0 listens to all."""
     pad_map: str = DEFAULT_MAP
     lights: str = AUTOMATIC
-    """AUTOMATIC, OFF, or the name of a port whose pads show a velocity."""
+    """AUTOMATIC, OFF, or the name of a port whose pads light up by velocity."""
     clock_from: str = ""
-    """Name of the port whose clock is followed (`strip_alsa_number`); "" follows none."""
+    """The port whose clock is followed, without ALSA's number; "" follows none."""
     clock_to: str = ""
-    """Name of the port that is sent a clock (`strip_alsa_number`); "" sends none."""
-
-
-class UsesRules(Protocol):
-    """What choosing needs of app.midi.router.PadRouter."""
-
-    def set_mapping(self, mapping: MidiMapping) -> None:
-        """Work by other rules."""
-        ...
+    """The port that is sent clock, without ALSA's number; "" for none."""
 
 
 class MidiSetup:
-    """Each choice counts from the next message on."""
+    """Applies every change from the next message on."""
 
     def __init__(
-        self, session: Session, router: UsesRules, config: Path, writer: WritesFiles
+        self, session: Session, router: PadRouter, config: Path, writer: WritesFiles
     ) -> None:
-        """`config` is the folder of the player's own maps: `controllers` and `pad_maps` in it."""
+        """The player's own maps are in `controllers` and `pad_maps` of the folder `config`."""
         self._session = session
         self._router = router
         self._controllers = config / "controllers"
         self._pad_maps = config / "pad_maps"
         self._writer = writer
         self.changed: Event[()] = Event()
-        """Another choice or other maps."""
+        """Choices, maps or outputs changed."""
         self.choices = MidiChoices()
         self.pad_maps = PadMaps({DEFAULT_MAP: make_chromatic_map()})
         self.maps: tuple[ControllerMap, ...] = ()
         self.learnt: tuple[Binding, ...] = ()
-        """What was learnt; it wins against every map."""
+        """Learnt controls; they override every map."""
         self.outputs: tuple[str, ...] = ()
-        """Names of the MIDI outputs that are there."""
+        """Names of the present MIDI outputs."""
         self._learnt_unreadable = False
 
     @property
     def folder(self) -> Path:
-        """Where the player's own controller maps lie."""
+        """The folder of the player's own controller maps."""
         return self._controllers
 
     @property
     def pad_map(self) -> PadMap:
-        """The note map that counts."""
+        """The note map in use."""
         return self.pad_maps.maps.get(self.choices.pad_map, self.pad_maps.maps[DEFAULT_MAP])
 
-    # --- choosing ---
+    # --- choices and maps ---
 
     def choose(self, choices: MidiChoices) -> None:
-        """Take these choices; a channel that is none, or a map that is gone, is the default."""
+        """Take these choices; an invalid channel or a missing map becomes the default."""
         channel = choices.channel if 0 <= choices.channel <= 16 else 0
         known = choices.pad_map in self.pad_maps.maps
         self.choices = replace(
             choices, channel=channel, pad_map=choices.pad_map if known else DEFAULT_MAP
         )
-        self._use()
+        self._apply()
 
     def set_outputs(self, names: tuple[str, ...]) -> None:
-        """Offer these outputs."""
+        """Offer these outputs for lights and clock."""
         self.outputs = names
         self.changed.emit()
 
     def read_maps(self) -> None:
-        """Read all maps anew; the player is told of each file that is none."""
+        """Read all maps again; notify the player of files that cannot be read."""
         self.pad_maps = pad_map.read_pad_maps(pad_map.PRESETS, self._pad_maps)
         read = controller_map.read_controller_maps(self._controllers)
         self.maps, self.learnt = read.maps, read.learnt
         self._learnt_unreadable = read.learnt_unreadable
         for error in (*self.pad_maps.errors, *read.errors):
-            self._session.notify(f"A MIDI map was left out. {error}", "warning")
-        self._use()
+            self._session.notify(f"A MIDI map could not be used. {error}", "warning")
+        self._apply()
 
     def make_folder(self) -> Path | None:
-        """Return the folder of the player's own maps, made if need be; None when it cannot be."""
+        """Return the folder of the player's own maps, creating it; None where that fails."""
         try:
             self._controllers.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            self._session.notify(f"The folder could not be made: {error.strerror}.", "error")
+            self._session.notify(f"The folder could not be created: {error.strerror}.", "error")
             return None
         return self._controllers
 
-    # --- what was learnt ---
+    # --- learning ---
 
     def add_learnt(self, binding: Binding) -> None:
-        """Let a control do this; what it did before, and what did this before, is forgotten."""
+        """Add a binding; it replaces bindings of the same control and of the same target."""
         kept = [
             other
             for other in self.learnt
@@ -131,13 +123,13 @@ class MidiSetup:
         self._set_learnt((*kept, binding))
 
     def forget(self, target: Target, kit: str = "") -> None:
-        """Forget what was learnt for a target, or for one kit."""
+        """Forget the learnt controls of a target, or of one kit."""
         self._set_learnt(
             tuple(one for one in self.learnt if (one.target, one.kit) != (target, kit))
         )
 
-    def use_pads(self, found: PadMap, name: str | None = None) -> None:
-        """Let these notes play the pads: a known map by its name, any other as the player's own."""
+    def use_pad_map(self, found: PadMap, name: str | None = None) -> None:
+        """Use a note map: a known one by its name, any other as the player's own."""
         if name is None:
             name = MY_PADS
             maps = {**self.pad_maps.maps, MY_PADS: found}
@@ -145,26 +137,26 @@ class MidiSetup:
             self._write(self._pad_maps / f"{MY_PADS}.toml", format_pad_map(found))
         self.choose(replace(self.choices, pad_map=name))
 
-    def sources(self, target: Target, kit: str = "") -> tuple[str, ...]:
-        """Return what does this, or opens this kit, in a player's words; learnt ones first."""
+    def list_sources(self, target: Target, kit: str = "") -> tuple[str, ...]:
+        """Describe the controls of a target, or of one kit; learnt ones first."""
         return tuple(
             dict.fromkeys(
                 binding.source.describe()
-                for binding in (*self.learnt, *self._from_maps())
+                for binding in (*self.learnt, *self._map_bindings())
                 if (binding.target, binding.kit) == (target, kit)
             )
         )
 
-    def kits(self) -> tuple[str, ...]:
-        """Return the folders of all kits that something opens; learnt ones first."""
-        found = (binding.kit for binding in (*self.learnt, *self._from_maps()))
+    def list_kits(self) -> tuple[str, ...]:
+        """Return the folders of all kits that a control opens; learnt ones first."""
+        found = (binding.kit for binding in (*self.learnt, *self._map_bindings()))
         return tuple(dict.fromkeys(kit for kit in found if kit))
 
-    def _from_maps(self) -> list[Binding]:
+    def _map_bindings(self) -> list[Binding]:
         midi = self._session.midi
         ports = midi.ports if midi is not None else ()
-        here = [one for one in self.maps if not one.ports or any(map(one.matches, ports))]
-        return [binding for one in here for binding in one.to_bindings()]
+        present = [one for one in self.maps if not one.ports or any(map(one.matches, ports))]
+        return [binding for one in present for binding in one.to_bindings()]
 
     def _set_learnt(self, bindings: tuple[Binding, ...]) -> None:
         self.learnt = bindings
@@ -172,23 +164,23 @@ class MidiSetup:
         if self._learnt_unreadable:
             # A player may have written most of it by hand.
             self._learnt_unreadable = False
-            self._writer.write(lambda: _put_aside(path), self._tell)
+            self._writer.write(lambda: _quarantine(path), self._report)
         self._write(path, format_learnt_map(bindings))
-        self._use()
+        self._apply()
 
-    def _use(self) -> None:
+    def _apply(self) -> None:
         channel = self.choices.channel - 1 if self.choices.channel else None
         self._router.set_mapping(MidiMapping(channel, self.pad_map, self.learnt, self.maps))
         self.changed.emit()
 
     def _write(self, path: Path, text: str) -> None:
-        self._writer.write(lambda: write_text(path, text, sync=True), self._tell)
+        self._writer.write(lambda: write_text(path, text, sync=True), self._report)
 
-    def _tell(self, sentence: str | None) -> None:
-        if sentence is not None:
-            self._session.notify(f"What was learnt is not on disk: {sentence}", "warning")
+    def _report(self, failure: str | None) -> None:
+        if failure is not None:
+            self._session.notify(f"The learnt controls could not be saved: {failure}", "warning")
 
 
-def _put_aside(path: Path) -> None:
+def _quarantine(path: Path) -> None:
     if path.exists():
         path.replace(path.with_name(f"{path.name}.damaged"))

@@ -388,7 +388,7 @@ class Record:
             self._session.notify(
                 "No sound came in. Check that the microphone is on and is the chosen input."
                 if going.of_input
-                else "Nothing was to be heard while it was recorded.",
+                else "The recording is silent.",
                 "warning",
             )
             return

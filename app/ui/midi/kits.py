@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.actions.files.kit_file import KitFile
-from app.actions.midi.build import Midi
+from app.actions.midi.build import MidiActions
 from app.midi.messages.targets import TARGETS
 from app.model.session import Session
 from app.ui.midi.learn_panel import WAITING
@@ -23,7 +23,9 @@ ON_THE_PADS = "on the pads"
 class MidiKits(QFrame):
     """A row for each kit that MIDI opens, and for the kit on the pads."""
 
-    def __init__(self, session: Session, midi: Midi, kit_file: KitFile, theme: Theme) -> None:
+    def __init__(
+        self, session: Session, midi: MidiActions, kit_file: KitFile, theme: Theme
+    ) -> None:
         super().__init__()
         self.setObjectName("panel")
         self._midi = midi
@@ -41,7 +43,7 @@ class MidiKits(QFrame):
         column.addWidget(self.how)
         column.addWidget(self._rows)
         midi.setup.changed.connect(self.show_kits)
-        midi.learn.changed.connect(self.show_kits)
+        midi.control_learner.changed.connect(self.show_kits)
         session.kit.changed.connect(self.show_kits)
         session.devices_changed.connect(self.show_kits)
         self.show_kits()
@@ -53,15 +55,15 @@ class MidiKits(QFrame):
 
     def show_kits(self) -> None:
         """Show the kits, what opens each, and which one is on the pads."""
-        setup, learn, current = self._midi.setup, self._midi.learn, self._current
-        kits = tuple(dict.fromkeys(kit for kit in (current, *setup.kits()) if kit))
+        setup, learn, current = self._midi.setup, self._midi.control_learner, self._current
+        kits = tuple(dict.fromkeys(kit for kit in (current, *setup.list_kits()) if kit))
         if kits != self._shown:
             self._shown = kits
             self._lay_out(kits)
         self.how.setText(HOW if kits else f"{HOW} {NONE_YET}")
         learnt = {binding.kit for binding in setup.learnt}
         for kit in kits:
-            words = [*setup.sources(KIT, kit), *([ON_THE_PADS] if kit == current else [])]
+            words = [*setup.list_sources(KIT, kit), *([ON_THE_PADS] if kit == current else [])]
             self.sources[kit].setText(", ".join(words))
             waits = learn.target == KIT and learn.kit == kit
             self.learn_buttons[kit].setChecked(waits)
@@ -97,6 +99,6 @@ class MidiKits(QFrame):
 
     def _toggle(self, kit: str, start: bool) -> None:
         if start:
-            self._midi.start_learning("kit", kit)
+            self._midi.learn_control("kit", kit)
         else:
-            self._midi.learn.cancel()
+            self._midi.control_learner.cancel()

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QAbstractSpinBox, QMenu, QWidget
 
 from app.actions.files.kit_file import KitFile
-from app.actions.midi.build import Midi
+from app.actions.midi.build import MidiActions
 from app.midi.messages.targets import TARGETS
 from app.model.session import Session
 
@@ -18,7 +18,7 @@ LEARN = "Learn a MIDI control"
 class MidiLearnMenu:
     """Builds the menu and starts learning."""
 
-    def __init__(self, session: Session, midi: Midi, kit_file: KitFile) -> None:
+    def __init__(self, session: Session, midi: MidiActions, kit_file: KitFile) -> None:
         self._session = session
         self._midi = midi
         self._kit_file = kit_file
@@ -42,7 +42,7 @@ class MidiLearnMenu:
         learnt = [one for one in setup.learnt if (one.target, one.kit) == (target, kit)]
         forget = menu.addAction("Forget the MIDI control", lambda: setup.forget(target, kit))
         forget.setEnabled(bool(learnt))
-        sources = setup.sources(target, kit)
+        sources = setup.list_sources(target, kit)
         if sources:
             menu.addSeparator()
             menu.addAction("Now: " + ", ".join(sources[:4])).setEnabled(False)
@@ -54,7 +54,7 @@ class MidiLearnMenu:
         return str(folder) if folder is not None else ""
 
     def _learn(self, name: str, kit: str) -> None:
-        self._midi.start_learning(name, kit)
+        self._midi.learn_control(name, kit)
         self._session.notify(f'Touch the control that is to do "{TARGETS[name].title}".')
 
     def _show(self, widget: QWidget, name: str, at: QPoint) -> None:

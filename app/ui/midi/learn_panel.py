@@ -12,7 +12,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.actions.midi.build import Midi
+from app.actions.midi.build import MidiActions
 from app.midi.messages.targets import TARGETS, Target
 from app.model.session import Session
 from app.ui.widgets.controls import make_button, make_caption
@@ -24,7 +24,7 @@ WAITING = "Touch it…"
 class MidiLearnPanel(QFrame):
     """A row for each target that can be learnt."""
 
-    def __init__(self, session: Session, midi: Midi, theme: Theme) -> None:
+    def __init__(self, session: Session, midi: MidiActions, theme: Theme) -> None:
         super().__init__()
         self.setObjectName("panel")
         self._midi = midi
@@ -51,7 +51,7 @@ class MidiLearnPanel(QFrame):
         )
         column.addWidget(scroll, 1)
         midi.setup.changed.connect(self.show_targets)
-        midi.learn.changed.connect(self.show_targets)
+        midi.control_learner.changed.connect(self.show_targets)
         session.devices_changed.connect(self.show_targets)
         self.show_targets()
 
@@ -73,16 +73,16 @@ class MidiLearnPanel(QFrame):
 
     def _toggle(self, name: str, start: bool) -> None:
         if start:
-            self._midi.start_learning(name)
+            self._midi.learn_control(name)
         else:
-            self._midi.learn.cancel()
+            self._midi.control_learner.cancel()
 
     def show_targets(self) -> None:
         """Show the controls of each target, and which one is being learnt."""
         learnt = {binding.target.name for binding in self._midi.setup.learnt}
-        waiting = self._midi.learn.target
+        waiting = self._midi.control_learner.target
         for name, label in self.sources.items():
-            text = ", ".join(self._midi.setup.sources(TARGETS[name]))
+            text = ", ".join(self._midi.setup.list_sources(TARGETS[name]))
             label.setText(text if len(text) <= 40 else text[:39] + "…")
             label.setToolTip(text)
             button, waits = self.learn_buttons[name], waiting == TARGETS[name]

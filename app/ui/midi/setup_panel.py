@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.actions.midi.build import Midi
+from app.actions.midi.build import MidiActions
 from app.actions.midi.setup import MidiChoices
 from app.actions.pads.hits import Hits
 from app.midi.lights import AUTOMATIC, OFF
@@ -56,7 +56,7 @@ class ChoiceBox(QComboBox):
 class MidiSetupPanel(QFrame):
     """Shows and changes the choices of MidiSetup."""
 
-    def __init__(self, session: Session, midi: Midi, hits: Hits, theme: Theme) -> None:
+    def __init__(self, session: Session, midi: MidiActions, hits: Hits, theme: Theme) -> None:
         super().__init__()
         self.setObjectName("panel")
         self._session = session
@@ -82,7 +82,7 @@ class MidiSetupPanel(QFrame):
         on_click(self.read_button, midi.setup.read_maps)
         self._lay_out()
         midi.setup.changed.connect(self.show_setup)
-        midi.learn_pads.changed.connect(self.show_setup)
+        midi.pad_learner.changed.connect(self.show_setup)
         session.devices_changed.connect(self.show_setup)
         self.show_setup()
 
@@ -140,9 +140,9 @@ class MidiSetupPanel(QFrame):
 
     def _find(self, start: bool, *, every_pad: bool) -> None:
         if start:
-            self._midi.find_pads(every_pad=every_pad)
+            self._midi.learn_pad_map(every_pad=every_pad)
         else:
-            self._midi.learn_pads.cancel()
+            self._midi.pad_learner.cancel()
 
     def _open_folder(self) -> None:
         folder = self._midi.setup.make_folder()
@@ -153,7 +153,7 @@ class MidiSetupPanel(QFrame):
 
     def show_setup(self) -> None:
         """Show every setting and what it can be."""
-        setup, pads = self._midi.setup, self._midi.learn_pads
+        setup, pads = self._midi.setup, self._midi.pad_learner
         choices = setup.choices
         channels = [Choice("0", "All channels")]
         for number in range(1, 17):

@@ -270,7 +270,7 @@ class Scene:
         generate = Generate(session, self.engine, keep, hits)
         self.time_s = 100.0
         clock = ClockSync(session, ClockReceiver())
-        beat = BeatControl(session, self.sound, clock.followed)
+        beat = BeatControl(session, self.sound, clock.read_leader)
         tempo = TapTempo(session, lambda: self.time_s)
         self.played = Microphone()
         decks = RecordingSources(self.microphone, self.played, self.sound, beat)

@@ -105,6 +105,7 @@ class Photographer:
         self.scene.window.resize(width, height)
         for _ in range(5):
             QApplication.processEvents()
+        self.scene.tick()
         self.scene.window.show_frame()
         QApplication.processEvents()
         self.scene.window.grab().save(str(self.folder / f"{name}.png"))

@@ -36,7 +36,7 @@ class MidiScene(PlayingScene):
         self.midi = build_midi(self.session, playing, room)
         self.midi.setup.read_maps()
         self.time_s = 0.0
-        for learn in (self.midi.learn, self.midi.learn_pads):
+        for learn in (self.midi.control_learner, self.midi.pad_learner):
             assert isinstance(learn, ControlLearner | PadLearner)
             learn.now = lambda: self.time_s
 

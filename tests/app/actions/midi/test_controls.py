@@ -269,7 +269,7 @@ def test_a_map_beyond_what_is_possible_stays_within_it(scene: MidiScene) -> None
     assert scene.session.strength == 1.0
     scene.map(knob("strength", "least = 2.0\nmost = 2.0\ntakeover = false"))
     scene.play(0xB0, 1, 127)
-    assert scene.did() == "nothing: least is most"
+    assert scene.did() == "Ignored: minimum equals maximum"
 
 
 def test_aftertouch_and_mod_wheel_move_the_strength(scene: MidiScene) -> None:

@@ -464,4 +464,4 @@ def test_playing_nothing_is_said(scene: PlayingScene) -> None:
     scene.played.coming = Clip(np.zeros((4800, 2), np.float32), 48_000)
     scene.record.toggle()
     scene.record.toggle()
-    assert scene.said() == ["Nothing was to be heard while it was recorded."]
+    assert scene.said() == ["The recording is silent."]

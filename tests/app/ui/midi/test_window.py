@@ -89,7 +89,7 @@ def test_a_button_teaches_a_control_and_another_forgets_it(
 def test_a_second_click_or_closing_the_window_ends_waiting(
     scene: Scene, window: MidiWindow
 ) -> None:
-    learn = scene.actions.midi.learn
+    learn = scene.actions.midi.control_learner
     click(window.learn_panel.learn_buttons["vary"])
     click(window.learn_panel.learn_buttons["vary"])
     assert learn.target is None
@@ -102,11 +102,11 @@ def test_learning_that_nobody_answers_ends_while_the_window_lives(
     scene: Scene, window: MidiWindow
 ) -> None:
     now = 0.0
-    scene.actions.midi.learn.now = lambda: now
+    scene.actions.midi.control_learner.now = lambda: now
     click(window.learn_panel.learn_buttons["vary"])
     now = 11.0
     scene.tick()
-    assert scene.actions.midi.learn.target is None
+    assert scene.actions.midi.control_learner.target is None
     assert any("No control was touched" in text for text in scene.said)
 
 
@@ -195,7 +195,7 @@ def test_a_right_click_on_a_control_teaches_it(scene: Scene, qtbot: QtBot) -> No
         assert texts[:2] == ["Learn a MIDI control", "Forget the MIDI control"]
         menu.actions()[0].trigger()
         menu.close()
-        assert scene.actions.midi.learn.target is not None
+        assert scene.actions.midi.control_learner.target is not None
         play(scene, 0xB0, 30, 5)
     learnt = [binding.target for binding in scene.actions.midi.setup.learnt]
     assert learnt == [TARGETS["length"]], "one knob does one thing, the last it was taught"

@@ -16,7 +16,7 @@ from engine.process.worker import find_factory
 DONE, COULD_NOT, WRONG_ARGUMENT, STOPPED = 0, 1, 2, 130
 """Exit statuses. Of one that is not 0, one line on standard error says why."""
 
-MOST_SOUNDS = 10_000
+MAX_SOUNDS = 10_000
 
 Loader = Callable[[Path, str], Generator]
 """Loads the model in a folder onto a device."""
@@ -77,8 +77,8 @@ def add_device_argument(parser: ArgumentParser) -> None:
 
 def check_count(name: str, value: int) -> None:
     """Raise UsageError unless a count is one that ends some day."""
-    if not 1 <= value <= MOST_SOUNDS:
-        raise UsageError(f"{name} must be 1..{MOST_SOUNDS}, got {value}")
+    if not 1 <= value <= MAX_SOUNDS:
+        raise UsageError(f"{name} must be 1..{MAX_SOUNDS}, got {value}")
 
 
 def show_line(text: str) -> None:

@@ -97,69 +97,72 @@ def _evaluate_models(arguments: Arguments, context: CommandContext) -> str:
     from engine.evaluation.references.embedders import load_embedder
     from engine.evaluation.reports.model_page import write_measured
     from engine.evaluation.reports.report import as_json, write_results
-    from engine.evaluation.reports.table import text_tables
-    from engine.evaluation.runs.evaluate import evaluate, size_of
-    from engine.evaluation.runs.making import parse_contestant
+    from engine.evaluation.reports.table import format_tables
+    from engine.evaluation.runs.evaluate import choose_size, evaluate
+    from engine.evaluation.runs.sampling import parse_candidate
     from engine.hardware.device import choose_device
 
-    contestants = [parse_contestant(text, context.find_model) for text in arguments.models]
-    size = size_of(arguments.quick, arguments.prompts, arguments.repeats)
+    candidates = [parse_candidate(text, context.find_model) for text in arguments.models]
+    size = choose_size(arguments.quick, arguments.prompts, arguments.repeats)
     device = choose_device(arguments.device)
     embedder = load_embedder(arguments.embedder, device)
-    found = evaluate(contestants, embedder, size, context.load, device, show_line)
+    found = evaluate(candidates, embedder, size, context.load, device, show_line)
     paths = write_results(found, arguments.out or FOLDER)
     if arguments.page is not None:
-        paths.append(write_measured(arguments.page, contestants[0].folder, found))
+        paths.append(write_measured(arguments.page, candidates[0].folder, found))
     show_line("written: " + ", ".join(map(str, paths)))
-    return as_json(found) if arguments.json else text_tables(found.rows)
+    return as_json(found) if arguments.json else format_tables(found.rows)
 
 
 def _evaluate_codecs(arguments: Arguments, context: CommandContext) -> str:
     """Measure autoencoders, write codecs.json, and return what to print."""
     from engine.evaluation.references.opus import find_opus
-    from engine.evaluation.runs.codec_comparison import (
-        codec_json,
-        codec_table,
-        compare_codecs,
+    from engine.evaluation.reports.codec_table import (
+        codecs_as_json,
+        format_codec_table,
         write_codecs,
     )
-    from engine.evaluation.runs.evaluate import size_of
+    from engine.evaluation.runs.codec_comparison import compare_codecs
+    from engine.evaluation.runs.evaluate import choose_size
 
     folders = [context.find_model(text) for text in arguments.models]
-    sounds = size_of(arguments.quick, arguments.prompts).prompts
+    sounds = choose_size(arguments.quick, arguments.prompts).prompts
     rows = compare_codecs(folders, sounds, show_line, find_opus())
     path = write_codecs(rows, arguments.out or FOLDER)
     show_line(f"written: {path}")
-    return codec_json(rows) if arguments.json else codec_table(rows)
+    return codecs_as_json(rows) if arguments.json else format_codec_table(rows)
 
 
 def _evaluate_recordings(arguments: Arguments, context: CommandContext) -> str:
     """Measure what recordings become, write recordings.json, and return what to print."""
-    from engine.evaluation.runs import restyling
-    from engine.evaluation.runs.making import parse_contestant
+    from engine.evaluation.reports import likeness_table
+    from engine.evaluation.runs.restyling import compare_recordings
+    from engine.evaluation.runs.sampling import parse_candidate
     from engine.hardware.device import choose_device
 
-    contestants = [parse_contestant(text, context.find_model) for text in arguments.models]
+    candidates = [parse_candidate(text, context.find_model) for text in arguments.models]
     of_each = FEW_RECORDINGS if arguments.quick else MANY_RECORDINGS
     device = choose_device(arguments.device)
-    rows = restyling.compare_recordings(contestants, of_each, context.load, device, show_line)
-    path = restyling.write_likeness(rows, arguments.out or FOLDER)
+    rows = compare_recordings(candidates, of_each, context.load, device, show_line)
+    path = likeness_table.write_likeness(rows, arguments.out or FOLDER)
     show_line(f"written: {path}")
-    return restyling.likeness_json(rows) if arguments.json else restyling.likeness_table(rows)
+    if arguments.json:
+        return likeness_table.likeness_as_json(rows)
+    return likeness_table.format_likeness(rows)
 
 
 def _evaluate_kinds(arguments: Arguments, context: CommandContext) -> str:
     """Go through every kind of sound, write kinds.json, and return what to print."""
     from engine.evaluation.reports import kind_table
     from engine.evaluation.reports.model_page import KINDS, write_between
-    from engine.evaluation.runs.kind_figures import compare_kinds, kinds_size
-    from engine.evaluation.runs.making import parse_contestant
+    from engine.evaluation.runs.kind_figures import choose_kinds_size, compare_kinds
+    from engine.evaluation.runs.sampling import parse_candidate
     from engine.hardware.device import choose_device
 
-    contestants = [parse_contestant(text, context.find_model) for text in arguments.models]
-    size = kinds_size(arguments.quick, arguments.prompts)
+    candidates = [parse_candidate(text, context.find_model) for text in arguments.models]
+    size = choose_kinds_size(arguments.quick, arguments.prompts)
     device = choose_device(arguments.device)
-    found = compare_kinds(contestants, size, context.load, device, show_line)
+    found = compare_kinds(candidates, size, context.load, device, show_line)
     paths = [kind_table.write_kinds(found, arguments.out or FOLDER)]
     if arguments.page is not None:
         paths.append(write_between(arguments.page, KINDS, kind_table.kinds_page(found)))

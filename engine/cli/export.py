@@ -52,7 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Arguments, context: CommandContext) -> int:
     """Make a model folder of a trained run."""
     from engine.sampling.config import SamplingConfig
-    from engine.training.export import About, export_model
+    from engine.training.export import ModelInfo, export_model
 
     try:
         asked = arguments.sampler, arguments.guidance, arguments.shift
@@ -63,7 +63,7 @@ def run(arguments: Arguments, context: CommandContext) -> int:
     if not 0 <= share <= 1:
         raise UsageError(f"--flow-share must be 0..1, got {share:g}.")
     made_by = tuple(arguments.made_by)
-    about = About(arguments.name, arguments.licence, made_by, arguments.notes)
+    about = ModelInfo(arguments.name, arguments.licence, made_by, arguments.notes)
     export_model(arguments.run, arguments.codec, arguments.out, about, sampling, share)
     show_line(f"written: {arguments.out}")
     return DONE

@@ -61,21 +61,21 @@ def run(arguments: Arguments, context: CommandContext) -> int:
 
 
 def _write_page(arguments: Arguments, context: CommandContext) -> Path:
-    from engine.evaluation.reports.listening_page import About, write_listening
-    from engine.evaluation.runs.evaluate import conditions_of
-    from engine.evaluation.runs.listening import chapters, parse_method
+    from engine.evaluation.reports.listening_page import PageInfo, write_listening
+    from engine.evaluation.runs.evaluate import current_conditions
+    from engine.evaluation.runs.listening import make_chapters, parse_method
     from engine.hardware.device import choose_device
 
     methods = [parse_method(text, context.find_model) for text in arguments.models]
     device = choose_device(arguments.device)
-    conditions = conditions_of(device, "")
-    about = About(conditions.made, conditions.machine, _listen_command(arguments))
+    conditions = current_conditions(device, "")
+    about = PageInfo(conditions.made, conditions.machine, _listen_command(arguments))
     if arguments.blind is not None:
-        from engine.evaluation.runs.blind_test import blind_test, write_blind_test
+        from engine.evaluation.runs.blind_test import make_blind_test, write_blind_test
 
-        test = blind_test(methods[0], arguments.blind, context.load, device, Random())
+        test = make_blind_test(methods[0], arguments.blind, context.load, device, Random())
         return write_blind_test(test, about, arguments.out or Path("runs") / "blind")
-    found = chapters(methods, context.load, device, show_line, arguments.quick)
+    found = make_chapters(methods, context.load, device, show_line, arguments.quick)
     return write_listening(found, about, arguments.out or Path("docs") / "listening")
 
 

@@ -45,7 +45,7 @@ def run(arguments: Arguments, context: CommandContext) -> int:
     config = arguments.config or PRESETS / ("quick.toml" if arguments.quick else "table.toml")
     keep = arguments.keep
     kept = None if keep is None else _free_folder(context.models, keep)
-    from engine.evaluation.reports.table import text_tables
+    from engine.evaluation.reports.table import format_tables
     from engine.experiments.plan import read_plan
     from engine.experiments.results import write_table
     from engine.experiments.table import PaperRun
@@ -53,13 +53,13 @@ def run(arguments: Arguments, context: CommandContext) -> int:
     folder = arguments.run or Path("runs") / config.stem
     plan = read_plan(config, arguments.embedder)
     paper = PaperRun(plan, folder, context.load, arguments.device, show_line)
-    found = paper.table()
+    found = paper.make_table()
     paths = write_table(found, arguments.report or folder / "results.md")
     if kept is not None and keep is not None:
-        paper.keep(kept, keep)
+        paper.export_first(kept, keep)
         paths.append(kept)
     show_line("written: " + ", ".join(map(str, paths)))
-    print(text_tables([*found.references, *(row.named for row in found.rows)]))
+    print(format_tables([*found.references, *(row.named for row in found.rows)]))
     return DONE
 
 

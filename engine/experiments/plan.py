@@ -55,7 +55,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class PaperSettings:
     """How all rows are made: post-trainings with each of `seeds`, samplers, amounts.
 
     `note` is a sentence for the page of results.
@@ -73,17 +73,17 @@ class Settings:
             raise ValueError(f"seeds must be different numbers, one or more, got {self.seeds}")
 
 
-Part = str | dict[str, Any]
+StageSource = str | dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class PaperPlan:
     """The whole table. A part is a config's table to train by, or the path of what is trained."""
 
-    settings: Settings
-    embedder: Part
-    codec: Part
-    flow: Part
+    settings: PaperSettings
+    embedder: StageSource
+    codec: StageSource
+    flow: StageSource
     arc: dict[str, Any]
 
     def stages(self, run: Path) -> list[Stage]:
@@ -97,7 +97,7 @@ class PaperPlan:
             for seed in self.settings.seeds:
                 above: dict[str, Any] = {"flow": str(self.folder(FLOW, run)), "seed": seed}
                 table = {"stage": ARC} | self.arc | change | above
-                stages.append(Stage(trained_name(ablation, seed), as_toml(table)))
+                stages.append(Stage(training_name(ablation, seed), as_toml(table)))
         return stages
 
     def folder(self, part: str, run: Path) -> Path:
@@ -109,10 +109,10 @@ class PaperPlan:
         """The names of the trained models that a row is measured over."""
         if row.model == FLOW:
             return [FLOW]
-        return [trained_name(row.model, seed) for seed in self.settings.seeds]
+        return [training_name(row.model, seed) for seed in self.settings.seeds]
 
 
-def trained_name(ablation: str, seed: int) -> str:
+def training_name(ablation: str, seed: int) -> str:
     """The folder of a post-training."""
     return f"{ablation}-{seed}"
 
@@ -123,7 +123,7 @@ def read_plan(path: Path, embedder: str | None = None) -> PaperPlan:
     Parts may be tables, paths of configs (.toml) or paths of what was trained. Raises ConfigError.
     """
     table = read_toml(path)
-    parts: dict[str, Part] = {}
+    sources: dict[str, StageSource] = {}
     for name in ("embedder", "codec", FLOW, ARC):
         part = table.pop(name, None)
         if name == "embedder" and embedder is not None:
@@ -133,9 +133,9 @@ def read_plan(path: Path, embedder: str | None = None) -> PaperPlan:
         if isinstance(part, str) and part.endswith(".toml"):
             read_run(Path(part))
             part = read_toml(Path(part))
-        parts[name] = part
-    arc = parts[ARC]
+        sources[name] = part
+    arc = sources[ARC]
     if isinstance(arc, str):
         raise ConfigError(f"{path}: arc must be a table or the path of a config, got {arc!r}.")
-    settings = from_table(Settings, table, path.name)
-    return PaperPlan(settings, parts["embedder"], parts["codec"], parts[FLOW], arc)
+    settings = from_table(PaperSettings, table, path.name)
+    return PaperPlan(settings, sources["embedder"], sources["codec"], sources[FLOW], arc)

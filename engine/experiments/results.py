@@ -11,13 +11,13 @@ from engine.evaluation.measures.prompt_checks import PROPERTIES
 from engine.evaluation.reports.table import (
     CHECKS_LEGEND,
     COLUMNS,
-    NOTHING,
-    grid,
-    score_cells,
+    EMPTY_CELL,
+    format_scores,
+    format_shares,
+    markdown_table,
     scores_legend,
-    share_cells,
 )
-from engine.experiments.rows import row_as_table
+from engine.experiments.rows import row_to_table
 from engine.experiments.table import COMMAND, PaperRow, PaperTable, Training
 from engine.files.atomic import write_text
 
@@ -38,14 +38,14 @@ def write_table(table: PaperTable, page: Path) -> list[Path]:
 def as_json(table: PaperTable) -> str:
     """All figures, indented so that two versions can be compared line by line."""
     rows = [
-        {"models": row.models, "hours": row.hours, **row_as_table(row.row)} for row in table.rows
+        {"models": row.models, "hours": row.hours, **row_to_table(row.row)} for row in table.rows
     ]
     whole = {
         "made": table.made,
         "measured_on": table.measured_on,
         "embedder": table.embedder,
         "settings": asdict(table.plan.settings),
-        "references": [row_as_table(row) for row in table.references],
+        "references": [row_to_table(row) for row in table.references],
         "rows": rows,
         "trainings": [asdict(training) for training in table.trainings],
     }
@@ -57,39 +57,39 @@ def as_markdown(table: PaperTable) -> str:
     settings = table.plan.settings
     size = settings.evaluation
     heads = ["", "steps", *(column.heading for column in COLUMNS), "hours"]
-    scores = [[row.name, NOTHING, *score_cells(row), NOTHING] for row in table.references]
-    scores += [_scores(row) for row in table.rows]
-    checks = [[row.name, NOTHING, *share_cells(row)] for row in table.references]
-    checks += [[row.row.name, str(row.row.steps), *share_cells(row.row)] for row in table.rows]
-    parts = [
+    scores = [[row.name, EMPTY_CELL, *format_scores(row), EMPTY_CELL] for row in table.references]
+    scores += [_format_row(row) for row in table.rows]
+    checks = [[row.name, EMPTY_CELL, *format_shares(row)] for row in table.references]
+    checks += [[row.row.name, str(row.row.steps), *format_shares(row.row)] for row in table.rows]
+    sections = [
         "# Results",
         f"Written by `{COMMAND}`; do not edit. {settings.note}".rstrip(),
         "The table of arXiv 2505.08175 at our size: one flow model, and post-trainings that begin "
-        f"with it. {_amounts(table)} {_samplers(table)}",
+        f"with it. {_describe_amounts(table)} {_describe_samplers(table)}",
         "## Measures",
-        grid(heads, scores),
+        markdown_table(heads, scores),
         f"{scores_legend(table.embedder, size)} Hours: of this model's own training, by the wall; "
         "post-trainings come on top of the flow's.",
         "## What the prompts claim, right by measuring",
-        grid(["right by", "steps", *PROPERTIES, "all"], checks),
+        markdown_table(["right by", "steps", *PROPERTIES, "all"], checks),
         CHECKS_LEGEND,
     ]
     if table.trainings:
-        parts += [
+        sections += [
             "## Trainings",
-            grid(
+            markdown_table(
                 ["", "steps", "hours", "processor hours", "samples/s", "of the matrix rate", "on"],
-                map(_training, table.trainings),
+                map(_format_training, table.trainings),
             ),
             "Hours are of the steps alone, without the rendering of the sounds. Where processor "
             "hours are far fewer than hours, other work shared the machine, and RTF is below what "
             "it can do. The matrix rate is that of large products, measured when the training "
             "began.",
         ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(sections) + "\n"
 
 
-def _amounts(table: PaperTable) -> str:
+def _describe_amounts(table: PaperTable) -> str:
     settings = table.plan.settings
     size = settings.evaluation
     return (
@@ -100,7 +100,7 @@ def _amounts(table: PaperTable) -> str:
     )
 
 
-def _samplers(table: PaperTable) -> str:
+def _describe_samplers(table: PaperTable) -> str:
     settings = table.plan.settings
     flow, arc = settings.flow_sampling, settings.arc_sampling
     return (
@@ -109,13 +109,13 @@ def _samplers(table: PaperTable) -> str:
     )
 
 
-def _scores(row: PaperRow) -> list[str]:
-    hours = NOTHING if row.hours is None else f"{row.hours:.2f}"
-    return [row.row.name, str(row.row.steps), *score_cells(row.row), hours]
+def _format_row(row: PaperRow) -> list[str]:
+    hours = EMPTY_CELL if row.hours is None else f"{row.hours:.2f}"
+    return [row.row.name, str(row.row.steps), *format_scores(row.row), hours]
 
 
-def _training(training: Training) -> list[str]:
-    share = NOTHING if training.matrix_share is None else f"{training.matrix_share:.0%}"
+def _format_training(training: Training) -> list[str]:
+    share = EMPTY_CELL if training.matrix_share is None else f"{training.matrix_share:.0%}"
     return [
         training.name,
         str(training.steps),

@@ -9,61 +9,61 @@ from pathlib import Path
 from typing import Any
 
 from engine.evaluation.measures.prompt_checks import Check, Share
-from engine.evaluation.runs.evaluate import Conditions, EvaluationSize, Measured
-from engine.evaluation.runs.scoring import Row, Scores, row_of
+from engine.evaluation.runs.evaluate import Conditions, EvaluationSize, Measurement
+from engine.evaluation.runs.scoring import Row, Scores, summarize_runs
 from engine.files.atomic import write_text
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Measures of one model in so many steps, with whose eyes and where they were taken."""
+class StoredMeasurement:
+    """Measures of one model in so many steps, with which embedder and where they were taken."""
 
     size: EvaluationSize
     embedder: str
     conditions: Conditions
-    measured: Measured
+    measured: Measurement
 
 
-def write_kept(path: Path, kept: Kept) -> None:
+def write_measurement(path: Path, stored: StoredMeasurement) -> None:
     """Write them so that a reader finds the whole file or none."""
-    table = asdict(kept) | {
+    table = asdict(stored) | {
         "measured": {
-            "runs": [asdict(scores) for scores in kept.measured.runs],
-            "checks": [[asdict(check) for check in of] for of in kept.measured.checks],
+            "runs": [asdict(scores) for scores in stored.measured.runs],
+            "checks": [[asdict(check) for check in of] for of in stored.measured.checks],
         }
     }
     write_text(path, json.dumps(table))
 
 
-def read_kept(path: Path, size: EvaluationSize, embedder: str) -> Kept | None:
+def read_measurement(path: Path, size: EvaluationSize, embedder: str) -> StoredMeasurement | None:
     """Read them; None where there are none, or of another size or embedder."""
     if not path.exists():
         return None
     table = json.loads(path.read_text(encoding="utf-8"))
     if table["size"] != asdict(size) or table["embedder"] != embedder:
         return None
-    measured = Measured(
+    measured = Measurement(
         tuple(Scores(**scores) for scores in table["measured"]["runs"]),
         tuple(tuple(Check(**check) for check in of) for of in table["measured"]["checks"]),
     )
-    return Kept(size, embedder, Conditions(**table["conditions"]), measured)
+    return StoredMeasurement(size, embedder, Conditions(**table["conditions"]), measured)
 
 
-def pooled(name: str, steps: int, kept: Sequence[Kept]) -> Row:
+def pool_runs(name: str, steps: int, stored: Sequence[StoredMeasurement]) -> Row:
     """One row over all runs of several models of a kind."""
-    runs = [scores for one in kept for scores in one.measured.runs]
-    return row_of(name, steps, runs, [of for one in kept for of in one.measured.checks])
+    runs = [scores for one in stored for scores in one.measured.runs]
+    return summarize_runs(name, steps, runs, [of for one in stored for of in one.measured.checks])
 
 
-def row_as_table(row: Row) -> dict[str, Any]:
+def row_to_table(row: Row) -> dict[str, Any]:
     """A row without its single checks, for a file that people read."""
     table = asdict(row)
     del table["checks"]
     return table
 
 
-def row_of_table(table: dict[str, Any]) -> Row:
-    """Undo `row_as_table`, the checks aside."""
+def row_from_table(table: dict[str, Any]) -> Row:
+    """Read what `row_to_table` returned; the single checks are lost."""
     return Row(
         table["name"],
         table["steps"],

@@ -21,13 +21,13 @@ from engine.evaluation.references.embedders import Embedder, load_embedder
 from engine.evaluation.runs.evaluate import (
     Load,
     Show,
-    conditions_of,
-    load_for,
+    build_reference_set,
+    current_conditions,
+    embedder_name,
+    load_for_references,
     measure,
-    name_of,
-    open_judge,
 )
-from engine.evaluation.runs.scoring import Judge, Row
+from engine.evaluation.runs.scoring import ReferenceSet, Row
 from engine.experiments.plan import (
     ARC,
     FLOW,
@@ -35,15 +35,15 @@ from engine.experiments.plan import (
     PaperPlan,
     RowPlan,
     Stage,
-    trained_name,
+    training_name,
 )
 from engine.experiments.rows import (
-    Kept,
-    pooled,
-    read_kept,
-    row_as_table,
-    row_of_table,
-    write_kept,
+    StoredMeasurement,
+    pool_runs,
+    read_measurement,
+    row_from_table,
+    row_to_table,
+    write_measurement,
 )
 from engine.files.atomic import write_text
 from engine.files.strict import from_table
@@ -54,7 +54,7 @@ from engine.loading.embedder_folder import CARD as EMBEDDER_CARD
 from engine.loading.model_folder import CONFIG as MODEL_CONFIG
 from engine.loading.model_folder import ModelConfig
 from engine.training.embedder.contrastive import MODEL_FOLDER
-from engine.training.export import About, export_model
+from engine.training.export import ModelInfo, export_model
 from engine.training.run.errors import RunError
 from engine.training.run.metrics_log import METRICS
 from engine.training.run.run_folder import CONFIG
@@ -112,7 +112,7 @@ class PaperRun:
         self.plan, self.run = plan, run
         self._load, self._device, self._show = load, choose_device(device), show
 
-    def table(self) -> PaperTable:
+    def make_table(self) -> PaperTable:
         """Do all that is left to do."""
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise RunError(
@@ -126,24 +126,27 @@ class PaperRun:
             self._train(stage)
         if isinstance(self.plan.flow, str):
             self._export(FLOW, Path(self.plan.flow))
-        references = self._references()
-        kept = {row: [self._measured(name, row) for name in self.plan.models(row)] for row in ROWS}
-        trainings = {t.name: t for t in map(self._training, stages) if t is not None}
+        references = self._measure_references()
+        stored = {
+            row: [self._measure_or_read(name, row) for name in self.plan.models(row)]
+            for row in ROWS
+        }
+        trainings = {t.name: t for t in map(self._summarize_training, stages) if t is not None}
         return PaperTable(
             self.plan,
-            name_of(self._embedder),
+            embedder_name(self._embedder),
             references,
-            tuple(self._row(row, kept[row], trainings) for row in ROWS),
+            tuple(self._make_row(row, stored[row], trainings) for row in ROWS),
             tuple(trainings.values()),
-            _places([one for of in kept.values() for one in of]),
-            max(one.conditions.made for of in kept.values() for one in of),
+            _list_places([one for of in stored.values() for one in of]),
+            max(one.conditions.made for of in stored.values() for one in of),
         )
 
-    def keep(self, target: Path, name: str) -> None:
+    def export_first(self, target: Path, name: str) -> None:
         """Write the post-trained model of the first seed as a folder for playing."""
-        trained = self.run / trained_name(ARC, self.plan.settings.seeds[0])
+        trained = self.run / training_name(ARC, self.plan.settings.seeds[0])
         settings = self.plan.settings
-        about = About(name, commands=(COMMAND,), notes=settings.note)
+        about = ModelInfo(name, commands=(COMMAND,), notes=settings.note)
         codec = self.plan.folder("codec", self.run)
         export_model(trained, codec, target, about, settings.arc_sampling)
 
@@ -189,15 +192,15 @@ class PaperRun:
                 return
             for row in (self.run / ROWS_FOLDER).glob(f"{name}@*.json"):
                 row.unlink()
-        about = About(f"{self.run.name} {name}", commands=(COMMAND,))
+        about = ModelInfo(f"{self.run.name} {name}", commands=(COMMAND,))
         part = target.with_name(f"{name}.part")
         shutil.rmtree(part, ignore_errors=True)
         export_model(trained, self.plan.folder("codec", self.run), part, about, sampling)
         shutil.rmtree(target, ignore_errors=True)
         part.rename(target)
 
-    def _training(self, stage: Stage) -> Training | None:
-        return training_of(stage.name, self.run / stage.name / METRICS)
+    def _summarize_training(self, stage: Stage) -> Training | None:
+        return summarize_training(stage.name, self.run / stage.name / METRICS)
 
     # --- measures ---
 
@@ -206,49 +209,51 @@ class PaperRun:
         return load_embedder(str(self.plan.folder("embedder", self.run)), self._device)
 
     @cached_property
-    def _judge(self) -> Judge:
+    def _reference_set(self) -> ReferenceSet:
         """Made only when something is left to measure: it renders many sounds."""
-        return open_judge(self._embedder, self.plan.settings.evaluation, self._show)
+        return build_reference_set(self._embedder, self.plan.settings.evaluation, self._show)
 
-    def _references(self) -> tuple[Row, ...]:
+    def _measure_references(self) -> tuple[Row, ...]:
         """Real sounds with their own prompts and with each other's."""
         path = self.run / ROWS_FOLDER / "references.json"
         about = {
             "size": asdict(self.plan.settings.evaluation),
-            "embedder": name_of(self._embedder),
+            "embedder": embedder_name(self._embedder),
         }
         if path.exists():
             table = json.loads(path.read_text(encoding="utf-8"))
             if table["about"] == about:
-                return tuple(row_of_table(row) for row in table["rows"])
-        rows = (self._judge.real_row(), self._judge.chance_row())
-        table = {"about": about, "rows": [row_as_table(row) for row in rows]}
+                return tuple(row_from_table(row) for row in table["rows"])
+        rows = (self._reference_set.real_row(), self._reference_set.chance_row())
+        table = {"about": about, "rows": [row_to_table(row) for row in rows]}
         write_text(path, json.dumps(table))
         return rows
 
-    def _measured(self, name: str, row: RowPlan) -> Kept:
+    def _measure_or_read(self, name: str, row: RowPlan) -> StoredMeasurement:
         path = self.run / ROWS_FOLDER / f"{name}@{row.steps}.json"
-        size, embedder = self.plan.settings.evaluation, name_of(self._embedder)
-        kept = read_kept(path, size, embedder)
-        if kept is None:
-            judge = self._judge
+        size, embedder = self.plan.settings.evaluation, embedder_name(self._embedder)
+        stored = read_measurement(path, size, embedder)
+        if stored is None:
+            references = self._reference_set
             self._show(f"measuring {name}, {row.steps} steps")
             folder = self.run / MODELS / name
-            weighed = load_for(judge, self._load, folder, self._device, row.steps)
-            measured = measure(weighed, row.steps, judge, size, self._show)
-            conditions = conditions_of(self._device, weighed.generator.precision)
-            kept = Kept(size, embedder, conditions, measured)
-            write_kept(path, kept)
-        return kept
+            loaded = load_for_references(references, self._load, folder, self._device, row.steps)
+            measured = measure(loaded, row.steps, references, size, self._show)
+            conditions = current_conditions(self._device, loaded.generator.precision)
+            stored = StoredMeasurement(size, embedder, conditions, measured)
+            write_measurement(path, stored)
+        return stored
 
-    def _row(self, row: RowPlan, kept: list[Kept], trainings: dict[str, Training]) -> PaperRow:
+    def _make_row(
+        self, row: RowPlan, stored: list[StoredMeasurement], trainings: dict[str, Training]
+    ) -> PaperRow:
         names = self.plan.models(row)
         hours = [trainings[name].hours for name in names if name in trainings]
         mean = fmean(hours) if hours else None
-        return PaperRow(pooled(row.name, row.steps, kept), len(names), mean)
+        return PaperRow(pool_runs(row.name, row.steps, stored), len(names), mean)
 
 
-def training_of(name: str, metrics: Path) -> Training | None:
+def summarize_training(name: str, metrics: Path) -> Training | None:
     """Add up a run's metrics; None where there are none, or none that tell the speed."""
     if not metrics.exists():
         return None
@@ -272,5 +277,5 @@ def training_of(name: str, metrics: Path) -> Training | None:
     )
 
 
-def _places(kept: list[Kept]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one.conditions.place for one in kept))
+def _list_places(stored: list[StoredMeasurement]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.conditions.place for one in stored))

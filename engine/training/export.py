@@ -22,11 +22,11 @@ from engine.training.run.errors import RunError
 from engine.training.settings import ArcRun, FlowRun, read_run
 
 STEPS = 8
-FEW = 4096
+MIN_HALF_SIZE = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ModelInfo:
     """What the card says that no run folder knows."""
 
     name: str
@@ -39,7 +39,7 @@ def export_model(
     run_folder: Path,
     codec_folder: Path,
     target: Path,
-    about: About,
+    info: ModelInfo,
     sampling: SamplingConfig,
     flow_share: float = 0.0,
 ) -> None:
@@ -78,7 +78,10 @@ def export_model(
         prefix = part + "."
         own = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
         getattr(model, part).load_state_dict(own)
-    tensors, card = _small(model), _card(about, words, checkpoint["step"], method, run)
+    tensors, card = (
+        _halve_precision(model),
+        _make_card(info, words, checkpoint["step"], method, run),
+    )
     try:
         target.mkdir(parents=True, exist_ok=True)
         save_file(tensors, target / WEIGHTS)
@@ -89,41 +92,43 @@ def export_model(
         raise RunError(f"The model could not be written to {target} ({error}).") from error
 
 
-def _heard(run: FlowRun) -> str:
+def _describe_dataset(run: FlowRun) -> str:
     if run.pool.is_own:
         return "A player's own sounds, with their captions."
     return (
-        "Only sound that engine/training/corpus renders, with the captions it composes: "
+        "Only sound that engine/corpus renders, with the captions it composes: "
         f"{sum(run.pool.clips)} sounds. No recordings, no downloaded data or weights."
     )
 
 
-def _small(model: PingpadModel) -> dict[str, Tensor]:
+def _halve_precision(model: PingpadModel) -> dict[str, Tensor]:
     """Matrices in half precision; statistics, scales and frequencies are few and stay as they are.
 
     Raises RunError when a weight is too large for it.
     """
     tensors = {}
     for name, tensor in model.state_dict().items():
-        is_large = tensor.dim() > 1 and tensor.numel() >= FEW
+        is_large = tensor.dim() > 1 and tensor.numel() >= MIN_HALF_SIZE
         tensors[name] = tensor.to(torch.float16 if is_large else torch.float32).contiguous()
         if not torch.isfinite(tensors[name]).all():
             raise RunError(f"{name} holds values beyond half precision: the run has diverged.")
     return tensors
 
 
-def _card(about: About, words: tuple[str, ...], steps: int, method: str, run: FlowRun) -> ModelCard:
+def _make_card(
+    info: ModelInfo, words: tuple[str, ...], steps: int, method: str, run: FlowRun
+) -> ModelCard:
     return ModelCard(
-        name=about.name,
+        name=info.name,
         summary="Drums, notes, effects, textures and loops from words or a recording.",
-        licence=about.licence,
+        licence=info.licence,
         sample_rate=SAMPLE_RATE_HZ,
         longest_s=LONGEST_S,
         default_steps=STEPS,
         vocabulary=words,
         trained=Trained(
-            on=_heard(run),
-            commands=about.commands,
-            notes=" ".join(filter(None, (f"{steps} steps of {method}.", about.notes))),
+            on=_describe_dataset(run),
+            commands=info.commands,
+            notes=" ".join(filter(None, (f"{steps} steps of {method}.", info.notes))),
         ),
     )

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.clip import SAMPLE_RATE_HZ
-from engine.evaluation.measures.descriptors import pitch_of
+from engine.evaluation.measures.descriptors import estimate_pitch
 from engine.sound.mel import mel_bands
 
 MEL_BANDS, MEL_WINDOW = 128, 2048
@@ -26,7 +26,7 @@ AUDIBLE_DB = 50.0
 TOP_HZ = (12_000.0, 16_000.0)
 ONSET_RISE_DB, ONSET_FLOOR_DB = 12.0, 40.0
 ONSET_REACH_S, ONSET_APART_S = 0.025, 0.06
-MOST_ONSETS = 16
+MAX_ONSETS = 16
 ENVELOPE_HOP = 22
 """Half a millisecond: the precision of an onset's place."""
 
@@ -45,10 +45,10 @@ class CodecErrors:
     has_pitch: bool
 
 
-def codec_errors(real: Tensor, made: Tensor) -> CodecErrors:
+def measure_codec_errors(real: Tensor, made: Tensor) -> CodecErrors:
     """Measure everything."""
-    pitch = pitch_of(_mono(real), SAMPLE_RATE_HZ)
-    made_pitch = None if pitch is None else pitch_of(_mono(made), SAMPLE_RATE_HZ)
+    pitch = estimate_pitch(_mono(real), SAMPLE_RATE_HZ)
+    made_pitch = None if pitch is None else estimate_pitch(_mono(made), SAMPLE_RATE_HZ)
     cents = None if pitch is None or made_pitch is None else 100 * abs(made_pitch - pitch)
     return CodecErrors(
         log_mel_distance(real, made),
@@ -179,7 +179,7 @@ def _sharp_onsets(level: NDArray[np.float64]) -> list[int]:
     apart = round(ONSET_APART_S * SAMPLE_RATE_HZ / ENVELOPE_HOP)
     found: list[int] = []
     for place in np.argsort(-rise, kind="stable"):
-        if rise[place] < ONSET_RISE_DB or len(found) == MOST_ONSETS:
+        if rise[place] < ONSET_RISE_DB or len(found) == MAX_ONSETS:
             break
         middle = int(place) + step // 2
         if db[middle : middle + 2 * step].max() > -24 and all(

@@ -53,8 +53,8 @@ def describe(clip: Clip) -> Descriptors:
         peak=float(np.abs(samples).max()),
         width=float(np.square(side).sum() / (2 * both + 1e-20)),
         flatness=float(np.exp(np.log(audible).mean()) / audible.mean()),
-        pitch=pitch_of(mono, clip.rate),
-        bpm=tempo_of(mono, clip.rate) if clip.seconds >= 2 else None,
+        pitch=estimate_pitch(mono, clip.rate),
+        bpm=estimate_tempo(mono, clip.rate) if clip.seconds >= 2 else None,
     )
 
 
@@ -87,7 +87,7 @@ def _envelope_times(samples: Samples, rate: int) -> tuple[float, float, float]:
     return top * 0.005, decay * 0.005, float(last) * 0.005
 
 
-def pitch_of(mono: Samples, rate: int) -> float | None:
+def estimate_pitch(mono: Samples, rate: int) -> float | None:
     """Fundamental as a MIDI number with cents, by the cumulative mean difference of YIN.
 
     (de Cheveigné and Kawahara 2002, steps 2-5), the median over the loud frames that are
@@ -143,7 +143,7 @@ def _period(frame: Samples, shortest: int, longest: int) -> float | None:
     return float(lag + (0.5 * (a - c) / bend if bend > 1e-12 else 0.0))
 
 
-def onsets_of(mono: Samples, rate: int) -> Samples:
+def onset_strength(mono: Samples, rate: int) -> Samples:
     """Onset strength, one value each HOP samples: rise of the log spectrum over 3 hops."""
     frames = _frames(mono, 1024, HOP) * np.hanning(1024)
     spectrum = np.log1p(100 * np.abs(np.fft.rfft(frames, axis=1)))
@@ -154,7 +154,7 @@ def onsets_of(mono: Samples, rate: int) -> Samples:
 
 def onset_times(mono: Samples, rate: int) -> Samples:
     """Seconds at which something begins: peaks of the onset strength that stand out around them."""
-    strength = onsets_of(mono, rate)
+    strength = onset_strength(mono, rate)
     around = np.ones(81) / 81
     least = np.convolve(strength, around, "same") + 0.12
     apart = max(1, round(0.05 * rate / HOP))
@@ -167,9 +167,9 @@ def onset_times(mono: Samples, rate: int) -> Samples:
     return (np.array(peaks, dtype=np.float64) * HOP + 2 * HOP + 512) / rate
 
 
-def tempo_of(mono: Samples, rate: int) -> float | None:
+def estimate_tempo(mono: Samples, rate: int) -> float | None:
     """Beats a minute, 60..200, by the autocorrelation of the onset strength."""
-    strength = onsets_of(mono, rate)
+    strength = onset_strength(mono, rate)
     strength = strength - strength.mean()
     size = 1 << (2 * len(strength)).bit_length()
     correlation = np.fft.irfft(np.square(np.abs(np.fft.rfft(strength, size))), size)

@@ -15,7 +15,7 @@ Vectors = NDArray[np.float64]
 
 NEIGHBOURS = 5
 """k of the nearest-neighbour balls, as in Naeem et al. 2020."""
-LEAST_PROBABILITY = 1e-6
+MIN_PROBABILITY = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def class_probabilities(sounds: Vectors, bank: Vectors, scale: float) -> Vectors
 
 def kl_divergence(real: Vectors, made: Vectors) -> float:
     """Mean over pairs of KL(real || made) in nats, of probabilities (N, K) of the same prompts."""
-    p, q = (np.maximum(each, LEAST_PROBABILITY) for each in (real, made))
+    p, q = (np.maximum(each, MIN_PROBABILITY) for each in (real, made))
     p, q = p / p.sum(1, keepdims=True), q / q.sum(1, keepdims=True)
     return float((p * np.log(p / q)).sum(1).mean())
 

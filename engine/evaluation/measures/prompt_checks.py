@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.clip import Clip
 from engine.evaluation.measures.descriptors import Descriptors, Samples, describe, power_spectrum
 from engine.evaluation.measures.prompt_claims import Claims, Key
-from engine.evaluation.references.kind_references import KindReferences, Traits, traits_of
+from engine.evaluation.references.kind_references import KindReferences, Traits, measure_traits
 from engine.prompts.notes import SHARPS, format_note
 
 Verdict = Literal["right", "octave", "wrong", "unheard"]
@@ -71,14 +71,14 @@ def check_sound(
         _length(found, seconds, claims.family),
     ]
     if claims.kind is not None and claims.kind in references.kinds:
-        traits = traits_of(clip, found)
+        traits = measure_traits(clip, found)
         checks.append(_side("brightness", claims.brightness, traits, claims.kind, references))
         checks.append(_side("decay", claims.decay, traits, claims.kind, references))
         checks.append(_family(traits, claims.family, references))
     return tuple(check for check in checks if check is not None)
 
 
-def judge_pitch(measured: float | None, claimed: float) -> Verdict:
+def check_pitch(measured: float | None, claimed: float) -> Verdict:
     """Compare MIDI numbers with cents."""
     if measured is None:
         return "unheard"
@@ -89,7 +89,7 @@ def judge_pitch(measured: float | None, claimed: float) -> Verdict:
     return "octave" if octaves and abs(gap - 12 * octaves) <= PITCH_TOLERANCE else "wrong"
 
 
-def judge_tempo(measured: float | None, claimed: float) -> Verdict:
+def check_tempo(measured: float | None, claimed: float) -> Verdict:
     """Compare beats a minute; the tolerance of a doubled or halved tempo grows with it."""
     if measured is None:
         return "unheard"
@@ -101,15 +101,15 @@ def judge_tempo(measured: float | None, claimed: float) -> Verdict:
     return "octave" if is_octave else "wrong"
 
 
-def judge_length(measured: float, claimed: float) -> Verdict:
+def check_length(measured: float, claimed: float) -> Verdict:
     """Compare seconds, the tolerance a share of what was asked."""
     return "right" if abs(measured - claimed) <= LENGTH_TOLERANCE * claimed else "wrong"
 
 
-def key_of(mono: Samples, rate: int) -> Key | None:
+def estimate_key(mono: Samples, rate: int) -> Key | None:
     """The key whose triad holds most of the pitched energy; None for silence.
 
-    Energy of spectral peaks by pitch class, the root counted double: a relative major has the
+    Energy of spectral peaks by pitch class, the root format_steps double: a relative major has the
     same three notes but one.
     """
     power, frequency = power_spectrum(mono, rate, 16_384)
@@ -130,7 +130,7 @@ def key_of(mono: Samples, rate: int) -> Key | None:
     return max(scores, key=lambda key: float(scores[key]))
 
 
-def shares_of(checks: Iterable[Sequence[Check]]) -> tuple[Share, ...]:
+def count_shares(checks: Iterable[Sequence[Check]]) -> tuple[Share, ...]:
     """Shares by property, those that were checked, and "all" at the end."""
     every = [check for of_one in checks for check in of_one]
     groups = [(name, [c for c in every if c.property == name]) for name in PROPERTIES]
@@ -149,7 +149,7 @@ def _pitch(found: Descriptors, claimed: float | None) -> Check | None:
         return None
     measured = "no note" if found.pitch is None else note_text(found.pitch)
     claim = note_text(claimed).partition(" ")[0]
-    return Check("pitch", claim, measured, judge_pitch(found.pitch, claimed))
+    return Check("pitch", claim, measured, check_pitch(found.pitch, claimed))
 
 
 def note_text(pitch: float) -> str:
@@ -163,14 +163,14 @@ def _tempo(found: Descriptors, claimed: float | None) -> Check | None:
     # Sounds below two seconds hold too few beats to tell: they are not asked.
     if claimed is None or found.bpm is None:
         return None
-    verdict = judge_tempo(found.bpm, claimed)
+    verdict = check_tempo(found.bpm, claimed)
     return Check("tempo", f"{claimed:g} BPM", f"{found.bpm:.4g} BPM", verdict)
 
 
 def _key(mono: NDArray[np.float64], rate: int, claimed: Key | None) -> Check | None:
     if claimed is None:
         return None
-    found = key_of(mono, rate)
+    found = estimate_key(mono, rate)
     if found is None:
         return Check("key", _name(claimed), "no key", "unheard")
     return Check("key", _name(claimed), _name(found), "right" if found == claimed else "wrong")
@@ -183,7 +183,7 @@ def _name(key: Key) -> str:
 def _length(found: Descriptors, seconds: float, family: str | None) -> Check | None:
     if family not in FILLING:
         return None
-    verdict = judge_length(found.length_s, seconds)
+    verdict = check_length(found.length_s, seconds)
     return Check("length", f"{seconds:.2f} s", f"{found.length_s:.2f} s", verdict)
 
 

@@ -47,7 +47,7 @@ class Claims:
     decay: Side | None = None
 
 
-def claims_of(prompt: str) -> Claims:
+def parse_claims(prompt: str) -> Claims:
     """Read a prompt. What it says twice, and differently, is not claimed."""
     words = tuple(words_of(prompt))
     kind = _kind_named(words)

@@ -12,15 +12,15 @@ from torch import Tensor
 
 from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.corpus.sources.rendered import RenderedCorpus, Sound
-from engine.evaluation.measures.prompt_claims import Claims, claims_of
+from engine.evaluation.measures.prompt_claims import Claims, parse_claims
 from engine.evaluation.references.embedders import Embedder
 
 LONGEST_S = 4.0
 CORPUS_SEED = 7001
 """Apart from the seeds that models and embedders are trained with; and held out besides."""
 FIRST_SEED = 1
-RENDERED_AT_ONCE = 16
-EMBEDDED_AT_ONCE = 16
+RENDER_BATCH = 16
+EMBED_BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +40,29 @@ def held_out_examples(count: int, show: Callable[[str], None], first: int = 0) -
     examples: list[Example] = []
     number = first
     while len(examples) < count:
-        batch = corpus.batch(number, RENDERED_AT_ONCE, LONGEST_S)
+        batch = corpus.batch(number, RENDER_BATCH, LONGEST_S)
         for sound, audio in zip(batch.sounds, batch.audio, strict=True):
-            examples.append(example_of(sound, audio, FIRST_SEED + number))
+            examples.append(make_example(sound, audio, FIRST_SEED + number))
             number += 1
     show(f"{count} held-out prompts, of up to {LONGEST_S:g} s")
     return examples[:count]
 
 
-def example_of(sound: Sound, audio: Tensor, seed: int) -> Example:
+def make_example(sound: Sound, audio: Tensor, seed: int) -> Example:
     """What the corpus rendered (2, T) as an example."""
     # The corpus knows what it rendered; a caption's words may name two kinds at once.
-    claims = replace(claims_of(sound.caption), kind=sound.kind, family=sound.family)
-    real = clip_of(audio, sound.seconds)
+    claims = replace(parse_claims(sound.caption), kind=sound.kind, family=sound.family)
+    real = cut_clip(audio, sound.seconds)
     return Example(sound.caption, real.seconds, seed, claims, real)
 
 
-def clip_of(audio: Tensor, seconds: float) -> Clip:
+def cut_clip(audio: Tensor, seconds: float) -> Clip:
     """The first seconds of (2, T) at SAMPLE_RATE_HZ."""
     samples = audio[:, : round(seconds * SAMPLE_RATE_HZ)].numpy().T
     return Clip(np.ascontiguousarray(samples, np.float32), SAMPLE_RATE_HZ)
 
 
-def as_audio(clips: Sequence[Clip]) -> Tensor:
+def stack_clips(clips: Sequence[Clip]) -> Tensor:
     """Clips as (B, 2, T) at 44.1 kHz, shorter ones filled up with silence."""
     stereo = [clip.stereo().at_rate(SAMPLE_RATE_HZ).samples for clip in clips]
     audio = torch.zeros(len(stereo), 2, max(len(samples) for samples in stereo))
@@ -74,7 +74,7 @@ def as_audio(clips: Sequence[Clip]) -> Tensor:
 def embed_clips(embedder: Embedder, clips: Sequence[Clip]) -> NDArray[np.float64]:
     """Embeddings (N, D) of clips."""
     parts = [
-        embedder.audio(as_audio(clips[start : start + EMBEDDED_AT_ONCE]))
-        for start in range(0, len(clips), EMBEDDED_AT_ONCE)
+        embedder.audio(stack_clips(clips[start : start + EMBED_BATCH]))
+        for start in range(0, len(clips), EMBED_BATCH)
     ]
     return torch.cat(parts).double().numpy()

@@ -10,6 +10,7 @@ from random import Random
 import torch
 from torch import Tensor
 
+from engine.clip import SAMPLE_RATE_HZ
 from engine.corpus.captions.captions import Plan
 from engine.corpus.captions.lexicon import lexicon
 from engine.corpus.instruments.orchestra import CHORDS
@@ -19,7 +20,6 @@ from engine.corpus.sources.rendered import RenderedCorpus, render
 from engine.evaluation.references.kind_examples import has_held_combinations
 from engine.evaluation.references.kind_references import KindReferences, measure_kinds
 
-RATE_HZ = 44_100
 SEED = 7_301
 WEAK_KINDS = (
     "noise",
@@ -110,7 +110,7 @@ def _chords(count: int) -> list[GateSound]:
         plan = drawn(kind, rng, 2.0)
         if plan.value("space") < 0.3 and plan.value("drive") < 0.3 and plan.seconds > 1.2:
             plans.append(plan)
-    audio = render(plans, 2 * RATE_HZ, RATE_HZ, torch.Generator().manual_seed(SEED))
+    audio = render(plans, 2 * SAMPLE_RATE_HZ, SAMPLE_RATE_HZ, torch.Generator().manual_seed(SEED))
     return [
         GateSound(
             sound,
@@ -126,7 +126,7 @@ def _of_kind(kind: str, count: int) -> list[GateSound]:
     split = "held_out" if has_held_combinations(lexicon().kinds[kind]) else "train"
     batch = RenderedCorpus(SEED, split, families=(kind,)).batch(0, count, 4.0)
     return [
-        GateSound(audio[:, : round(sound.seconds * RATE_HZ)], sound.seconds, kind)
+        GateSound(audio[:, : round(sound.seconds * SAMPLE_RATE_HZ)], sound.seconds, kind)
         for audio, sound in zip(batch.audio, batch.sounds, strict=True)
     ]
 
@@ -138,7 +138,7 @@ def _batches(corpus: RenderedCorpus | RealCorpus, count: int) -> list[GateSound]
     while len(found) < count:
         batch = corpus.batch(number, 4, 2.5)
         found += [
-            GateSound(audio[:, : max(4096, round(sound.seconds * RATE_HZ))], sound.seconds)
+            GateSound(audio[:, : max(4096, round(sound.seconds * SAMPLE_RATE_HZ))], sound.seconds)
             for audio, sound in zip(batch.audio, batch.sounds, strict=True)
         ]
         number += 1

@@ -25,14 +25,14 @@ from engine.evaluation.references.examples import (
     FIRST_SEED,
     LONGEST_S,
     Example,
-    clip_of,
-    example_of,
+    cut_clip,
+    make_example,
 )
 
 SEED = 7002
 """Apart from the seeds that models are trained with and prompts are compared with."""
 TRIED_CAPTIONS = 40
-SEARCHED = 500
+SEARCHED_PLANS = 500
 """Plans among which the bare name's are; a kind that holds none of so many out holds none out."""
 
 
@@ -53,10 +53,10 @@ def kinds_to_measure() -> list[Kind]:
 def has_held_combinations(kind: Kind) -> bool:
     """Whether any combination of the kind's properties is kept out of training."""
     rng = Random(f"{SEED} {kind.key} combinations")
-    return any(is_held_combination(drawn(kind, rng, LONGEST_S)) for _ in range(SEARCHED))
+    return any(is_held_combination(drawn(kind, rng, LONGEST_S)) for _ in range(SEARCHED_PLANS))
 
 
-def held_out_of(kind: Kind, count: int, *, of_combinations: bool) -> list[Example]:
+def held_out_examples_of(kind: Kind, count: int, *, of_combinations: bool) -> list[Example]:
     """So many held-out captions of a kind with their sounds.
 
     Both caption and combination are held out, or, where the kind holds no combination out, the
@@ -68,30 +68,30 @@ def held_out_of(kind: Kind, count: int, *, of_combinations: bool) -> list[Exampl
         plan = drawn(kind, rng, LONGEST_S)
         if is_held_combination(plan) == of_combinations:
             tried = (caption(plan, lexicon(), rng) for _ in range(TRIED_CAPTIONS))
-            said = next(filter(is_held_caption, tried), None)
-            pairs += [] if said is None else [(plan, said)]
-    audio = _rendered([plan for plan, _ in pairs])
+            text = next(filter(is_held_caption, tried), None)
+            pairs += [] if text is None else [(plan, text)]
+    audio = _render_plans([plan for plan, _ in pairs])
     return [
-        example_of(sound_of(plan, said), one, FIRST_SEED + number)
-        for number, ((plan, said), one) in enumerate(zip(pairs, audio, strict=True))
+        make_example(sound_of(plan, text), one, FIRST_SEED + number)
+        for number, ((plan, text), one) in enumerate(zip(pairs, audio, strict=True))
     ]
 
 
-def variants_of(kind: Kind, count: int) -> Variants:
+def render_variants(kind: Kind, count: int) -> Variants:
     """So many sounds of a kind, those in the middle by length of all that may be drawn of it."""
     rng = Random(f"{SEED} {kind.key} variants")
     plans = sorted(
-        (drawn(kind, rng, LONGEST_S) for _ in range(SEARCHED)), key=lambda plan: plan.seconds
+        (drawn(kind, rng, LONGEST_S) for _ in range(SEARCHED_PLANS)), key=lambda plan: plan.seconds
     )
-    first = (SEARCHED - count) // 2
+    first = (SEARCHED_PLANS - count) // 2
     chosen = plans[first : first + count]
     clips = [
-        clip_of(one, plan.seconds) for plan, one in zip(chosen, _rendered(chosen), strict=True)
+        cut_clip(one, plan.seconds) for plan, one in zip(chosen, _render_plans(chosen), strict=True)
     ]
     return Variants(kind.names[0], chosen[count // 2].seconds, clips)
 
 
-def _rendered(plans: list[Plan]) -> Tensor:
+def _render_plans(plans: list[Plan]) -> Tensor:
     return render(
         plans,
         round(LONGEST_S * SAMPLE_RATE_HZ),

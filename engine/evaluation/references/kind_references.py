@@ -20,11 +20,11 @@ from engine.corpus.sources.rendered import is_held_combination, render
 from engine.evaluation.measures.descriptors import Descriptors, describe, power_spectrum
 
 Traits = NDArray[np.float64]
-"""One sound as numbers of about the same meaning each: see `traits_of`."""
+"""One sound as numbers of about the same meaning each: see `measure_traits`."""
 
 SOUNDS_OF_A_KIND = 32
 LONGEST_S = 4.0
-AT_ONCE = 8
+RENDER_BATCH = 8
 SEED = 9001
 """Apart from every seed that a corpus is trained or evaluated with."""
 HALF_OCTAVES = 50.0 * 2 ** (np.arange(18) / 2)
@@ -33,7 +33,7 @@ NEAREST = 5
 BRIGHTNESS, DECAY = 0, 1
 
 
-def traits_of(clip: Clip, found: Descriptors | None = None) -> Traits:
+def measure_traits(clip: Clip, found: Descriptors | None = None) -> Traits:
     """A sound's descriptors on even scales, and its spectrum in half octaves (dB of the whole)."""
     found = describe(clip) if found is None else found
     mono = clip.stereo().samples.astype(np.float64).mean(axis=1)
@@ -77,10 +77,10 @@ class KindReferences:
         A ridge regression over the rendered sounds of the same kind: what makes a kick bright is
         not what makes a pad bright.
         """
-        known = self.kinds[kind]
-        values = known.values[:, BRIGHTNESS if name == "brightness" else DECAY]
-        mean, spread = known.traits.mean(0), known.traits.std(0) + 1e-6
-        rows = (known.traits - mean) / spread
+        reference = self.kinds[kind]
+        values = reference.values[:, BRIGHTNESS if name == "brightness" else DECAY]
+        mean, spread = reference.traits.mean(0), reference.traits.std(0) + 1e-6
+        rows = (reference.traits - mean) / spread
         slack = RIDGE * len(rows) * np.eye(rows.shape[1])
         weights = np.linalg.solve(rows.T @ rows + slack, rows.T @ (values - values.mean()))
         return float((traits - mean) / spread @ weights + values.mean())
@@ -92,19 +92,19 @@ class KindReferences:
 
     def nearest_kinds(self, traits: Traits) -> list[str]:
         """The kinds of the nearest rendered sounds, the nearest first."""
-        every = self._every()
-        keys = [key for key, known in self.kinds.items() for _ in known.traits]
+        every = self._all_traits()
+        keys = [key for key, kind in self.kinds.items() for _ in kind.traits]
         distance = (np.abs(every - traits) / (every.std(0) + 1e-6)).sum(1)
         return [keys[place] for place in np.argsort(distance, kind="stable")[:NEAREST]]
 
     def spread_of(self, rows: Traits) -> float:
         """Mean distance of two of these sounds (N, F), each trait by how far all kinds vary."""
-        scaled = rows / (self._every().std(0) + 1e-6)
+        scaled = rows / (self._all_traits().std(0) + 1e-6)
         first, second = np.triu_indices(len(rows), 1)
         return float(np.abs(scaled[first] - scaled[second]).sum(1).mean())
 
-    def _every(self) -> Traits:
-        return np.concatenate([known.traits for known in self.kinds.values()])
+    def _all_traits(self) -> Traits:
+        return np.concatenate([kind.traits for kind in self.kinds.values()])
 
 
 def measure_kinds(
@@ -115,7 +115,7 @@ def measure_kinds(
     for place, key in enumerate(sorted(set(kinds))):
         kind = lexicon().kinds[key]
         plans = _plans(kind, sounds)
-        traits = np.stack([traits_of(clip) for clip in _rendered(plans)])
+        traits = np.stack([measure_traits(clip) for clip in _render_clips(plans)])
         values = np.array([plan.values[:2] for plan in plans])
         references[key] = KindReference(kind.family, traits, values)
         if (place + 1) % 10 == 0:
@@ -133,9 +133,9 @@ def _plans(kind: Kind, sounds: int) -> list[Plan]:
     return plans
 
 
-def _rendered(plans: list[Plan]) -> Iterable[Clip]:
-    for start in range(0, len(plans), AT_ONCE):
-        some = plans[start : start + AT_ONCE]
+def _render_clips(plans: list[Plan]) -> Iterable[Clip]:
+    for start in range(0, len(plans), RENDER_BATCH):
+        some = plans[start : start + RENDER_BATCH]
         random = torch.Generator().manual_seed(SEED + start)
         audio = render(some, round(LONGEST_S * SAMPLE_RATE_HZ), SAMPLE_RATE_HZ, random)
         for plan, sound in zip(some, audio, strict=True):

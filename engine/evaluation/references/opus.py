@@ -66,7 +66,7 @@ def find_opus(find: Find = shutil.which) -> OpusTool | None:
     return None
 
 
-def through_opus(tool: OpusTool, kbit: int, clip: Clip) -> Coded:
+def code_with_opus(tool: OpusTool, kbit: int, clip: Clip) -> Coded:
     """Encode at `kbit` kbit/s (variable, the coder's own way) and decode, as long as it was.
 
     What it took is told without the file's headers. Raises EngineError when the coder fails.

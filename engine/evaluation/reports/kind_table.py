@@ -13,8 +13,13 @@ import numpy as np
 from engine.evaluation.measures.prompt_checks import Check
 from engine.evaluation.references.kind_references import NEAREST
 from engine.evaluation.reports.figures_file import write_figures
-from engine.evaluation.reports.table import NOTHING, aligned, grid
-from engine.evaluation.runs.kind_figures import PROPERTIES, SILENT_LUFS, KindFigures, KindsFound
+from engine.evaluation.reports.table import EMPTY_CELL, align_columns, markdown_table
+from engine.evaluation.runs.kind_figures import (
+    PROPERTIES,
+    SILENT_LUFS,
+    KindFigures,
+    KindsEvaluation,
+)
 
 HEADS = (
     "asked for",
@@ -31,7 +36,7 @@ CLOSE_DB = 3.0
 """So far apart the sounds of one kind may be in level."""
 
 
-def kinds_lines(found: KindsFound) -> list[list[str]]:
+def kinds_lines(found: KindsEvaluation) -> list[list[str]]:
     """A line a kind, one a family after its kinds, and one for all."""
     families = dict.fromkeys(figures.family for figures in found.kinds)
     of_families = {
@@ -40,16 +45,16 @@ def kinds_lines(found: KindsFound) -> list[list[str]]:
     }
     lines = []
     for family, group in of_families.items():
-        lines += [[_marked(figures), *_cells([figures])] for figures in group]
-        lines += [[f"all of {family}", *_cells(group)]] if len(group) > 1 else []
-    return [*lines, ["all", *_cells(found.kinds)]]
+        lines += [[_format_name(figures), *_format_cells([figures])] for figures in group]
+        lines += [[f"all of {family}", *_format_cells(group)]] if len(group) > 1 else []
+    return [*lines, ["all", *_format_cells(found.kinds)]]
 
 
-def _marked(figures: KindFigures) -> str:
+def _format_name(figures: KindFigures) -> str:
     return figures.kind if figures.combinations_held else f"{figures.kind} *"
 
 
-def _cells(group: Sequence[KindFigures]) -> list[str]:
+def _format_cells(group: Sequence[KindFigures]) -> list[str]:
     """Sums over kinds; level and spread as medians."""
     sounds = sum(figures.sounds for figures in group)
     alike, real = (
@@ -57,19 +62,19 @@ def _cells(group: Sequence[KindFigures]) -> list[str]:
     )
     checks = [figures.checks for figures in group]
     checks_real = [figures.checks_real for figures in group]
-    shares = [_share(name, checks, checks_real) for name in PROPERTIES]
+    shares = [_format_share(name, checks, checks_real) for name in PROPERTIES]
     levels = [figures.level_db for figures in group if figures.level_db is not None]
     silent = sum(figures.silent for figures in group)
     return [
         f"{alike} of {sounds} ({real})",
         *shares,
-        f"{np.median(levels):.1f}" if levels else NOTHING,
+        f"{np.median(levels):.1f}" if levels else EMPTY_CELL,
         f"{silent}" if silent else "",
         f"{np.median([figures.spread for figures in group]):.2f}",
     ]
 
 
-def _share(
+def _format_share(
     name: str,
     made: Iterable[tuple[tuple[Check, ...], ...]],
     real: Iterable[tuple[tuple[Check, ...], ...]],
@@ -86,17 +91,17 @@ def _share(
     return f"{sum(verdicts)} of {len(verdicts)} ({sum(ceiling)})" if verdicts else ""
 
 
-def kinds_page(found: Sequence[KindsFound]) -> str:
+def kinds_page(found: Sequence[KindsEvaluation]) -> str:
     """The figures in Markdown, a table a model."""
-    return "\n\n".join(_part(each) for each in found)
+    return "\n\n".join(_make_section(each) for each in found)
 
 
-def _part(found: KindsFound) -> str:
-    said = (_said(found), grid(HEADS, kinds_lines(found)), _legend(found))
+def _make_section(found: KindsEvaluation) -> str:
+    said = (_describe_size(found), markdown_table(HEADS, kinds_lines(found)), _legend(found))
     return "\n\n".join(said).replace(" *", " \\*")
 
 
-def _said(found: KindsFound) -> str:
+def _describe_size(found: KindsEvaluation) -> str:
     conditions, size = found.conditions, found.size
     steps = f"{found.steps} step{'s' if found.steps > 1 else ''}"
     return (
@@ -105,7 +110,7 @@ def _said(found: KindsFound) -> str:
     )
 
 
-def _legend(found: KindsFound) -> str:
+def _legend(found: KindsEvaluation) -> str:
     sounds = sum(figures.sounds for figures in found.kinds)
     clicks, cut = (
         sum(getattr(figures, field) for figures in found.kinds) for field in ("clicks", "cut")
@@ -128,18 +133,19 @@ def _legend(found: KindsFound) -> str:
     )
 
 
-def kinds_table(found: Sequence[KindsFound]) -> str:
+def kinds_table(found: Sequence[KindsEvaluation]) -> str:
     """The figures for a terminal."""
     return "\n\n".join(
-        f"{_said(each)}\n\n{aligned([list(HEADS), *kinds_lines(each)])}" for each in found
+        f"{_describe_size(each)}\n\n{align_columns([list(HEADS), *kinds_lines(each)])}"
+        for each in found
     )
 
 
-def kinds_json(found: Sequence[KindsFound]) -> str:
+def kinds_json(found: Sequence[KindsEvaluation]) -> str:
     """All figures and every single check as one JSON object."""
     return json.dumps({"models": [asdict(each) for each in found]})
 
 
-def write_kinds(found: Sequence[KindsFound], folder: Path) -> Path:
+def write_kinds(found: Sequence[KindsEvaluation], folder: Path) -> Path:
     """Write kinds.json, the folder too if need be; raises EngineError."""
     return write_figures(folder, {"kinds.json": kinds_json(found) + "\n"})[0]

@@ -17,7 +17,7 @@ import soundfile
 from engine.api import EngineError
 from engine.clip import Clip
 from engine.evaluation.reports.pictures import spectrogram_png
-from engine.evaluation.runs.listening import Chapter, Row, Tile
+from engine.evaluation.runs.listening import Chapter, ListeningRow, Tile
 
 PAGE, FOLDER = "index.html", "sounds"
 PICTURE_COLUMNS = 240
@@ -101,7 +101,7 @@ for (const link of document.querySelectorAll(".play")) {
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class PageInfo:
     """What the page says of itself: the date, the machine, and the command that made it."""
 
     made: str
@@ -109,7 +109,7 @@ class About:
     command: str
 
 
-def write_listening(chapters: Sequence[Chapter], about: About, folder: Path) -> Path:
+def write_listening(chapters: Sequence[Chapter], about: PageInfo, folder: Path) -> Path:
     """Write the page, its sounds and its pictures; raises EngineError where it cannot be done."""
     try:
         _remove_earlier(folder)
@@ -134,7 +134,7 @@ def _remove_earlier(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
-def _page(chapters: Sequence[Chapter], about: About, parts: Sequence[str]) -> str:
+def _page(chapters: Sequence[Chapter], about: PageInfo, parts: Sequence[str]) -> str:
     links = "".join(
         f'<a href="#chapter-{number}">{escape(chapter.title)}</a>'
         for number, chapter in enumerate(chapters, start=1)
@@ -170,7 +170,7 @@ LEGEND = (
     "Click a picture to hear it, click it again to stop. A picture is a spectrogram: as wide as "
     "the asked length, low notes at the bottom, 80 dB from black to white."
 )
-REFERENCES = " What has a coloured frame is what the others are compared with."
+REFERENCES = " What has a apply_colour_map frame is what the others are compared with."
 
 
 def _section(number: int, chapter: Chapter, folder: Path) -> str:
@@ -184,7 +184,7 @@ def _section(number: int, chapter: Chapter, folder: Path) -> str:
     )
 
 
-def _article(name: str, row: Row, folder: Path) -> str:
+def _article(name: str, row: ListeningRow, folder: Path) -> str:
     figures = "".join(
         _figure(f"{name}-{place}", tile, row, folder) for place, tile in enumerate(row.tiles, 1)
     )
@@ -196,7 +196,7 @@ def _article(name: str, row: Row, folder: Path) -> str:
     )
 
 
-def _figure(name: str, tile: Tile, row: Row, folder: Path) -> str:
+def _figure(name: str, tile: Tile, row: ListeningRow, folder: Path) -> str:
     sound, picture = f"{FOLDER}/{name}.opus", f"{FOLDER}/{name}.png"
     _write_opus(folder / sound, tile.clip)
     (folder / picture).write_bytes(spectrogram_png(tile.clip, PICTURE_COLUMNS, row.seconds))

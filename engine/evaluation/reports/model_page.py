@@ -12,10 +12,10 @@ from engine.evaluation.measures.prompt_checks import PROPERTIES
 from engine.evaluation.reports.table import (
     CHECKS_LEGEND,
     COLUMNS,
-    grid,
-    score_cells,
+    format_scores,
+    format_shares,
+    markdown_table,
     scores_legend,
-    share_cells,
 )
 from engine.evaluation.runs.evaluate import Evaluation
 from engine.files.atomic import write_text
@@ -29,16 +29,15 @@ def write_measured(page: Path, model: Path, evaluation: Evaluation) -> Path:
     return write_between(page, MEASURED, f"{card_text(model)}\n\n{measured_text(evaluation)}")
 
 
-def write_between(page: Path, name: str, said: str) -> Path:
+def write_between(page: Path, name: str, text: str) -> Path:
     """Write Markdown between the marks of that name; raises EngineError."""
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
     try:
-        text = page.read_text(encoding="utf-8")
-        before, begun, rest = text.partition(begin)
-        _, ended, after = rest.partition(end)
-        if not (begun and ended):
+        before, found_begin, rest = page.read_text(encoding="utf-8").partition(begin)
+        _, found_end, after = rest.partition(end)
+        if not (found_begin and found_end):
             raise EngineError(f"{page} has no place for figures: write {begin} and {end} there.")
-        write_text(page, f"{before}{begin}\n\n{said}\n\n{end}{after}")
+        write_text(page, f"{before}{begin}\n\n{text}\n\n{end}{after}")
     except OSError as error:
         raise EngineError(f"The page {page} could not be written ({error}).") from error
     return page
@@ -57,7 +56,7 @@ def card_text(model: Path) -> str:
         ["trained on", card.trained.on],
         ["trained how", card.trained.notes or "see the commands"],
     ]
-    return f"{grid([card.name, ''], facts, right=False)}\n\n{_commands(card)}"
+    return f"{markdown_table([card.name, ''], facts, right=False)}\n\n{_commands(card)}"
 
 
 def _commands(card: ModelCard) -> str:
@@ -69,15 +68,15 @@ def measured_text(evaluation: Evaluation) -> str:
     """Both tables of an evaluation with what their columns mean."""
     about, rows = evaluation.about, evaluation.rows
     size = about.size
-    scores = [[row.name, *score_cells(row)] for row in rows]
-    checks = [[row.name, *share_cells(row)] for row in rows]
+    scores = [[row.name, *format_scores(row)] for row in rows]
+    checks = [[row.name, *format_shares(row)] for row in rows]
     return "\n\n".join(
         (
             f"Measured {about.conditions.made} on {about.conditions.place}: {size.prompts} "
             f"held-out prompts, {size.seeds} seeds of the first {size.varied} for CCDS.",
-            grid(["", *(column.heading for column in COLUMNS)], scores),
+            markdown_table(["", *(column.heading for column in COLUMNS)], scores),
             scores_legend(about.embedder, size),
-            grid(["right by", *PROPERTIES, "all"], checks),
+            markdown_table(["right by", *PROPERTIES, "all"], checks),
             CHECKS_LEGEND,
         )
     )

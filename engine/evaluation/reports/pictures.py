@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from engine.clip import SAMPLE_RATE_HZ, Clip
-from engine.evaluation.references.examples import as_audio
+from engine.evaluation.references.examples import stack_clips
 from engine.sound.mel import HOP, TONE_BANDS, mel_frames
 
 Pixels = NDArray[np.uint8]
@@ -31,7 +31,7 @@ def spectrogram_png(clip: Clip, columns: int = 240, seconds: float | None = None
 
     `seconds` is the time that the width stands for; what a clip lacks of it is silence.
     """
-    audio = as_audio([clip])
+    audio = stack_clips([clip])
     if seconds is not None:
         audio = functional.pad(audio, (0, round(seconds * SAMPLE_RATE_HZ) - audio.shape[-1]))
     # The frames after the last one only hear the sound's end once more.
@@ -39,10 +39,10 @@ def spectrogram_png(clip: Clip, columns: int = 240, seconds: float | None = None
     levels = mel_frames(audio)[0, :frames, :TONE_BANDS].numpy().T[::-1]
     places = np.linspace(0, levels.shape[1] - 1, columns).round().astype(int)
     shades = (levels[:, places] * (SHADES - 1)).round().astype(np.uint8)
-    return png(shades, coloured(np.linspace(0, 1, SHADES)))
+    return png(shades, apply_colour_map(np.linspace(0, 1, SHADES)))
 
 
-def coloured(levels: NDArray[np.float64]) -> Pixels:
+def apply_colour_map(levels: NDArray[np.float64]) -> Pixels:
     """Levels 0..1 (...) to pixels (..., 3)."""
     place = levels.clip(0, 1) * (len(COLOURS) - 1)
     lower = np.minimum(place.astype(int), len(COLOURS) - 2)

@@ -19,11 +19,11 @@ from engine.evaluation.reports.pictures import spectrogram_png
 from engine.evaluation.reports.table import (
     CHECKS_LEGEND,
     COLUMNS,
-    score_cells,
+    format_scores,
+    format_shares,
     scores_legend,
-    share_cells,
 )
-from engine.evaluation.runs.evaluate import Evaluation, Shown
+from engine.evaluation.runs.evaluate import Evaluation, ReportSound
 from engine.evaluation.runs.scoring import Row
 
 RESULTS, PAGE = "results.json", "report.html"
@@ -82,10 +82,10 @@ def as_page(evaluation: Evaluation) -> str:
         f"<h1>{escape(title)}</h1>",
         f'<p class="quiet">{escape(_conditions(evaluation))}</p>',
         "<h2>Measures</h2>",
-        _table(["", *(column.heading for column in COLUMNS)], evaluation.rows, score_cells),
+        _table(["", *(column.heading for column in COLUMNS)], evaluation.rows, format_scores),
         f"<p>{escape(scores_legend(evaluation.about.embedder, evaluation.about.size))}</p>",
         "<h2>What the prompts claim, right by measuring</h2>",
-        _table(["", *PROPERTIES, "all"], evaluation.rows, share_cells),
+        _table(["", *PROPERTIES, "all"], evaluation.rows, format_shares),
         f"<p>{escape(CHECKS_LEGEND)}</p>",
         "<h2>Sounds</h2>",
         f"<p>{escape(SOUNDS_LEGEND)}</p>",
@@ -136,7 +136,7 @@ def _article(evaluation: Evaluation, place: int) -> str:
     )
 
 
-def _figure(sound: Shown, seconds: float) -> str:
+def _figure(sound: ReportSound, seconds: float) -> str:
     picture = _inline("image/png", spectrogram_png(sound.clip, PICTURE_COLUMNS, seconds))
     audio = _inline("audio/ogg", _ogg(sound.clip))
     checks = "".join(_item(check) for check in sound.checks)

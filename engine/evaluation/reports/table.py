@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.evaluation.measures.prompt_checks import PROPERTIES, Share
-from engine.evaluation.runs.evaluate import EvaluationSize, neighbours_of
+from engine.evaluation.runs.evaluate import EvaluationSize, neighbour_count
 from engine.evaluation.runs.scoring import Row
 
 
@@ -30,7 +30,7 @@ COLUMNS = (
     Column("memory_mb", "MB ↓", ".0f"),
     Column("right", "right ↑", ".0%"),
 )
-NOTHING = "–"
+EMPTY_CELL = "–"
 FEW = 100
 """Fewer sounds than this are no measure of a distribution."""
 
@@ -43,22 +43,24 @@ CHECKS_LEGEND = (
 )
 
 
-def score_cells(row: Row) -> list[str]:
+def format_scores(row: Row) -> list[str]:
     """A row's measures, each with its spread where it was repeated."""
     return [
-        with_spread(getattr(row.scores, column.field), getattr(row.spread, column.field), column)
+        format_with_spread(
+            getattr(row.scores, column.field), getattr(row.spread, column.field), column
+        )
         for column in COLUMNS
     ]
 
 
-def with_spread(value: float | None, spread: float | None, column: Column) -> str:
+def format_with_spread(value: float | None, spread: float | None, column: Column) -> str:
     """One figure as text."""
     if value is None:
-        return NOTHING
+        return EMPTY_CELL
     return f"{value:{column.form}}" + ("" if spread is None else f" ±{spread:{column.form}}")
 
 
-def share_cells(row: Row) -> list[str]:
+def format_shares(row: Row) -> list[str]:
     """A row's prompt checks: right of how many, and with octaves forgiven where that differs."""
     shares = {share.property: share for share in row.shares}
     return [_share_cell(shares.get(name)) for name in (*PROPERTIES, "all")]
@@ -66,22 +68,22 @@ def share_cells(row: Row) -> list[str]:
 
 def _share_cell(share: Share | None) -> str:
     if share is None:
-        return NOTHING
+        return EMPTY_CELL
     octave = share.right_or_octave - share.right
     more = f" (+{octave:.0%} octave)" if octave else ""
     return f"{share.right:.0%} of {share.count}{more}"
 
 
-def text_tables(rows: Sequence[Row]) -> str:
+def format_tables(rows: Sequence[Row]) -> str:
     """Both tables for a terminal."""
     scores = [["", *(column.heading for column in COLUMNS)]]
-    scores += [[row.name, *score_cells(row)] for row in rows]
+    scores += [[row.name, *format_scores(row)] for row in rows]
     checks = [["right by", *PROPERTIES, "all"]]
-    checks += [[row.name, *share_cells(row)] for row in rows]
-    return f"{aligned(scores)}\n\n{aligned(checks)}"
+    checks += [[row.name, *format_shares(row)] for row in rows]
+    return f"{align_columns(scores)}\n\n{align_columns(checks)}"
 
 
-def aligned(lines: list[list[str]]) -> str:
+def align_columns(lines: list[list[str]]) -> str:
     """Cells as columns: the first to the left, the others to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -93,7 +95,7 @@ def aligned(lines: list[list[str]]) -> str:
     )
 
 
-def grid(heads: Sequence[str], lines: Iterable[Sequence[str]], right: bool = True) -> str:
+def markdown_table(heads: Sequence[str], lines: Iterable[Sequence[str]], right: bool = True) -> str:
     """A table in Markdown: the first column to the left, the others to the right if `right`."""
     rule = ["---", *("--:" if right else "---" for _ in heads[1:])]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rule, *lines))
@@ -103,7 +105,7 @@ def scores_legend(embedder: str, size: EvaluationSize) -> str:
     """What the columns of the first table mean."""
     few = "" if size.prompts >= FEW else " With so few sounds FD, recall and coverage say little."
     return (
-        f"Embedder: {embedder}. FD, recall and coverage (k = {neighbours_of(size)}) against "
+        f"Embedder: {embedder}. FD, recall and coverage (k = {neighbour_count(size)}) against "
         f"{size.prompts} real sounds of the same prompts; the row of real sounds compares as many "
         f"of other prompts with these.{few} KL in nats of softmax similarities to one text for "
         "each kind of sound. Score: mean cosine of sound and prompt. CCDS: mean cosine distance of "

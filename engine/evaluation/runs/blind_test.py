@@ -12,12 +12,21 @@ from random import Random
 from engine.api import EngineError, Recipe
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
-    held_out_of,
+    held_out_examples_of,
     kinds_to_measure,
 )
 from engine.evaluation.reports.figures_file import write_figures
-from engine.evaluation.reports.listening_page import About, write_listening
-from engine.evaluation.runs.listening import Chapter, Load, Method, Row, Tile, as_made, counted
+from engine.evaluation.reports.listening_page import PageInfo, write_listening
+from engine.evaluation.runs.listening import (
+    Chapter,
+    ListeningRow,
+    Load,
+    Method,
+    Tile,
+    format_steps,
+    match_generated,
+)
+from engine.evaluation.runs.sampling import never_cancel
 
 KEY = "key.txt"
 SIDES = "AB"
@@ -31,7 +40,7 @@ class BlindTest:
     key: tuple[str, ...]
 
 
-def blind_test(method: Method, pairs: int, load: Load, device: str, rng: Random) -> BlindTest:
+def make_blind_test(method: Method, pairs: int, load: Load, device: str, rng: Random) -> BlindTest:
     """So many pairs, each of another kind of sound, kinds and orders drawn from `rng`.
 
     Raises EngineError for more pairs than there are kinds.
@@ -39,19 +48,21 @@ def blind_test(method: Method, pairs: int, load: Load, device: str, rng: Random)
     kinds = kinds_to_measure()
     if not 1 <= pairs <= len(kinds):
         raise EngineError(f"pairs must be 1..{len(kinds)}, one a kind of sound, got {pairs}.")
-    generator = load(method.contestant.folder, device)
-    steps = method.contestant.steps or generator.card.default_steps
-    name = method.name or f"{generator.card.name}, {counted(steps)}"
+    generator = load(method.candidate.folder, device)
+    steps = method.candidate.steps or generator.card.default_steps
+    name = method.name or f"{generator.card.name}, {format_steps(steps)}"
     rows, key = [], [f"The real one of each pair; the other is by {name}."]
     for number, kind in enumerate(rng.sample(kinds, pairs), 1):
-        (example,) = held_out_of(kind, 1, of_combinations=has_held_combinations(kind))
+        (example,) = held_out_examples_of(kind, 1, of_combinations=has_held_combinations(kind))
         recipe = Recipe(example.prompt, example.seconds, steps, seed=number)
-        made = generator.generate(recipe, None, lambda step, steps: True).clip
+        made = generator.generate(recipe, None, never_cancel).clip
         both = [example.real, made]
         real = rng.randrange(2)
-        tiles = [Tile(side, as_made(both[place != real])) for place, side in enumerate(SIDES)]
+        tiles = [
+            Tile(side, match_generated(both[place != real])) for place, side in enumerate(SIDES)
+        ]
         rows.append(
-            Row(
+            ListeningRow(
                 f"{number}. {example.prompt}",
                 f"{example.seconds:.2f} s",
                 example.seconds,
@@ -69,7 +80,7 @@ TEXT = (
 )
 
 
-def write_blind_test(test: BlindTest, about: About, folder: Path) -> Path:
+def write_blind_test(test: BlindTest, about: PageInfo, folder: Path) -> Path:
     """Write the page and its key; raises EngineError where it cannot be done."""
     page = write_listening([test.chapter], about, folder)
     write_figures(folder, {KEY: "\n".join(test.key) + "\n"})

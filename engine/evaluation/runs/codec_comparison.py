@@ -1,11 +1,10 @@
-"""Autoencoders beside Opus on the same held-out sounds: a table and JSON. One process."""
+"""Autoencoders measured beside Opus on the same held-out sounds. One process; needs torch."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,9 @@ import torch
 from torch import Tensor
 
 from engine.clip import SAMPLE_RATE_HZ, Clip
-from engine.evaluation.measures.codec_measures import CodecErrors, codec_errors
-from engine.evaluation.references.examples import Example, as_audio, held_out_examples
-from engine.evaluation.references.opus import ADVICE, Coded, OpusTool, through_opus
-from engine.evaluation.reports.figures_file import write_figures
-from engine.evaluation.reports.table import NOTHING, aligned
+from engine.evaluation.measures.codec_measures import CodecErrors, measure_codec_errors
+from engine.evaluation.references.examples import Example, held_out_examples, stack_clips
+from engine.evaluation.references.opus import ADVICE, Coded, OpusTool, code_with_opus
 from engine.models.spectral_codec import SpectralCodec
 from engine.sound import spectral_features, spectral_synthesis
 from engine.training.codec.autoencoder import load_trained_codec
@@ -29,19 +26,7 @@ KBIT = (64, 32)
 SEED = 1
 CLOSE_MS = 3.0
 IN_TUNE_CENTS = 50.0
-SHOWN_EVERY = 48
-COLUMNS = (
-    ("kbit", "kbit/s", ".1f"),
-    ("log_mel_db", "log-mel dB ↓", ".2f"),
-    ("spectral", "STFT ↓", ".3f"),
-    ("onset_ms", "onset ms ↓", ".2f"),
-    ("onsets_close", "≤ 3 ms ↑", ".0%"),
-    ("stereo_db", "stereo dB ↓", ".2f"),
-    ("width", "width ↓", ".3f"),
-    ("top_db", "12–16 kHz dB", "+.1f"),
-    ("in_tune", "in tune ↑", ".0%"),
-)
-"""Field of CodecFigures, heading with what is better, format."""
+PROGRESS_EVERY = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +76,28 @@ def compare_codecs(
 
     Without an Opus coder a line says so. Raises RunError for a folder without such a codec.
     """
-    coders = [Coder("frames alone", _frames_alone)]
+    coders = [Coder("frames alone", _code_frames_alone)]
     coders += [
-        Coder(folder.resolve().name, _through(load_trained_codec(folder))) for folder in folders
+        Coder(folder.resolve().name, _coder_of(load_trained_codec(folder))) for folder in folders
     ]
     if opus is None:
         show(ADVICE)
     else:
         coders += [_opus_coder(opus, kbit) for kbit in KBIT]
     examples = held_out_examples(sounds, show)
-    return [row_of(coder, examples, show) for coder in coders]
+    return [measure_coder(coder, examples, show) for coder in coders]
 
 
-def row_of(coder: Coder, examples: Sequence[Example], show: Show) -> CodecRow:
+def measure_coder(coder: Coder, examples: Sequence[Example], show: Show) -> CodecRow:
     """Code every sound and measure it."""
     errors: list[CodecErrors] = []
     kbits: list[float | None] = []
     for place, example in enumerate(examples):
         real = example.real.stereo()
         coded = coder.code(real)
-        errors.append(codec_errors(as_audio([real])[0], as_audio([coded.clip])[0]))
+        errors.append(measure_codec_errors(stack_clips([real])[0], stack_clips([coded.clip])[0]))
         kbits.append(coded.kbit)
-        if (place + 1) % SHOWN_EVERY == 0:
+        if (place + 1) % PROGRESS_EVERY == 0:
             show(f"{coder.name}: {place + 1} of {len(examples)} sounds")
     names = [example.claims.family or "other" for example in examples]
     places = {name: [i for i, other in enumerate(names) if other == name] for name in set(names)}
@@ -153,18 +138,18 @@ def _clip(audio: Tensor, frames: int) -> Clip:
 
 
 @torch.inference_mode()
-def _frames_alone(clip: Clip) -> Coded:
+def _code_frames_alone(clip: Clip) -> Coded:
     """What is lost before any network sees it."""
-    frames = spectral_features.analyse(as_audio([clip]))[0]
+    frames = spectral_features.analyse(stack_clips([clip]))[0]
     return Coded(_clip(spectral_synthesis.synthesise(frames, SEED), clip.frames), None)
 
 
-def _through(codec: SpectralCodec) -> Callable[[Clip], Coded]:
+def _coder_of(codec: SpectralCodec) -> Callable[[Clip], Coded]:
     """The codec at its likeliest latents; its rate is the divergence that noise leaves of them."""
 
     @torch.inference_mode()
     def code(clip: Clip) -> Coded:
-        frames = codec.analyse(as_audio([clip]))
+        frames = codec.analyse(stack_clips([clip]))
         mean, log_variance = codec.posterior(frames)
         made = codec.synthesise(codec.frames_from_code(mean)[0], SEED)
         bits = float(kl_divergence(mean, log_variance)) * frames.shape[1] / math.log(2)
@@ -174,34 +159,4 @@ def _through(codec: SpectralCodec) -> Callable[[Clip], Coded]:
 
 
 def _opus_coder(tool: OpusTool, kbit: int) -> Coder:
-    return Coder(f"Opus {kbit} ({tool.name})", lambda clip: through_opus(tool, kbit, clip))
-
-
-def codec_table(rows: Sequence[CodecRow]) -> str:
-    """The figures for a terminal: over all sounds, then log-mel distances by family."""
-    lines = [["", *(heading for _, heading, _ in COLUMNS)]]
-    lines += [
-        [row.name, *(_cell(getattr(row.every, field), form) for field, _, form in COLUMNS)]
-        for row in rows
-    ]
-    first = rows[0].families
-    families = [["log-mel dB ↓ by family", *(f"{name} ({first[name].sounds})" for name in first)]]
-    families += [
-        [row.name, *(f"{found.log_mel_db:.2f}" for found in row.families.values())] for row in rows
-    ]
-    counts = f"{rows[0].every.sounds} held-out sounds, {rows[0].every.onsets} sharp onsets"
-    return f"{aligned(lines)}\n\n{aligned(families)}\n\n{counts}, {rows[0].every.notes} notes."
-
-
-def _cell(value: float | None, form: str) -> str:
-    return NOTHING if value is None else f"{value:{form}}"
-
-
-def codec_json(rows: Sequence[CodecRow]) -> str:
-    """All figures as one JSON object."""
-    return json.dumps({"rows": [asdict(row) for row in rows]})
-
-
-def write_codecs(rows: Sequence[CodecRow], folder: Path) -> Path:
-    """Write codecs.json, the folder too if need be; raises EngineError where it cannot be done."""
-    return write_figures(folder, {"codecs.json": codec_json(rows) + "\n"})[0]
+    return Coder(f"Opus {kbit} ({tool.name})", lambda clip: code_with_opus(tool, kbit, clip))

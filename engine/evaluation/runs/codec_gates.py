@@ -11,17 +11,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.clip import Clip
-from engine.evaluation.measures.codec_measures import codec_errors, log_mel_distance
+from engine.clip import SAMPLE_RATE_HZ
+from engine.evaluation.measures.codec_measures import log_mel_distance, measure_codec_errors
 from engine.evaluation.measures.gate_measures import is_whole, rise_ms, shiver_db, start_ms
 from engine.evaluation.references.gate_sounds import (
     MID_FRAME,
-    RATE_HZ,
     GateSound,
     GateSounds,
     gate_sounds,
 )
-from engine.evaluation.references.kind_references import KindReferences, traits_of
+from engine.evaluation.references.kind_references import KindReferences, measure_traits
 from engine.evaluation.runs.codec_comparison import CodecFigures, figures_of
 from engine.models.spectral_codec import SpectralCodec
 from engine.sound.loudness import levelled
@@ -166,9 +165,9 @@ def _by_kind(sounds: Sequence[GateSound]) -> dict[str, list[GateSound]]:
 
 
 def _is_alike(made: Tensor, sound: GateSound, references: KindReferences) -> bool:
-    loud = levelled(made[None], RATE_HZ)[0].numpy().T
-    clip: Clip = postprocess(np.ascontiguousarray(loud), RATE_HZ)
-    return sound.kind in references.nearest_kinds(traits_of(clip))
+    loud = levelled(made[None], SAMPLE_RATE_HZ)[0].numpy().T
+    clip = postprocess(np.ascontiguousarray(loud), SAMPLE_RATE_HZ)
+    return sound.kind in references.nearest_kinds(measure_traits(clip))
 
 
 def _shiver(through: Through, sounds: Sequence[GateSound]) -> float:
@@ -182,5 +181,5 @@ def _mid_frame_error(through: Through, sound: GateSound) -> float:
 
 
 def _codec_figures(through: Through, sounds: Sequence[GateSound]) -> CodecFigures:
-    errors = [codec_errors(sound.audio, through(sound.audio)) for sound in sounds]
+    errors = [measure_codec_errors(sound.audio, through(sound.audio)) for sound in sounds]
     return figures_of(errors, [None] * len(errors))

@@ -16,15 +16,21 @@ from engine.evaluation.measures.prompt_checks import Check
 from engine.evaluation.references.embedders import Embedder
 from engine.evaluation.references.examples import Example, held_out_examples
 from engine.evaluation.references.kind_references import SOUNDS_OF_A_KIND, measure_kinds
-from engine.evaluation.runs.making import Amount, Contestant, Weighed, load_weighed, make_all
-from engine.evaluation.runs.scoring import Judge, Row, Scores, row_of
+from engine.evaluation.runs.sampling import (
+    Candidate,
+    LoadedCandidate,
+    SamplingPlan,
+    generate_all,
+    load_candidate,
+)
+from engine.evaluation.runs.scoring import ReferenceSet, Row, Scores, summarize_runs
 from engine.hardware.device import choose_device, machine_name
 from engine.process.generator_protocol import Generator
 
 Load = Callable[[Path, str], Generator]
 Show = Callable[[str], None]
 
-MOST_PROMPTS = 10_000
+MAX_PROMPTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +48,14 @@ class EvaluationSize:
         """Refuse sizes that measure nothing."""
         for name, least in (("prompts", 4), ("varied", 1), ("seeds", 2), ("repeats", 1)):
             value = getattr(self, name)
-            if not least <= value <= MOST_PROMPTS:
-                raise EngineError(f"{name} must be {least}..{MOST_PROMPTS}, got {value}.")
+            if not least <= value <= MAX_PROMPTS:
+                raise EngineError(f"{name} must be {least}..{MAX_PROMPTS}, got {value}.")
 
 
 QUICK = EvaluationSize(prompts=24, varied=6, seeds=3, sounds_of_a_kind=12, shown=6)
 
 
-def size_of(quick: bool, prompts: int | None = None, repeats: int = 1) -> EvaluationSize:
+def choose_size(quick: bool, prompts: int | None = None, repeats: int = 1) -> EvaluationSize:
     """The usual size or the quick one, changed as asked; raises EngineError for nonsense."""
     size = QUICK if quick else EvaluationSize()
     count = size.prompts if prompts is None else prompts
@@ -77,7 +83,7 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class EvaluationContext:
     """With what, on what and how long."""
 
     conditions: Conditions
@@ -88,7 +94,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ReportSound:
     """A sound of one row, to look at and to play."""
 
     row: str
@@ -100,49 +106,55 @@ class Shown:
 class Evaluation:
     """All that the table, the JSON file and the page are made of."""
 
-    about: About
+    about: EvaluationContext
     rows: tuple[Row, ...]
     examples: tuple[Example, ...]
-    shown: tuple[tuple[Shown, ...], ...]
+    shown: tuple[tuple[ReportSound, ...], ...]
     """By example: the real sound first, then each model's."""
 
 
 def evaluate(
-    contestants: Sequence[Contestant],
+    candidates: Sequence[Candidate],
     embedder: Embedder | None,
     size: EvaluationSize,
     load: Load,
     device: str,
     show: Show,
 ) -> Evaluation:
-    """Measure every contestant on the same held-out prompts, beside real sounds and chance."""
+    """Measure every candidate on the same held-out prompts, beside real sounds and chance."""
     started, device = time.monotonic(), choose_device(device)
-    judge = open_judge(embedder, size, show)
-    rows = [judge.real_row(), judge.chance_row()]
+    references = build_reference_set(embedder, size, show)
+    rows = [references.real_row(), references.chance_row()]
     shown = [
-        [Shown(rows[0].name, example.real, checks)]
-        for example, checks in zip(judge.examples, rows[0].checks, strict=True)
+        [ReportSound(rows[0].name, example.real, checks)]
+        for example, checks in zip(references.examples, rows[0].checks, strict=True)
     ][: size.shown]
     precision = ""
-    for contestant in contestants:
-        weighed = load_for(judge, load, contestant.folder, device, contestant.steps)
-        steps = contestant.steps or weighed.generator.card.default_steps
-        name = f"{contestant.name.partition('@')[0]}, {steps} step{'s' if steps > 1 else ''}"
+    for candidate in candidates:
+        loaded = load_for_references(references, load, candidate.folder, device, candidate.steps)
+        steps = candidate.steps or loaded.generator.card.default_steps
+        name = f"{candidate.name.partition('@')[0]}, {steps} step{'s' if steps > 1 else ''}"
         show(name)
-        measured = measure(weighed, steps, judge, size, show)
-        precision = weighed.generator.precision
-        rows.append(row_of(name, steps, measured.runs, measured.checks))
+        measured = measure(loaded, steps, references, size, show)
+        precision = loaded.generator.precision
+        rows.append(summarize_runs(name, steps, measured.runs, measured.checks))
         for cards, clip, checks in zip(shown, measured.clips, measured.checks, strict=False):
-            cards.append(Shown(name, clip, checks))
-        del weighed
+            cards.append(ReportSound(name, clip, checks))
+        del loaded
     minutes = round((time.monotonic() - started) / 60, 2)
-    about = About(
-        conditions_of(device, precision), name_of(embedder), size, neighbours_of(size), minutes
+    about = EvaluationContext(
+        current_conditions(device, precision),
+        embedder_name(embedder),
+        size,
+        neighbour_count(size),
+        minutes,
     )
-    return Evaluation(about, tuple(rows), judge.examples, tuple(map(tuple, shown)))
+    return Evaluation(about, tuple(rows), references.examples, tuple(map(tuple, shown)))
 
 
-def open_judge(embedder: Embedder | None, size: EvaluationSize, show: Show) -> Judge:
+def build_reference_set(
+    embedder: Embedder | None, size: EvaluationSize, show: Show
+) -> ReferenceSet:
     """Render and embed what all models are compared with; the same each time."""
     if embedder is None:
         show("no embedder: FD, KL, score, recall, coverage and CCDS are left out")
@@ -150,11 +162,13 @@ def open_judge(embedder: Embedder | None, size: EvaluationSize, show: Show) -> J
     examples, others = both[: size.prompts], [example.real for example in both[size.prompts :]]
     kinds = {example.claims.kind for example in examples if example.claims.kind is not None}
     show(f"measuring {len(kinds)} kinds of sound, to compare with")
-    return Judge(examples, others, embedder, measure_kinds(kinds, show, size.sounds_of_a_kind))
+    return ReferenceSet(
+        examples, others, embedder, measure_kinds(kinds, show, size.sounds_of_a_kind)
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """A model's scores by run, the checks of all runs in order, and the sounds of the first."""
 
     runs: tuple[Scores, ...]
@@ -162,34 +176,34 @@ class Measured:
     clips: tuple[Clip, ...] = ()
 
 
-def load_for(
-    judge: Judge, load: Load, folder: Path, device: str, steps: int | None = None
-) -> Weighed:
+def load_for_references(
+    references: ReferenceSet, load: Load, folder: Path, device: str, steps: int | None = None
+) -> LoadedCandidate:
     """Load a model and see how much memory the longest of the prompts takes."""
-    longest = max(judge.examples, key=lambda example: example.seconds)
-    return load_weighed(lambda: load(folder, device), steps, longest)
+    longest = max(references.examples, key=lambda example: example.seconds)
+    return load_candidate(lambda: load(folder, device), steps, longest)
 
 
 def measure(
-    weighed: Weighed, steps: int, judge: Judge, size: EvaluationSize, show: Show
-) -> Measured:
+    loaded: LoadedCandidate, steps: int, references: ReferenceSet, size: EvaluationSize, show: Show
+) -> Measurement:
     """Let a model make all prompts in so many steps, `size.repeats` times with other seeds."""
-    amount = Amount(size.prompts, size.varied, size.seeds)
+    amount = SamplingPlan(size.prompts, size.varied, size.seeds)
     runs: list[Scores] = []
     checks: list[tuple[Check, ...]] = []
     clips: tuple[Clip, ...] = ()
     for repeat in range(size.repeats):
         if size.repeats > 1:
             show(f"run {repeat + 1} of {size.repeats}")
-        made = make_all(weighed.generator, steps, judge.examples, amount, repeat, show)
-        scores, checked = judge.score_made(made)
-        runs.append(replace(scores, memory_mb=weighed.memory_mb))
+        made = generate_all(loaded.generator, steps, references.examples, amount, repeat, show)
+        scores, checked = references.score(made)
+        runs.append(replace(scores, memory_mb=loaded.memory_mb))
         checks.extend(checked)
         clips = clips or tuple(made.clips)
-    return Measured(tuple(runs), tuple(checks), clips)
+    return Measurement(tuple(runs), tuple(checks), clips)
 
 
-def conditions_of(device: str, precision: str) -> Conditions:
+def current_conditions(device: str, precision: str) -> Conditions:
     """Where and when this is."""
     return Conditions(
         made=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
@@ -201,11 +215,11 @@ def conditions_of(device: str, precision: str) -> Conditions:
     )
 
 
-def name_of(embedder: Embedder | None) -> str:
+def embedder_name(embedder: Embedder | None) -> str:
     """What to print beside figures."""
     return "none" if embedder is None else embedder.name
 
 
-def neighbours_of(size: EvaluationSize) -> int:
+def neighbour_count(size: EvaluationSize) -> int:
     """The k of recall and coverage."""
     return min(NEIGHBOURS, size.prompts - 1)

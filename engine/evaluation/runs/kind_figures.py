@@ -15,35 +15,35 @@ from engine.api import EngineError, Recipe
 from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.corpus.captions.lexicon import Kind
 from engine.evaluation.measures.prompt_checks import Check, check_sound
-from engine.evaluation.references.examples import Example, as_audio
+from engine.evaluation.references.examples import Example, stack_clips
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
-    held_out_of,
+    held_out_examples_of,
     kinds_to_measure,
-    variants_of,
+    render_variants,
 )
 from engine.evaluation.references.kind_references import (
     SOUNDS_OF_A_KIND,
     KindReferences,
     measure_kinds,
-    traits_of,
+    measure_traits,
 )
-from engine.evaluation.runs.evaluate import Conditions, conditions_of
-from engine.evaluation.runs.making import Contestant
+from engine.evaluation.runs.evaluate import Conditions, current_conditions
+from engine.evaluation.runs.sampling import Candidate, never_cancel
 from engine.process.generator_protocol import Generator
 from engine.sound.loudness import loudness
 
 Load = Callable[[Path, str], Generator]
 Show = Callable[[str], None]
 
-MOST_SOUNDS = 100
+MAX_SOUNDS = 100
 SILENT_LUFS = -40.0
 """Our own models' sounds are brought to -14: what stays so far below is no sound."""
 SILENT_END = 1e-3
 """A first or last sample up to this, -60 dB, makes no click."""
 PROPERTIES = ("pitch", "key", "tempo", "length")
 """Of what a prompt claims, that which only its numbers and notes say."""
-SHOWN_EVERY = 10
+PROGRESS_EVERY = 10
 NO_KIND = KindReferences({})
 
 
@@ -57,8 +57,8 @@ class KindsSize:
 
     def __post_init__(self) -> None:
         """Refuse sizes that measure nothing."""
-        if not 2 <= self.captions <= MOST_SOUNDS:
-            raise EngineError(f"prompts must be 2..{MOST_SOUNDS} of a kind, got {self.captions}.")
+        if not 2 <= self.captions <= MAX_SOUNDS:
+            raise EngineError(f"prompts must be 2..{MAX_SOUNDS} of a kind, got {self.captions}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class KindFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class KindsFound:
+class KindsEvaluation:
     """All figures of one model, and where and when they were taken."""
 
     model: str
@@ -100,7 +100,7 @@ class KindsFound:
     kinds: tuple[KindFigures, ...]
 
 
-def kinds_size(quick: bool, captions: int | None) -> KindsSize:
+def choose_kinds_size(quick: bool, captions: int | None) -> KindsSize:
     """The usual size or the quick one, with so many captions if given; raises EngineError."""
     usual = KindsSize(2, 2, 4) if quick else KindsSize()
     count = usual.captions if captions is None else captions
@@ -108,46 +108,47 @@ def kinds_size(quick: bool, captions: int | None) -> KindsSize:
 
 
 def compare_kinds(
-    contestants: Sequence[Contestant],
+    candidates: Sequence[Candidate],
     size: KindsSize,
     load: Load,
     device: str,
     show: Show,
     kinds: Sequence[Kind] | None = None,
-) -> list[KindsFound]:
+) -> list[KindsEvaluation]:
     """Go through every kind of sound with each model; raises EngineError."""
     chosen = kinds_to_measure() if kinds is None else kinds
     references = measure_kinds([kind.key for kind in chosen], show, size.sounds_of_a_kind)
     found = []
-    for contestant in contestants:
-        generator = load(contestant.folder, device)
-        steps = contestant.steps or generator.card.default_steps
+    for candidate in candidates:
+        generator = load(candidate.folder, device)
+        steps = candidate.steps or generator.card.default_steps
         figures = []
         for place, kind in enumerate(chosen, 1):
-            figures.append(figures_of(kind, generator, steps, size, references))
-            if place % SHOWN_EVERY == 0:
-                show(f"{contestant.name}: {place} of {len(chosen)} kinds of sound")
-        conditions = conditions_of(device, generator.precision)
-        name = contestant.name.partition("@")[0]
-        found.append(KindsFound(name, steps, size, conditions, tuple(figures)))
+            figures.append(measure_kind(kind, generator, steps, size, references))
+            if place % PROGRESS_EVERY == 0:
+                show(f"{candidate.name}: {place} of {len(chosen)} kinds of sound")
+        conditions = current_conditions(device, generator.precision)
+        name = candidate.name.partition("@")[0]
+        found.append(KindsEvaluation(name, steps, size, conditions, tuple(figures)))
     return found
 
 
-def figures_of(
+def measure_kind(
     kind: Kind, generator: Generator, steps: int, size: KindsSize, references: KindReferences
 ) -> KindFigures:
     """Make and measure one kind; `references` hold it and all that it is told from."""
     held = has_held_combinations(kind)
-    examples = held_out_of(kind, size.captions, of_combinations=held)
+    examples = held_out_examples_of(kind, size.captions, of_combinations=held)
     made = [
-        _made(generator, Recipe(each.prompt, each.seconds, steps, each.seed)) for each in examples
+        _generate(generator, Recipe(each.prompt, each.seconds, steps, each.seed))
+        for each in examples
     ]
     reals = [example.real for example in examples]
-    levels = np.array([float(loudness(as_audio([clip]), SAMPLE_RATE_HZ)) for clip in made])
-    heard = levels[levels >= SILENT_LUFS]
-    variants = variants_of(kind, size.seeds)
+    levels = np.array([float(loudness(stack_clips([clip]), SAMPLE_RATE_HZ)) for clip in made])
+    audible = levels[levels >= SILENT_LUFS]
+    variants = render_variants(kind, size.seeds)
     varied = [
-        _made(generator, Recipe(variants.prompt, variants.seconds, steps, seed))
+        _generate(generator, Recipe(variants.prompt, variants.seconds, steps, seed))
         for seed in range(1, size.seeds + 1)
     ]
     return KindFigures(
@@ -155,13 +156,13 @@ def figures_of(
         kind.family,
         held,
         len(made),
-        alike=_alike(kind, made, references),
-        alike_real=_alike(kind, reals, references),
-        checks=_checked(examples, made),
-        checks_real=_checked(examples, reals),
-        level_db=float(np.ptp(heard)) if len(heard) > 1 else None,
-        silent=len(levels) - len(heard),
-        clicks=sum(_clicks(clip) for clip in made),
+        alike=_count_alike(kind, made, references),
+        alike_real=_count_alike(kind, reals, references),
+        checks=_check_all(examples, made),
+        checks_real=_check_all(examples, reals),
+        level_db=float(np.ptp(audible)) if len(audible) > 1 else None,
+        silent=len(levels) - len(audible),
+        clicks=sum(_has_click(clip) for clip in made),
         cut=sum(
             clip.frames != round(example.seconds * clip.rate)
             for example, clip in zip(examples, made, strict=True)
@@ -171,24 +172,24 @@ def figures_of(
     )
 
 
-def _made(generator: Generator, recipe: Recipe) -> Clip:
-    return generator.generate(recipe, None, lambda step, steps: True).clip
+def _generate(generator: Generator, recipe: Recipe) -> Clip:
+    return generator.generate(recipe, None, never_cancel).clip
 
 
-def _alike(kind: Kind, clips: Sequence[Clip], references: KindReferences) -> int:
-    return sum(kind.key in references.nearest_kinds(traits_of(clip)) for clip in clips)
+def _count_alike(kind: Kind, clips: Sequence[Clip], references: KindReferences) -> int:
+    return sum(kind.key in references.nearest_kinds(measure_traits(clip)) for clip in clips)
 
 
-def _checked(examples: Sequence[Example], clips: Sequence[Clip]) -> tuple[tuple[Check, ...], ...]:
+def _check_all(examples: Sequence[Example], clips: Sequence[Clip]) -> tuple[tuple[Check, ...], ...]:
     return tuple(
         check_sound(clip, example.seconds, example.claims, NO_KIND)
         for example, clip in zip(examples, clips, strict=True)
     )
 
 
-def _clicks(clip: Clip) -> bool:
+def _has_click(clip: Clip) -> bool:
     return bool(np.abs(clip.samples[[0, -1]]).max() > SILENT_END)
 
 
 def _spread(clips: Sequence[Clip], references: KindReferences) -> float:
-    return references.spread_of(np.stack([traits_of(clip) for clip in clips]))
+    return references.spread_of(np.stack([measure_traits(clip) for clip in clips]))

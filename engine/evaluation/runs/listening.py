@@ -15,9 +15,15 @@ import numpy as np
 from engine.api import Recipe
 from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.evaluation.measures.descriptors import onset_times
-from engine.evaluation.references.examples import Example, as_audio, held_out_examples
-from engine.evaluation.runs.making import Contestant, parse_contestant
-from engine.evaluation.runs.restyling import Recording, in_tune, matched, recordings
+from engine.evaluation.references.examples import Example, held_out_examples, stack_clips
+from engine.evaluation.runs.restyling import (
+    SourceRecording,
+    match_onsets,
+    render_recordings,
+    share_in_tune,
+    to_mono,
+)
+from engine.evaluation.runs.sampling import Candidate, never_cancel, parse_candidate
 from engine.process.generator_protocol import Generator
 from engine.sound.loudness import levelled
 from engine.sound.postprocess import postprocess
@@ -32,7 +38,7 @@ SEARCHED, FEW_SEARCHED = 200, 16
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PromptSpec:
     """A prompt and its length in seconds."""
 
     prompt: str
@@ -40,25 +46,25 @@ class Asked:
 
 
 PAPER = (
-    Asked("latin funk drumset 115 BPM", 4.174),
-    Asked("sports car passing by", 4.0),
-    Asked("fire crackling", 4.0),
-    Asked("water", 4.0),
+    PromptSpec("latin funk drumset 115 BPM", 4.174),
+    PromptSpec("sports car passing by", 4.0),
+    PromptSpec("fire crackling", 4.0),
+    PromptSpec("water", 4.0),
 )
 """The prompts that the paper (arXiv 2505.08175) names, in seconds of ours."""
 TYPED = (
-    Asked("punchy 909 kick", 0.6),
-    Asked("reese bass F1, dark", 1.5),
-    Asked("rhodes chord in D minor", 2.0),
-    Asked("warm choir pad C4", 3.0),
-    Asked("white noise riser", 3.0),
-    Asked("120 BPM house loop in A minor", 4.0),
+    PromptSpec("punchy 909 kick", 0.6),
+    PromptSpec("reese bass F1, dark", 1.5),
+    PromptSpec("rhodes chord in D minor", 2.0),
+    PromptSpec("warm choir pad C4", 3.0),
+    PromptSpec("white noise riser", 3.0),
+    PromptSpec("120 BPM house loop in A minor", 4.0),
 )
-VARIED: tuple[Asked, ...] = (
-    Asked("snare", 0.5),
-    Asked("synth pluck C4", 1.0),
-    Asked("glitch", 1.0),
-    Asked("95 bpm hip-hop drum loop", 2.526),
+VARIED: tuple[PromptSpec, ...] = (
+    PromptSpec("snare", 0.5),
+    PromptSpec("synth pluck C4", 1.0),
+    PromptSpec("glitch", 1.0),
+    PromptSpec("95 bpm hip-hop drum loop", 2.526),
 )
 SEEDS = 8
 STRENGTHS = (0.3, 0.6, 0.8, 0.95)
@@ -76,7 +82,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListeningRow:
     """Sounds to compare: what was asked, how, and how many seconds a picture's width stands for."""
 
     prompt: str
@@ -91,7 +97,7 @@ class Chapter:
 
     title: str
     text: str
-    rows: tuple[Row, ...]
+    rows: tuple[ListeningRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +105,14 @@ class Method:
     """A model with its steps, by the name that the page gives it."""
 
     name: str
-    contestant: Contestant
+    candidate: Candidate
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class Trial:
     """A row before any model answered it: the real sound where there is one."""
 
-    asked: Asked
+    spec: PromptSpec
     seed: int
     real: Clip | None
 
@@ -114,39 +120,39 @@ class Asking:
 def parse_method(text: str, find: Callable[[str], Path]) -> Method:
     """Read "NAME=MODEL@STEPS", "MODEL@STEPS" or "MODEL"; a name is shown as it is given."""
     name, named, rest = text.partition("=")
-    return Method(name if named else "", parse_contestant(rest if named else text, find))
+    return Method(name if named else "", parse_candidate(rest if named else text, find))
 
 
-def chapters(
+def make_chapters(
     methods: Sequence[Method], load: Load, device: str, show: Show, quick: bool = False
 ) -> tuple[Chapter, ...]:
     """Make every sound of the page; the first method also makes what only one does.
 
     `quick` takes a row of each chapter. Raises EngineError where a model cannot be used.
     """
-    held = held_out_askings(FEW_SEARCHED if quick else SEARCHED, show)
-    typed = typed_askings()
-    sources, varied = recordings(1 if quick else OF_EACH_RECORDING), VARIED
+    held = held_out_trials(FEW_SEARCHED if quick else SEARCHED, show)
+    typed = typed_trials()
+    sources, varied = render_recordings(1 if quick else OF_EACH_RECORDING), VARIED
     if quick:
         held, typed, sources, varied = held[:1], typed[:1], sources[:1], VARIED[:1]
-    answers: list[list[Tile]] = [_real_tiles(asking) for asking in (*held, *typed)]
+    answers: list[list[Tile]] = [_make_real_tiles(trial) for trial in (*held, *typed)]
     extra: tuple[Chapter, ...] = ()
-    is_one_model = len({method.contestant.folder for method in methods}) == 1
+    is_one_model = len({method.candidate.folder for method in methods}) == 1
     for method in methods:
-        generator = load(method.contestant.folder, device)
-        steps = method.contestant.steps or generator.card.default_steps
-        whole_name = method.name or f"{generator.card.name}, {counted(steps)}"
+        generator = load(method.candidate.folder, device)
+        steps = method.candidate.steps or generator.card.default_steps
+        whole_name = method.name or f"{generator.card.name}, {format_steps(steps)}"
         show(whole_name)
-        name = counted(steps) if is_one_model and not method.name else whole_name
-        for asking, tiles in zip((*held, *typed), answers, strict=True):
-            clip = _made(generator, _recipe(asking.asked, asking.seed, steps))
+        name = format_steps(steps) if is_one_model and not method.name else whole_name
+        for trial, tiles in zip((*held, *typed), answers, strict=True):
+            clip = _generate(generator, _make_recipe(trial.spec, trial.seed, steps))
             tiles.append(Tile(name, clip))
         if not extra:
             extra = (
-                restyled_chapter(generator, steps, whole_name, sources),
-                varied_chapter(generator, steps, whole_name, varied),
+                make_restyling_chapter(generator, steps, whole_name, sources),
+                make_seeds_chapter(generator, steps, whole_name, varied),
             )
-    rows = [_row(asking, tiles) for asking, tiles in zip((*held, *typed), answers, strict=True)]
+    rows = [_make_row(trial, tiles) for trial, tiles in zip((*held, *typed), answers, strict=True)]
     return (
         Chapter("Captions that no training saw", HELD_TEXT, tuple(rows[: len(held)])),
         Chapter("Prompts as they are typed", TYPED_TEXT, tuple(rows[len(held) :])),
@@ -164,12 +170,12 @@ TYPED_TEXT = (
 )
 
 
-def counted(steps: int) -> str:
+def format_steps(steps: int) -> str:
     """Steps in words."""
     return f"{steps} step{'' if steps == 1 else 's'}"
 
 
-def held_out_askings(searched: int, show: Show) -> list[Asking]:
+def held_out_trials(searched: int, show: Show) -> list[Trial]:
     """The first held-out captions of each family, no kind twice but loops."""
     found: dict[str, list[Example]] = {family: [] for family in CAPTIONS}
     for example in held_out_examples(searched, show):
@@ -179,31 +185,31 @@ def held_out_askings(searched: int, show: Show) -> list[Asking]:
         if example.claims.family in CAPTIONS and is_new:
             of_family.append(example)
     return [
-        Asking(Asked(example.prompt, example.seconds), example.seed, example.real)
+        Trial(PromptSpec(example.prompt, example.seconds), example.seed, example.real)
         for family, most in CAPTIONS.items()
         for example in found[family][:most]
     ]
 
 
-def typed_askings() -> list[Asking]:
+def typed_trials() -> list[Trial]:
     """Prompts without a real sound, all of seed 1."""
-    return [Asking(asked, 1, None) for asked in (*PAPER, *TYPED)]
+    return [Trial(spec, 1, None) for spec in (*PAPER, *TYPED)]
 
 
-def restyled_chapter(
-    generator: Generator, steps: int, name: str, sources: Sequence[Recording]
+def make_restyling_chapter(
+    generator: Generator, steps: int, name: str, sources: Sequence[SourceRecording]
 ) -> Chapter:
     """Held-out hums, tunes and beatbox bars, made anew strength by strength."""
     rows = []
     for number, source in enumerate(sources, 1):
-        asked = Asked(source.prompt, source.clip.seconds)
+        spec = PromptSpec(source.prompt, source.clip.seconds)
         tiles = [Tile("the recording", source.clip, is_reference=True)]
         for strength in STRENGTHS:
-            recipe = replace(_recipe(asked, number, steps), strength=strength)
-            clip = _made(generator, recipe, source.clip)
-            tiles.append(Tile(f"strength {strength:g}", clip, likeness_text(source, clip)))
-        facts = f"from a {source.kind}, {asked.seconds:.2f} s, seed {number}"
-        rows.append(Row(asked.prompt, facts, asked.seconds, tuple(tiles)))
+            recipe = replace(_make_recipe(spec, number, steps), strength=strength)
+            clip = _generate(generator, recipe, source.clip)
+            tiles.append(Tile(f"strength {strength:g}", clip, describe_likeness(source, clip)))
+        facts = f"from a {source.kind}, {spec.seconds:.2f} s, seed {number}"
+        rows.append(ListeningRow(spec.prompt, facts, spec.seconds, tuple(tiles)))
     text = (
         f"What a mouth makes goes in, words say what it shall become, strength how far from it. "
         f"The recordings are rendered too, and held out. By {name}. In tune: the share of the "
@@ -213,57 +219,57 @@ def restyled_chapter(
     return Chapter("From a hum or a beat", text, tuple(rows))
 
 
-def varied_chapter(
-    generator: Generator, steps: int, name: str, prompts: Sequence[Asked]
+def make_seeds_chapter(
+    generator: Generator, steps: int, name: str, prompts: Sequence[PromptSpec]
 ) -> Chapter:
     """One prompt with the seeds one, two, three, …."""
     rows = [
-        Row(
-            asked.prompt,
-            f"{asked.seconds:.2f} s",
-            asked.seconds,
+        ListeningRow(
+            spec.prompt,
+            f"{spec.seconds:.2f} s",
+            spec.seconds,
             tuple(
-                Tile(f"seed {seed}", _made(generator, _recipe(asked, seed, steps)))
+                Tile(f"seed {seed}", _generate(generator, _make_recipe(spec, seed, steps)))
                 for seed in range(1, SEEDS + 1)
             ),
         )
-        for asked in prompts
+        for spec in prompts
     ]
     text = f"How far sounds of one prompt lie apart. By {name}; the seeds are the first ones."
     return Chapter("One prompt, eight seeds", text, tuple(rows))
 
 
-def likeness_text(source: Recording, made: Clip) -> str:
+def describe_likeness(source: SourceRecording, made: Clip) -> str:
     """What is left of a recording, in a few words."""
-    first, second = (clip.stereo().samples.mean(1).astype(float) for clip in (source.clip, made))
+    first, second = (to_mono(clip) for clip in (source.clip, made))
     if source.kind == "beatbox loop":
-        kept = matched(onset_times(first, SAMPLE_RATE_HZ), onset_times(second, SAMPLE_RATE_HZ))
+        kept = match_onsets(onset_times(first, SAMPLE_RATE_HZ), onset_times(second, SAMPLE_RATE_HZ))
         return f"hits {kept:.0%}"
-    return f"in tune {in_tune(first, second):.0%}"
+    return f"in tune {share_in_tune(first, second):.0%}"
 
 
-def _recipe(asked: Asked, seed: int, steps: int) -> Recipe:
-    return Recipe(asked.prompt, asked.seconds, steps, seed)
+def _make_recipe(spec: PromptSpec, seed: int, steps: int) -> Recipe:
+    return Recipe(spec.prompt, spec.seconds, steps, seed)
 
 
-def _made(generator: Generator, recipe: Recipe, source: Clip | None = None) -> Clip:
-    clip = generator.generate(recipe, source, lambda step, steps: True).clip
+def _generate(generator: Generator, recipe: Recipe, source: Clip | None = None) -> Clip:
+    clip = generator.generate(recipe, source, never_cancel).clip
     return Clip(np.ascontiguousarray(clip.samples), clip.rate)
 
 
-def _real_tiles(asking: Asking) -> list[Tile]:
-    if asking.real is None:
+def _make_real_tiles(trial: Trial) -> list[Tile]:
+    if trial.real is None:
         return []
-    return [Tile("real, rendered", as_made(asking.real), is_reference=True)]
+    return [Tile("real, rendered", match_generated(trial.real), is_reference=True)]
 
 
-def as_made(clip: Clip) -> Clip:
+def match_generated(clip: Clip) -> Clip:
     """At the level and with the fade of a model's own sounds: what is louder sounds better."""
-    audio = levelled(as_audio([clip]), SAMPLE_RATE_HZ)[0]
+    audio = levelled(stack_clips([clip]), SAMPLE_RATE_HZ)[0]
     return postprocess(np.ascontiguousarray(audio.numpy().T), SAMPLE_RATE_HZ)
 
 
-def _row(asking: Asking, tiles: list[Tile]) -> Row:
-    asked = asking.asked
-    facts = f"{asked.seconds:.2f} s, seed {asking.seed}"
-    return Row(asked.prompt, facts, asked.seconds, tuple(tiles))
+def _make_row(trial: Trial, tiles: list[Tile]) -> ListeningRow:
+    spec = trial.spec
+    facts = f"{spec.seconds:.2f} s, seed {trial.seed}"
+    return ListeningRow(spec.prompt, facts, spec.seconds, tuple(tiles))

@@ -6,9 +6,8 @@ for in words of other sounds. One process.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,8 @@ from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.corpus.sources.rendered import RenderedCorpus
 from engine.evaluation.measures.codec_measures import log_mel_distance
 from engine.evaluation.measures.descriptors import Samples, onset_times, pitch_track
-from engine.evaluation.references.examples import CORPUS_SEED, LONGEST_S, as_audio
-from engine.evaluation.reports.figures_file import write_figures
-from engine.evaluation.reports.table import aligned
-from engine.evaluation.runs.making import Contestant
+from engine.evaluation.references.examples import CORPUS_SEED, LONGEST_S, stack_clips
+from engine.evaluation.runs.sampling import Candidate, never_cancel
 from engine.process.generator_protocol import Generator
 
 Show = Callable[[str], None]
@@ -35,17 +32,11 @@ PROMPTS = {
 """What recordings of each kind are asked to become, in turn."""
 CENTS = 50.0
 ONSET_S = 0.02
-RENDERED_AT_ONCE = 8
-COLUMNS = (
-    ("hums", "hums in tune ↑"),
-    ("tunes", "tunes in tune ↑"),
-    ("hits_kept", "hits kept ↑"),
-    ("hits_meant", "hits meant ↑"),
-)
+RENDER_BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class SourceRecording:
     """A rendered recording, its kind in the corpus, and what it shall become."""
 
     kind: str
@@ -71,13 +62,13 @@ class Likeness:
     distance_db: float
 
 
-def recordings(of_each: int) -> list[Recording]:
+def render_recordings(of_each: int) -> list[SourceRecording]:
     """So many held-out recordings of each kind, the same ones each time."""
     corpus = RenderedCorpus(CORPUS_SEED, "held_out", families=("voice",))
-    found: dict[str, list[Recording]] = {kind: [] for kind in PROMPTS}
+    found: dict[str, list[SourceRecording]] = {kind: [] for kind in PROMPTS}
     number = 0
     while any(len(each) < of_each for each in found.values()):
-        batch = corpus.batch(number, RENDERED_AT_ONCE, LONGEST_S)
+        batch = corpus.batch(number, RENDER_BATCH, LONGEST_S)
         number += 1
         for sound, audio in zip(batch.sounds, batch.audio, strict=True):
             each = found.get(sound.kind, [])
@@ -85,34 +76,34 @@ def recordings(of_each: int) -> list[Recording]:
                 samples = audio[:, : round(sound.seconds * SAMPLE_RATE_HZ)].numpy().T
                 prompts = PROMPTS[sound.kind]
                 clip = Clip(np.ascontiguousarray(samples, np.float32), SAMPLE_RATE_HZ)
-                each.append(Recording(sound.kind, clip, prompts[len(each) % len(prompts)]))
+                each.append(SourceRecording(sound.kind, clip, prompts[len(each) % len(prompts)]))
     return [recording for each in found.values() for recording in each]
 
 
 def compare_recordings(
-    contestants: Sequence[Contestant],
+    candidates: Sequence[Candidate],
     of_each: int,
     load: Callable[[Path, str], Generator],
     device: str,
     show: Show,
 ) -> list[Likeness]:
     """Restyle all recordings with each model at each strength; raises EngineError."""
-    sources = recordings(of_each)
+    sources = render_recordings(of_each)
     rows = []
-    for contestant in contestants:
-        generator = load(contestant.folder, device)
+    for candidate in candidates:
+        generator = load(candidate.folder, device)
         for strength in STRENGTHS:
-            show(f"{contestant.name}: strength {strength:g}")
+            show(f"{candidate.name}: strength {strength:g}")
             made = [
-                _restyled(generator, source, strength, contestant.steps, seed)
+                _restyle(generator, source, strength, candidate.steps, seed)
                 for seed, source in enumerate(sources)
             ]
-            rows.append(likeness(contestant.name, strength, sources, made))
+            rows.append(measure_likeness(candidate.name, strength, sources, made))
     return rows
 
 
-def _restyled(
-    generator: Generator, source: Recording, strength: float, steps: int | None, seed: int
+def _restyle(
+    generator: Generator, source: SourceRecording, strength: float, steps: int | None, seed: int
 ) -> Clip:
     recipe = Recipe(
         source.prompt,
@@ -121,37 +112,36 @@ def _restyled(
         seed=seed,
         strength=strength,
     )
-    return generator.generate(recipe, source.clip, lambda step, steps: True).clip
+    return generator.generate(recipe, source.clip, never_cancel).clip
 
 
-def likeness(
-    model: str, strength: float, sources: Sequence[Recording], made: Sequence[Clip]
+def measure_likeness(
+    model: str, strength: float, sources: Sequence[SourceRecording], made: Sequence[Clip]
 ) -> Likeness:
     """Measure what was made of recordings; there must be one of each kind."""
     shares: dict[str, list[float]] = {kind: [] for kind in PROMPTS}
     meant, distances = [], []
     for source, sound in zip(sources, made, strict=True):
-        first, second = (
-            clip.stereo().samples.mean(1).astype(float) for clip in (source.clip, sound)
-        )
+        first, second = (to_mono(clip) for clip in (source.clip, sound))
         if source.kind == "beatbox loop":
             onsets = [onset_times(mono, SAMPLE_RATE_HZ) for mono in (first, second)]
-            shares[source.kind].append(matched(onsets[0], onsets[1]))
-            meant.append(matched(onsets[1], onsets[0]))
+            shares[source.kind].append(match_onsets(onsets[0], onsets[1]))
+            meant.append(match_onsets(onsets[1], onsets[0]))
         else:
-            shares[source.kind].append(in_tune(first, second))
-        audio = as_audio([source.clip, sound])
+            shares[source.kind].append(share_in_tune(first, second))
+        audio = stack_clips([source.clip, sound])
         distances.append(log_mel_distance(audio[0], audio[1]))
     hums, tunes, kept = (float(np.mean(shares[kind])) for kind in PROMPTS)
     away = float(np.mean(distances))
     return Likeness(model, strength, hums, tunes, kept, float(np.mean(meant)), away)
 
 
-def _mono(clip: Clip) -> Samples:
+def to_mono(clip: Clip) -> Samples:
+    """Return the mean of a clip's channels (T,)."""
     return clip.stereo().samples.mean(1).astype(np.float64)
 
 
-def in_tune(source: Samples, made: Samples) -> float:
+def share_in_tune(source: Samples, made: Samples) -> float:
     """Share of the moments with a pitch in `source` at which `made` has the same within CENTS."""
     first, second = (pitch_track(mono, SAMPLE_RATE_HZ) for mono in (source, made))
     count = min(len(first), len(second))
@@ -163,27 +153,8 @@ def in_tune(source: Samples, made: Samples) -> float:
     return float(np.mean(apart <= CENTS / 100))
 
 
-def matched(onsets: Samples, others: Samples) -> float:
+def match_onsets(onsets: Samples, others: Samples) -> float:
     """Share of `onsets` (s) with one of `others` within ONSET_S; 0 where there are none."""
     if not len(onsets) or not len(others):
         return 0.0
     return float(np.mean(np.abs(onsets[:, None] - others[None]).min(1) <= ONSET_S))
-
-
-def likeness_table(rows: Sequence[Likeness]) -> str:
-    """The figures for a terminal."""
-    lines = [["", "strength", *(heading for _, heading in COLUMNS), "log-mel dB"]]
-    for row in rows:
-        shares = [f"{getattr(row, field):.0%}" for field, _ in COLUMNS]
-        lines.append([row.model, f"{row.strength:g}", *shares, f"{row.distance_db:.1f}"])
-    return aligned(lines)
-
-
-def likeness_json(rows: Sequence[Likeness]) -> str:
-    """All figures as one JSON object."""
-    return json.dumps({"rows": [asdict(row) for row in rows]})
-
-
-def write_likeness(rows: Sequence[Likeness], folder: Path) -> Path:
-    """Write recordings.json, the folder too if need be; raises EngineError."""
-    return write_figures(folder, {"recordings.json": likeness_json(rows) + "\n"})[0]

@@ -19,11 +19,11 @@ from engine.evaluation.measures.metrics import (
     prompt_score,
     recall_and_coverage,
 )
-from engine.evaluation.measures.prompt_checks import Check, Share, check_sound, shares_of
+from engine.evaluation.measures.prompt_checks import Check, Share, check_sound, count_shares
 from engine.evaluation.references.embedders import Embedder
 from engine.evaluation.references.examples import Example, embed_clips
 from engine.evaluation.references.kind_references import KindReferences
-from engine.evaluation.runs.making import Made
+from engine.evaluation.runs.sampling import GeneratedSounds
 
 Vectors = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ class Row:
     checks: tuple[tuple[Check, ...], ...]
 
 
-class Judge:
+class ReferenceSet:
     """Holds what all rows are compared with: prompts, real sounds, embeddings of both."""
 
     def __init__(
@@ -76,9 +76,9 @@ class Judge:
         self._others = others
         self._references = references
         if embedder is not None:
-            self._texts = _texts(embedder, [example.prompt for example in examples])
+            self._texts = _embed_texts(embedder, [example.prompt for example in examples])
             self._real = embed_clips(embedder, [example.real for example in examples])
-            self._bank = kind_bank(embedder)
+            self._bank = kind_embeddings(embedder)
 
     def check(self, clips: Sequence[Clip]) -> tuple[tuple[Check, ...], ...]:
         """What each clip's prompt claims, right or wrong."""
@@ -87,10 +87,10 @@ class Judge:
             for clip, example in zip(clips, self.examples, strict=True)
         )
 
-    def score_made(self, made: Made) -> tuple[Scores, tuple[tuple[Check, ...], ...]]:
+    def score(self, made: GeneratedSounds) -> tuple[Scores, tuple[tuple[Check, ...], ...]]:
         """Measure a model's sounds against the real ones of the same prompts."""
         checks = self.check(made.clips)
-        right = _all_right(checks)
+        right = _share_right(checks)
         if self.embedder is None:
             return Scores(rtf=made.rtf, right=right), checks
         vectors = embed_clips(self.embedder, made.clips)
@@ -115,7 +115,7 @@ class Judge:
         two sounds of one prompt, which the corpus has not.
         """
         checks = self.check([example.real for example in self.examples])
-        scores = Scores(right=_all_right(checks))
+        scores = Scores(right=_share_right(checks))
         if self.embedder is not None:
             vectors = embed_clips(self.embedder, self._others)
             manifold = recall_and_coverage(self._real, vectors)
@@ -124,40 +124,40 @@ class Judge:
                 prompt_score=prompt_score(self._real, self._texts),
                 recall=manifold.recall,
                 coverage=manifold.coverage,
-                right=_all_right(checks),
+                right=_share_right(checks),
             )
-        return Row("real sounds", None, scores, Scores(), 1, shares_of(checks), checks)
+        return Row("real sounds", None, scores, Scores(), 1, count_shares(checks), checks)
 
     def chance_row(self) -> Row:
         """The floor: real sounds, each with the prompt of another one."""
         clips = [example.real for example in self.examples]
         checks = self.check([*clips[1:], clips[0]])
-        scores = Scores(right=_all_right(checks))
+        scores = Scores(right=_share_right(checks))
         if self.embedder is not None:
             moved = np.roll(self._real, -1, axis=0)
             scores = Scores(
                 kl=kl_divergence(self._kinds(self._real), self._kinds(moved)),
                 prompt_score=prompt_score(moved, self._texts),
-                right=_all_right(checks),
+                right=_share_right(checks),
             )
-        return Row("real, prompts swapped", None, scores, Scores(), 1, shares_of(checks), checks)
+        return Row("real, prompts swapped", None, scores, Scores(), 1, count_shares(checks), checks)
 
     def _kinds(self, vectors: Vectors) -> Vectors:
         assert self.embedder is not None
         return class_probabilities(vectors, self._bank, self.embedder.scale)
 
 
-def kind_bank(embedder: Embedder) -> Vectors:
+def kind_embeddings(embedder: Embedder) -> Vectors:
     """One text vector for each kind of sound of the lexicon: the mean over the kind's names."""
     rows = []
     for kind in lexicon().kinds.values():
         own = (kind.names, *(variant.names for variant in kind.variants))
         names = list(dict.fromkeys(name for group in own for name in group))
-        rows.append(_texts(embedder, names).mean(0))
+        rows.append(_embed_texts(embedder, names).mean(0))
     return np.stack(rows)
 
 
-def row_of(
+def summarize_runs(
     name: str, steps: int, runs: Sequence[Scores], checks: Sequence[tuple[Check, ...]]
 ) -> Row:
     """Mean and deviation over runs; the checks of all of them together."""
@@ -169,13 +169,13 @@ def row_of(
     }  # fmt: skip
     mean = Scores(**{name: fmean(column) for name, column in columns.items() if column})
     spread = Scores(**{name: stdev(column) for name, column in columns.items() if len(column) > 1})
-    return Row(name, steps, mean, spread, len(runs), shares_of(checks), tuple(checks))
+    return Row(name, steps, mean, spread, len(runs), count_shares(checks), tuple(checks))
 
 
-def _texts(embedder: Embedder, prompts: list[str]) -> Vectors:
+def _embed_texts(embedder: Embedder, prompts: list[str]) -> Vectors:
     return embedder.text(prompts).double().numpy()
 
 
-def _all_right(checks: Sequence[Sequence[Check]]) -> float | None:
-    shares = shares_of(checks)
+def _share_right(checks: Sequence[Sequence[Check]]) -> float | None:
+    shares = count_shares(checks)
     return shares[-1].right if shares else None

@@ -172,7 +172,7 @@ def _finish(run: EmbedderRun, model: ContrastiveModel, folder: RunFolder) -> Non
     card = EmbedderCard(
         name="Pingpad embedder",
         licence="MIT",
-        trained_on=f"{sounds} sounds that engine/training/corpus renders, seed {run.pool.seed}.",
+        trained_on=f"{sounds} sounds that engine/corpus renders, seed {run.pool.seed}.",
         seed=run.seed,
         steps=run.optimiser.steps,
         candidates=run.held_out,

@@ -14,8 +14,8 @@ from app.cli import main as command_line
 from engine.api import Recipe
 from engine.experiments import table as paper_table
 from engine.experiments.plan import ROWS, read_plan
-from engine.experiments.rows import pooled, read_kept
-from engine.experiments.table import training_of
+from engine.experiments.rows import pool_runs, read_measurement
+from engine.experiments.table import summarize_training
 from engine.generation.generator import load_generator
 from engine.library.card import list_models
 from engine.training.settings import read_run
@@ -25,7 +25,7 @@ PRESETS = Path(__file__).parents[3] / "presets" / "training"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class QuickTable:
     """A finished table: where it lies."""
 
     home: Path
@@ -39,11 +39,11 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def made(tmp_path_factory: pytest.TempPathFactory) -> QuickTable:
     home = tmp_path_factory.mktemp("home")
     config = home / "tiny.toml"
     config.write_text(TABLE, encoding="utf-8")
-    made = Made(home, config, home / "run", home / "docs" / "results.md")
+    made = QuickTable(home, config, home / "run", home / "docs" / "results.md")
     with pytest.MonkeyPatch.context() as during:
         during.setenv("PINGPAD_HOME", str(home))
         assert made.again("--keep", "Tiny") == 0
@@ -51,17 +51,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture(autouse=True)
-def at_home(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def at_home(made: QuickTable, monkeypatch: pytest.MonkeyPatch) -> None:
     """The app's folders are those that the table was made in."""
     monkeypatch.setenv("PINGPAD_HOME", str(made.home))
 
 
-def figures(made: Made) -> dict[str, Any]:
+def figures(made: QuickTable) -> dict[str, Any]:
     table: dict[str, Any] = json.loads(made.page.with_suffix(".json").read_text(encoding="utf-8"))
     return table
 
 
-def test_every_training_and_every_row_is_there(made: Made) -> None:
+def test_every_training_and_every_row_is_there(made: QuickTable) -> None:
     table = figures(made)
     assert [training["name"] for training in table["trainings"]] == TRAININGS
     assert all(training["steps"] == 6 for training in table["trainings"])
@@ -77,7 +77,7 @@ def test_every_training_and_every_row_is_there(made: Made) -> None:
     assert [row["name"] for row in table["references"]] == ["real sounds", "real, prompts swapped"]
 
 
-def test_the_page_states_figures_counts_and_the_machine(made: Made) -> None:
+def test_the_page_states_figures_counts_and_the_machine(made: QuickTable) -> None:
     page = made.page.read_text(encoding="utf-8")
     table = figures(made)
     lines = [line for line in page.splitlines() if line.startswith("| ARC | 8 |")]
@@ -90,7 +90,7 @@ def test_the_page_states_figures_counts_and_the_machine(made: Made) -> None:
     assert len(widths) == 2
 
 
-def test_ablations_differ_from_the_post_training_in_one_setting(made: Made) -> None:
+def test_ablations_differ_from_the_post_training_in_one_setting(made: QuickTable) -> None:
     runs = {name: read_run(made.run / name / "config.toml") for name in TRAININGS[3:]}
     first: Any = runs["arc-0"]
     assert (first.contrastive_weight, first.relativistic) == (1.0, True)
@@ -98,7 +98,9 @@ def test_ablations_differ_from_the_post_training_in_one_setting(made: Made) -> N
     assert runs["arc-least-squares-0"] == replace(first, relativistic=False)
 
 
-def test_the_kept_model_is_listed_and_plays(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_kept_model_is_listed_and_plays(
+    made: QuickTable, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder,) = list_models(made.home / "data" / "models")
     assert command_line.main(["models"]) == 0
     assert "Tiny: " in capsys.readouterr().out
@@ -108,11 +110,11 @@ def test_the_kept_model_is_listed_and_plays(made: Made, capsys: pytest.CaptureFi
     assert clip.frames == 11_025 and np.abs(clip.samples).max() > 0
 
 
-def test_what_is_done_is_not_done_again(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_done_is_not_done_again(made: QuickTable, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError("it was done already")
 
-    for name in ("train", "export_model", "measure", "open_judge"):
+    for name in ("train", "export_model", "measure", "build_reference_set"):
         monkeypatch.setattr(paper_table, name, never)
     before = figures(made), made.page.read_text(encoding="utf-8")
     made.page.unlink()
@@ -120,7 +122,9 @@ def test_what_is_done_is_not_done_again(made: Made, monkeypatch: pytest.MonkeyPa
     assert (figures(made), made.page.read_text(encoding="utf-8")) == before
 
 
-def test_a_lost_row_alone_is_measured_again(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_row_alone_is_measured_again(
+    made: QuickTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     measure, steps = paper_table.measure, []
 
     def counting(generator: Any, wanted: int, *rest: Any) -> Any:  # noqa: ANN401 - passes on
@@ -138,7 +142,7 @@ def test_a_lost_row_alone_is_measured_again(made: Made, monkeypatch: pytest.Monk
 
 
 def test_rows_of_another_sampling_are_measured_again(
-    made: Made, monkeypatch: pytest.MonkeyPatch
+    made: QuickTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure, steps = paper_table.measure, []
 
@@ -159,7 +163,7 @@ def test_rows_of_another_sampling_are_measured_again(
 
 
 def test_another_config_in_the_same_folder_is_refused(
-    made: Made, capsys: pytest.CaptureFixture[str]
+    made: QuickTable, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made.config.write_text(TABLE.replace("dims = 8", "dims = 16"), encoding="utf-8")
     assert made.again() == 1
@@ -199,21 +203,21 @@ def test_a_mistake_is_named_before_anything_is_trained(
     ],
 )
 def test_what_cannot_be_asked_for_is_refused_at_once(
-    made: Made, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    made: QuickTable, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command_line.main(["table", *arguments]) == 1
     assert said in capsys.readouterr().err
 
 
 def test_several_processes_are_told_what_they_may_do(
-    made: Made, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    made: QuickTable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert made.again() == 1
     assert "let torchrun do the long trainings beforehand" in capsys.readouterr().err
 
 
-def test_a_row_is_pooled_over_its_trainings(made: Made) -> None:
+def test_a_row_is_pooled_over_its_trainings(made: QuickTable) -> None:
     plan = read_plan(made.config)
     settings = replace(plan.settings, seeds=(3, 5))
     both = replace(plan, settings=settings)
@@ -222,11 +226,13 @@ def test_a_row_is_pooled_over_its_trainings(made: Made) -> None:
     assert names[3:5] == ["arc-3", "arc-5"] and len(names) == 3 + 3 * 2
     embedder = figures(made)["embedder"]
     kept = [
-        read_kept(made.run / "rows" / name, settings.evaluation, embedder)
+        read_measurement(made.run / "rows" / name, settings.evaluation, embedder)
         for name in ("arc-0@8.json", "arc-0@1.json")
     ]
-    assert read_kept(made.run / "rows" / "arc-0@8.json", settings.evaluation, "other") is None
-    row = pooled("x", 8, [one for one in kept if one is not None])
+    assert (
+        read_measurement(made.run / "rows" / "arc-0@8.json", settings.evaluation, "other") is None
+    )
+    row = pool_runs("x", 8, [one for one in kept if one is not None])
     assert row.repeats == 4
     means = [figures(made)["rows"][place]["scores"]["fd"] for place in (2, 5)]
     assert row.scores.fd == pytest.approx(sum(means) / 2)
@@ -234,19 +240,19 @@ def test_a_row_is_pooled_over_its_trainings(made: Made) -> None:
 
 def test_hours_and_shares_are_those_of_the_metrics(tmp_path: Path) -> None:
     metrics = tmp_path / "metrics.jsonl"
-    assert training_of("x", metrics) is None
+    assert summarize_training("x", metrics) is None
     lines = [
         {"step": 5, "machine": "a", "seconds": 1800, "cpu_seconds": 900, "samples_per_s": 1.0},
         {"step": 9, "machine": "b", "seconds": 5400, "cpu_seconds": 900, "samples_per_s": 3.0},
     ]
     metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    training = training_of("x", metrics)
+    training = summarize_training("x", metrics)
     assert training is not None
     assert (training.steps, training.hours, training.cpu_hours) == (9, 2.0, 0.5)
     assert (training.samples_per_s, training.matrix_share) == (2.5, None)
     assert training.machines == ("a", "b")
     metrics.write_text('{"step": 5, "loss": 1.0}\n')
-    assert training_of("x", metrics) is None
+    assert summarize_training("x", metrics) is None
 
 
 @pytest.mark.parametrize("name", ["quick", "table"])

@@ -9,7 +9,7 @@ import pytest
 from engine.api import LONGEST_S, Recipe
 from engine.clip import Clip
 from engine.evaluation.measures.descriptors import Descriptors, describe
-from engine.evaluation.runs.restyling import likeness, recordings
+from engine.evaluation.runs.restyling import measure_likeness, render_recordings
 from engine.generation.generator import Generator, load_generator
 from engine.library.card import EMBEDDED_FOLDER, read_card
 from engine.prompts.reading import find_unknown_words
@@ -87,14 +87,14 @@ def test_a_loop_keeps_its_tempo(prompt: str, seconds: float, bpm: float) -> None
 
 
 def test_what_is_made_from_a_recording_follows_it() -> None:
-    sources = recordings(6)
+    sources = render_recordings(6)
     made = [
         generator().generate(
             Recipe(each.prompt, each.clip.seconds, seed=seed, strength=0.7), each.clip
         )
         for seed, each in enumerate(sources)
     ]
-    found = likeness("embedded", 0.7, sources, [each.clip for each in made])
+    found = measure_likeness("embedded", 0.7, sources, [each.clip for each in made])
     assert found.hums > 0.8 and found.tunes > 0.6
     assert found.hits_kept > 0.8 and found.hits_meant > 0.8
 

@@ -21,7 +21,7 @@ from engine.library.card import list_models
 from engine.models.conditioning import NOTE_MARK, UNKNOWN, PromptTokenizer
 from engine.sampling.config import SamplingConfig
 from engine.training.codec import autoencoder
-from engine.training.export import About, export_model
+from engine.training.export import ModelInfo, export_model
 from engine.training.flow import loss as flow_losses
 from engine.training.flow.batches import LatentBatch, draw_flow_batch
 from engine.training.run.checkpoint import CHECKPOINT
@@ -207,7 +207,9 @@ def test_a_checkpoint_without_its_words_or_broken_is_refused(
     torch.save(state, run / CHECKPOINT)
     for again in (
         lambda: start(run, flow_run(codec_run)),
-        lambda: export_model(run, codec_run, tmp_path / "model", About("mine"), SamplingConfig()),
+        lambda: export_model(
+            run, codec_run, tmp_path / "model", ModelInfo("mine"), SamplingConfig()
+        ),
     ):
         with pytest.raises(RunError, match="lacks its vocabulary"):
             again()
@@ -223,7 +225,7 @@ def test_a_flow_on_own_sounds_learns_their_words(codec_run: Path, tmp_path: Path
     text = flow_run(codec_run).replace('families = ["drum"]', f"folder = '{tmp_path / 'sounds'}'")
     run = start(tmp_path / "run", text.replace("clips = [6]", "clips = [0]"))
     assert read(run / CHECKPOINT)["vocabulary"] == ["deep", "kick", "pad", "soft", "tom"]
-    export_model(run, codec_run, tmp_path / "model", About("mine"), SamplingConfig())
+    export_model(run, codec_run, tmp_path / "model", ModelInfo("mine"), SamplingConfig())
     card = load_generator(tmp_path / "model", "cpu").card
     assert card.vocabulary == ("deep", "kick", "pad", "soft", "tom")
     assert "renders" not in card.trained.on and "own" in card.trained.on
@@ -309,7 +311,9 @@ def test_an_exported_run_is_a_model_that_plays(
     flow_folder: Path, codec_run: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "my model"
-    export_model(flow_folder, codec_run, target, About("mine"), SamplingConfig("euler", 2.0, 1.5))
+    export_model(
+        flow_folder, codec_run, target, ModelInfo("mine"), SamplingConfig("euler", 2.0, 1.5)
+    )
     generator = load_generator(target, "cpu")
     assert generator.card.name == "mine"
     assert generator.card.vocabulary == vocabulary()
@@ -324,7 +328,7 @@ def test_an_exported_run_is_a_model_that_plays(
 def test_exported_weights_are_the_averaged_ones(
     flow_folder: Path, codec_run: Path, tmp_path: Path
 ) -> None:
-    export_model(flow_folder, codec_run, tmp_path, About("mine"), SamplingConfig())
+    export_model(flow_folder, codec_run, tmp_path, ModelInfo("mine"), SamplingConfig())
     exported = load_generator(tmp_path, "cpu")._model.conditioner.state_dict()
     average = read(flow_folder / CHECKPOINT)["optimising"]["average"]
     for name, tensor in exported.items():
@@ -336,7 +340,7 @@ def test_a_share_of_the_flow_s_weights_can_be_kept(
     flow_folder: Path, codec_run: Path, tmp_path: Path
 ) -> None:
     arc = start(tmp_path / "arc", arc_run(flow_folder).replace("1e-3", "1e-2"))
-    export_model(arc, codec_run, tmp_path / "kept", About("mine"), SamplingConfig(), 0.25)
+    export_model(arc, codec_run, tmp_path / "kept", ModelInfo("mine"), SamplingConfig(), 0.25)
     exported = load_generator(tmp_path / "kept", "cpu")._model.conditioner.state_dict()
     trained, flow = (
         read(folder / CHECKPOINT)["optimising"]["average"] for folder in (arc, flow_folder)
@@ -348,7 +352,9 @@ def test_a_share_of_the_flow_s_weights_can_be_kept(
     notes = load_generator(tmp_path / "kept", "cpu").card.trained.notes
     assert "of whose weights 25% are kept" in notes
     with pytest.raises(RunError, match="is no ARC run: it has no flow to keep a share of"):
-        export_model(flow_folder, codec_run, tmp_path / "no", About("mine"), SamplingConfig(), 0.25)
+        export_model(
+            flow_folder, codec_run, tmp_path / "no", ModelInfo("mine"), SamplingConfig(), 0.25
+        )
 
 
 def test_a_run_that_is_no_flow_or_has_no_checkpoint_is_not_exported(
@@ -356,7 +362,7 @@ def test_a_run_that_is_no_flow_or_has_no_checkpoint_is_not_exported(
 ) -> None:
     for folder, said in ((codec_run, "is no flow run"), (tmp_path, "holds no checkpoint")):
         with pytest.raises(RunError, match=said):
-            export_model(folder, codec_run, tmp_path / "model", About("mine"), SamplingConfig())
+            export_model(folder, codec_run, tmp_path / "model", ModelInfo("mine"), SamplingConfig())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
@@ -365,16 +371,16 @@ def test_a_model_that_does_not_fit_on_the_disk_is_no_model(
 ) -> None:
     model = tmp_path / "models" / "mine"
     with largest_file(5_000), pytest.raises(RunError, match="could not be written to"):
-        export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+        export_model(flow_folder, codec_run, model, ModelInfo("mine"), SamplingConfig())
     assert list_models(model.parent) == []
-    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    export_model(flow_folder, codec_run, model, ModelInfo("mine"), SamplingConfig())
     assert list_models(model.parent) == [model]
 
 
 def test_a_codec_that_does_not_fit_is_not_exported(flow_folder: Path, tmp_path: Path) -> None:
     other = start(tmp_path / "codec", CODEC_RUN.replace("latent_dim = 8", "latent_dim = 4"))
     with pytest.raises(RunError, match="is not the codec of this run"):
-        export_model(flow_folder, other, tmp_path / "model", About("mine"), SamplingConfig())
+        export_model(flow_folder, other, tmp_path / "model", ModelInfo("mine"), SamplingConfig())
 
 
 def test_a_refined_codec_keeps_its_latents_and_changes_its_decoder(
@@ -396,7 +402,7 @@ def test_a_run_begins_with_a_models_weights_and_words(
     flow_folder: Path, codec_run: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "model"
-    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    export_model(flow_folder, codec_run, model, ModelInfo("mine"), SamplingConfig())
     text = flow_run(model).replace("tokens_per_batch", f"begin = '{model}'\ntokens_per_batch")
     begun = start(tmp_path / "begun", text.replace("learning_rate = 1e-3", "learning_rate = 1e-9"))
     state = read(begun / CHECKPOINT)
@@ -411,7 +417,7 @@ def test_a_run_adds_its_own_words_to_those_of_the_model_it_begins_with(
     flow_folder: Path, codec_run: Path, tmp_path: Path
 ) -> None:
     model, sounds = tmp_path / "model", tmp_path / "sounds"
-    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    export_model(flow_folder, codec_run, model, ModelInfo("mine"), SamplingConfig())
     for name in ("glorbic pad", "soft pad"):
         put(sounds / f"{name}.wav")
     text = flow_run(model).replace("tokens_per_batch", f"begin = '{model}'\ntokens_per_batch")
@@ -425,7 +431,7 @@ def test_a_run_adds_its_own_words_to_those_of_the_model_it_begins_with(
     assert torch.allclose(rows[: len(known)], known, atol=1e-5)
     # A new word begins as one that the model was never taught.
     assert torch.allclose(rows[-1], known[UNKNOWN], atol=1e-5)
-    export_model(run, codec_run, tmp_path / "more", About("more"), SamplingConfig())
+    export_model(run, codec_run, tmp_path / "more", ModelInfo("more"), SamplingConfig())
     assert "glorbic" in load_generator(tmp_path / "more", "cpu").card.vocabulary
 
 
@@ -433,7 +439,7 @@ def test_a_run_may_add_timing_to_the_model_it_begins_with(
     flow_folder: Path, codec_run: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "model"
-    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    export_model(flow_folder, codec_run, model, ModelInfo("mine"), SamplingConfig())
     text = flow_run(model).replace("tokens_per_batch", f"begin = '{model}'\ntokens_per_batch")
     timed = text.replace("depth = 1", "depth = 1\nlatents_per_second = 43.0")
     state = read(start(tmp_path / "timed", timed) / CHECKPOINT)
@@ -444,7 +450,7 @@ def test_a_run_may_add_timing_to_the_model_it_begins_with(
 def test_a_run_may_add_tonics_which_begin_as_notes(codec_run: Path, tmp_path: Path) -> None:
     run, model = tmp_path / "pooled", tmp_path / "model"
     plain = flow_run(codec_run).replace("ff_width = 16", "ff_width = 16\npooled = true")
-    export_model(start(run, plain), codec_run, model, About("mine"), SamplingConfig())
+    export_model(start(run, plain), codec_run, model, ModelInfo("mine"), SamplingConfig())
     slow = plain.replace("rate = 1e-3", "rate = 1e-9")
     text = slow.replace("tokens_per_batch", f"begin = '{model}'\ntokens_per_batch")
     keyed = text.replace("pooled = true", "pooled = true\nkeyed = true")
@@ -459,7 +465,7 @@ def test_a_killed_distillation_goes_on_with_the_same_teacher(
     flow_folder: Path, codec_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = tmp_path / "model"
-    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    export_model(flow_folder, codec_run, model, ModelInfo("mine"), SamplingConfig())
     begin = f"begin = '{model}'\n"
     text = flow_run(model).replace("tokens_per_batch", f"{begin}tokens_per_batch")
     distilling = text.replace(begin, f"{begin}distilled_guidance = 3.0\n")
@@ -479,7 +485,7 @@ def test_a_run_of_other_sizes_cannot_begin_with_a_model(
     flow_folder: Path, codec_run: Path, tmp_path: Path
 ) -> None:
     model = tmp_path / "model"
-    export_model(flow_folder, codec_run, model, About("mine"), SamplingConfig())
+    export_model(flow_folder, codec_run, model, ModelInfo("mine"), SamplingConfig())
     text = flow_run(model).replace("tokens_per_batch", f"begin = '{model}'\ntokens_per_batch")
     with pytest.raises(RunError, match="sizes"):
         start(tmp_path / "run", text.replace("depth = 1", "depth = 2"))

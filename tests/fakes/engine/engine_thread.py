@@ -35,7 +35,7 @@ TIMING = Timing(text_ms=1.0, encode_ms=0.0, steps_ms=80.0, decode_ms=19.0, whole
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PromptSpec:
     recipe: Recipe
     source: Clip | None
     slot: str | None
@@ -47,7 +47,7 @@ class FakeEngine:
         self.model_folder = model_folder
         self._numbers = itertools.count(1)
         self._started = self._stopped = False
-        self.asked: dict[int, Asked] = {}
+        self.asked: dict[int, PromptSpec] = {}
         self.open: list[int] = []
         """Jobs without an end, oldest first."""
         self.used: list[Path] = []
@@ -69,7 +69,7 @@ class FakeEngine:
         assert (source is None) == (recipe.strength is None), "a source and its strength are one"
         job = next(self._numbers)
         older = [number for number in self.open if slot and self.asked[number].slot == slot]
-        self.asked[job] = Asked(recipe, source, slot)
+        self.asked[job] = PromptSpec(recipe, source, slot)
         self.open.append(job)
         for number in older:
             self._end(number, Cancelled(number))

@@ -12,7 +12,7 @@ from engine.corpus.sources.general_midi import DRUMS, PROGRAMS, kit_name
 from engine.corpus.sources.listing import CorpusError
 from engine.corpus.sources.soundfont import SoundfontCorpus
 from engine.corpus.sources.soundfont_file import read_presets
-from engine.evaluation.measures.descriptors import pitch_of
+from engine.evaluation.measures.descriptors import estimate_pitch
 from tests.fakes.engine.soundfont import write_soundfont
 
 renders = pytest.mark.skipif(
@@ -98,7 +98,7 @@ def test_a_single_note_has_the_pitch_that_its_caption_names(font: Path) -> None:
     errors = []
     for audio, sound in notes:
         assert sound.pitch is not None
-        found = pitch_of(audio.mean(0).double().numpy(), 44_100)
+        found = estimate_pitch(audio.mean(0).double().numpy(), 44_100)
         errors.append(99.0 if found is None else abs(found - sound.pitch))
     # The sine of the font stands for A4 at 441 Hz; some notes are driven or filtered away.
     assert float(np.median(errors)) < 0.1

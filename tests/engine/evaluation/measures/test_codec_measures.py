@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from engine.evaluation.measures.codec_measures import (
-    codec_errors,
     log_mel_distance,
+    measure_codec_errors,
     onset_errors,
     side_share,
     spectral_distance,
@@ -32,10 +32,10 @@ def hits(*places: int, seconds: float = 0.6) -> Tensor:
 
 
 def test_a_sound_is_no_distance_from_itself() -> None:
-    errors = codec_errors(HISS, HISS)
+    errors = measure_codec_errors(HISS, HISS)
     assert errors.log_mel_db == errors.spectral == errors.stereo_db == errors.width == 0
     assert errors.top_db == pytest.approx(0, abs=1e-6)
-    tone = codec_errors(sine(220, 0.5)[0], sine(220, 0.5)[0])
+    tone = measure_codec_errors(sine(220, 0.5)[0], sine(220, 0.5)[0])
     assert tone.has_pitch and tone.pitch_cents == 0
     assert not errors.has_pitch
 
@@ -76,7 +76,7 @@ def test_a_low_hit_has_no_onsets_in_its_own_swing() -> None:
 def test_steady_sounds_and_silence_have_few_onsets_to_lose() -> None:
     silence = torch.zeros(2, 20_000)
     assert onset_errors(silence, silence) == []
-    assert codec_errors(silence, silence).log_mel_db == 0
+    assert measure_codec_errors(silence, silence).log_mel_db == 0
     assert len(onset_errors(HISS, HISS)) <= 1
 
 
@@ -99,11 +99,11 @@ def test_a_band_limit_is_noticed_where_there_was_something() -> None:
 
 
 def test_a_note_out_of_tune_is_measured_in_cents() -> None:
-    made = codec_errors(sine(220, 0.6)[0], sine(220 * 2 ** (30 / 1200), 0.6)[0])
+    made = measure_codec_errors(sine(220, 0.6)[0], sine(220 * 2 ** (30 / 1200), 0.6)[0])
     assert made.pitch_cents == pytest.approx(30, abs=2)
-    assert codec_errors(sine(220, 0.6)[0], noise(0.6)[0]).pitch_cents is None
+    assert measure_codec_errors(sine(220, 0.6)[0], noise(0.6)[0]).pitch_cents is None
 
 
 def test_a_note_in_anti_phase_is_a_note() -> None:
-    errors = codec_errors(sine(220, 0.6, 0.5, -0.5)[0], sine(220, 0.6, 0.5, -0.5)[0])
+    errors = measure_codec_errors(sine(220, 0.6, 0.5, -0.5)[0], sine(220, 0.6, 0.5, -0.5)[0])
     assert errors.pitch_cents == 0

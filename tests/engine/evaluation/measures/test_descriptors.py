@@ -9,7 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.clip import Clip
-from engine.evaluation.measures.descriptors import Descriptors, describe, pitch_of, tempo_of
+from engine.evaluation.measures.descriptors import (
+    Descriptors,
+    describe,
+    estimate_pitch,
+    estimate_tempo,
+)
 
 RATE = 44_100
 Samples = NDArray[np.float64]
@@ -46,33 +51,33 @@ def described(left: Samples, right: Samples | None = None, rate: int = RATE) -> 
 @pytest.mark.parametrize("wave", [sine, saw])
 def test_pitch_is_right_to_ten_cents(wave: Callable[[float], Samples]) -> None:
     for note in range(28, 91, 2):
-        found = pitch_of(wave(note), RATE)
+        found = estimate_pitch(wave(note), RATE)
         assert found is not None and abs(found - note) < 0.1, note
 
 
 def test_pitch_between_two_notes_is_told_in_cents() -> None:
-    assert pitch_of(sine(60.37), RATE) == pytest.approx(60.37, abs=0.05)
+    assert estimate_pitch(sine(60.37), RATE) == pytest.approx(60.37, abs=0.05)
 
 
 def test_pitch_is_found_at_other_rates() -> None:
     time = np.arange(48_000) / 96_000
-    assert pitch_of(np.sin(2 * np.pi * 440 * time), 96_000) == pytest.approx(69, abs=0.1)
+    assert estimate_pitch(np.sin(2 * np.pi * 440 * time), 96_000) == pytest.approx(69, abs=0.1)
 
 
 def test_noise_and_silence_have_no_pitch() -> None:
-    assert pitch_of(np.random.default_rng(0).standard_normal(RATE), RATE) is None
-    assert pitch_of(np.zeros(RATE), RATE) is None
+    assert estimate_pitch(np.random.default_rng(0).standard_normal(RATE), RATE) is None
+    assert estimate_pitch(np.zeros(RATE), RATE) is None
 
 
 def test_tempo_of_clicks_is_right_to_two_beats() -> None:
     for bpm in range(70, 171, 4):
-        assert tempo_of(clicks(bpm), RATE) == pytest.approx(bpm, abs=2), bpm
+        assert estimate_tempo(clicks(bpm), RATE) == pytest.approx(bpm, abs=2), bpm
 
 
 def test_tempo_is_asked_of_loops_only() -> None:
     assert described(clicks(120, 1.9)).bpm is None
     assert described(clicks(120, 2.5)).bpm == pytest.approx(120, abs=2)
-    assert tempo_of(np.zeros(3 * RATE), RATE) is None
+    assert estimate_tempo(np.zeros(3 * RATE), RATE) is None
 
 
 def test_centroid_of_a_tone_is_its_frequency() -> None:

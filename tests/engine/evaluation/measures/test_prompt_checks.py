@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 from engine.clip import Clip
 from engine.evaluation.measures.prompt_checks import (
     Check,
+    check_length,
+    check_pitch,
     check_sound,
-    judge_length,
-    judge_pitch,
-    judge_tempo,
-    key_of,
+    check_tempo,
+    count_shares,
+    estimate_key,
     note_text,
-    shares_of,
 )
 from engine.evaluation.measures.prompt_claims import Claims, Key
 from engine.evaluation.references.kind_references import KindReference, KindReferences
 
 RATE = 44_100
-NOTHING = KindReferences({})
+EMPTY_CELL = KindReferences({})
 
 
 def notes(*numbers: int, seconds: float = 1.0) -> NDArray[np.float64]:
@@ -49,7 +49,7 @@ def clip(mono: NDArray[np.float64]) -> Clip:
     ],
 )
 def test_a_note_is_right_within_fifty_cents(measured: float | None, verdict: str) -> None:
-    assert judge_pitch(measured, 57) == verdict
+    assert check_pitch(measured, 57) == verdict
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_a_note_is_right_within_fifty_cents(measured: float | None, verdict: str
     [(122, "right"), (122.5, "wrong"), (243, "octave"), (60.75, "octave"), (None, "unheard")],
 )
 def test_a_tempo_is_right_within_two_beats(measured: float | None, verdict: str) -> None:
-    assert judge_tempo(measured, 120) == verdict
+    assert check_tempo(measured, 120) == verdict
 
 
 def test_a_length_is_right_within_a_tenth() -> None:
-    assert [judge_length(length, 2.0) for length in (1.81, 2.19, 1.7)] == [
+    assert [check_length(length, 2.0) for length in (1.81, 2.19, 1.7)] == [
         "right",
         "right",
         "wrong",
@@ -72,27 +72,27 @@ def test_a_length_is_right_within_a_tenth() -> None:
 def test_triads_are_told_apart(tonic: int) -> None:
     for mode, third in (("minor", 3), ("major", 4)):
         root = 48 + tonic
-        assert key_of(notes(root, root + third, root + 7), RATE) == Key(tonic, mode)
+        assert estimate_key(notes(root, root + third, root + 7), RATE) == Key(tonic, mode)
 
 
 def test_silence_has_no_key_and_no_note() -> None:
     claims = Claims(family="tonal", pitch=60, key=Key(0, "minor"))
-    checks = check_sound(clip(np.zeros(RATE)), 1.0, claims, NOTHING)
+    checks = check_sound(clip(np.zeros(RATE)), 1.0, claims, EMPTY_CELL)
     assert [check.verdict for check in checks] == ["unheard", "unheard"]
 
 
 def test_only_what_is_claimed_is_checked() -> None:
     sound = clip(notes(57))
-    assert check_sound(sound, 1.0, Claims(), NOTHING) == ()
-    assert check_sound(sound, 1.0, Claims(family="drum"), NOTHING) == ()
-    (pitch,) = check_sound(sound, 1.0, Claims(pitch=57), NOTHING)
+    assert check_sound(sound, 1.0, Claims(), EMPTY_CELL) == ()
+    assert check_sound(sound, 1.0, Claims(family="drum"), EMPTY_CELL) == ()
+    (pitch,) = check_sound(sound, 1.0, Claims(pitch=57), EMPTY_CELL)
     assert (pitch.claimed, pitch.measured[:3], pitch.verdict) == ("A3", "A3 ", "right")
-    (length,) = check_sound(sound, 1.5, Claims(family="loop"), NOTHING)
+    (length,) = check_sound(sound, 1.5, Claims(family="loop"), EMPTY_CELL)
     assert (length.claimed, length.measured, length.verdict) == ("1.50 s", "1.00 s", "wrong")
 
 
 def test_brightness_and_family_are_judged_by_sounds_of_the_kind() -> None:
-    from engine.evaluation.references.kind_references import traits_of
+    from engine.evaluation.references.kind_references import measure_traits
 
     rng = np.random.default_rng(0)
 
@@ -103,8 +103,8 @@ def test_brightness_and_family_are_judged_by_sounds_of_the_kind() -> None:
         return clip(np.convolve(white, np.ones(width) / width, "same") * 0.2)
 
     shares = np.linspace(0, 1, 24)
-    hats = np.stack([traits_of(noise(share)) for share in shares])
-    tones = np.stack([traits_of(clip(notes(40 + n, seconds=0.5))) for n in range(24)])
+    hats = np.stack([measure_traits(noise(share)) for share in shares])
+    tones = np.stack([measure_traits(clip(notes(40 + n, seconds=0.5))) for n in range(24)])
     values = np.stack([shares, shares], axis=1)
     references = KindReferences(
         {"hat": KindReference("drum", hats, values), "bass": KindReference("tonal", tones, values)}
@@ -125,13 +125,13 @@ def test_shares_count_right_and_octaves_by_property_and_in_all() -> None:
         [Check("pitch", "57", "45", "octave"), Check("tempo", "120", "120", "right")],
         [Check("pitch", "57", "57", "right")],
     ]
-    pitch, tempo, every = shares_of(checks)
+    pitch, tempo, every = count_shares(checks)
     assert (pitch.property, pitch.count, pitch.right, pitch.right_or_octave) == ("pitch", 2, 0.5, 1)
     assert pitch.spread == pytest.approx((0.25 / 2) ** 0.5)
     assert (tempo.count, tempo.right) == (1, 1)
     assert (every.property, every.count) == ("all", 3)
     assert every.right == pytest.approx(2 / 3)
-    assert shares_of([]) == ()
+    assert count_shares([]) == ()
 
 
 def test_notes_are_named_as_players_name_them() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.corpus.sources.rendered import RenderedCorpus
-from engine.evaluation.measures.prompt_claims import Claims, Key, claims_of
+from engine.evaluation.measures.prompt_claims import Claims, Key, parse_claims
 
 
 @pytest.mark.parametrize(
@@ -21,17 +21,17 @@ from engine.evaluation.measures.prompt_claims import Claims, Key, claims_of
     ],
 )
 def test_words_claim_kind_note_key_tempo_and_sides(prompt: str, claims: Claims) -> None:
-    assert claims_of(prompt) == claims
+    assert parse_claims(prompt) == claims
 
 
 @pytest.mark.parametrize("prompt", ["", "🥁", "something else", "909 120"])
 def test_words_that_say_nothing_claim_nothing(prompt: str) -> None:
-    found = claims_of(prompt)
+    found = parse_claims(prompt)
     assert (found.pitch, found.key, found.bpm, found.brightness) == (None, None, None, None)
 
 
 def test_what_is_said_twice_and_differently_is_not_claimed() -> None:
-    found = claims_of("bright dark kick, 100 bpm 120 bpm, C2 D2")
+    found = parse_claims("bright dark kick, 100 bpm 120 bpm, C2 D2")
     assert (found.brightness, found.bpm, found.pitch) == (None, None, None)
 
 
@@ -39,7 +39,7 @@ def test_claims_agree_with_what_the_corpus_rendered() -> None:
     sounds = RenderedCorpus(77, "held_out").sounds(0, 400, 4.0)
     families = 0
     for sound in sounds:
-        claims = claims_of(sound.caption)
+        claims = parse_claims(sound.caption)
         families += claims.family == sound.family
         assert claims.pitch in (None, sound.pitch), sound
         assert claims.bpm in (None, sound.bpm), sound

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.clip import Clip
-from engine.evaluation.reports.pictures import coloured, png, spectrogram_png
+from engine.evaluation.reports.pictures import apply_colour_map, png, spectrogram_png
 from engine.sound.mel import TONE_BANDS
 
 RATE = 44_100
@@ -33,7 +33,7 @@ def test_pixels_come_back_as_they_were() -> None:
 
 
 def test_louder_is_lighter() -> None:
-    light = coloured(np.linspace(0, 1, 50)[None]).sum(axis=2)[0].astype(int)
+    light = apply_colour_map(np.linspace(0, 1, 50)[None]).sum(axis=2)[0].astype(int)
     assert (np.diff(light) >= 0).all() and light[-1] > 600
 
 

@@ -13,16 +13,16 @@ from engine.api import EngineError, Recipe
 from engine.clip import Clip
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
-    held_out_of,
+    held_out_examples_of,
     kinds_to_measure,
 )
-from engine.evaluation.reports.listening_page import About
-from engine.evaluation.runs.blind_test import BlindTest, blind_test, write_blind_test
+from engine.evaluation.reports.listening_page import PageInfo
+from engine.evaluation.runs.blind_test import BlindTest, make_blind_test, write_blind_test
 from engine.evaluation.runs.listening import parse_method
 from tests.fakes.engine.generator import CARD
 
 PAIRS = 8
-ABOUT = About("2026-11-21", "a machine", "python main.py listen --blind 8")
+ABOUT = PageInfo("2026-11-21", "a machine", "python main.py listen --blind 8")
 
 
 class Copies:
@@ -48,7 +48,7 @@ class Copies:
 
 def drawn(generator: Copies, pairs: int = PAIRS, seed: int = 1) -> BlindTest:
     method = parse_method("fake@3", Path)
-    return blind_test(method, pairs, lambda folder, device: generator, "cpu", Random(seed))
+    return make_blind_test(method, pairs, lambda folder, device: generator, "cpu", Random(seed))
 
 
 def is_tone(clip: Clip) -> bool:
@@ -78,7 +78,7 @@ def test_level_and_length_tell_nothing() -> None:
     reals = {
         example.prompt: example.real
         for kind in kinds_to_measure()
-        for example in held_out_of(kind, 1, of_combinations=has_held_combinations(kind))
+        for example in held_out_examples_of(kind, 1, of_combinations=has_held_combinations(kind))
     }
     for row in drawn(Copies(reals)).chapter.rows:
         first, second = (tile.clip.samples for tile in row.tiles)
@@ -91,7 +91,7 @@ def test_the_page_holds_no_answer(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "key.txt").read_text() == "\n".join(test.key) + "\n"
     text = page.read_text(encoding="utf-8")
     assert all(line not in text for line in test.key)
-    assert '<figure class="real"' not in text and "coloured" not in text
+    assert '<figure class="real"' not in text and "apply_colour_map" not in text
     assert "1. " + test.chapter.rows[0].prompt.partition(" ")[2] in text
 
 

@@ -14,12 +14,16 @@ from engine.api import EngineError
 from engine.clip import Clip
 from engine.evaluation.measures.codec_measures import log_mel_distance
 from engine.evaluation.references import opus
-from engine.evaluation.references.opus import ADVICE, OpusTool, find_opus, sound_bytes, through_opus
+from engine.evaluation.references.opus import (
+    ADVICE,
+    OpusTool,
+    code_with_opus,
+    find_opus,
+    sound_bytes,
+)
+from engine.evaluation.reports.codec_table import codecs_as_json, format_codec_table, write_codecs
 from engine.evaluation.runs.codec_comparison import (
-    codec_json,
-    codec_table,
     compare_codecs,
-    write_codecs,
 )
 from engine.training.run.errors import RunError
 from tests.fakes.engine.tiny_model import noise, sine, write_tiny_model
@@ -39,7 +43,7 @@ def silent(text: str) -> None:
     """Shows nothing."""
 
 
-def clip_of(sound: torch.Tensor) -> Clip:
+def cut_clip(sound: torch.Tensor) -> Clip:
     return Clip(np.ascontiguousarray(sound[0].numpy().T), 44_100)
 
 
@@ -51,10 +55,10 @@ def test_codec_frames_and_opus_have_a_row_each(tmp_path: Path) -> None:
     alone, codec, copied, _ = (row.every for row in rows)
     assert copied.log_mel_db < 0.1 < alone.log_mel_db < codec.log_mel_db
     assert codec.kbit is not None and codec.kbit > 0
-    table = codec_table(rows)
+    table = format_codec_table(rows)
     assert all(name in table for name in names)
     assert "4 held-out sounds" in table
-    found = json.loads(codec_json(rows))["rows"]
+    found = json.loads(codecs_as_json(rows))["rows"]
     assert found[1]["every"]["log_mel_db"] == codec.log_mel_db
     assert sum(figures["sounds"] for figures in found[1]["families"].values()) == 4
     assert json.loads(write_codecs(rows, tmp_path / "new").read_text()) == {"rows": found}
@@ -97,10 +101,10 @@ def test_an_ffmpeg_without_opus_is_none(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_coder_that_fails_is_told_in_its_own_words() -> None:
     broken = OpusTool("broken", (sys.executable, "-c", "raise SystemExit('no such rate')"), ())
     with pytest.raises(EngineError, match="no such rate"):
-        through_opus(broken, 64, clip_of(noise(0.1)))
+        code_with_opus(broken, 64, cut_clip(noise(0.1)))
     missing = OpusTool("missing", ("/nowhere/opusenc", "{in}", "{out}"), ())
     with pytest.raises(EngineError, match="could not be started"):
-        through_opus(missing, 64, clip_of(noise(0.1)))
+        code_with_opus(missing, 64, cut_clip(noise(0.1)))
 
 
 def test_headers_of_a_file_are_not_its_sound() -> None:
@@ -116,8 +120,8 @@ def test_headers_of_a_file_are_not_its_sound() -> None:
 def test_opus_keeps_time_length_and_rate(seconds: float) -> None:
     tool = find_opus()
     assert tool is not None
-    real = clip_of(sine(440, seconds) + noise(seconds, 0.02))
-    coded = through_opus(tool, 64, real)
+    real = cut_clip(sine(440, seconds) + noise(seconds, 0.02))
+    coded = code_with_opus(tool, 64, real)
     assert coded.clip.samples.shape == real.samples.shape
     assert np.corrcoef(coded.clip.samples[:, 0], real.samples[:, 0])[0, 1] > 0.9
     assert coded.kbit is not None and 8 < coded.kbit < 250

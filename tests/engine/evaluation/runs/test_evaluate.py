@@ -16,22 +16,22 @@ from engine.api import EngineError
 from engine.evaluation.references.examples import Example, held_out_examples
 from engine.evaluation.reports.model_page import write_measured
 from engine.evaluation.reports.report import PAGE, RESULTS, write_results
-from engine.evaluation.reports.table import text_tables
-from engine.evaluation.runs.evaluate import Evaluation, EvaluationSize, evaluate, size_of
-from engine.evaluation.runs.making import (
-    Amount,
-    Contestant,
-    load_weighed,
-    make_all,
-    parse_contestant,
+from engine.evaluation.reports.table import format_tables
+from engine.evaluation.runs.evaluate import Evaluation, EvaluationSize, choose_size, evaluate
+from engine.evaluation.runs.sampling import (
+    Candidate,
+    SamplingPlan,
+    generate_all,
+    load_candidate,
+    parse_candidate,
 )
-from engine.evaluation.runs.scoring import Scores, row_of
+from engine.evaluation.runs.scoring import Scores, summarize_runs
 from engine.library.card import write_card
 from tests.fakes.engine.embedder import FakeEmbedder, RealMaker, loads
 from tests.fakes.engine.generator import CARD
 
 SIZE = EvaluationSize(prompts=6, varied=2, seeds=2, repeats=2, sounds_of_a_kind=4, shown=2)
-CONTESTANTS = [Contestant("first@2", Path("first"), 2), Contestant("second", Path("second"))]
+CONTESTANTS = [Candidate("first@2", Path("first"), 2), Candidate("second", Path("second"))]
 
 
 def silent(text: str) -> None:
@@ -95,7 +95,7 @@ def test_no_two_sounds_share_a_seed_and_one_is_not_timed(
     maker: RealMaker, examples: list[Example]
 ) -> None:
     maker.recipes.clear()
-    made = make_all(maker, 3, examples, Amount(SIZE.prompts, 2, 3), 1, silent)
+    made = generate_all(maker, 3, examples, SamplingPlan(SIZE.prompts, 2, 3), 1, silent)
     assert len(maker.recipes) == 1 + SIZE.prompts + 2 * 2
     seeds = {recipe.seed for recipe in maker.recipes[1:]}
     assert len(seeds) == SIZE.prompts + 2 * 2
@@ -117,11 +117,11 @@ def test_memory_is_what_a_model_takes_whatever_was_held_before(examples: list[Ex
             taken = np.ones(12_500_000)
             return super().generate(*given) if taken.any() else None
 
-    weighed = [load_weighed(Heavy, 2, examples[0]).memory_mb]
+    loaded = [load_candidate(Heavy, 2, examples[0]).memory_mb]
     held = [np.ones(10_000) for _ in range(2000)]
     del held[::2]
-    weighed.append(load_weighed(Heavy, 2, examples[0]).memory_mb)
-    assert weighed == [pytest.approx(300, abs=15)] * 2
+    loaded.append(load_candidate(Heavy, 2, examples[0]).memory_mb)
+    assert loaded == [pytest.approx(300, abs=15)] * 2
 
 
 def test_without_an_embedder_checks_remain(maker: RealMaker) -> None:
@@ -129,14 +129,16 @@ def test_without_an_embedder_checks_remain(maker: RealMaker) -> None:
     scores = found.rows[-1].scores
     assert (scores.fd, scores.kl, scores.prompt_score, scores.ccds) == (None, None, None, None)
     assert scores.right is not None and scores.rtf == pytest.approx(4)
-    assert "–" in text_tables(found.rows)
+    assert "–" in format_tables(found.rows)
 
 
 def test_the_table_lines_up(found: Evaluation) -> None:
-    lines = text_tables(found.rows).splitlines()
+    lines = format_tables(found.rows).splitlines()
     assert lines[0].split()[:2] == ["FD", "↓"]
     assert all(line.startswith(row.name) for line, row in zip(lines[1:], found.rows, strict=False))
-    assert "100%" in lines[-1] or "%" in lines[-1]
+    for table in format_tables(found.rows).split("\n\n"):
+        assert len({len(line) for line in table.splitlines()}) == 1
+    assert re.search(r" \d+% of \d+$", lines[-1])
 
 
 def test_results_hold_every_figure_and_the_page_needs_nothing_else(
@@ -183,23 +185,23 @@ def test_a_report_that_cannot_be_written_says_so(found: Evaluation, tmp_path: Pa
 
 
 def test_contestants_are_named_with_their_steps() -> None:
-    assert parse_contestant("arc@4", Path) == Contestant("arc@4", Path("arc"), 4)
-    assert parse_contestant("arc", Path) == Contestant("arc", Path("arc"))
+    assert parse_candidate("arc@4", Path) == Candidate("arc@4", Path("arc"), 4)
+    assert parse_candidate("arc", Path) == Candidate("arc", Path("arc"))
     for wrong in ("arc@", "arc@0", "arc@many", "arc@101"):
         with pytest.raises(EngineError, match=r"Steps must be 1\.\.100"):
-            parse_contestant(wrong, Path)
+            parse_candidate(wrong, Path)
 
 
 def test_sizes_that_measure_nothing_are_refused() -> None:
-    assert size_of(quick=True).prompts == 24
-    assert (size_of(False, 10, 3).prompts, size_of(False, 10, 3).varied) == (10, 10)
+    assert choose_size(quick=True).prompts == 24
+    assert (choose_size(False, 10, 3).prompts, choose_size(False, 10, 3).varied) == (10, 10)
     for prompts, repeats in ((3, 1), (10, 0), (10**6, 1)):
         with pytest.raises(EngineError, match="must be"):
-            size_of(False, prompts, repeats)
+            choose_size(False, prompts, repeats)
 
 
 def test_a_row_is_the_mean_and_the_deviation_of_its_runs() -> None:
-    row = row_of("x", 1, [Scores(fd=1.0, rtf=3.0), Scores(fd=3.0)], [])
+    row = summarize_runs("x", 1, [Scores(fd=1.0, rtf=3.0), Scores(fd=3.0)], [])
     assert row.scores == Scores(fd=2.0, rtf=3.0)
     assert row.spread.fd == pytest.approx(2**0.5)
     assert row.spread.rtf is None

@@ -16,20 +16,20 @@ from engine.corpus.captions.lexicon import Kind, lexicon
 from engine.corpus.sources.rendered import is_held_caption
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
-    held_out_of,
+    held_out_examples_of,
     kinds_to_measure,
-    variants_of,
+    render_variants,
 )
 from engine.evaluation.reports.kind_table import kinds_json, kinds_page, kinds_table, write_kinds
 from engine.evaluation.reports.model_page import KINDS, write_between
 from engine.evaluation.runs.kind_figures import (
     KindFigures,
-    KindsFound,
+    KindsEvaluation,
     KindsSize,
+    choose_kinds_size,
     compare_kinds,
-    kinds_size,
 )
-from engine.evaluation.runs.making import Contestant
+from engine.evaluation.runs.sampling import Candidate
 from tests.fakes.engine.generator import CARD
 
 RATE = 44_100
@@ -62,10 +62,12 @@ def real_sounds(*kinds: Kind) -> Play:
     sounds = {
         (example.prompt, example.seed): example.real
         for kind in kinds
-        for example in held_out_of(kind, SIZE.captions, of_combinations=has_held_combinations(kind))
+        for example in held_out_examples_of(
+            kind, SIZE.captions, of_combinations=has_held_combinations(kind)
+        )
     }
     for kind in kinds:
-        variants = variants_of(kind, SIZE.seeds)
+        variants = render_variants(kind, SIZE.seeds)
         sounds |= {(variants.prompt, seed): clip for seed, clip in enumerate(variants.clips, 1)}
     return lambda recipe: sounds[recipe.prompt, recipe.seed]
 
@@ -77,10 +79,10 @@ def tone(seconds: float, gain: float = 0.5) -> Clip:
     return Clip(np.stack([wave, wave], axis=1).astype(np.float32), RATE)
 
 
-def found_of(play: Play, *kinds: Kind) -> KindsFound:
-    contestants = [Contestant("it@2", Path("it"), 2)]
+def found_of(play: Play, *kinds: Kind) -> KindsEvaluation:
+    candidates = [Candidate("it@2", Path("it"), 2)]
     load = lambda folder, device: Maker(play)  # noqa: E731 - a loader in a line
-    (found,) = compare_kinds(contestants, SIZE, load, "cpu", silent, kinds)
+    (found,) = compare_kinds(candidates, SIZE, load, "cpu", silent, kinds)
     return found
 
 
@@ -99,7 +101,7 @@ def test_captions_of_a_kind_are_held_out_and_the_same_each_time() -> None:
     assert has_held_combinations(KICK) and not has_held_combinations(RAIN)
     for kind in (KICK, RAIN):
         held = has_held_combinations(kind)
-        first, again = (held_out_of(kind, 2, of_combinations=held) for _ in range(2))
+        first, again = (held_out_examples_of(kind, 2, of_combinations=held) for _ in range(2))
         assert all(is_held_caption(example.prompt) for example in first)
         assert {example.claims.kind for example in first} == {kind.key}
         for one, other in zip(first, again, strict=True):
@@ -108,7 +110,7 @@ def test_captions_of_a_kind_are_held_out_and_the_same_each_time() -> None:
 
 
 def test_variants_of_a_name_are_of_one_length_and_not_one_sound() -> None:
-    variants = variants_of(KICK, 4)
+    variants = render_variants(KICK, 4)
     assert variants.prompt == "kick"
     lengths = [clip.seconds for clip in variants.clips]
     assert lengths == pytest.approx([variants.seconds] * 4, rel=0.1)
@@ -129,7 +131,7 @@ def test_real_sounds_are_the_ceiling() -> None:
 
 
 def test_sounds_of_another_kind_are_not_alike_and_have_not_the_note() -> None:
-    kicks = [example.real for example in held_out_of(KICK, 3, of_combinations=True)]
+    kicks = [example.real for example in held_out_examples_of(KICK, 3, of_combinations=True)]
     figures = found_of(lambda recipe: kicks[(recipe.seed or 0) % 3], KICK, BASS).kinds
     assert figures[1].alike < figures[1].alike_real
     assert right(figures[1], "pitch")[0] == 0 < right(figures[1], "pitch")[1]
@@ -191,8 +193,8 @@ def test_the_figures_go_to_a_file_and_between_their_own_marks(tmp_path: Path) ->
 
 
 def test_sizes_that_measure_nothing_are_refused() -> None:
-    assert kinds_size(False, None) == KindsSize()
-    assert kinds_size(True, 5).captions == 5 and kinds_size(True, None).captions == 2
+    assert choose_kinds_size(False, None) == KindsSize()
+    assert choose_kinds_size(True, 5).captions == 5 and choose_kinds_size(True, None).captions == 2
     for captions in (0, 1, 101):
         with pytest.raises(EngineError, match=r"prompts must be 2\.\.100"):
-            kinds_size(False, captions)
+            choose_kinds_size(False, captions)

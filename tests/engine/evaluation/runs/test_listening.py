@@ -11,26 +11,26 @@ import soundfile
 
 from engine.api import EngineError
 from engine.clip import Clip
-from engine.evaluation.measures.prompt_claims import claims_of
-from engine.evaluation.references.examples import Example, as_audio
-from engine.evaluation.reports.listening_page import About, write_listening
+from engine.evaluation.measures.prompt_claims import parse_claims
+from engine.evaluation.references.examples import Example, stack_clips
+from engine.evaluation.reports.listening_page import PageInfo, write_listening
 from engine.evaluation.runs import listening
 from engine.evaluation.runs.listening import (
     STRENGTHS,
     Chapter,
-    Row,
+    ListeningRow,
     Tile,
-    as_made,
-    chapters,
-    held_out_askings,
-    likeness_text,
+    describe_likeness,
+    held_out_trials,
+    make_chapters,
+    match_generated,
     parse_method,
 )
-from engine.evaluation.runs.restyling import Recording
+from engine.evaluation.runs.restyling import SourceRecording
 from engine.sound.loudness import LEVEL_LUFS, loudness
 from tests.fakes.engine.generator import load_generator
 
-ABOUT = About("2026-11-21", "a <small> machine", "python main.py listen")
+ABOUT = PageInfo("2026-11-21", "a <small> machine", "python main.py listen")
 
 
 def silent(text: str) -> None:
@@ -45,20 +45,20 @@ def tone(hertz: float, seconds: float = 0.3) -> Clip:
 def page_of(*hertz: float) -> tuple[Chapter, ...]:
     first, *others = (Tile(f"{value:g} Hz", tone(value)) for value in hertz)
     reference = Tile(first.label, first.clip, "as it was", is_reference=True)
-    row = Row('"kick" & <snare>', "0.30 s, seed 1", 0.3, (reference, *others))
+    row = ListeningRow('"kick" & <snare>', "0.30 s, seed 1", 0.3, (reference, *others))
     return (Chapter("Tones", "Only tones.", (row,)),)
 
 
 @pytest.fixture(scope="module")
 def found() -> tuple[Chapter, ...]:
     methods = [parse_method(text, Path) for text in ("fake@3", "By ear=fake")]
-    return chapters(methods, load_generator, "cpu", silent, quick=True)
+    return make_chapters(methods, load_generator, "cpu", silent, quick=True)
 
 
 def test_methods_may_be_given_a_name() -> None:
     method = parse_method("ARC=runs/arc@4", Path)
     assert method.name == "ARC"
-    assert (method.contestant.folder, method.contestant.steps) == (Path("runs/arc"), 4)
+    assert (method.candidate.folder, method.candidate.steps) == (Path("runs/arc"), 4)
     assert parse_method("embedded@8", Path).name == ""
     with pytest.raises(EngineError, match="Steps must be"):
         parse_method("ARC=arc@0", Path)
@@ -86,38 +86,40 @@ def test_a_varied_prompt_has_another_seed_each_time(found: tuple[Chapter, ...]) 
 def test_captions_are_the_first_of_their_family_and_of_different_kinds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    said = ["kick", "bass", "soft kick", "snare", "rain", "clap", "tom", "ride", "hum", "beat"]
+    prompts = ["kick", "bass", "soft kick", "snare", "rain", "clap", "tom", "ride", "hum", "beat"]
     examples = [
-        Example(prompt, 1.0, seed, claims_of(prompt), tone(220))
-        for seed, prompt in enumerate([*said, "drum loop"])
+        Example(prompt, 1.0, seed, parse_claims(prompt), tone(220))
+        for seed, prompt in enumerate([*prompts, "drum loop"])
     ]
     monkeypatch.setattr(listening, "held_out_examples", lambda count, show: examples[:count])
-    found = [asking.asked.prompt for asking in held_out_askings(11, silent)]
+    found = [trial.spec.prompt for trial in held_out_trials(11, silent)]
     # Four drums, not the second kick nor the fifth; no voices; loops are all of one kind.
     assert found == ["kick", "snare", "clap", "tom", "bass", "rain", "beat", "drum loop"]
     # Searching less only leaves out: nothing is chosen anew.
-    fewer = [asking.asked.prompt for asking in held_out_askings(4, silent)]
+    fewer = [trial.spec.prompt for trial in held_out_trials(4, silent)]
     assert fewer == ["kick", "snare", "bass"]
 
 
 def test_a_real_sound_is_as_loud_as_made_ones() -> None:
     loud, soft = tone(1000), tone(1000)
     soft = Clip(soft.samples * np.float32(0.1), soft.rate)
-    levels = [float(np.abs(as_made(clip).samples).max()) for clip in (loud, soft)]
+    levels = [float(np.abs(match_generated(clip).samples).max()) for clip in (loud, soft)]
     assert levels[0] == pytest.approx(levels[1], rel=1e-3)
-    assert loudness(as_audio([as_made(soft)]), 44_100).item() == pytest.approx(LEVEL_LUFS, abs=0.1)
+    assert loudness(stack_clips([match_generated(soft)]), 44_100).item() == pytest.approx(
+        LEVEL_LUFS, abs=0.1
+    )
 
 
 def test_likeness_of_a_hum_and_of_a_beat() -> None:
-    hum = Recording("hum", tone(220, 1.0), "brass")
-    assert likeness_text(hum, tone(220, 1.0)) == "in tune 100%"
-    assert likeness_text(hum, tone(330, 1.0)) == "in tune 0%"
+    hum = SourceRecording("hum", tone(220, 1.0), "brass")
+    assert describe_likeness(hum, tone(220, 1.0)) == "in tune 100%"
+    assert describe_likeness(hum, tone(330, 1.0)) == "in tune 0%"
     clicks = np.zeros((44_100, 2), np.float32)
     clicks[[8_000, 20_000, 32_000]] = 0.9
-    beat = Recording("beatbox loop", Clip(clicks, 44_100), "808 drum loop")
-    assert likeness_text(beat, Clip(clicks.copy(), 44_100)) == "hits 100%"
+    beat = SourceRecording("beatbox loop", Clip(clicks, 44_100), "808 drum loop")
+    assert describe_likeness(beat, Clip(clicks.copy(), 44_100)) == "hits 100%"
     late = Clip(np.roll(clicks, 4_000, axis=0), 44_100)
-    assert likeness_text(beat, late) == "hits 0%"
+    assert describe_likeness(beat, late) == "hits 0%"
 
 
 def test_the_page_names_only_files_beside_it_and_every_one_plays(tmp_path: Path) -> None:

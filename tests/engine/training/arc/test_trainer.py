@@ -20,7 +20,7 @@ from engine.training.arc import losses
 from engine.training.arc import trainer as arc
 from engine.training.arc.ode_warm_up import WarmUpLosses, end_point_loss
 from engine.training.arc.trainer import AdversarialTrainer, load_networks
-from engine.training.export import About, export_model
+from engine.training.export import ModelInfo, export_model
 from engine.training.flow.batches import BatchSampler
 from engine.training.flow.trainer import load_latent_buckets
 from engine.training.run.checkpoint import CHECKPOINT
@@ -179,7 +179,7 @@ def test_a_post_trained_run_is_a_model_that_plays(
     lines = [json.loads(line) for line in (arc_folder / METRICS).read_text().splitlines()]
     said = set().union(*lines)
     assert {"generator", "discriminator", "gap", "contrastive_accuracy", "diversity"} <= said
-    export_model(arc_folder, codec_run, tmp_path / "model", About("mine"), SamplingConfig())
+    export_model(arc_folder, codec_run, tmp_path / "model", ModelInfo("mine"), SamplingConfig())
     generator = load_generator(tmp_path / "model", "cpu")
     assert "adversarial" in generator.card.trained.notes
     made = generator.generate(Recipe("punchy kick", seconds=0.25, steps=1, seed=1))

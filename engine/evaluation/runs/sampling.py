@@ -17,14 +17,14 @@ from engine.clip import Clip
 from engine.evaluation.references.examples import Example
 from engine.process.generator_protocol import Generator
 
-SEEDS_APART = 1_000_003
+SEED_STRIDE = 1_000_003
 """Between two sounds of one prompt, so that no two prompts share a seed."""
-SHOWN_EVERY = 25
+PROGRESS_EVERY = 25
 _LINUX = sys.platform == "linux"
 
 
 @dataclass(frozen=True, slots=True)
-class Contestant:
+class Candidate:
     """A model's folder and how many steps it takes; None is what its card says."""
 
     name: str
@@ -33,7 +33,7 @@ class Contestant:
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
+class SamplingPlan:
     """How much is made: `prompts` sounds, and for the first `varied` of them `seeds` in all."""
 
     prompts: int
@@ -47,7 +47,7 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class GeneratedSounds:
     """Sounds of a model: one of each prompt, and (varied, seeds) of the first ones.
 
     `rtf` is seconds of sound made in a second.
@@ -62,7 +62,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class LoadedCandidate:
     """A loaded model, and the memory in MB that loading it and making a sound took at its peak.
 
     None where the system does not tell.
@@ -72,26 +72,26 @@ class Weighed:
     memory_mb: float | None
 
 
-def parse_contestant(text: str, find: Callable[[str], Path]) -> Contestant:
+def parse_candidate(text: str, find: Callable[[str], Path]) -> Candidate:
     """Read "MODEL" or "MODEL@STEPS"; `find` turns a model's name into its folder."""
     name, _, steps = text.rpartition("@")
     if not name:
-        return Contestant(text, find(text))
+        return Candidate(text, find(text))
     if not steps.isdigit() or not 1 <= int(steps) <= MOST_STEPS:
         raise EngineError(f"Steps must be 1..{MOST_STEPS}, got {text}: write MODEL@8.")
-    return Contestant(text, find(name), int(steps))
+    return Candidate(text, find(name), int(steps))
 
 
-def make_all(
+def generate_all(
     generator: Generator,
     steps: int,
     examples: Sequence[Example],
-    amount: Amount,
+    amount: SamplingPlan,
     repeat: int,
     show: Callable[[str], None],
-) -> Made:
+) -> GeneratedSounds:
     """Make every sound; `repeat` numbers runs with other seeds."""
-    first_seed = repeat * amount.seeds * SEEDS_APART
+    first_seed = repeat * amount.seeds * SEED_STRIDE
     _warm_up(generator, examples[0], steps)
     seconds = milliseconds = 0.0
     clips: list[Clip] = []
@@ -99,34 +99,36 @@ def make_all(
     for place, example in enumerate(examples):
         sounds = []
         for number in range(amount.seeds if place < amount.varied else 1):
-            seed = example.seed + first_seed + number * SEEDS_APART
+            seed = example.seed + first_seed + number * SEED_STRIDE
             recipe = Recipe(example.prompt, example.seconds, steps, seed)
-            made = generator.generate(recipe, None, _go_on)
+            made = generator.generate(recipe, None, never_cancel)
             sounds.append(made.clip)
             seconds += made.clip.seconds
             milliseconds += made.timing.whole_ms
         clips.append(sounds[0])
         if place < amount.varied:
             varied.append(sounds)
-        if (place + 1) % SHOWN_EVERY == 0:
+        if (place + 1) % PROGRESS_EVERY == 0:
             show(f"made {place + 1} of {len(examples)} sounds")
     rtf = 1e3 * seconds / max(milliseconds, 1e-9)
-    return Made(clips, varied, steps, generator.device, generator.precision, rtf)
+    return GeneratedSounds(clips, varied, steps, generator.device, generator.precision, rtf)
 
 
-def load_weighed(load: Callable[[], Generator], steps: int | None, example: Example) -> Weighed:
+def load_candidate(
+    load: Callable[[], Generator], steps: int | None, example: Example
+) -> LoadedCandidate:
     """Load a model and make a sound, to see how much memory that takes.
 
     Twice, since the first time also pays for compiled code that stays.
     """
-    device = _ready(load, steps, example).device
+    device = _load_warm(load, steps, example).device
     gc.collect()
     memory = _Memory(device)
-    generator = _ready(load, steps, example)
-    return Weighed(generator, memory.peak_mb())
+    generator = _load_warm(load, steps, example)
+    return LoadedCandidate(generator, memory.peak_mb())
 
 
-def _ready(load: Callable[[], Generator], steps: int | None, example: Example) -> Generator:
+def _load_warm(load: Callable[[], Generator], steps: int | None, example: Example) -> Generator:
     generator = load()
     _warm_up(generator, example, steps or generator.card.default_steps)
     return generator
@@ -135,10 +137,11 @@ def _ready(load: Callable[[], Generator], steps: int | None, example: Example) -
 def _warm_up(generator: Generator, example: Example, steps: int) -> None:
     """The first sound compiles and allocates: it is not timed."""
     recipe = Recipe(example.prompt, example.seconds, steps, example.seed)
-    generator.generate(recipe, None, _go_on)
+    generator.generate(recipe, None, never_cancel)
 
 
-def _go_on(step: int, steps: int) -> bool:
+def never_cancel(step: int, steps: int) -> bool:
+    """Let a generator go on, whatever step it is at."""
     return True
 
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.bench.processes import run_process, write_line
+
 CLIENT = "pingpad-player"
 SECONDS = "PINGPAD_PLAYER_SECONDS"
 """An environment variable: how long it plays."""
@@ -106,13 +108,22 @@ class Played:
         return found[WARM_UP_PAIRS:]
 
 
-def read_played(line: str) -> Played:
+def parse_played(line: str) -> Played:
     """Return what the process wrote."""
-    told = json.loads(line)
-    return Played(told["rate"], told["block_frames"], tuple(told["notes"]), tuple(told["onsets"]))
+    answer = json.loads(line)
+    notes, onsets = tuple(answer["notes"]), tuple(answer["onsets"])
+    return Played(answer["rate"], answer["block_frames"], notes, onsets)
 
 
-def impulse() -> NDArray[np.float32]:
+def play_notes(seconds: float, environment: dict[str, str]) -> Played:
+    """Run the player for so long, on the JACK server that the environment names."""
+    environment = environment | {SECONDS: str(seconds)}
+    with run_process("player", environment, "app.bench.jack_player") as player:
+        assert player.stdout is not None
+        return parse_played(player.stdout.readline())
+
+
+def make_impulse() -> NDArray[np.float32]:
     """Return the sound to load for it: over long before the next one of a pair."""
     sound = np.zeros((8, 2), np.float32)
     sound[0] = 0.7
@@ -122,15 +133,15 @@ def impulse() -> NDArray[np.float32]:
 # --- the process ---
 
 
-class Ear:
-    """Notes where sound begins after quiet."""
+class OnsetDetector:
+    """Finds the frames on which a sound begins after quiet."""
 
     def __init__(self, quiet_frames: int) -> None:
         self._quiet_frames = quiet_frames
         self._last: int | None = None
         self.onsets: list[int] = []
 
-    def hear(self, start: int, samples: NDArray[np.float32]) -> None:
+    def detect(self, start: int, samples: NDArray[np.float32]) -> None:
         """Take in the samples from frame `start` on."""
         for place in np.flatnonzero(np.abs(samples) > LOUD):
             frame = start + int(place)
@@ -139,8 +150,8 @@ class Ear:
             self._last = frame
 
 
-class Hands:
-    """Says which notes are due, in pairs at uneven times."""
+class NoteSchedule:
+    """Notes in pairs at uneven times."""
 
     def __init__(self, rate: int, seed: int = 0) -> None:
         self._rate = rate
@@ -148,7 +159,7 @@ class Hands:
         self._next: int | None = None
         self.notes: list[int] = []
 
-    def due(self, start: int, frames: int) -> Sequence[int]:
+    def take_due(self, start: int, frames: int) -> Sequence[int]:
         """Return at which frames of the block from `start` on a note is to be sent."""
         due = []
         if self._next is None:
@@ -168,7 +179,8 @@ def _play() -> None:
 
     client = jack.Client(CLIENT)
     out, port = client.midi_outports.register("out"), client.inports.register("in")
-    hands, ear = Hands(client.samplerate), Ear(round(QUIET_S * client.samplerate))
+    schedule = NoteSchedule(client.samplerate)
+    detector = OnsetDetector(round(QUIET_S * client.samplerate))
     playing = threading.Event()
 
     @client.set_process_callback  # type: ignore[untyped-decorator]
@@ -176,14 +188,14 @@ def _play() -> None:
         now = client.last_frame_time
         out.clear_buffer()
         if playing.is_set():
-            for place in hands.due(now, frames):
+            for place in schedule.take_due(now, frames):
                 out.write_midi_event(place, NOTE_ON)
-        ear.hear(now, port.get_array())
+        detector.detect(now, port.get_array())
 
     with client:
         sounds = client.get_ports("PortAudio", is_audio=True, is_output=True)
         client.connect(sounds[0], port)
-        _say("ready")
+        write_line("ready")
         pause = threading.Event()
         for _ in range(int(FOUND_WITHIN_S * 20)):
             if client.get_all_connections(out):
@@ -193,14 +205,9 @@ def _play() -> None:
         pause.wait(float(os.environ[SECONDS]))
         playing.clear()
         pause.wait(LATEST_S)
-        told = {"rate": client.samplerate, "block_frames": client.blocksize}
-        _say(json.dumps(told | {"notes": hands.notes, "onsets": ear.onsets}))
+        answer = {"rate": client.samplerate, "block_frames": client.blocksize}
+        write_line(json.dumps(answer | {"notes": schedule.notes, "onsets": detector.onsets}))
     sys.stdin.readline()
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -20,16 +20,17 @@ import numpy as np
 
 from app.audio.mixer.keyboard import Keyboard
 from app.audio.mixer.mixer import Mixer
-from app.bench.jack_player import CLIENT, FOUND_WITHIN_S, HitTimes, impulse
-from app.bench.realtime_bench import (
-    RATE,
-    Counting,
-    answer,
-    jack_server,
-    open_devices,
+from app.bench.counting import Counting
+from app.bench.jack_player import (
+    CLIENT,
+    FOUND_WITHIN_S,
+    HitTimes,
+    make_impulse,
     play_notes,
-    running,
 )
+from app.bench.jack_server import RATE, run_jack_server
+from app.bench.processes import end_process, run_process, write_line
+from app.bench.sound_output import open_output
 from app.midi.ports.inputs import MidiPorts, MidiState
 from app.midi.router import PadRouter
 from engine.errors import PlayerError
@@ -74,11 +75,11 @@ def measure_latency(
     if shutil.which("jackd") is None:
         raise PlayerError("Measuring latency needs JACK: sudo apt install jackd2.")
     for block in blocks:
-        with jack_server(f"latency{block}", block) as server:
+        with run_jack_server(f"latency{block}", block) as server:
             on_row(_measure(seconds, DUMMY, {"JACK_DEFAULT_SERVER": server}))
 
 
-def table(rows: Sequence[LatencyRow]) -> str:
+def format_table(rows: Sequence[LatencyRow]) -> str:
     """Return the rows as a player reads them."""
     head = ("block", "driver", "note to sound", "99 %", "worst", "missed", "notes heard")
     lines = [head, *(_cells(row) for row in rows)]
@@ -112,9 +113,9 @@ def _ms(milliseconds: float) -> str:
 
 def _measure(seconds: float, driver: str, environment: dict[str, str]) -> LatencyRow:
     """Let both processes work on one server, and put together what they counted."""
-    with running("instrument", environment, "app.bench.latency") as instrument:
+    with run_process("instrument", environment, "app.bench.latency") as instrument:
         played = play_notes(seconds, environment)
-        counted = json.loads(answer(instrument))
+        counted = json.loads(end_process(instrument))
     return LatencyRow(
         played.block_frames,
         driver,
@@ -144,9 +145,9 @@ def _play_instrument() -> None:
     # ALSA and JACK write to it whatever they do not find; the table says what counts.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     mixer = Mixer(RATE)
-    devices = open_devices(mixer)
+    devices = open_output(mixer)
     for pad in range(mixer.pads):
-        mixer.load(pad, impulse())
+        mixer.load(pad, make_impulse())
     found = threading.Event()
 
     def on_change(state: MidiState) -> None:
@@ -155,19 +156,14 @@ def _play_instrument() -> None:
 
     ports = MidiPorts(PadRouter(Keyboard(mixer), lambda pad, velocity: None).receive, on_change)
     ports.start()
-    _say("ready")
+    write_line("ready")
     found.wait(FOUND_WITHIN_S)
     counting = Counting(mixer)
     sys.stdin.readline()
     counts = counting.counts()
     ports.stop()
     devices.close()
-    _say(json.dumps({"callbacks": counts.callbacks, "missed": counts.underflows}))
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    write_line(json.dumps({"callbacks": counts.callbacks, "missed": counts.underflows}))
 
 
 def as_json(rows: Sequence[LatencyRow]) -> str:

@@ -20,14 +20,10 @@ from typing import TYPE_CHECKING
 
 from app.audio.mixer.keyboard import Keyboard
 from app.audio.mixer.mixer import Mixer
-from app.bench.jack_player import impulse
-from app.bench.realtime_bench import (
-    RealtimeReport,
-    check_minutes,
-    jack_server,
-    measure_realtime,
-    running,
-)
+from app.bench.jack_player import make_impulse
+from app.bench.jack_server import run_jack_server
+from app.bench.processes import run_process
+from app.bench.realtime import RealtimeReport, check_minutes, measure_realtime
 from app.bootstrap import Instrument
 from app.folders import HOME_VARIABLE, Folders, find_folders
 from app.midi.ports.inputs import MidiPorts
@@ -79,8 +75,8 @@ def measure_under_load(minutes: float, model_folder: Path) -> LoadedReport:
 
     def measure() -> None:
         try:
-            load = partial(_generating, model_folder, counter)
-            outcome.append(measure_realtime(minutes, load, _midi))
+            load = partial(_generate_continuously, model_folder, counter)
+            outcome.append(measure_realtime(minutes, load, _play_midi))
         except BaseException as error:
             outcome.append(error)
 
@@ -92,7 +88,7 @@ def measure_under_load(minutes: float, model_folder: Path) -> LoadedReport:
     before = signal.signal(signal.SIGINT, lambda *_: application.quit())
     try:
         with tempfile.TemporaryDirectory() as home:
-            window = _window(Path(home))
+            window = _show_window(Path(home))
             frames = QTimer(window, interval=FRAME_MS)
             frames.timeout.connect(lambda: _paint(window, counter))
             frames.timeout.connect(watch)
@@ -110,7 +106,7 @@ def measure_under_load(minutes: float, model_folder: Path) -> LoadedReport:
 
 
 @contextmanager
-def _midi(mixer: Mixer) -> Iterator[None]:
+def _play_midi(mixer: Mixer) -> Iterator[None]:
     """Let every MIDI port there is play the mixer's pads."""
     router = PadRouter(Keyboard(mixer), lambda pad, velocity: None)
     ports = MidiPorts(router.receive, lambda state: None)
@@ -121,7 +117,7 @@ def _midi(mixer: Mixer) -> Iterator[None]:
         ports.stop()
 
 
-def _window(home: Path) -> MainWindow:
+def _show_window(home: Path) -> MainWindow:
     """Show the window of an instrument that has not started: it opens and writes nothing."""
     from app.ui.window.main_thread import MainThread
     from app.ui.window.main_window import MainWindow
@@ -142,7 +138,7 @@ def _paint(window: MainWindow, counter: _Counter) -> None:
 
 
 @contextmanager
-def _generating(model_folder: Path, counter: _Counter) -> Iterator[None]:
+def _generate_continuously(model_folder: Path, counter: _Counter) -> Iterator[None]:
     """Make one sound after the other; entered once the first one is there."""
     began, broken = threading.Event(), list[str]()
 
@@ -176,11 +172,11 @@ def _generating(model_folder: Path, counter: _Counter) -> Iterator[None]:
 def measure_start() -> float:
     """Return how many seconds a start takes until a hit sounds. Raises PlayerError."""
     took_s = []
-    with jack_server("start") as server, tempfile.TemporaryDirectory() as home:
+    with run_jack_server("start") as server, tempfile.TemporaryDirectory() as home:
         for _ in range(1 + STARTS):
             begun_s = time.perf_counter()
             environment = {"JACK_DEFAULT_SERVER": server, HOME_VARIABLE: home}
-            with running("start", environment, "app.bench.under_load"):
+            with run_process("start", environment, "app.bench.under_load"):
                 took_s.append(time.perf_counter() - begun_s)
     # The first one compiles and reads from a cold disk what the others find.
     return statistics.median(took_s[1:])
@@ -202,10 +198,10 @@ def _start() -> None:
     window = MainWindow(instrument.session, instrument.actions, monitors, main_thread)
     window.show()
     instrument.start()
-    instrument.mixer.load(0, impulse().repeat(600, axis=0))
+    instrument.mixer.load(0, make_impulse().repeat(600, axis=0))
     timer = QTimer(window, interval=2)
 
-    def look() -> None:
+    def poll() -> None:
         audio = instrument.session.audio
         if instrument.mixer.playing(0) is not None:
             timer.stop()
@@ -216,7 +212,7 @@ def _start() -> None:
         elif audio is not None and audio.output_name is not None:
             instrument.actions.hits.hit(0)
 
-    timer.timeout.connect(look)
+    timer.timeout.connect(poll)
     timer.start()
     application.exec()
     instrument.stop()

@@ -28,9 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Arguments, context: CommandContext) -> int:
     """Measure with each block size and print the rows."""
-    from app.bench.latency import BLOCKS, LatencyRow, as_json, measure_latency, table
+    from app.bench.latency import BLOCKS, LatencyRow, as_json, format_table, measure_latency
 
     rows: list[LatencyRow] = []
     measure_latency(arguments.seconds, arguments.blocks or BLOCKS, rows.append)
-    print(as_json(rows) if arguments.json else table(rows))
+    print(as_json(rows) if arguments.json else format_table(rows))
     return DONE

@@ -18,7 +18,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.bench.realtime_bench import answer, jack_server, running
+from app.bench.jack_server import run_jack_server
+from app.bench.processes import end_process, run_process
 from app.bootstrap import Instrument
 from app.folders import find_folders
 from app.model.kit import Pad
@@ -101,7 +102,7 @@ class Scene:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Of real-time priority where the system grants it: a starved server throws its clients out."""
-    with jack_server("models") as name:
+    with run_jack_server("models") as name:
         monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
         monkeypatch.setenv("JACK_NO_START_SERVER", "1")
         yield ready(name)
@@ -109,7 +110,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture
 def silent_server() -> Iterator[str]:
-    with jack_server("silent") as name:
+    with run_jack_server("silent") as name:
         yield ready(name)
 
 
@@ -158,7 +159,8 @@ def test_switching_models_in_the_window_while_a_pad_loops_drops_no_callback(
     write_clip(tmp_path / "loop.wav", Clip(noise, RATE))
     scene.loop(tmp_path / "loop.wav")
     clock = jack.Client("clock", no_start_server=True)
-    with running("control", {"JACK_DEFAULT_SERVER": silent_server}) as silent:
+    environment = {"JACK_DEFAULT_SERVER": silent_server}
+    with run_process("control", environment, "app.bench.realtime") as silent:
         before, began, stolen_before = mixer.counts(), clock.frame_time, stolen()
         dialog = scene.open_models()
         small = scene.instrument.actions.models.home / "small"
@@ -166,7 +168,7 @@ def test_switching_models_in_the_window_while_a_pad_loops_drops_no_callback(
             scene.switch(dialog, folder)
             scene.make("kick", pad)
         after, elapsed, was_stolen = mixer.counts(), clock.frame_time - began, stolen()
-        control = json.loads(answer(silent))
+        control = json.loads(end_process(silent))
     clock.close()
     callbacks = after.callbacks - before.callbacks
     counted = {

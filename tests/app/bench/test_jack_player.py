@@ -8,12 +8,12 @@ import pytest
 from app.audio.mixer.mixer import Mixer
 from app.bench.jack_player import (
     WARM_UP_PAIRS,
-    Ear,
-    Hands,
     HitTimes,
+    NoteSchedule,
+    OnsetDetector,
     PairDistances,
     Played,
-    impulse,
+    make_impulse,
 )
 
 RATE = 48_000
@@ -55,20 +55,20 @@ def test_nothing_played_is_no_number() -> None:
 
 def test_hands_play_pairs_1_ms_apart_whatever_the_blocks() -> None:
     for block in (64, 1024):
-        hands = Hands(RATE)
+        schedule = NoteSchedule(RATE)
         for start in range(1000, 10 * RATE, block):
-            assert all(0 <= place < block for place in hands.due(start, block))
-        notes = np.array(hands.notes[: len(hands.notes) // 2 * 2])
+            assert all(0 <= place < block for place in schedule.take_due(start, block))
+        notes = np.array(schedule.notes[: len(schedule.notes) // 2 * 2])
         assert (np.diff(notes)[::2] == 48).all() and len(notes) > 200
         assert np.ptp(np.diff(notes)[1::2]) > RATE // 20, "uneven"
 
 
 def test_an_ear_tells_two_sounds_1_ms_apart_across_blocks() -> None:
     mixer = Mixer(RATE)
-    mixer.load(0, impulse())
+    mixer.load(0, make_impulse())
     for frame in (1000, 1048, 3000):
         mixer.hit(0, at_frame=frame)
-    ear, heard = Ear(19), mixer.render(5000)[:, 0]
+    detector, heard = OnsetDetector(19), mixer.render(5000)[:, 0]
     for start in range(0, 5000, 100):
-        ear.hear(start, heard[start : start + 100])
-    assert [frame - mixer.latency_frames for frame in ear.onsets] == [1000, 1048, 3000]
+        detector.detect(start, heard[start : start + 100])
+    assert [frame - mixer.latency_frames for frame in detector.onsets] == [1000, 1048, 3000]

@@ -7,7 +7,7 @@ import pytest
 
 from app.bench import latency
 from app.bench.jack_player import HitTimes
-from app.bench.latency import DUMMY, LatencyRow, as_json, measure_latency, table
+from app.bench.latency import DUMMY, LatencyRow, as_json, format_table, measure_latency
 from engine.errors import PlayerError
 
 ROWS = [
@@ -17,7 +17,7 @@ ROWS = [
 
 
 def test_the_table_names_block_driver_times_and_what_was_missed() -> None:
-    head, first, second = table(ROWS).splitlines()
+    head, first, second = format_table(ROWS).splitlines()
     assert head.split()[:2] == ["block", "driver"]
     assert "note to sound" in head and "worst" in head and "missed" in head
     for cell in ("64 (1.3 ms)", DUMMY, "2.35 ms", "4.00 ms", "4.50 ms", "3 of 15000", "160 of 160"):

@@ -6,7 +6,6 @@ import gc
 import logging
 import signal
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,8 @@ from app.actions.recording.perform import Perform
 from app.actions.recording.record import Record, RecordingSources
 from app.actions.setup.choose_device import ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
+from app.actions.setup.engine_status import EngineStatus
+from app.actions.setup.model_library import ModelLibrary
 from app.actions.tap_tempo import TapTempo
 from app.audio.devices.state import AudioState
 from app.audio.mixer.keyboard import Keyboard
@@ -51,7 +52,6 @@ from app.threads.background import BackgroundThread, Post
 from app.threads.file_writer import FileWriter
 from app.threads.ticker import Ticker
 from engine.api import Answer, SwitchAnswer
-from engine.library.card import read_card
 from engine.library.store import ModelStore
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ class Instrument:
         keep = KeepTakes(session, loader, self.store)
         keyboard = Keyboard(self.mixer)
         hits = Hits(keyboard)
-        generate = Generate(session, self.engine, keep, hits, now)
+        status = EngineStatus(session)
+        generate = Generate(session, self.engine, keep, hits, status, now)
         kit_file = KitFile(session, self.writer, self.background, loader, generate, self.store)
         perform = Perform(session, self.disk_recorder, self._folders.performances, now)
         clock = ClockSync(session, ClockReceiver(), self.mixer.clock)
@@ -161,8 +162,8 @@ class Instrument:
             models=ChooseModel(
                 session,
                 self.engine,
-                self.fetching,
-                ModelStore(self._folders.models),
+                ModelLibrary(session, self.fetching, ModelStore(self._folders.models)),
+                status,
                 self._parts.model_folder,
             ),
             midi=midi,
@@ -194,7 +195,7 @@ class Instrument:
         self.midi_out.start()
         if self._read.notice:
             self.session.notify(self._read.notice, "warning")
-        self._read_model_card()
+        self.actions.models.read_card()
         if self._remembers:
             self._remember.bring_back(self.background, self.loader)
         else:
@@ -211,7 +212,7 @@ class Instrument:
         if self._remembers:
             self._remember.close()
             self._settings.close(window_geometry)
-        self.actions.models.stop_fetching()
+        self.actions.models.library.stop_fetching()
         self.fetching.stop()
         self.background.stop()
         self.disk_recorder.close()
@@ -248,18 +249,6 @@ class Instrument:
     def window_geometry(self) -> str:
         """The window's place the last time; "" when there was none."""
         return self._read.settings.window_geometry
-
-    def _read_model_card(self) -> None:
-        session, folder = self.session, self._parts.model_folder
-
-        def read() -> frozenset[str]:
-            return frozenset(read_card(folder).vocabulary)
-
-        def failed(sentence: str) -> None:
-            log.warning("no model card: %s", sentence)
-            session.set_engine(replace(session.engine, text=sentence, ready=False, failed=True))
-
-        self.background.run(read, lambda words: session.set_engine(session.engine, words), failed)
 
 
 def run(argv: Sequence[str]) -> int:

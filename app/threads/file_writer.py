@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.errors import reason
+from app.threads.background import Post
 from engine.clip import ClipError
 from engine.errors import PlayerError
 
-Post = Callable[[Callable[[], None]], None]
 Done = Callable[[str | None], object]
 
 RETRY_S = 5.0
@@ -87,22 +87,27 @@ class FileWriter:
             self._try(item)
 
     def _try(self, item: _Write) -> None:
-        sentence: str | None = None
-        try:
-            item.work()
-        except (ClipError, OSError) as error:
-            # A clip's error names a file that the player never heard of; its cause says why.
-            why = error.__cause__ if isinstance(error.__cause__, OSError) else error
-            sentence = f"Writing to disk failed: {reason(why)}."
-        except PlayerError as error:
-            sentence = str(error)
-        except Exception:
-            log.exception("a write failed")
-            sentence = "Writing to disk failed; the log file says more."
+        sentence = attempt_write(item.work)
         if sentence is not None and item.retry:
             self._failed.append(item)
         done = item.done
         self._post(lambda: _call(done, sentence))
+
+
+def attempt_write(work: Callable[[], None]) -> str | None:
+    """Do the work now; return why it failed in a sentence for the player, None when it did not."""
+    try:
+        work()
+    except (ClipError, OSError) as error:
+        # A clip's error names a file that the player never heard of; its cause says why.
+        why = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        return f"Writing to disk failed: {reason(why)}."
+    except PlayerError as error:
+        return str(error)
+    except Exception:
+        log.exception("a write failed")
+        return "Writing to disk failed; the log file says more."
+    return None
 
 
 def _call(done: Done, sentence: str | None) -> None:

@@ -154,7 +154,7 @@ def test_switching_models_in_the_window_while_a_pad_loops_drops_no_callback(
     scene.until(lambda: session.audio is not None and session.audio.output_name)
     scene.until(lambda: scene.is_ready)
     write_published(tmp_path / "small")
-    scene.instrument.actions.models.add(tmp_path / "small")
+    scene.instrument.actions.models.library.add(tmp_path / "small")
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, (RATE, 2)).astype(np.float32)
     write_clip(tmp_path / "loop.wav", Clip(noise, RATE))
     scene.loop(tmp_path / "loop.wav")
@@ -163,7 +163,7 @@ def test_switching_models_in_the_window_while_a_pad_loops_drops_no_callback(
     with run_process("control", environment, "app.bench.realtime") as silent:
         before, began, stolen_before = mixer.counts(), clock.frame_time, stolen()
         dialog = scene.open_models()
-        small = scene.instrument.actions.models.home / "small"
+        small = scene.instrument.actions.models.library.home / "small"
         for pad, folder in enumerate((small, EMBEDDED_FOLDER, small, EMBEDDED_FOLDER), start=1):
             scene.switch(dialog, folder)
             scene.make("kick", pad)

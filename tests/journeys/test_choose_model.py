@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from app.actions.setup.choose_model import Choice
+from app.actions.setup.model_library import ModelChoice
 from engine.library.card import EMBEDDED_FOLDER
 from tests.fakes.app.whole_instrument import WholeInstrument
 from tests.fakes.engine.published_folder import write_published
 
 
-def choice(instrument: WholeInstrument, name: str) -> Choice:
+def choice(instrument: WholeInstrument, name: str) -> ModelChoice:
     models = instrument.actions.models
-    models.look()
-    instrument.until(lambda: name in [found.folder.name for found in models.choices])
-    return next(found for found in models.choices if found.folder.name == name)
+    models.library.refresh()
+    instrument.until(lambda: name in [found.folder.name for found in models.library.choices])
+    return next(found for found in models.library.choices if found.folder.name == name)
 
 
 def test_a_playing_pad_plays_on_while_the_model_is_switched(
@@ -26,7 +26,7 @@ def test_a_playing_pad_plays_on_while_the_model_is_switched(
     instrument.actions.hits.hit(0)
     whole = instrument.hear(0.5)
     instrument.hear(1.5)
-    instrument.actions.models.add(write_published(tmp_path / "small"))
+    instrument.actions.models.library.add(write_published(tmp_path / "small"))
     small = choice(instrument, "small")
     instrument.actions.hits.hit(0)
     first = instrument.hear(0.25)
@@ -53,7 +53,7 @@ def test_the_chosen_model_is_used_again_at_the_next_start(tmp_path: Path) -> Non
     first = WholeInstrument()
     first.start()
     assert first.actions.models.folder == EMBEDDED_FOLDER
-    first.actions.models.add(write_published(tmp_path / "small"))
+    first.actions.models.library.add(write_published(tmp_path / "small"))
     small = choice(first, "small")
     first.actions.models.use(small)
     first.stop()

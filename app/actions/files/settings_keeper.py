@@ -41,7 +41,7 @@ class SettingsKeeper:
     def restore(self) -> None:
         """Choose the model and the MIDI settings of the last time."""
         settings = self._settings
-        self._actions.models.bring_back(settings.model)
+        self._actions.models.restore(settings.model)
         self._actions.midi.setup.choose(
             MidiChoices(
                 channel=settings.midi_channel,

@@ -10,6 +10,7 @@ from typing import Protocol, assert_never
 
 from app.actions.pads.hits import Hits
 from app.actions.recording.keep_takes import KeepTakes
+from app.actions.setup.engine_status import EngineStatus
 from app.model.kit import Pad
 from app.model.session import Session
 from app.model.takes import Take, new_take_id
@@ -73,12 +74,14 @@ class Generate:
         engine: Engine,
         keep: KeepTakes,
         hits: Hits,
+        status: EngineStatus,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
         self._engine = engine
         self._keep = keep
         self._hits = hits
+        self._status = status
         self._now = now
         self._jobs: dict[int, _Job] = {}
         self._newest: dict[int, int] = {}
@@ -147,7 +150,7 @@ class Generate:
         """Take in what the engine says; unknown jobs are logged and let go."""
         match answer:
             case Ready():
-                self._on_ready(answer)
+                self._status.show_ready(answer)
             case Progress():
                 self._on_progress(answer)
             case Preview():
@@ -164,20 +167,6 @@ class Generate:
                 log.warning("ignored an unknown answer from the engine: %r", answer)
             case _:
                 assert_never(answer)
-
-    def _on_ready(self, ready: Ready) -> None:
-        text = f"Ready in {ready.load_s:.1f} s"
-        device = f"{ready.device}, {ready.precision}" if ready.precision else ready.device
-        self._session.set_engine(
-            replace(
-                self._session.engine,
-                text=text,
-                ready=True,
-                failed=False,
-                model=ready.model,
-                device=device,
-            )
-        )
 
     def _on_progress(self, progress: Progress) -> None:
         job = self._job(progress.job, "progress")
@@ -196,7 +185,7 @@ class Generate:
             self._session.notify(finished.notice, "warning")
         job = self._job(finished.job, "clip")
         whole_ms = finished.timing.whole_ms
-        self._session.set_engine(replace(self._session.engine, last_ms=whole_ms))
+        self._status.show_time(whole_ms)
         take = Take(
             id=new_take_id(),
             clip=finished.clip,
@@ -226,9 +215,7 @@ class Generate:
 
     def _on_failed(self, failed: Failed) -> None:
         if failed.job is None:
-            self._session.set_engine(
-                replace(self._session.engine, text=failed.message, ready=False, failed=True)
-            )
+            self._status.show_failure(failed.message)
             self._session.notify(failed.message, "error")
             return
         job = self._job(failed.job, "failure")
@@ -250,14 +237,7 @@ class Generate:
         self._forget(cancelled.job)
 
     def _on_restarted(self, restarted: Restarted) -> None:
-        self._session.set_engine(
-            replace(
-                self._session.engine,
-                text="The engine is starting again.",
-                ready=False,
-                failed=False,
-            )
-        )
+        self._status.show_pause("The engine is starting again.")
         self._session.notify(restarted.message, "warning")
 
     # --- how ---

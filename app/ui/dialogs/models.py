@@ -23,7 +23,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.actions.setup.choose_model import Choice, ChooseModel
+from app.actions.setup.choose_model import ChooseModel
+from app.actions.setup.model_library import ModelChoice
 from app.ui.dialogs.time_left import TimeLeft
 from app.ui.widgets.controls import NumberField, make_button, make_caption, on_click
 from app.ui.widgets.theme import Theme
@@ -87,7 +88,7 @@ class ModelsDialog(QDialog):
             (self.add_file, self._ask_file),
             (self.add_lora, self._ask_lora),
             (self.get, self._ask_hub),
-            (self.stop, models.stop_fetching),
+            (self.stop, models.library.stop_fetching),
         ):
             button.setAutoDefault(False)
             on_click(button, do)
@@ -96,9 +97,9 @@ class ModelsDialog(QDialog):
         self._timer.setInterval(PROGRESS_MS)
         self._timer.timeout.connect(self.show_progress)
         self._timer.start()
-        models.changed.connect(self.show_models)
+        models.library.changed.connect(self.show_models)
         self.show_progress()
-        models.look()
+        models.library.refresh()
 
     def _lay_out(self, theme: Theme) -> None:
         column = QVBoxLayout(self)
@@ -123,11 +124,11 @@ class ModelsDialog(QDialog):
     def show_models(self) -> None:
         """Show the models; the one in use and the one that is loading are marked."""
         chosen = self.chosen
-        folders = [choice.folder for choice in self._models.choices]
+        folders = [choice.folder for choice in self._models.library.choices]
         there = chosen is not None and chosen.folder in folders
         wanted = chosen.folder if chosen is not None and there else self._models.folder
         self.list.clear()
-        for choice in self._models.choices:
+        for choice in self._models.library.choices:
             item = QListWidgetItem(self._format_model(choice))
             item.setData(Qt.ItemDataRole.UserRole, choice)
             item.setToolTip(choice.problem or str(choice.folder))
@@ -135,7 +136,7 @@ class ModelsDialog(QDialog):
             if choice.folder == wanted:
                 self.list.setCurrentItem(item)
 
-    def _format_model(self, choice: Choice) -> str:
+    def _format_model(self, choice: ModelChoice) -> str:
         if choice.card is None:
             return f"{choice.folder.name} (cannot be used)"
         card, mark, loading = choice.card, "", self._models.loading
@@ -153,7 +154,7 @@ class ModelsDialog(QDialog):
 
     def show_progress(self) -> None:
         """Show how much of a model is downloaded, and the time left."""
-        done, total = self._models.fetched
+        done, total = self._models.library.fetched
         self.stop.setEnabled(total > 0)
         self.get.setEnabled(total == 0)
         if not total:
@@ -166,11 +167,11 @@ class ModelsDialog(QDialog):
     # --- doing ---
 
     @property
-    def chosen(self) -> Choice | None:
+    def chosen(self) -> ModelChoice | None:
         """The model chosen in the list."""
         item = self.list.currentItem()
         choice = None if item is None else item.data(Qt.ItemDataRole.UserRole)
-        return choice if isinstance(choice, Choice) else None
+        return choice if isinstance(choice, ModelChoice) else None
 
     def use_chosen(self) -> None:
         """Switch to the chosen model."""
@@ -182,7 +183,7 @@ class ModelsDialog(QDialog):
         choice = self.chosen
         if choice is None:
             return
-        loras = ", ".join(self._models.changing(choice))
+        loras = ", ".join(self._models.library.list_loras(choice))
         more = f" {loras} cannot be used without it." if loras else ""
         yes = QMessageBox.StandardButton.Yes
         answer = QMessageBox.question(
@@ -196,27 +197,30 @@ class ModelsDialog(QDialog):
     def _ask_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Add a model's folder", str(Path.home()))
         if folder:
-            self._models.add(Path(folder))
+            self._models.library.add(Path(folder))
 
     def _ask_file(self) -> None:
         file, _ = QFileDialog.getOpenFileName(self, "Add a model", str(Path.home()), _FILES)
         if file:
-            self._models.add(Path(file))
+            self._models.library.add(Path(file))
 
     def _ask_lora(self) -> None:
         file, _ = QFileDialog.getOpenFileName(self, "Add a LoRA", str(Path.home()), _LORAS)
         if file and self.chosen is not None:
-            self._models.add_lora(Path(file), self.chosen, round(self.strength.value(), 2))
+            self._models.library.add_lora(Path(file), self.chosen, round(self.strength.value(), 2))
 
     def _ask_hub(self) -> None:
         repository, token = self.repository.text().strip(), self.token.text().strip()
+        library = self._models.library
         if not repository:
             self.repository.setFocus()
         elif token:
             self.token.clear()
-            self._models.give_token(token, lambda: self._models.ask(repository, self.ask_agreement))
+            self._models.library.give_token(
+                token, lambda: library.ask(repository, self.ask_agreement)
+            )
         else:
-            self._models.ask(repository, self.ask_agreement)
+            library.ask(repository, self.ask_agreement)
 
     def ask_agreement(self, offer: Offer) -> None:
         """Show licence and size, and download once the player agrees."""
@@ -230,4 +234,4 @@ class ModelsDialog(QDialog):
             "Do you agree to it?",
         )
         if answer == yes:
-            self._models.fetch(offer)
+            self._models.library.fetch(offer)

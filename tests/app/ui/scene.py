@@ -28,6 +28,8 @@ from app.actions.recording.perform import Perform
 from app.actions.recording.record import Record, RecordingSources
 from app.actions.setup.choose_device import ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
+from app.actions.setup.engine_status import EngineStatus
+from app.actions.setup.model_library import ModelLibrary
 from app.actions.tap_tempo import TapTempo
 from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.clock import Clock, Quantum
@@ -267,7 +269,8 @@ class Scene:
         keep = KeepTakes(session, loader, self.store)
         self.keep = keep
         hits = Hits(self.sound)
-        generate = Generate(session, self.engine, keep, hits)
+        status = EngineStatus(session)
+        generate = Generate(session, self.engine, keep, hits, status)
         self.time_s = 100.0
         clock = ClockSync(session, ClockReceiver())
         beat = BeatControl(session, self.sound, clock.read_leader)
@@ -278,6 +281,7 @@ class Scene:
         record = Record(session, decks, keep, generate, pad_settings)
         self.disk = DiskFile()
         kit_file = KitFile(session, now, now, loader, generate, self.store)
+        library = ModelLibrary(session, now, ModelStore(folder / "models"))
         perform = Perform(session, self.disk, folder / "performances", lambda: 0.0)
         midi = build_midi(
             session,
@@ -304,7 +308,7 @@ class Scene:
             takes=takes,
             pad_settings=pad_settings,
             devices=ChooseDevice(session, self.devices),
-            models=ChooseModel(session, self.engine, now, ModelStore(folder / "models")),
+            models=ChooseModel(session, self.engine, library, status),
             midi=midi,
             beat=beat,
             tempo=tempo,

@@ -14,6 +14,7 @@ from app.actions.pads.load_pads import PadLoader
 from app.actions.pads.pad_settings import PadSettings
 from app.actions.recording.keep_takes import KeepTakes
 from app.actions.recording.record import Record, RecordingSources
+from app.actions.setup.engine_status import EngineStatus
 from app.model.kit import Pad
 from app.model.session import Notice, Session
 from app.model.storage.clip_store import ClipStore
@@ -41,7 +42,14 @@ class PlayingScene:
         self.store = ClipStore(folder / "run", self.writer, self.session.notify)
         self.loader = PadLoader(self.session, self.mixer, self.background)
         keep = KeepTakes(self.session, self.loader, self.store)
-        self.generate = Generate(self.session, self.engine, keep, Hits(self.mixer), lambda: 1000.0)
+        self.generate = Generate(
+            self.session,
+            self.engine,
+            keep,
+            Hits(self.mixer),
+            EngineStatus(self.session),
+            lambda: 1000.0,
+        )
         self.recorder = FakeRecorder()
         self.played = FakeRecorder()
         self.timing = FakeTiming()

@@ -10,7 +10,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from app.actions.setup.choose_model import Choice, ChooseModel
+from app.actions.setup.choose_model import ChooseModel
+from app.actions.setup.engine_status import EngineStatus
+from app.actions.setup.model_library import ModelChoice, ModelLibrary
 from app.model.session import Session
 from engine.api import Answer, SwitchAnswer, Switched, SwitchFailed
 from engine.library.card import EMBEDDED_FOLDER
@@ -39,17 +41,22 @@ class Room:
         self.engine = FakeEngine(self._hear)
         self.engine.start()
         self.store = ModelStore(folder / "models")
-        self.models = ChooseModel(self.session, self.engine, BackgroundAtOnce(), self.store)
+        self.models = ChooseModel(
+            self.session,
+            self.engine,
+            ModelLibrary(self.session, BackgroundAtOnce(), self.store),
+            EngineStatus(self.session),
+        )
         if hub is not None:
-            self.models.make_hub = partial(Hub, hub.endpoint)
+            self.models.library.make_hub = partial(Hub, hub.endpoint)
 
     def _hear(self, answer: Answer) -> None:
         if isinstance(answer, SwitchAnswer):
             self.models.on_answer(answer)
 
-    def named(self, name: str) -> Choice:
-        self.models.look()
-        return next(choice for choice in self.models.choices if choice.folder.name == name)
+    def named(self, name: str) -> ModelChoice:
+        self.models.library.refresh()
+        return next(choice for choice in self.models.library.choices if choice.folder.name == name)
 
 
 @pytest.fixture
@@ -58,13 +65,13 @@ def room(tmp_path: Path) -> Room:
 
 
 def test_the_embedded_model_is_in_use_and_listed_first(room: Room) -> None:
-    room.models.look()
-    assert [choice.folder for choice in room.models.choices] == [EMBEDDED_FOLDER]
+    room.models.library.refresh()
+    assert [choice.folder for choice in room.models.library.choices] == [EMBEDDED_FOLDER]
     assert room.models.folder == EMBEDDED_FOLDER
 
 
 def test_an_added_model_is_used_with_its_own_steps_and_words(room: Room, tmp_path: Path) -> None:
-    room.models.add(write_published(tmp_path / "small"))
+    room.models.library.add(write_published(tmp_path / "small"))
     assert room.said == ["small was added."]
     room.session.steps = 3
     room.session.vocabulary = frozenset({"kick"})
@@ -82,7 +89,7 @@ def test_an_added_model_is_used_with_its_own_steps_and_words(room: Room, tmp_pat
     assert room.session.engine.ready and room.session.engine.loading == ""
     room.models.use(room.named("small"))
     assert len(room.engine.used) == 1
-    room.models.use(room.models.choices[0])
+    room.models.use(room.models.library.choices[0])
     assert room.engine.used[-1] == EMBEDDED_FOLDER
     assert room.models.remembered == ""
     room.engine.switch()
@@ -90,7 +97,7 @@ def test_an_added_model_is_used_with_its_own_steps_and_words(room: Room, tmp_pat
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_one_in_use(room: Room, tmp_path: Path) -> None:
-    room.models.add(write_published(tmp_path / "small"))
+    room.models.library.add(write_published(tmp_path / "small"))
     room.models.use(room.named("small"))
     room.engine.refuse("It is broken.")
     assert room.said[-1] == "small: It is broken. embedded goes on making the sounds."
@@ -102,9 +109,9 @@ def test_a_model_that_cannot_be_loaded_leaves_the_one_in_use(room: Room, tmp_pat
 
 
 def test_the_model_in_use_is_kept_by_choosing_it_again(room: Room, tmp_path: Path) -> None:
-    room.models.add(write_published(tmp_path / "small"))
+    room.models.library.add(write_published(tmp_path / "small"))
     room.models.use(room.named("small"))
-    room.models.use(room.models.choices[0])
+    room.models.use(room.models.library.choices[0])
     assert room.engine.loading is None and len(room.engine.used) == 1
     assert room.session.engine.loading == "" and room.models.remembered == ""
 
@@ -112,7 +119,7 @@ def test_the_model_in_use_is_kept_by_choosing_it_again(room: Room, tmp_path: Pat
 def test_where_memory_is_short_the_player_is_told_that_nothing_can_be_made(
     room: Room, tmp_path: Path
 ) -> None:
-    room.models.add(write_published(tmp_path / "small"))
+    room.models.library.add(write_published(tmp_path / "small"))
     room.models.use(room.named("small"))
     room.engine.make_room()
     said = "Memory is short for two models: until small is ready, nothing can be made."
@@ -125,8 +132,8 @@ def test_where_memory_is_short_the_player_is_told_that_nothing_can_be_made(
 def test_what_becomes_of_an_older_choice_leaves_the_newer_one_coming(
     room: Room, tmp_path: Path
 ) -> None:
-    room.models.add(write_published(tmp_path / "small"))
-    room.models.add(write_published(tmp_path / "other"))
+    room.models.library.add(write_published(tmp_path / "small"))
+    room.models.library.add(write_published(tmp_path / "other"))
     small, other = room.named("small"), room.named("other")
     room.models.use(small)
     room.models.use(other)
@@ -140,11 +147,11 @@ def test_what_becomes_of_an_older_choice_leaves_the_newer_one_coming(
 def test_the_model_of_the_last_time_comes_back_with_the_steps_of_that_time(
     room: Room, tmp_path: Path
 ) -> None:
-    room.models.bring_back("gone")
+    room.models.restore("gone")
     assert room.engine.used == [] and room.models.remembered == ""
-    room.models.add(write_published(tmp_path / "small"))
+    room.models.library.add(write_published(tmp_path / "small"))
     room.session.steps = 3
-    room.models.bring_back("small")
+    room.models.restore("small")
     assert room.engine.used == [room.store.root / "small"] and room.models.remembered == "small"
     room.engine.switch()
     assert room.session.steps == 3
@@ -162,7 +169,7 @@ def test_a_broken_model_is_listed_but_not_used(room: Room, tmp_path: Path) -> No
 
 
 def test_only_an_added_model_that_makes_no_sounds_is_removed(room: Room, tmp_path: Path) -> None:
-    room.models.add(write_published(tmp_path / "small"))
+    room.models.library.add(write_published(tmp_path / "small"))
     assert not room.models.may_remove(room.named("embedded"))
     small = room.named("small")
     room.models.use(small)
@@ -176,16 +183,16 @@ def test_only_an_added_model_that_makes_no_sounds_is_removed(room: Room, tmp_pat
     room.engine.switch()
     room.models.remove(small)
     assert not small.folder.exists() and room.said[-1] == "small was removed."
-    assert [choice.folder for choice in room.models.choices] == [EMBEDDED_FOLDER]
+    assert [choice.folder for choice in room.models.library.choices] == [EMBEDDED_FOLDER]
 
 
 def test_the_base_of_a_lora_in_use_is_not_removed(room: Room, tmp_path: Path) -> None:
-    room.models.add(write_published(tmp_path / "small"))
+    room.models.library.add(write_published(tmp_path / "small"))
     file = tmp_path / "funk.safetensors"
     save_file({"a.lora_A.weight": torch.zeros(1, 4), "a.lora_B.weight": torch.zeros(4, 1)}, file)
-    room.models.add_lora(file, room.named("small"), 1.0)
+    room.models.library.add_lora(file, room.named("small"), 1.0)
     small, funk = room.named("small"), room.named("funk")
-    assert room.models.may_remove(small) and room.models.changing(small) == ("funk",)
+    assert room.models.may_remove(small) and room.models.library.list_loras(small) == ("funk",)
     room.models.use(funk)
     assert not room.models.may_remove(small)
     room.engine.switch()
@@ -193,7 +200,7 @@ def test_the_base_of_a_lora_in_use_is_not_removed(room: Room, tmp_path: Path) ->
 
 
 def test_what_cannot_be_added_is_said(room: Room, tmp_path: Path) -> None:
-    room.models.add(tmp_path)
+    room.models.library.add(tmp_path)
     assert "is not a model" in room.said[0]
 
 
@@ -217,12 +224,12 @@ def test_a_model_is_offered_then_fetched_after_the_player_agreed(
     with running(hub):
         room = Room(tmp_path, hub)
         offers: list[Offer] = []
-        room.models.ask(" a/small ", offers.append)
+        room.models.library.ask(" a/small ", offers.append)
         assert offers[0].licence == "stable-audio-community"
         assert not [path for _, path, _ in hub.asked if "/resolve/" in path]
-        room.models.fetch(offers[0])
+        room.models.library.fetch(offers[0])
         assert room.said == ["small was added."]
-        assert room.models.fetched == (0, 0)
+        assert room.models.library.fetched == (0, 0)
         assert room.named("small").card is not None
 
 
@@ -230,7 +237,7 @@ def test_the_hub_s_refusals_reach_the_player(tmp_path: Path, hub: FakeHub) -> No
     hub.gated.add("a/small")
     with running(hub):
         room = Room(tmp_path, hub)
-        room.models.ask("a/nothing", lambda offer: None)
-        room.models.ask("a/small", room.models.fetch)
+        room.models.library.ask("a/nothing", lambda offer: None)
+        room.models.library.ask("a/small", room.models.library.fetch)
     assert "There is no model a/nothing" in room.said[0]
     assert "only for accounts" in room.said[1]

@@ -43,11 +43,11 @@ def test_models_are_listed_and_the_chosen_one_is_used(
     scene: Scene, dialog: ModelsDialog, tmp_path: Path
 ) -> None:
     assert "(in use)" in texts(dialog)[0]
-    scene.actions.models.add(write_published(tmp_path / "small"))
+    scene.actions.models.library.add(write_published(tmp_path / "small"))
     assert texts(dialog)[1] == "small: up to 1 s, 8 steps"
     dialog.list.setCurrentRow(1)
     dialog.use.click()
-    assert scene.engine.used == [scene.actions.models.home / "small"]
+    assert scene.engine.used == [scene.actions.models.library.home / "small"]
     assert "(loading)" in texts(dialog)[1] and "(in use)" in texts(dialog)[0]
     scene.actions.models.on_answer(Switched(scene.engine.used[0]))
     assert "(in use)" in texts(dialog)[1] and "(in use)" not in texts(dialog)[0]
@@ -70,7 +70,7 @@ def test_nothing_is_fetched_before_the_player_agrees(
 
     monkeypatch.setattr(QMessageBox, "question", question)
     fetched: list[Offer] = []
-    monkeypatch.setattr(scene.actions.models, "fetch", fetched.append)
+    monkeypatch.setattr(scene.actions.models.library, "fetch", fetched.append)
     files = (HubFile("model_config.json", 5 << 10), HubFile("model.safetensors", 1600 << 20))
     unread = HubFile("model.ckpt", 4000 << 20)
     offer = Offer("a/b", "main", "a licence of its own", "https://page", (*files, unread))
@@ -96,19 +96,19 @@ def test_a_model_is_removed_when_the_player_says_so(
         return buttons.Yes if agrees else buttons.No
 
     monkeypatch.setattr(QMessageBox, "question", question)
-    models = scene.actions.models
-    models.add(write_published(tmp_path / "small"))
-    models.add_lora(lora(tmp_path), models.choices[1], 1.0)
+    library = scene.actions.models.library
+    library.add(write_published(tmp_path / "small"))
+    library.add_lora(lora(tmp_path), library.choices[1], 1.0)
     assert not dialog.remove.isEnabled()
     small = next(row for row, text in enumerate(texts(dialog)) if text.startswith("small"))
     dialog.list.setCurrentRow(small)
     assert dialog.remove.isEnabled()
     dialog.remove.click()
-    said = f"Delete {models.home / 'small'}? funk cannot be used without it."
+    said = f"Delete {library.home / 'small'}? funk cannot be used without it."
     assert shown[0].startswith(said)
-    assert (models.home / "small").exists() is not agrees
+    assert (library.home / "small").exists() is not agrees
     assert dialog.chosen is not None
-    assert dialog.chosen.folder == (EMBEDDED_FOLDER if agrees else models.home / "small")
+    assert dialog.chosen.folder == (EMBEDDED_FOLDER if agrees else library.home / "small")
 
 
 def lora(folder: Path) -> Path:
@@ -121,9 +121,9 @@ def test_a_token_is_kept_before_asking_and_then_forgotten_here(
     scene: Scene, dialog: ModelsDialog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    models = scene.actions.models
-    monkeypatch.setattr(models, "ask", lambda name, then: done.append(name))
-    monkeypatch.setattr(models, "give_token", lambda token, then: (done.append(token), then()))
+    library = scene.actions.models.library
+    monkeypatch.setattr(library, "ask", lambda name, then: done.append(name))
+    monkeypatch.setattr(library, "give_token", lambda token, then: (done.append(token), then()))
     dialog.get.click()
     assert done == []
     dialog.repository.setText(" a/b ")
@@ -142,11 +142,11 @@ def test_progress_is_shown_while_something_is_fetched(
     clock = [100.0]
     dialog._now = lambda: clock[0]
     dialog.show_progress()
-    scene.actions.models.fetched = 300 << 20, 1600 << 20
+    scene.actions.models.library.fetched = 300 << 20, 1600 << 20
     dialog.show_progress()
     assert dialog.progress.text() == "300 of 1600 MB"
     clock[0] += 10
-    scene.actions.models.fetched = 500 << 20, 1600 << 20
+    scene.actions.models.library.fetched = 500 << 20, 1600 << 20
     dialog.show_progress()
     assert dialog.progress.text() == "500 of 1600 MB, 55 s left"
     assert dialog.stop.isEnabled() and not dialog.get.isEnabled()
@@ -157,14 +157,14 @@ def test_a_lora_is_added_onto_the_chosen_model_with_a_strength_that_can_be_chang
 ) -> None:
     file = lora(tmp_path)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *given: (str(file), ""))
-    scene.actions.models.add(write_published(tmp_path / "small"))
+    scene.actions.models.library.add(write_published(tmp_path / "small"))
     dialog.list.setCurrentRow(0)
     dialog.add_lora.click()
     assert "Choose the model that the LoRA changes" in scene.said[-1]
     dialog.list.setCurrentRow(1)
     dialog.strength.setValue(0.75)
     dialog.add_lora.click()
-    home = scene.actions.models.home
+    home = scene.actions.models.library.home
     assert read_adapter_file(home / "funk").strength == 0.75
     row = next(row for row, text in enumerate(texts(dialog)) if text.startswith("funk"))
     dialog.list.setCurrentRow(row)

@@ -1,0 +1,191 @@
+"""ModelLibrary: the models on this computer, and ways to add more. Main thread only."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from app.model.event import Event
+from app.model.session import Session
+from app.threads.background import Background
+from engine.api import EngineError
+from engine.library.card import EMBEDDED_FOLDER, ModelCard, list_models, read_card
+from engine.library.lora_file import has_adapter, read_adapter_file
+from engine.library.store import ModelStore
+
+if TYPE_CHECKING:  # it takes a second to load, which only downloading is worth
+    from engine.library.hub import Hub, Offer
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model on this computer; `problem` says why it cannot be used, "" when it can.
+
+    `strength` is that of a LoRA and `base` the model that it changes, None for other models.
+    """
+
+    folder: Path
+    card: ModelCard | None
+    problem: str = ""
+    strength: float | None = None
+    base: Path | None = None
+
+
+class ModelLibrary:
+    """Models are read, copied and downloaded in the background; playing goes on all the while."""
+
+    def __init__(self, session: Session, background: Background, store: ModelStore) -> None:
+        self._session = session
+        self._background = background
+        self._store = store
+        self._stop = threading.Event()
+        self.choices: tuple[ModelChoice, ...] = ()
+        self.make_hub: Callable[[], Hub] = _make_hub
+        self.fetched: tuple[int, int] = (0, 0)
+        """Bytes that are there and all bytes, of what is being downloaded."""
+        self.changed: Event[()] = Event()
+        """The list, or the model in use, is another one."""
+
+    @property
+    def home(self) -> Path:
+        """The folder of the models that were added."""
+        return self._store.root
+
+    # --- what there is ---
+
+    def refresh(self) -> None:
+        """Read which models there are."""
+
+        def read() -> tuple[ModelChoice, ...]:
+            folders = [EMBEDDED_FOLDER, *list_models(self.home)]
+            return tuple(_read_choice(folder) for folder in folders)
+
+        def show(choices: tuple[ModelChoice, ...]) -> None:
+            self.choices = choices
+            self.changed.emit()
+
+        self._run(read, show)
+
+    def read(self, folder: Path, done: Callable[[ModelChoice], object]) -> None:
+        """Read one model."""
+        self._run(lambda: _read_choice(folder), done)
+
+    def list_loras(self, choice: ModelChoice) -> tuple[str, ...]:
+        """Return the names of the LoRAs that cannot be used without a model."""
+        return tuple(other.folder.name for other in self.choices if other.base == choice.folder)
+
+    def set_strength(
+        self, choice: ModelChoice, strength: float, done: Callable[[], object]
+    ) -> None:
+        """Give a LoRA another strength, which it keeps."""
+
+        def changed(_: None) -> None:
+            done()
+            self.refresh()
+
+        self._run(lambda: self._store.set_strength(choice.folder.name, strength), changed)
+
+    def remove(self, choice: ModelChoice) -> None:
+        """Delete a model; the sounds that were made with it stay."""
+        name = choice.folder.name
+
+        def removed(_: None) -> None:
+            self._session.notify(f"{name} was removed.")
+            self.refresh()
+
+        self._run(lambda: self._store.remove(name), removed)
+
+    # --- adding ---
+
+    def add(self, source: Path) -> None:
+        """Copy a model's folder or file."""
+        self._run(lambda: self._store.add(source), self._show_added)
+
+    def add_lora(self, source: Path, base: ModelChoice, strength: float) -> None:
+        """Make a model of a LoRA and the model that it changes."""
+        if base.folder.parent != self.home or base.strength is not None:
+            self._session.notify(
+                "Choose the model that the LoRA changes in the list first: one that was added, "
+                "and no LoRA itself.",
+                "warning",
+            )
+            return
+        self._run(
+            lambda: self._store.add_lora(source, base.folder.name, strength), self._show_added
+        )
+
+    def ask(self, repository: str, offered: Callable[[Offer], object]) -> None:
+        """Ask Hugging Face for a model; `offered` gets its licence and size, to agree to."""
+        self._run(lambda: self.make_hub().offer(repository.strip()), offered)
+
+    def fetch(self, offer: Offer) -> None:
+        """Fetch a model whose licence the player has agreed to."""
+        self._stop.clear()
+
+        def report(done: int, total: int) -> bool:
+            self.fetched = done, total
+            return not self._stop.is_set()
+
+        def work() -> Path | None:
+            from engine.library.hub import FetchStopped
+
+            try:
+                return self._store.fetch(self.make_hub(), offer, report)
+            except FetchStopped:
+                return None
+            finally:
+                self.fetched = 0, 0
+
+        self._run(work, self._show_added)
+
+    def stop_fetching(self) -> None:
+        """End the fetching soon; what is there is kept, the next try goes on with it."""
+        self._stop.set()
+
+    def give_token(self, token: str, then: Callable[[], object]) -> None:
+        """Keep a token for Hugging Face where its own tools keep it."""
+
+        def work() -> None:
+            from engine.library.hub import keep_token
+
+            keep_token(token.strip())
+
+        self._run(work, lambda _: then())
+
+    # --- how ---
+
+    def _show_added(self, folder: Path | None) -> None:
+        if folder is None:
+            self._session.notify("Fetching was stopped; the next try goes on where it ended.")
+        else:
+            self._session.notify(f"{folder.name} was added.")
+        self.refresh()
+
+    def _run(self, work: Callable[[], Result], done: Callable[[Result], object]) -> None:
+        self._background.run(work, done, self._show_failure)
+
+    def _show_failure(self, sentence: str) -> None:
+        self._session.notify(sentence, "error")
+        self.changed.emit()
+
+
+def _make_hub() -> Hub:
+    from engine.library.hub import Hub
+
+    return Hub()
+
+
+def _read_choice(folder: Path) -> ModelChoice:
+    try:
+        card = read_card(folder)
+        if not has_adapter(folder):
+            return ModelChoice(folder, card)
+        adapter = read_adapter_file(folder)
+        return ModelChoice(folder, card, "", adapter.strength, folder.parent / adapter.base.name)
+    except EngineError as error:
+        return ModelChoice(folder, None, str(error))

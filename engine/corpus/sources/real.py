@@ -12,6 +12,7 @@ from random import Random
 
 import torch
 
+from engine.clip import SAMPLE_RATE_HZ
 from engine.corpus.sources.listing import TABLE, CorpusError
 from engine.corpus.sources.recordings import RecordingCorpus
 from engine.corpus.sources.rendered import CorpusBatch, RenderedCorpus, seed_of
@@ -72,6 +73,7 @@ class MixedCorpus:
 def _layer(batch: CorpusBatch, rng: Random) -> CorpusBatch:
     """Add to some sounds the next one, quieter and a little later; the caption names both."""
     audio, sounds = batch.audio.clone(), list(batch.sounds)
+    longest = audio.shape[-1] / SAMPLE_RATE_HZ
     for row in range(len(sounds) - 1):
         if rng.random() >= LAYER_SHARE:
             continue
@@ -81,7 +83,7 @@ def _layer(batch: CorpusBatch, rng: Random) -> CorpusBatch:
         both = batch.audio[row].clone()
         both[:, delay:] += above
         audio[row] = both * (0.9 / both.abs().max())
-        seconds = max(first.seconds, min(second.seconds + delay / 44_100, audio.shape[-1] / 44_100))
+        seconds = max(first.seconds, min(second.seconds + delay / SAMPLE_RATE_HZ, longest))
         caption = f"{first.caption} and {second.caption}"
         sounds[row] = replace(first, caption=caption, seconds=seconds, pitch=None)
     return CorpusBatch(audio, tuple(sounds))

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.clip import SAMPLE_RATE_HZ
 from engine.corpus.sources.folder import SoundError, decoded
 from engine.corpus.sources.held_out import is_held_out
 from engine.corpus.sources.listing import CorpusError, Entry, list_folder
@@ -41,7 +42,7 @@ class RecordingCorpus:
         seed: int,
         show: Callable[[str], None],
         split: str = "train",
-        sample_rate: int = 44_100,
+        sample_rate: int = SAMPLE_RATE_HZ,
     ) -> None:
         self.seed, self.split, self.show, self.sample_rate = seed, split, show, sample_rate
         self.groups: dict[str, list[Entry]] = {}

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.clip import SAMPLE_RATE_HZ
 from engine.corpus.captions.captions import note_name
 from engine.corpus.sources.general_midi import DRUMS, PROGRAMS, kit_name
 from engine.corpus.sources.held_out import is_held_out
@@ -50,7 +51,7 @@ class SoundfontCorpus:
     """
 
     def __init__(
-        self, path: Path, seed: int, split: str = "train", sample_rate: int = 44_100
+        self, path: Path, seed: int, split: str = "train", sample_rate: int = SAMPLE_RATE_HZ
     ) -> None:
         self.path, self.seed, self.split, self.sample_rate = path, seed, split, sample_rate
         held = split == "held_out"

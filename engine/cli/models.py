@@ -112,7 +112,7 @@ def _add(arguments: Arguments, store: ModelStore) -> Path:
 
 
 def _fetch(arguments: Arguments, store: ModelStore, hub: Hub) -> Path:
-    offer = hub.offer(arguments.source, arguments.revision)
+    offer = hub.get_offer(arguments.source, arguments.revision)
     licence = f"{offer.repository} is under the licence {offer.licence}: {offer.page}"
     if not arguments.accept_licence:
         _ask_for_consent(licence)

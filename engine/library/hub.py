@@ -49,7 +49,7 @@ class NoNetworkError(EngineError):
     """Hugging Face cannot be reached; what is there already is kept, the next try goes on."""
 
 
-class FetchStopped(Exception):  # noqa: N818 -- what a player asked for, not an error
+class FetchCancelled(Exception):  # noqa: N818 -- what a player asked for, not an error
     """Raised when `on_bytes` said to stop; what is there already is kept."""
 
 
@@ -77,9 +77,9 @@ class Offer:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
 
-    def only(self, names: Callable[[str], bool]) -> tuple[HubFile, ...]:
-        """The files whose names are wanted."""
-        return tuple(file for file in self.files if names(file.name))
+    def select_files(self, is_wanted: Callable[[str], bool]) -> tuple[HubFile, ...]:
+        """Return the files whose names are wanted."""
+        return tuple(file for file in self.files if is_wanted(file.name))
 
 
 class Hub:
@@ -88,9 +88,9 @@ class Hub:
     def __init__(self, endpoint: str | None = None) -> None:
         self._endpoint = endpoint
 
-    def offer(self, repository: str, revision: str | None = None) -> Offer:
+    def get_offer(self, repository: str, revision: str | None = None) -> Offer:
         """Ask what a repository holds. Raises EngineError, see the classes above."""
-        with self._in_words(repository):
+        with self._translate_errors(repository):
             api = HfApi(endpoint=self._endpoint)
             info = api.model_info(repository, revision=revision, files_metadata=True, timeout=20)
         card: Any = info.card_data or {}
@@ -100,11 +100,11 @@ class Hub:
             for entry in info.siblings or []
         ]
         return Offer(
-            repository, info.sha or "main", str(licence), self.page(repository), tuple(files)
+            repository, info.sha or "main", str(licence), self.page_url(repository), tuple(files)
         )
 
-    def page(self, repository: str) -> str:
-        """The address of a model's page, for the player's browser."""
+    def page_url(self, repository: str) -> str:
+        """Return the address of a model's page, for the player's browser."""
         return f"{self._endpoint or 'https://huggingface.co'}/{repository}"
 
     def fetch(
@@ -112,26 +112,26 @@ class Hub:
     ) -> None:
         """Fetch files into a folder, going on where an earlier try ended, and check them.
 
-        Raises EngineError, or FetchStopped.
+        Raises EngineError, or FetchCancelled.
         """
         total, done = sum(file.size for file in files), 0
         for file in files:
-            with self._in_words(offer.repository):
+            with self._translate_errors(offer.repository):
                 hf_hub_download(
                     offer.repository,
                     file.name,
                     revision=offer.revision,
                     local_dir=folder,
                     endpoint=self._endpoint,
-                    tqdm_class=_reporting(on_bytes, done, total),
+                    tqdm_class=_make_progress_class(on_bytes, done, total),
                 )
             _check(folder / file.name, file)
             done += file.size
             if not on_bytes(done, total):
-                raise FetchStopped
+                raise FetchCancelled
 
     @contextmanager
-    def _in_words(self, repository: str) -> Iterator[None]:
+    def _translate_errors(self, repository: str) -> Iterator[None]:
         try:
             yield
         except GatedRepoError as error:
@@ -142,7 +142,7 @@ class Hub:
                 ) from error
             raise LicenceNotAcceptedError(
                 f"This account has not agreed to the conditions of {repository}: "
-                f"agree on {self.page(repository)}, then try again."
+                f"agree on {self.page_url(repository)}, then try again."
             ) from error
         except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
             if _status(error) == 401 and get_token() is not None:
@@ -220,8 +220,8 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _reporting(on_bytes: OnBytes, before: int, total: int) -> type[Any]:
-    """A progress bar that shows nothing and tells `on_bytes`."""
+def _make_progress_class(on_bytes: OnBytes, before: int, total: int) -> type[Any]:
+    """Make a progress bar that shows nothing and calls `on_bytes`."""
 
     class Reporting(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as tqdm has it
@@ -232,7 +232,7 @@ def _reporting(on_bytes: OnBytes, before: int, total: int) -> type[Any]:
         def update(self, n: float | None = 1) -> bool | None:
             self._here += int(n or 0)
             if not on_bytes(before + self._here, total):
-                raise FetchStopped
+                raise FetchCancelled
             return None
 
     return Reporting

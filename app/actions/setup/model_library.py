@@ -121,7 +121,7 @@ class ModelLibrary:
 
     def ask(self, repository: str, offered: Callable[[Offer], object]) -> None:
         """Ask Hugging Face for a model; `offered` gets its licence and size, to agree to."""
-        self._run(lambda: self.make_hub().offer(repository.strip()), offered)
+        self._run(lambda: self.make_hub().get_offer(repository.strip()), offered)
 
     def fetch(self, offer: Offer) -> None:
         """Fetch a model whose licence the player has agreed to."""
@@ -132,11 +132,11 @@ class ModelLibrary:
             return not self._stop.is_set()
 
         def work() -> Path | None:
-            from engine.library.hub import FetchStopped
+            from engine.library.hub import FetchCancelled
 
             try:
                 return self._store.fetch(self.make_hub(), offer, report)
-            except FetchStopped:
+            except FetchCancelled:
                 return None
             finally:
                 self.fetched = 0, 0

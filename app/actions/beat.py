@@ -92,7 +92,7 @@ class BeatControl:
     def start_bar(self) -> None:
         """Let a bar begin now."""
         if self._is_led():
-            self._session.notify("The beats follow a MIDI clock; start them there.")
+            self._session.notify("The beat follows a MIDI clock; start it there.")
         else:
             self._mixer.clock.start()
 

@@ -83,8 +83,8 @@ def attempt(
         return lambda: _call(failed, sentence)
     except Exception:
         # A bug must reach the player and the log: swallowed here, a pad would wait for ever.
-        log.exception("work in the background failed")
-        return lambda: _call(failed, "That did not work; the log file says more.")
+        log.exception("Background work failed")
+        return lambda: _call(failed, "That did not work; see the log file.")
     return lambda: _call(done, result)
 
 

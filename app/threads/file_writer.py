@@ -105,8 +105,8 @@ def attempt_write(work: Callable[[], None]) -> str | None:
     except PlayerError as error:
         return str(error)
     except Exception:
-        log.exception("a write failed")
-        return "Writing to disk failed; the log file says more."
+        log.exception("A write failed")
+        return "Writing to disk failed; see the log file."
     return None
 
 

@@ -55,7 +55,7 @@ def test_after_a_crash_the_sounds_are_back_and_the_player_is_told() -> None:
     # No stop: the process is gone. Its threads are let go so that the test can end.
     second = begun()
     assert second.pads[0].title == "kick"
-    assert any("did not end properly" in text for text in second.said())
+    assert any("did not shut down properly" in text for text in second.said())
     second.stop()
     first.stop()
 

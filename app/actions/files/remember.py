@@ -57,7 +57,7 @@ class Remember:
             self._follow()
 
         def failed(sentence: str) -> None:
-            self._session.notify(f"The last session's sounds are not back: {sentence}", "warning")
+            self._session.notify(f"The last session could not be restored: {sentence}", "warning")
             self._follow()
 
         background.run(read, back, failed)
@@ -79,7 +79,7 @@ class Remember:
         kit.changed.emit()
         if last.stored and not last.closed:
             self._session.notify(
-                "Pingpad did not end properly last time. Your sounds are back on the pads."
+                "Pingpad did not shut down properly last time. Your sounds are back on the pads."
             )
 
     def _follow(self) -> None:

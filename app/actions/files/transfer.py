@@ -75,7 +75,7 @@ class Transfer:
 
     def _use_file(self, path: Path, clip: Clip, index: int, *, from_record: bool) -> None:
         if clip.seconds >= LONGEST_FILE_S:
-            self._session.notify(f"The first {LONGEST_FILE_S:g} s of {path.name} are used.")
+            self._session.notify(f"Only the first {LONGEST_FILE_S:g} s of {path.name} are used.")
         take = Take(new_take_id(), clip, "dropped", None, self._now(), None, path.stem)
         self._use(path, take, index, from_record=from_record)
 

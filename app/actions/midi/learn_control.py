@@ -60,7 +60,7 @@ class ControlLearner:
             self.cancel()
             self._session.notify(
                 f"No control was touched within {TIMEOUT_S:g} s, so nothing was learnt for "
-                f'"{title}". Look at the MIDI window whether messages come in.',
+                f'"{title}". Check in the MIDI window whether messages arrive.',
                 "warning",
             )
 

@@ -114,7 +114,7 @@ class Generate:
             origin = self._session.kit.find_take(take.recipe.source)
             if origin is None:
                 self._session.notify(
-                    "The recording this sound was made from is not in the kit any more; "
+                    "The recording this sound was made from is no longer in the kit; "
                     "use Vary to start from the sound itself.",
                     "warning",
                 )
@@ -164,7 +164,7 @@ class Generate:
             case Restarted():
                 self._on_restarted(answer)
             case _ if not isinstance(answer, SoundAnswer):
-                log.warning("ignored an unknown answer from the engine: %r", answer)
+                log.warning("Ignored an unknown answer from the engine: %r", answer)
             case _:
                 assert_never(answer)
 
@@ -311,7 +311,7 @@ class Generate:
     def _job(self, number: int, what: str) -> _Job | None:
         job = self._jobs.get(number)
         if job is None:
-            log.warning("the engine sent a %s for a job nobody waits for: %d", what, number)
+            log.warning("The engine sent a %s for unknown job %d", what, number)
         return job
 
     def _is_newest(self, number: int, job: _Job) -> bool:

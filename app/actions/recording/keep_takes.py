@@ -48,7 +48,7 @@ class KeepTakes:
         self._store.keep(take, pad.index)
         if pad.locked and select:
             self._session.notify(
-                f"Pad {pad.index + 1} is locked: “{take.name}” waits among its takes."
+                f"Pad {pad.index + 1} is locked: “{take.name}” was added to its takes."
             )
         select = select and not pad.locked
         pad.takes.add(take, select=select)
@@ -69,4 +69,4 @@ class KeepTakes:
     def keep_aside(self, take: Take) -> None:
         """Keep a take on disk that belongs to no pad any more, and say so."""
         self._store.keep(take, None)
-        self._session.notify(f"“{take.name}” was ready late; it is in the takes folder.")
+        self._session.notify(f"“{take.name}” finished late; it is in the takes folder.")

@@ -61,13 +61,13 @@ class Perform:
         """Say what is on disk, and why it ended if nobody ended it."""
         self._session.set_performing(False)
         names = " and ".join(file.name for file in written.files)
-        kept = f"{format_length(written.seconds)} are in {names}" if written.seconds else ""
+        kept = f"Saved {format_length(written.seconds)} to {names}" if written.seconds else ""
         if written.failure and kept:
             self._session.notify(f"The recording ended: {written.failure}. {kept}.", "error")
         elif written.failure:
-            self._session.notify(f"Nothing is recorded: {written.failure}.", "error")
+            self._session.notify(f"Nothing was recorded: {written.failure}.", "error")
         elif written.lost_s:
-            lost = f"the disk was too slow for {written.lost_s:.1f} s, which are missing"
+            lost = f"the disk was too slow, {written.lost_s:.1f} s are missing"
             self._session.notify(f"{kept}; {lost}.", "warning")
         else:
             self._session.notify(f"{kept}." if kept else "Nothing was played.")

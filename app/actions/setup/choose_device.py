@@ -93,5 +93,7 @@ class ChooseDevice:
 
     def _may_change(self) -> bool:
         if self._session.recording:
-            self._session.notify("End the recording first: another device would cut it.", "warning")
+            self._session.notify(
+                "End the recording first; changing the device would cut it off.", "warning"
+            )
         return not self._session.recording

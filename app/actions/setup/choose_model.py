@@ -73,7 +73,7 @@ class ChooseModel:
 
         def show(choice: ModelChoice) -> None:
             if choice.card is None:
-                log.warning("no model card: %s", choice.problem)
+                log.warning("Cannot read the model card: %s", choice.problem)
                 self.status.show_failure(choice.problem)
             else:
                 self.status.show_vocabulary(frozenset(choice.card.vocabulary))
@@ -120,11 +120,11 @@ class ChooseModel:
         if self.status.has_failed:
             session.notify(f"{name} is loading.")
         else:
-            session.notify(f"{name} is loading. Until it is ready, {self.status.model} goes on.")
+            session.notify(f"{name} is loading. {self.status.model} stays in use until then.")
         self.library.changed.emit()
 
     def _on_unloaded(self, name: str) -> None:
-        sentence = f"Memory is short for two models: until {name} is ready, nothing can be made."
+        sentence = f"Not enough memory for two models: no sounds can be made until {name} is ready."
         self.status.show_pause(sentence)
         self._session.notify(sentence, "warning")
 
@@ -140,7 +140,7 @@ class ChooseModel:
         coming = "" if self.loading is None else _name(self.loading)
         self.status.show_loading(coming)
         self.status.show_vocabulary(frozenset(card.vocabulary))
-        session.notify(f"{card.name} is ready: it makes the sounds from now on.")
+        session.notify(f"{card.name} is ready and makes the sounds from now on.")
         self.library.changed.emit()
 
     def _keep_model(self) -> None:

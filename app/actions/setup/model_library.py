@@ -110,8 +110,8 @@ class ModelLibrary:
         """Make a model of a LoRA and the model that it changes."""
         if base.folder.parent != self.home or base.strength is not None:
             self._session.notify(
-                "Choose the model that the LoRA changes in the list first: one that was added, "
-                "and no LoRA itself.",
+                "First choose the model that the LoRA changes: one in the list that you added, "
+                "not a LoRA.",
                 "warning",
             )
             return
@@ -161,7 +161,7 @@ class ModelLibrary:
 
     def _show_added(self, folder: Path | None) -> None:
         if folder is None:
-            self._session.notify("Fetching was stopped; the next try goes on where it ended.")
+            self._session.notify("The download was stopped; the next one resumes where it ended.")
         else:
             self._session.notify(f"{folder.name} was added.")
         self.refresh()

@@ -92,7 +92,7 @@ class AudioDevices:
         if thread is not None:
             thread.join(CLOSE_WITHIN_S)
             if thread.is_alive():
-                log.warning("the sound device did not close within %g s", CLOSE_WITHIN_S)
+                log.warning("The sound device did not close within %g s", CLOSE_WITHIN_S)
 
     # --- the sound thread ---
 
@@ -101,7 +101,7 @@ class AudioDevices:
             while self._wait():
                 self._poll()
         except Exception as error:
-            log.exception("the sound thread failed")
+            log.exception("The sound thread failed")
             self._publish(AudioState(message=f"Sound stopped ({error}). Start Pingpad again."))
         finally:
             self._keeper.close()
@@ -145,4 +145,4 @@ class AudioDevices:
         try:
             self._on_change(state)
         except Exception:
-            log.exception("a listener failed on %s", state)
+            log.exception("A listener failed on %s", state)

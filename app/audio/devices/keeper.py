@@ -200,7 +200,7 @@ class DeviceKeeper:
             if source is not None:
                 self._input = self._opener.open_input(source.device, source.plan.rate)
         except SoundError as error:
-            log.info("%s or its input was not opened again: %s", output.device.name, error)
+            log.info("Cannot reopen %s or its input: %s", output.device.name, error)
 
     def _close_devices(self) -> None:
         for opened in (self._input, self._output):
@@ -270,7 +270,7 @@ class DeviceKeeper:
         longer = next_longer(self._mixer.block_frames)
         if longer is None or self._is_input_busy():
             return
-        log.info("%s misses blocks: it gets %d frames", output.device.name, longer)
+        log.info("%s misses blocks; its block is now %d frames", output.device.name, longer)
         self._opener.set_block(output.device, longer)
         self._open_again(output, self._input, now_s)
 

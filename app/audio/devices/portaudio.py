@@ -236,7 +236,7 @@ class PortAudioStream:
         closing.start()
         closing.join(CLOSE_HANGING_WITHIN_S if self._left_behind else CLOSE_WITHIN_S)
         if closing.is_alive() and not self._left_behind:
-            log.warning("the sound driver hangs; it is left behind")
+            log.warning("The sound driver hangs; abandoning it")
             self._left_behind = True
             self._hangs.set()
 

@@ -102,8 +102,8 @@ class DiskRecorder:
         except OSError as error:
             failure = reason(error)
         except Exception:
-            log.exception("recording to disk failed")
-            failure = "the log file says more"
+            log.exception("Recording to disk failed")
+            failure = "see the log file"
         failure = self._close_file(work) or failure
         self._ended(DiskTake(tuple(work.files), work.seconds, work.lost_s, failure))
 

@@ -148,7 +148,7 @@ class MidiPorts:
         except Exception:
             log.exception("Scanning for MIDI inputs failed")
             self._close_all()
-            errors = ["MIDI failed; the log file says more. Pingpad tries again."]
+            errors = ["MIDI failed; see the log file. Pingpad keeps trying."]
         self._report(errors)
 
     def _update_ports(self, system: MidiSystem, errors: list[str]) -> None:

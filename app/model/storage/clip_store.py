@@ -162,8 +162,8 @@ class ClipStore:
         elif not self._failing:
             self._failing = True
             self._notify(
-                f"A take could not be written. {sentence} It stays on its pad, and Pingpad tries "
-                "again until it is on disk: keep Pingpad open, and make room.",
+                f"A take could not be saved. {sentence} It stays on its pad, and Pingpad keeps "
+                "trying: leave Pingpad open and free some disk space.",
                 "error",
             )
 
@@ -175,7 +175,7 @@ def recover(folder: Path) -> tuple[StoredTake, ...]:
         try:
             stored.append(read_stored(path))
         except (OSError, UnicodeDecodeError, TableError, ClipError) as error:
-            log.warning("a take could not be read: %s: %s", path, error)
+            log.warning("Cannot read take %s: %s", path, error)
     return tuple(sorted(stored, key=lambda item: item.take.created))
 
 

@@ -74,9 +74,9 @@ def read_session(path: Path, takes_folder: Path) -> LastSession | None:
     try:
         return _from_json(read_table(path.read_text(encoding="utf-8"), path.name))
     except FileNotFoundError:
-        log.info("there is no %s", path)
+        log.info("No session file %s", path)
     except (OSError, UnicodeDecodeError, TableError) as error:
-        log.warning("the last session could not be read: %s", error)
+        log.warning("Cannot read the last session: %s", error)
     runs = sorted(folder for folder in takes_folder.glob("*") if folder.is_dir())
     if not runs:
         return None
@@ -138,7 +138,7 @@ def _read_or_log(wav: Path) -> StoredTake | None:
     try:
         return read_stored(wav.with_suffix(".json"))
     except (OSError, UnicodeDecodeError, TableError, ClipError) as error:
-        log.warning("a take of the last session is gone: %s: %s", wav, error)
+        log.warning("A take of the last session is missing: %s: %s", wav, error)
         return None
 
 

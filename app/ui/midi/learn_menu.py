@@ -55,7 +55,7 @@ class MidiLearnMenu:
 
     def _learn(self, name: str, kit: str) -> None:
         self._midi.learn_control(name, kit)
-        self._session.notify(f'Touch the control that is to do "{TARGETS[name].title}".')
+        self._session.notify(f'Touch the control for "{TARGETS[name].title}".')
 
     def _show(self, widget: QWidget, name: str, at: QPoint) -> None:
         menu = self.build(widget, name)

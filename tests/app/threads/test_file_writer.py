@@ -133,7 +133,7 @@ def test_a_bug_in_one_write_reaches_the_player_and_the_thread_goes_on(
     writer.write(refusal, done.append)
     writer.write(lambda: None, done.append)
     loop.run_until(lambda: len(done) == 3)
-    assert done == ["Writing to disk failed; the log file says more.", "Choose another name.", None]
+    assert done == ["Writing to disk failed; see the log file.", "Choose another name.", None]
     assert "ZeroDivisionError" in caplog.text
 
 

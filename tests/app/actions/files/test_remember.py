@@ -66,7 +66,7 @@ def test_pads_are_back_after_a_crash_and_the_player_is_told(last_run: Run, tmp_p
     scene = Run(tmp_path, 2).begin()
     assert scene.pads[0].title == "kick" and scene.pads[2].parameters.mode == "loop"
     assert scene.said() == [
-        "Pingpad did not end properly last time. Your sounds are back on the pads."
+        "Pingpad did not shut down properly last time. Your sounds are back on the pads."
     ]
 
 

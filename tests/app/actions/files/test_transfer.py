@@ -71,7 +71,7 @@ def test_a_ten_minute_file_is_used_from_its_start_and_said(
     source = scene.engine.asked[scene.engine.newest].source
     assert source is not None and source.seconds == 12.0
     assert scene.said() == [
-        "The first 60 s of long.wav are used.",
+        "Only the first 60 s of long.wav are used.",
         "The sound is made from the first 12 s of long.wav.",
     ]
 

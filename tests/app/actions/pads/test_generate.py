@@ -106,7 +106,7 @@ def test_a_pad_locked_meanwhile_keeps_its_sound_and_gets_the_take_beside(
     scene.finish()
     assert pad.takes.current is old and scene.mixer.sounds[0] is sound
     assert len(pad.takes.items) == 2 and pad.state == "ready"
-    assert "waits among its takes" in scene.said()[0]
+    assert "was added to its takes" in scene.said()[0]
 
 
 def test_a_failure_shows_why_and_the_old_sound_stays(scene: PlayingScene) -> None:

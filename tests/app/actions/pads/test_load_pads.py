@@ -76,7 +76,7 @@ def test_a_sound_that_cannot_be_prepared_is_said_and_the_old_one_stays(
     monkeypatch.setattr(load_pads, "prepare", refuse)
     scene.make("snare")
     assert scene.pads[0].state == "failed" and scene.mixer.sounds[0] is old
-    assert scene.said() == ["That did not work; the log file says more."]
+    assert scene.said() == ["That did not work; see the log file."]
 
 
 def test_what_is_loaded_is_the_take_that_is_shown(scene: PlayingScene) -> None:

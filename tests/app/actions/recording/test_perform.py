@@ -33,7 +33,7 @@ def test_one_button_starts_and_ends_a_file_of_its_own(room: Room) -> None:
     assert room.disk.stopped == 1
     room.perform.on_ended(DiskTake((path,), 185.0, 0.0, ""))
     assert not room.session.performing and room.perform.seconds == 0.0
-    assert room.said == [(f"3:05 are in {path.name}.", "info")]
+    assert room.said == [(f"Saved 3:05 to {path.name}.", "info")]
     room.perform.toggle()
     assert room.disk.paths[1] != path
 
@@ -43,17 +43,17 @@ def test_one_button_starts_and_ends_a_file_of_its_own(room: Room) -> None:
     [
         (
             DiskTake((Path("a.wav"),), 3723.0, 0.0, "the disk is full"),
-            "The recording ended: the disk is full. 1:02:03 are in a.wav.",
+            "The recording ended: the disk is full. Saved 1:02:03 to a.wav.",
             "error",
         ),
         (
             DiskTake((), 0.0, 0.0, "the disk is read-only"),
-            "Nothing is recorded: the disk is read-only.",
+            "Nothing was recorded: the disk is read-only.",
             "error",
         ),
         (
             DiskTake((Path("a.wav"), Path("a (2).wav")), 61.0, 1.25, ""),
-            "1:01 are in a.wav and a (2).wav; the disk was too slow for 1.2 s, which are missing.",
+            "Saved 1:01 to a.wav and a (2).wav; the disk was too slow, 1.2 s are missing.",
             "warning",
         ),
     ],

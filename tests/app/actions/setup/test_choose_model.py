@@ -77,14 +77,14 @@ def test_an_added_model_is_used_with_its_own_steps_and_words(room: Room, tmp_pat
     room.session.vocabulary = frozenset({"kick"})
     room.models.use(room.named("small"))
     assert room.engine.used == [room.store.root / "small"]
-    assert room.said[-1] == "small is loading. Until it is ready, embedded goes on."
+    assert room.said[-1] == "small is loading. embedded stays in use until then."
     assert room.models.remembered == "small"
     assert (room.session.steps, room.session.vocabulary) == (3, {"kick"})
     assert room.session.engine.ready and room.session.engine.loading == "small"
     room.models.use(room.named("small"))
     assert len(room.engine.used) == 1
     room.engine.switch()
-    assert room.said[-1] == "small is ready: it makes the sounds from now on."
+    assert room.said[-1] == "small is ready and makes the sounds from now on."
     assert (room.session.steps, room.session.vocabulary) == (8, frozenset())
     assert room.session.engine.ready and room.session.engine.loading == ""
     room.models.use(room.named("small"))
@@ -122,7 +122,7 @@ def test_where_memory_is_short_the_player_is_told_that_nothing_can_be_made(
     room.models.library.add(write_published(tmp_path / "small"))
     room.models.use(room.named("small"))
     room.engine.make_room()
-    said = "Memory is short for two models: until small is ready, nothing can be made."
+    said = "Not enough memory for two models: no sounds can be made until small is ready."
     assert room.said[-1] == room.session.engine.text == said
     assert not room.session.engine.ready
     room.engine.refuse("It is broken.")

@@ -123,7 +123,7 @@ def test_a_damaged_session_is_made_up_for_by_the_newest_run(
     last = read_session(scene.file, scene.takes)
     assert last is not None and not last.closed
     assert [found.id for found in last.kit.pads[7].takes] == [take.id]
-    assert "could not be read" in caplog.text
+    assert "Cannot read the last session" in caplog.text
 
 
 def test_a_session_with_a_wrong_value_is_damaged(scene: Scene) -> None:

@@ -176,4 +176,4 @@ def test_all_that_is_played_goes_to_a_file_by_button_and_by_keys(scene: Scene) -
     scene.actions.perform.on_ended(DiskTake((Path("a.wav"),), 65.0, 0.0, ""))
     window.show_frame()
     assert not button.isChecked() and button.text() == ""
-    assert scene.said[-1] == "1:05 are in a.wav."
+    assert scene.said[-1] == "Saved 1:05 to a.wav."

@@ -1,5 +1,7 @@
 """Captions from the lexicon, each true of the plan it tells of. Training process; no torch."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from random import Random
@@ -121,14 +123,14 @@ def _places(plan: Plan, name: str, book: Lexicon, rng: Random) -> list[str]:
     return said
 
 
-def caption(plan: Plan, book: Lexicon, rng: Random) -> str:
-    """One caption: bare, as tags, or as a phrase."""
+def compose_caption(plan: Plan, book: Lexicon, rng: Random) -> str:
+    """Compose one caption: bare, as tags, or as a phrase."""
     name, before = _name(plan, book, rng)
     places = _places(plan, name, book, rng)
     style = rng.random()
     if style < 0.18:
         words = [*before, name] if rng.random() < 0.6 else [name]
-        return _spaced(words, places, rng)
+        return _join_spaced(words, places, rng)
     heard = words_of(" ".join([name, *before]))
     traits = [trait for trait in _traits(plan, book, rng) if trait not in heard]
     rng.shuffle(traits)
@@ -140,7 +142,7 @@ def caption(plan: Plan, book: Lexicon, rng: Random) -> str:
     return _phrase(plan, book, rng, (name, before, traits, places))
 
 
-def _spaced(words: list[str], places: list[str], rng: Random) -> str:
+def _join_spaced(words: list[str], places: list[str], rng: Random) -> str:
     """Name and note without commas: "kick", "A2 bass", "pluck in F#3"."""
     ahead = [place for place in places if not place.startswith(AFTER) and rng.random() < 0.4]
     behind = [place for place in places if place not in ahead]
@@ -161,7 +163,7 @@ def _phrase(
     front = [*ahead, *before]
     if rng.random() < 0.3:
         rng.shuffle(front)
-    said = _spaced([*front, name], places, rng)
+    said = _join_spaced([*front, name], places, rng)
     said = " ".join([said, *behind[:1]])
     plural = name.endswith("s") and not name.endswith("ss")
     if not plural and rng.random() < 0.35:
@@ -170,5 +172,5 @@ def _phrase(
 
 
 def _article(said: str) -> str:
-    """The article before a vowel's sound, be it a word, a number or a letter read out."""
+    """Return the article before a vowel's sound, be it a word, a number or a letter read out."""
     return "an" if VOWEL.match(said.lower()) else "a"

@@ -140,7 +140,7 @@ def _phrases() -> Phrases:
 
 @cache
 def lexicon() -> Lexicon:
-    """Reads the vocabulary folder, once."""
+    """Read the vocabulary folder, once."""
     kinds: dict[str, Kind] = {}
     for path in sorted(FOLDER.glob("*.toml")):
         if path.stem in ("properties", "phrases", "grooves"):

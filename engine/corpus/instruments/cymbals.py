@@ -1,5 +1,7 @@
 """Hats, cymbals, bells and shakers: metal and air. Training process."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,7 @@ from engine.corpus.synthesis.envelopes import attack, fall
 from engine.corpus.synthesis.filters import Spectrum, bandpass, high, low
 from engine.corpus.synthesis.oscillators import metal, modes
 from engine.corpus.synthesis.patch import Instrument, Patch, between
-from engine.corpus.synthesis.room import centred
+from engine.corpus.synthesis.room import to_stereo
 
 SQUARES = {  # six oscillators, as in the circuits; the acoustic row is a struck plate
     "808": (205.3, 304.4, 369.6, 522.7, 540.0, 800.0),
@@ -26,7 +28,7 @@ def plate(patch: Patch, corner: Tensor, top: Tensor) -> Tensor:
     both = squares.unsqueeze(1) + share * patch.noise(2)
     spectrum = Spectrum(both, patch.rate)
     edge = high(spectrum.hertz, corner, 0.9)
-    sound = spectrum.filtered((edge * edge * low(spectrum.hertz, top)).unsqueeze(1))
+    sound = spectrum.filter((edge * edge * low(spectrum.hertz, top)).unsqueeze(1))
     mid = sound.mean(1, keepdim=True)
     sound = mid + 0.35 * (sound - mid)
     return sound / sound.square().mean((1, 2), keepdim=True).sqrt().clamp(min=1e-6)
@@ -82,7 +84,7 @@ def ride(patch: Patch) -> Tensor:
     corner = between(2200.0, 5500.0, patch.brightness)
     wash = plate(patch, corner, between(7000.0, 18000.0, patch.brightness))
     wash = wash * (0.10 * fall(time, ring) + 0.12 * fall(time, 0.02)).unsqueeze(1)
-    return centred(ping * attack(time, 0.0006)) * 0.6 + wash
+    return to_stereo(ping * attack(time, 0.0006)) * 0.6 + wash
 
 
 def cowbell(patch: Patch) -> Tensor:
@@ -99,7 +101,7 @@ def cowbell(patch: Patch) -> Tensor:
     levels = between(0.25, 0.85, patch.brightness) ** torch.arange(5, device=patch.device)
     real = modes(587.0 * tune * ratios, ring * ratios**-0.4, levels, time, patch.rate)
     chosen = patch.lookup({"808": 1.0, "acoustic": 0.0})
-    return centred((chosen * circuit + (1 - chosen) * real) * attack(time, 0.0005))
+    return to_stereo((chosen * circuit + (1 - chosen) * real) * attack(time, 0.0005))
 
 
 def shaker(patch: Patch) -> Tensor:
@@ -111,8 +113,8 @@ def shaker(patch: Patch) -> Tensor:
     spectrum = Spectrum(patch.noise(), patch.rate)
     corner = between(2600.0, 6500.0, patch.brightness)
     top = between(6500.0, 18000.0, patch.brightness)
-    sound = spectrum.filtered(high(spectrum.hertz, corner, 1.2) * low(spectrum.hertz, top))
-    return centred(sound * level)
+    sound = spectrum.filter(high(spectrum.hertz, corner, 1.2) * low(spectrum.hertz, top))
+    return to_stereo(sound * level)
 
 
 CYMBALS: dict[str, Instrument] = {

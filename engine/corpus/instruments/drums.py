@@ -1,5 +1,7 @@
 """Drums of skin and circuit: kicks, snares, claps, rims, toms. Training process."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,7 @@ from engine.corpus.synthesis.envelopes import attack, fall
 from engine.corpus.synthesis.filters import Spectrum, band, high, highpass, low, lowpass
 from engine.corpus.synthesis.oscillators import modes
 from engine.corpus.synthesis.patch import TAU, Instrument, Patch, between
-from engine.corpus.synthesis.room import centred
+from engine.corpus.synthesis.room import to_stereo
 
 KICK = {  # end hertz, start over end, sweep seconds, shortest and longest decay, click, own drive
     "808": (47.0, 3.2, 0.012, 0.07, 0.50, 0.25, 0.6),
@@ -40,7 +42,7 @@ TOM = {  # bend, bend seconds, shortest and longest decay, noise, second mode
 }
 
 
-def bent(time: Tensor, end: Tensor, extra: Tensor, seconds: Tensor) -> Tensor:
+def falling_sine(time: Tensor, end: Tensor, extra: Tensor, seconds: Tensor) -> Tensor:
     """A sine falling from `end + extra` to `end` hertz, exponentially: (B, T)."""
     phase = end * time + extra * seconds * (1 - torch.exp(-time / seconds))
     return torch.sin(TAU * phase)
@@ -51,14 +53,14 @@ def kick(patch: Patch) -> Tensor:
     time = patch.time()
     end, start, sweep, short, long, click, own = patch.columns(KICK)
     end = end * patch.uniform(0.9, 1.12)
-    body = bent(time, end, end * (start * patch.uniform(0.85, 1.2) - 1), sweep)
+    body = falling_sine(time, end, end * (start * patch.uniform(0.85, 1.2) - 1), sweep)
     ring = between(short, long, patch.decay) * patch.uniform(0.95, 1.05)
     body = body * fall(time, ring) * attack(time, 0.0007)
     body = torch.tanh((1 + own) * body) / torch.tanh(1 + own)
     burst = patch.noise() * fall(time, 0.0012 + 0.002 * patch.uniform(0, 1))
     spectrum = Spectrum(burst, patch.rate)
     bright = between(600.0, 9000.0, patch.brightness)
-    burst = spectrum.filtered(low(spectrum.hertz, bright) * high(spectrum.hertz, 250.0))
+    burst = spectrum.filter(low(spectrum.hertz, bright) * high(spectrum.hertz, 250.0))
     burst = burst / burst.abs().amax(-1, keepdim=True).clamp(min=1e-6)
     skin = modes(
         end * torch.tensor([[2.3, 3.6, 5.1]], device=patch.device),
@@ -68,7 +70,7 @@ def kick(patch: Patch) -> Tensor:
         patch.rate,
     )
     mixed = body + skin + click * (0.06 + 0.6 * patch.brightness**1.5) * burst
-    return centred(lowpass(mixed, patch.rate, between(700.0, 16000.0, patch.brightness)))
+    return to_stereo(lowpass(mixed, patch.rate, between(700.0, 16000.0, patch.brightness)))
 
 
 def snare(patch: Patch) -> Tensor:
@@ -81,18 +83,18 @@ def snare(patch: Patch) -> Tensor:
     body = torch.zeros(patch.size, patch.frames, device=patch.device)
     for column, level in enumerate((1.0, 0.6, 0.35, 0.25)):
         pitch = pitches[:, column : column + 1]
-        tone = bent(time, pitch, pitch * bend, torch.full_like(bend, 0.012))
+        tone = falling_sine(time, pitch, pitch * bend, torch.full_like(bend, 0.012))
         body += level * tone * fall(time, body_decay / (1 + 0.6 * column)) * (pitch > 0)
     wires = patch.noise()
     spectrum = Spectrum(wires, patch.rate)
     top = between(2800.0, 15000.0, patch.brightness)
-    wires = spectrum.filtered(low(spectrum.hertz, top, 0.8) * high(spectrum.hertz, corner))
+    wires = spectrum.filter(low(spectrum.hertz, top, 0.8) * high(spectrum.hertz, corner))
     wires = wires / wires.std(-1, keepdim=True).clamp(min=1e-6)
     ring = between(0.025, 0.26, patch.decay)
     hiss = 0.7 * fall(time, ring) + 0.5 * fall(time, 0.012)
     share = share * between(0.6, 1.2, patch.brightness) * patch.uniform(0.8, 1.2)
     mixed = body * attack(time, 0.0006) + 0.42 * share * wires * hiss
-    return centred(mixed)
+    return to_stereo(mixed)
 
 
 def clap(patch: Patch) -> Tensor:
@@ -117,7 +119,7 @@ def clap(patch: Patch) -> Tensor:
     body = band(spectrum.hertz, centre, patch.lookup({"808": 1.6, "909": 1.1, "acoustic": 0.8}))
     air = high(spectrum.hertz, 2 * centre) * low(spectrum.hertz, 3.5 * centre)
     response = body + (0.08 + 0.3 * patch.brightness) * air
-    return spectrum.filtered((response * high(spectrum.hertz, 350.0)).unsqueeze(1))
+    return spectrum.filter((response * high(spectrum.hertz, 350.0)).unsqueeze(1))
 
 
 def rim(patch: Patch) -> Tensor:
@@ -132,7 +134,7 @@ def rim(patch: Patch) -> Tensor:
     body = modes(pitches, ring * spread, levels, time, patch.rate)
     click = highpass(patch.noise() * fall(time, 0.0015), patch.rate, 1500.0)
     mixed = body + (0.1 + 0.7 * patch.brightness) * click
-    return centred(lowpass(mixed, patch.rate, between(2500.0, 16000.0, patch.brightness)))
+    return to_stereo(lowpass(mixed, patch.rate, between(2500.0, 16000.0, patch.brightness)))
 
 
 def tom(patch: Patch) -> Tensor:
@@ -141,15 +143,15 @@ def tom(patch: Patch) -> Tensor:
     bend, bend_time, short, long, hiss, second = patch.columns(TOM)
     pitch = patch.lookup(TOM_PITCH, patch.forms) * patch.uniform(0.9, 1.1)
     ring = between(short, long, patch.decay) * (120.0 / pitch) ** 0.3
-    body = bent(time, pitch, pitch * bend, bend_time) * fall(time, ring)
-    over = bent(time, pitch * 1.59, pitch * bend, bend_time) * fall(time, ring * 0.45)
-    top = bent(time, pitch * 2.33, pitch * bend, bend_time) * fall(time, ring * 0.3)
+    body = falling_sine(time, pitch, pitch * bend, bend_time) * fall(time, ring)
+    over = falling_sine(time, pitch * 1.59, pitch * bend, bend_time) * fall(time, ring * 0.45)
+    top = falling_sine(time, pitch * 2.33, pitch * bend, bend_time) * fall(time, ring * 0.3)
     stick = patch.noise() * (fall(time, 0.004) + 0.4 * fall(time, 0.05))
     stick = lowpass(stick, patch.rate, between(500.0, 9000.0, patch.brightness))
     overtones = second * (over + 0.5 * top) * (0.4 + patch.brightness)
     mixed = body + overtones + hiss * (0.5 + 3 * patch.brightness) * stick
     mixed = mixed * attack(time, 0.0008)
-    return centred(lowpass(mixed, patch.rate, between(600.0, 14000.0, patch.brightness)))
+    return to_stereo(lowpass(mixed, patch.rate, between(600.0, 14000.0, patch.brightness)))
 
 
 DRUMS: dict[str, Instrument] = {"kick": kick, "snare": snare, "clap": clap, "rim": rim, "tom": tom}

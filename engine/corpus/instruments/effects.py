@@ -1,14 +1,16 @@
 """Effects with a beginning and an end: risers, impacts, sweeps, lasers, a passing car."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
 from engine.corpus.synthesis.envelopes import attack, fall
-from engine.corpus.synthesis.filters import Spectrum, bandpass, high, low, lowpass, swept
-from engine.corpus.synthesis.grains import coloured, scattered
+from engine.corpus.synthesis.filters import Spectrum, bandpass, high, low, lowpass, sweep_filter
+from engine.corpus.synthesis.grains import coloured_noise, scatter
 from engine.corpus.synthesis.oscillators import cycles, periodic, pulse_harmonics, sine
 from engine.corpus.synthesis.patch import TAU, Instrument, Patch, between
-from engine.corpus.synthesis.room import centred
+from engine.corpus.synthesis.room import to_stereo
 
 SOUND_SPEED = 343.0  # metres a second
 
@@ -24,14 +26,16 @@ def _ascent(patch: Patch, place: Tensor) -> Tensor:
     moving = 180.0 * (top / 180.0) ** place
     tonal = patch.lookup({"noise": 0.0, "synth": 1.0})
     noise = patch.noise(2)
-    sides = [swept(noise[:, side], patch.rate, moving, 1.6, "band", steps=12) for side in range(2)]
+    sides = [
+        sweep_filter(noise[:, side], patch.rate, moving, 1.6, "band", steps=12) for side in range(2)
+    ]
     hiss = torch.stack(sides, dim=1)
     hertz = 90.0 * 2 ** (patch.uniform(2.5, 4.0) * place)
     saws = torch.zeros_like(hiss[:, 0])
     waves = 1.0 / torch.arange(1, 25, device=patch.device).unsqueeze(0).expand(patch.size, -1)
     for ratio in (0.994, 1.0, 1.007):
         saws += periodic(waves, (cycles(hertz * ratio, patch.rate, patch.frames)))
-    saws = swept(saws, patch.rate, moving.clamp(min=300.0), 1.0, steps=8)
+    saws = sweep_filter(saws, patch.rate, moving.clamp(min=300.0), 1.0, steps=8)
     return hiss * (1.4 - tonal.unsqueeze(-1)) + 0.8 * (tonal * saws).unsqueeze(1)
 
 
@@ -55,7 +59,7 @@ def reverse_cymbal(patch: Patch) -> Tensor:
     edge = high(spectrum.hertz, between(1800.0, 5500.0, patch.brightness))
     top = low(spectrum.hertz, between(7000.0, 18000.0, patch.brightness))
     level = torch.exp(4.5 * (place - 1)) * (place > 0)
-    return spectrum.filtered((edge * top).unsqueeze(1)) * level.unsqueeze(1)
+    return spectrum.filter((edge * top).unsqueeze(1)) * level.unsqueeze(1)
 
 
 def impact(patch: Patch) -> Tensor:
@@ -69,7 +73,7 @@ def impact(patch: Patch) -> Tensor:
     crack = patch.noise(2)
     spectrum = Spectrum(crack, patch.rate)
     edge = between(500.0, 11000.0, patch.brightness)
-    crack = spectrum.filtered(low(spectrum.hertz, edge).unsqueeze(1))
+    crack = spectrum.filter(low(spectrum.hertz, edge).unsqueeze(1))
     crack = crack / crack.std((1, 2), keepdim=True).clamp(min=1e-6)
     level = 0.5 * fall(time, 0.02) + (0.1 + 0.25 * patch.brightness) * fall(time, 0.6 * ring)
     return (boom.unsqueeze(1) + crack * level.unsqueeze(1)) * attack(time, 0.001).unsqueeze(1)
@@ -79,9 +83,9 @@ def explosion(patch: Patch) -> Tensor:
     """Brown rumble with debris; nothing tonal in it."""
     time = patch.time()
     ring = between(0.2, 1.2, patch.decay)
-    rumble = coloured(patch, 6.0, 2)
+    rumble = coloured_noise(patch, 6.0, 2)
     edge = between(300.0, 6000.0, patch.brightness) * (0.15 + 0.85 * fall(time, 0.5 * ring))
-    sides = [swept(rumble[:, side], patch.rate, edge, steps=8) for side in range(2)]
+    sides = [sweep_filter(rumble[:, side], patch.rate, edge, steps=8) for side in range(2)]
     sound = torch.tanh(1.5 * torch.stack(sides, dim=1))
     level = (fall(time, ring) + 0.5 * fall(time, 0.03)) * attack(time, 0.0015)
     return sound * level.unsqueeze(1)
@@ -93,7 +97,7 @@ def sweep(patch: Patch) -> Tensor:
     hill = torch.sin(torch.pi * place**0.8) ** 2
     top = between(1200.0, 9000.0, patch.brightness)
     moving = 250.0 * (top / 250.0) ** hill
-    sound = swept(patch.noise(), patch.rate, moving, 1.1, "band", steps=12) * (0.005 + hill)
+    sound = sweep_filter(patch.noise(), patch.rate, moving, 1.1, "band", steps=12) * (0.005 + hill)
     side = torch.sign(patch.uniform(-1, 1)) * 0.6 * (2 * place - 1)
     return torch.stack([sound * (1 - side), sound * (1 + side)], dim=1)
 
@@ -108,7 +112,7 @@ def laser(patch: Patch) -> Tensor:
     phase = cycles(moving, patch.rate, patch.frames)
     wave = torch.tanh((1.0 + 3.0 * square) * sine(phase))
     wave = lowpass(wave, patch.rate, 9000.0)
-    return centred(wave * fall(time, ring) * attack(time, 0.0008))
+    return to_stereo(wave * fall(time, ring) * attack(time, 0.0008))
 
 
 def blip(patch: Patch) -> Tensor:
@@ -123,7 +127,7 @@ def blip(patch: Patch) -> Tensor:
         harmonics.shape[1], device=patch.device
     )
     level = attack(time, 0.001) * (1 - attack(time - length, 0.008))
-    return centred(periodic(harmonics, phase) * level)
+    return to_stereo(periodic(harmonics, phase) * level)
 
 
 def glitch(patch: Patch) -> Tensor:
@@ -142,7 +146,7 @@ def glitch(patch: Patch) -> Tensor:
     first = (index == 0) & (kind >= 0.7)
     sound = torch.where(first, tone, sound) * (time < (0.3 + 0.63 * patch.decay) * patch.seconds)
     sound = sound * fall(time % length, length * between(0.2, 3.0, patch.decay))
-    return centred(lowpass(sound, patch.rate, between(2500.0, 17000.0, patch.brightness)))
+    return to_stereo(lowpass(sound, patch.rate, between(2500.0, 17000.0, patch.brightness)))
 
 
 def car(patch: Patch) -> Tensor:
@@ -165,7 +169,7 @@ def car(patch: Patch) -> Tensor:
     road = bandpass(patch.noise(), patch.rate, between(500.0, 1600.0, patch.brightness), 0.5)
     road = road / road.std(-1, keepdim=True).clamp(min=1e-6)
     air = between(2500.0, 14000.0, patch.brightness) * (nearest / distance) ** 0.5
-    sound = swept(engine + 0.45 * road, patch.rate, air.clamp(min=300.0), steps=8)
+    sound = sweep_filter(engine + 0.45 * road, patch.rate, air.clamp(min=300.0), steps=8)
     sound = sound * (nearest / distance) ** 1.1 * attack(patch.time(), 0.02)
     side = torch.sign(patch.uniform(-1, 1)) * 0.75 * along / distance
     return torch.stack([sound * (1 - side), sound * (1 + side)], dim=1)
@@ -182,12 +186,12 @@ def thunder(patch: Patch) -> Tensor:
     starts = patch.uniform(0, 1, count) ** 1.5 * patch.seconds * 0.6 * (0.4 + patch.decay)
     starts[:, 0] = 0.0
     levels = patch.uniform(0.2, 1.0, count) / (1 + 1.5 * starts)
-    sound = scattered(claps * levels.unsqueeze(-1), starts, patch.frames, patch.rate)
+    sound = scatter(claps * levels.unsqueeze(-1), starts, patch.frames, patch.rate)
     edge = between(250.0, 2500.0, patch.brightness) / (1 + 1.5 * patch.time())
-    deep = swept(sound, patch.rate, edge.clamp(min=90.0), steps=8)
+    deep = sweep_filter(sound, patch.rate, edge.clamp(min=90.0), steps=8)
     deep = lowpass(deep, patch.rate, 3 * edge[:, :1])
     crack = bandpass(sound, patch.rate, 1800.0, 0.6) * fall(patch.time(), 0.08)
-    return centred((deep + (0.02 + 0.2 * patch.brightness) * crack) * attack(patch.time(), 0.002))
+    return to_stereo((deep + (0.02 + 0.2 * patch.brightness) * crack) * attack(patch.time(), 0.002))
 
 
 def siren(patch: Patch) -> Tensor:
@@ -198,7 +202,7 @@ def siren(patch: Patch) -> Tensor:
     number = torch.arange(1, 17, device=patch.device).unsqueeze(0)
     harmonics = between(0.15, 0.85, patch.brightness) ** (number - 1)
     wave = periodic(harmonics, cycles(hertz, patch.rate, patch.frames))
-    return centred(wave * attack(time, 0.01))
+    return to_stereo(wave * attack(time, 0.01))
 
 
 EFFECTS: dict[str, Instrument] = {

@@ -1,5 +1,7 @@
 """Every instrument by the kind it plays. Training process."""
 
+from __future__ import annotations
+
 from engine.corpus.instruments.cymbals import CYMBALS
 from engine.corpus.instruments.drums import DRUMS
 from engine.corpus.instruments.effects import EFFECTS

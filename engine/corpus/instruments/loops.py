@@ -1,4 +1,6 @@
-"""Renders loops: every line's sound once, copied to its moments on the grid. Training process."""
+"""Render loops: every line's sound once, copied to its moments on the grid. Training process."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +14,7 @@ from engine.corpus.instruments.mouth import MOUTH
 from engine.corpus.instruments.orchestra import VOICINGS
 from engine.corpus.instruments.percussion import PERCUSSION
 from engine.corpus.instruments.synths import SYNTHS
-from engine.corpus.plans.arranging import Arrangement, Line, arranged
+from engine.corpus.plans.arranging import Arrangement, Line, arrange
 from engine.corpus.plans.grooves import seconds_at
 from engine.corpus.synthesis.envelopes import fade_out
 from engine.corpus.synthesis.patch import Instrument, Patch
@@ -80,8 +82,10 @@ def _part_patch(parts: list[Part], patch: Patch) -> Patch:
     )
 
 
-def _copied(total: Tensor, sound: Tensor, part: Part, arrangement: Arrangement, rate: int) -> None:
-    """Adds one line's sound (2, L) to its loop (2, T) at every moment."""
+def _add_line(
+    total: Tensor, sound: Tensor, part: Part, arrangement: Arrangement, rate: int
+) -> None:
+    """Add one line's sound (2, L) to its loop (2, T) at every moment."""
     for moment in part.line.moments:
         start = round(seconds_at(moment.step, arrangement.bpm, arrangement.swing) * rate)
         end = min(total.shape[-1], start + sound.shape[-1])
@@ -89,10 +93,10 @@ def _copied(total: Tensor, sound: Tensor, part: Part, arrangement: Arrangement, 
             total[:, start:end] += (moment.level * part.line.level) * sound[:, : end - start]
 
 
-def played(
+def play_arrangements(
     arrangements: list[Arrangement], patch: Patch, players: Mapping[str, Instrument] = PLAYERS
 ) -> Tensor:
-    """The arrangements as the patch's items: (B, 2, T)."""
+    """Play the arrangements as the patch's items: (B, 2, T)."""
     total = torch.zeros(patch.size, 2, patch.frames, device=patch.device)
     for player, parts in _parts(arrangements, players).items():
         own = _part_patch(parts, patch)
@@ -100,13 +104,13 @@ def played(
         sounds = sounds * fade_out(own.time(), own.seconds - 0.001, 0.02).unsqueeze(1)
         sounds = sounds / sounds.abs().amax((1, 2), keepdim=True).clamp(min=1e-6)
         for sound, part in zip(sounds, parts, strict=True):
-            _copied(total[part.place], sound, part, arrangements[part.place], patch.rate)
+            _add_line(total[part.place], sound, part, arrangements[part.place], patch.rate)
     return total
 
 
 def loop(patch: Patch) -> Tensor:
     """The planned loops, each as long as its bars: (B, 2, T)."""
-    return played([arranged(plan) for plan in patch.plans], patch)
+    return play_arrangements([arrange(plan) for plan in patch.plans], patch)
 
 
 LOOPS: dict[str, Instrument] = {"loop": loop, "beatbox loop": loop}

@@ -1,5 +1,7 @@
 """Machines that run: engines, motors, fans, factories. Training process."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -7,14 +9,14 @@ from engine.corpus.instruments.scenes import every, grain_time, in_time
 from engine.corpus.instruments.textures import unit
 from engine.corpus.synthesis.envelopes import attack
 from engine.corpus.synthesis.filters import bandpass, lowpass
-from engine.corpus.synthesis.grains import coloured, scattered, wander
+from engine.corpus.synthesis.grains import coloured_noise, scatter, wander
 from engine.corpus.synthesis.oscillators import cycles, periodic, sine
 from engine.corpus.synthesis.patch import TAU, Instrument, Patch, between
-from engine.corpus.synthesis.room import centred
+from engine.corpus.synthesis.room import to_stereo
 
 
-def _begun(patch: Patch, sound: Tensor) -> Tensor:
-    return centred(sound * attack(patch.time(), 0.012))
+def _soften_attack(patch: Patch, sound: Tensor) -> Tensor:
+    return to_stereo(sound * attack(patch.time(), 0.012))
 
 
 def _harmonics(patch: Patch, count: int) -> Tensor:
@@ -31,7 +33,7 @@ def engine(patch: Patch) -> Tensor:
     uneven = 1 + 0.35 * torch.sin(TAU * turn) + 0.15 * torch.sin(TAU * 2 * turn)
     exhaust = lowpass(firing * uneven, patch.rate, between(180.0, 1800.0, patch.brightness), 1.5)
     hiss = bandpass(patch.noise(), patch.rate, between(500.0, 3500.0, patch.brightness), 0.7)
-    return _begun(patch, exhaust + 0.1 * hiss * uneven)
+    return _soften_attack(patch, exhaust + 0.1 * hiss * uneven)
 
 
 def motor(patch: Patch) -> Tensor:
@@ -46,14 +48,14 @@ def motor(patch: Patch) -> Tensor:
         patch.frames,
     )
     brushes = bandpass(patch.noise(), patch.rate, between(1500.0, 6000.0, patch.brightness), 0.8)
-    return _begun(patch, mains + 0.35 * sine(whine) + 0.06 * brushes)
+    return _soften_attack(patch, mains + 0.35 * sine(whine) + 0.06 * brushes)
 
 
 def fan(patch: Patch) -> Tensor:
     """Air that blades cut into pieces."""
-    air = lowpass(coloured(patch, 4.0), patch.rate, between(900.0, 9000.0, patch.brightness))
+    air = lowpass(coloured_noise(patch, 4.0), patch.rate, between(900.0, 9000.0, patch.brightness))
     blades = sine(cycles(patch.uniform(12.0, 38.0), patch.rate, patch.frames))
-    return _begun(patch, 0.3 * unit(air) * (1 + 0.35 * blades))
+    return _soften_attack(patch, 0.3 * unit(air) * (1 + 0.35 * blades))
 
 
 def factory(patch: Patch) -> Tensor:
@@ -69,10 +71,10 @@ def factory(patch: Patch) -> Tensor:
     )
     grain = (blow * torch.exp(-time / 0.02) + 0.6 * ring) * attack(time, 0.001)
     blows = grain.expand(-1, starts.shape[1], -1)
-    stamps = scattered(blows, in_time(starts, patch), patch.frames, patch.rate)
+    stamps = scatter(blows, in_time(starts, patch), patch.frames, patch.rate)
     hum = sine(cycles(patch.uniform(45.0, 60.0), patch.rate, patch.frames))
-    hall = lowpass(coloured(patch, 5.0), patch.rate, between(300.0, 2000.0, patch.brightness))
-    return _begun(patch, stamps + 0.06 * hum + 0.05 * unit(hall))
+    hall = lowpass(coloured_noise(patch, 5.0), patch.rate, between(300.0, 2000.0, patch.brightness))
+    return _soften_attack(patch, stamps + 0.06 * hum + 0.05 * unit(hall))
 
 
 MACHINES: dict[str, Instrument] = {

@@ -1,5 +1,7 @@
 """Notes one after the other: scales and arpeggios in a key. Training process."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -1,5 +1,7 @@
 """What a mouth makes: hums, tunes and beatbox, as sources for audio to audio. Training process."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from engine.corpus.synthesis.filters import Spectrum, bandpass, high, low, lowpa
 from engine.corpus.synthesis.grains import wander
 from engine.corpus.synthesis.oscillators import cycles, harmonic_numbers, periodic, sine
 from engine.corpus.synthesis.patch import TAU, Instrument, Patch, between
-from engine.corpus.synthesis.room import centred
+from engine.corpus.synthesis.room import to_stereo
 
 VOWELS = {  # three formants: hertz, then their levels
     "mm": (260.0, 950.0, 2200.0, 1.0, 0.06, 0.02),
@@ -42,7 +44,7 @@ def hum(patch: Patch) -> Tensor:
     moving = patch.hertz * 2 ** ((cents + vibrato) / 1200)
     phase = cycles(moving, patch.rate, patch.frames)
     sound = _throat(patch, phase, patch.hertz, patch.table(VOWELS))
-    return centred(sound * attack(time, 0.03) * gate(time, hold(patch), 0.04))
+    return to_stereo(sound * attack(time, 0.03) * gate(time, hold(patch), 0.04))
 
 
 def melody(patch: Patch) -> Tensor:
@@ -69,7 +71,7 @@ def melody(patch: Patch) -> Tensor:
     sound = _throat(patch, cycles(moving, patch.rate, patch.frames), middle, vowels)
     breath = 0.25 + 0.75 * attack(inside, 0.04) * gate(inside, 0.85 * length, 0.03)
     end = gate(time, patch.seconds * 0.94, 0.03)
-    return centred(sound * breath * attack(time, 0.03) * end)
+    return to_stereo(sound * breath * attack(time, 0.03) * end)
 
 
 def mouth_kick(patch: Patch) -> Tensor:
@@ -81,7 +83,7 @@ def mouth_kick(patch: Patch) -> Tensor:
     burst = lowpass(patch.noise() * fall(time, 0.012), patch.rate, 900.0)
     puff = bandpass(patch.noise() * fall(time, 0.005), patch.rate, 2200.0, 0.8)
     mixed = thump + 1.2 * burst + (0.1 + 0.5 * patch.brightness) * puff
-    return centred(mixed * attack(time, 0.0012))
+    return to_stereo(mixed * attack(time, 0.0012))
 
 
 def mouth_snare(patch: Patch) -> Tensor:
@@ -92,7 +94,7 @@ def mouth_snare(patch: Patch) -> Tensor:
     centre = between(1100.0, 3200.0, patch.brightness)
     shape = low(spectrum.hertz, 3 * centre) * high(spectrum.hertz, 0.35 * centre)
     thump = sine(cycles(patch.uniform(150.0, 220.0), patch.rate, patch.frames)) * fall(time, 0.025)
-    return centred((spectrum.filtered(shape) + 0.3 * thump) * attack(time, 0.001))
+    return to_stereo((spectrum.filter(shape) + 0.3 * thump) * attack(time, 0.001))
 
 
 def mouth_hat(patch: Patch) -> Tensor:
@@ -102,7 +104,7 @@ def mouth_hat(patch: Patch) -> Tensor:
     spectrum = Spectrum(patch.noise() * (fall(time, ring) + 0.4 * fall(time, 0.003)), patch.rate)
     corner = between(3800.0, 6500.0, patch.brightness)
     shape = high(spectrum.hertz, corner, 1.4) * low(spectrum.hertz, 2.2 * corner)
-    return centred(spectrum.filtered(shape) * attack(time, 0.002))
+    return to_stereo(spectrum.filter(shape) * attack(time, 0.002))
 
 
 MOUTH: dict[str, Instrument] = {

@@ -1,5 +1,7 @@
 """Strings, brass, flutes, mallets, and chords of any of them. Training process."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import torch
@@ -11,26 +13,26 @@ from engine.corpus.instruments.synths import (
     cutoff,
     drawbar_organ,
     hold,
-    played,
+    shape_note,
     stack,
     super_lead,
     warm_pad,
 )
 from engine.corpus.synthesis.envelopes import attack, fall, gate
-from engine.corpus.synthesis.filters import bandpass, lowpass, swept
+from engine.corpus.synthesis.filters import bandpass, lowpass, sweep_filter
 from engine.corpus.synthesis.oscillators import cycles, modes, periodic, saw_harmonics, sine
 from engine.corpus.synthesis.patch import TAU, Instrument, Patch, between
-from engine.corpus.synthesis.room import centred, chorus
+from engine.corpus.synthesis.room import chorus, to_stereo
 
 
 def ensemble(patch: Patch) -> Tensor:
     """A section of bows: detuned saws, a soft start, wide."""
     wave = stack(patch, saw_harmonics(patch.hertz), (-9.0, 0.0, 9.0))
     wave = lowpass(wave, patch.rate, cutoff(patch, 700.0, 11000.0), 0.8)
-    return chorus(played(patch, wave, 0.07, 0.1), patch, 0.0012)
+    return chorus(shape_note(patch, wave, 0.07, 0.1), patch, 0.0012)
 
 
-def _sung(patch: Patch, cents: float, speed: float) -> Tensor:
+def _vibrato_phase(patch: Patch, cents: float, speed: float) -> Tensor:
     """The phase of the note with a vibrato of ±`cents` that comes in late."""
     time = patch.time()
     turn = torch.sin(TAU * (speed * patch.uniform(0.9, 1.1) * time))
@@ -38,15 +40,15 @@ def _sung(patch: Patch, cents: float, speed: float) -> Tensor:
     return cycles(moving, patch.rate, patch.frames)
 
 
-def bowed(patch: Patch) -> Tensor:
+def bowed_string(patch: Patch) -> Tensor:
     """One bow on one string: a saw with the body's resonances and some rosin."""
     time = patch.time()
-    wave = periodic(saw_harmonics(patch.hertz), _sung(patch, 9.0, 5.6))
+    wave = periodic(saw_harmonics(patch.hertz), _vibrato_phase(patch, 9.0, 5.6))
     body = wave + 0.8 * bandpass(wave, patch.rate, 480.0, 3.0)
     body = body + (0.4 + patch.brightness) * bandpass(wave, patch.rate, 2600.0, 1.5)
     rosin = bandpass(patch.noise(), patch.rate, 3200.0, 0.7) * (0.02 + 0.12 * fall(time, 0.06))
     sound = lowpass(body + rosin, patch.rate, cutoff(patch, 900.0, 12000.0))
-    return centred(played(patch, sound, 0.05, 0.1))
+    return to_stereo(shape_note(patch, sound, 0.05, 0.1))
 
 
 def pizzicato(patch: Patch) -> Tensor:
@@ -57,47 +59,47 @@ def pizzicato(patch: Patch) -> Tensor:
     time = patch.time()
     sound = modes(patch.hertz * number, ring / (1 + 0.25 * (number - 1)), levels, time, patch.rate)
     knock = bandpass(patch.noise() * fall(time, 0.006), patch.rate, 380.0, 1.0)
-    return centred((sound + 0.7 * knock) * attack(time, 0.001))
+    return to_stereo((sound + 0.7 * knock) * attack(time, 0.001))
 
 
-def _blown(patch: Patch, wave: Tensor, octaves: float, rise: float) -> Tensor:
+def _blow(patch: Patch, wave: Tensor, octaves: float, rise: float) -> Tensor:
     """Brass: the low-pass opens with the breath, `octaves` wide, and closes with the note."""
     time = patch.time()
     breath = attack(time, 1.6 * rise) * (0.72 + 0.28 * fall(time, 0.15))
     breath = breath * gate(time, hold(patch), 0.05)
     top = cutoff(patch, 900.0, 12000.0) * 2 ** (octaves * (breath - 0.8))
     moving = torch.maximum(top, 1.2 * patch.hertz.expand_as(top)).clamp(max=18000.0)
-    return played(patch, swept(wave, patch.rate, moving, 0.9, steps=8), rise, 0.15)
+    return shape_note(patch, sweep_filter(wave, patch.rate, moving, 0.9, steps=8), rise, 0.15)
 
 
 def trumpet(patch: Patch) -> Tensor:
     """One horn: bright as it blows harder, a late vibrato."""
-    wave = periodic(saw_harmonics(patch.hertz), _sung(patch, 6.0, 5.0))
-    return centred(_blown(patch, wave + 0.5 * bandpass(wave, patch.rate, 1400.0, 1.5), 2.5, 0.03))
+    wave = periodic(saw_harmonics(patch.hertz), _vibrato_phase(patch, 6.0, 5.0))
+    return to_stereo(_blow(patch, wave + 0.5 * bandpass(wave, patch.rate, 1400.0, 1.5), 2.5, 0.03))
 
 
 def section(patch: Patch) -> Tensor:
     """Several horns together."""
     wave = stack(patch, saw_harmonics(patch.hertz), (-7.0, 0.0, 7.0))
-    return chorus(_blown(patch, wave, 2.5, 0.035), patch, 0.0012, 0.4)
+    return chorus(_blow(patch, wave, 2.5, 0.035), patch, 0.0012, 0.4)
 
 
 def synth_brass(patch: Patch) -> Tensor:
     """Two detuned saws under an opening filter."""
     wave = stack(patch, saw_harmonics(patch.hertz), (-6.0, 0.0, 6.0))
-    return chorus(_blown(patch, wave, 3.5, 0.05), patch, 0.001, 0.4)
+    return chorus(_blow(patch, wave, 3.5, 0.05), patch, 0.001, 0.4)
 
 
 def flute(patch: Patch) -> Tensor:
     """Few harmonics and breath."""
     number = torch.arange(1, 9, device=patch.device).unsqueeze(0).float()
     harmonics = between(0.12, 0.6, patch.brightness) ** (number - 1)
-    wave = periodic(harmonics * (number * patch.hertz < 16000), _sung(patch, 10.0, 5.2))
+    wave = periodic(harmonics * (number * patch.hertz < 16000), _vibrato_phase(patch, 10.0, 5.2))
     time = patch.time()
     breath = bandpass(patch.noise(), patch.rate, 2 * patch.hertz, 1.0)
     breath = lowpass(breath, patch.rate, cutoff(patch, 1500.0, 12000.0))
     share = patch.lookup({"flute": 0.12, "pan": 0.4}) * (1 + 2 * fall(time, 0.05))
-    return centred(played(patch, wave + share * breath, 0.045, 0.1))
+    return to_stereo(shape_note(patch, wave + share * breath, 0.045, 0.1))
 
 
 BARS = {  # ratios of the bar's modes, their levels, shortest and longest ring of the first
@@ -150,8 +152,8 @@ VOICINGS: dict[str, Instrument] = {
     "pluck": synth_pluck,
     "piano": piano,
     "guitar": acoustic_guitar,
-    "sine": lambda patch: centred(
-        played(patch, sine(cycles(patch.hertz, patch.rate, patch.frames)))
+    "sine": lambda patch: to_stereo(
+        shape_note(patch, sine(cycles(patch.hertz, patch.rate, patch.frames)))
     ),
 }
 
@@ -169,8 +171,8 @@ def chord(patch: Patch) -> Tensor:
 
 ORCHESTRA: dict[str, Instrument] = {
     "strings ensemble": ensemble,
-    "strings violin": bowed,
-    "strings cello": bowed,
+    "strings violin": bowed_string,
+    "strings cello": bowed_string,
     "strings pizzicato": pizzicato,
     "brass trumpet": trumpet,
     "brass trombone": trumpet,

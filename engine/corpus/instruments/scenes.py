@@ -1,14 +1,16 @@
 """Small things that happen: glass, clocks, hearts, steps, hands, crickets. Training process."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
 from engine.corpus.synthesis.envelopes import attack, fall
 from engine.corpus.synthesis.filters import Spectrum, band, bandpass, high, highpass, low, lowpass
-from engine.corpus.synthesis.grains import coloured, scattered
+from engine.corpus.synthesis.grains import coloured_noise, scatter
 from engine.corpus.synthesis.oscillators import cycles, sine
 from engine.corpus.synthesis.patch import TAU, Instrument, Patch, between
-from engine.corpus.synthesis.room import centred
+from engine.corpus.synthesis.room import to_stereo
 
 
 def grain_time(patch: Patch, seconds: float) -> Tensor:
@@ -38,9 +40,9 @@ def glass(patch: Patch) -> Tensor:
     grains = level * torch.sin(TAU * ((hertz.unsqueeze(-1) * time) % 1.0))
     grains = grains * torch.exp(-time / ring) * attack(time, 0.0004)
     starts = torch.cat([starts[:, :1] * 0.0, starts[:, 1:]], dim=1)
-    shards = scattered(grains, starts, patch.frames, patch.rate)
+    shards = scatter(grains, starts, patch.frames, patch.rate)
     crack = highpass(patch.noise() * fall(patch.time(), 0.025), patch.rate, 1800.0)
-    return centred(shards + 0.8 * crack)
+    return to_stereo(shards + 0.8 * crack)
 
 
 def clock(patch: Patch) -> Tensor:
@@ -53,7 +55,7 @@ def clock(patch: Patch) -> Tensor:
     tone = torch.sin(TAU * hertz.unsqueeze(-1) * time) * torch.exp(-time / 0.006)
     over = torch.sin(TAU * 2.76 * hertz.unsqueeze(-1) * time) * torch.exp(-time / 0.002)
     grains = (tone + 0.6 * over) * attack(time, 0.0003)
-    return centred(scattered(grains, in_time(starts, patch), patch.frames, patch.rate))
+    return to_stereo(scatter(grains, in_time(starts, patch), patch.frames, patch.rate))
 
 
 def heart(patch: Patch) -> Tensor:
@@ -66,8 +68,8 @@ def heart(patch: Patch) -> Tensor:
     level = torch.cat([torch.ones_like(starts), 0.7 * torch.ones_like(starts)], 1).unsqueeze(-1)
     phase = hertz * time + 0.9 * (1 - torch.exp(-time / 0.02))
     grains = level * torch.sin(TAU * phase) * torch.exp(-time / 0.055) * attack(time, 0.002)
-    beats = scattered(grains, in_time(both, patch), patch.frames, patch.rate)
-    return centred(lowpass(beats, patch.rate, between(150.0, 900.0, patch.brightness)))
+    beats = scatter(grains, in_time(both, patch), patch.frames, patch.rate)
+    return to_stereo(lowpass(beats, patch.rate, between(150.0, 900.0, patch.brightness)))
 
 
 def steps(patch: Patch) -> Tensor:
@@ -80,11 +82,11 @@ def steps(patch: Patch) -> Tensor:
     heel = bursts * torch.exp(-time / 0.006)
     sole = 0.4 * bursts * torch.exp(-(time - 0.05).clamp(min=0) / 0.02) * (time > 0.05)
     level = patch.uniform(0.7, 1.0, count).unsqueeze(-1)
-    walk = scattered((heel + sole) * level, in_time(starts, patch), patch.frames, patch.rate)
+    walk = scatter((heel + sole) * level, in_time(starts, patch), patch.frames, patch.rate)
     spectrum = Spectrum(walk, patch.rate)
     centre = between(220.0, 1500.0, patch.brightness)
     shaped = band(spectrum.hertz, centre, 0.9) + 0.5 * band(spectrum.hertz, 0.4 * centre, 2.0)
-    return centred(spectrum.filtered(shaped))
+    return to_stereo(spectrum.filter(shaped))
 
 
 def applause(patch: Patch) -> Tensor:
@@ -98,9 +100,7 @@ def applause(patch: Patch) -> Tensor:
         bursts = torch.randn(shape, generator=patch.generator, device=patch.device)
         level = torch.exp(-2.5 * patch.uniform(0, 1, count)).unsqueeze(-1)
         starts = patch.uniform(0, 1, count) * length
-        hands = scattered(
-            bursts * torch.exp(-time / 0.004) * level, starts, patch.frames, patch.rate
-        )
+        hands = scatter(bursts * torch.exp(-time / 0.004) * level, starts, patch.frames, patch.rate)
         centre = between(700.0, 2600.0, patch.brightness)
         sides.append(bandpass(hands, patch.rate, centre, 0.7))
     level = attack(patch.time(), 0.02).unsqueeze(1)
@@ -124,7 +124,7 @@ def crickets(patch: Patch) -> Tensor:
         side = patch.uniform(-0.8, 0.8)
         pair = torch.stack([tone * (1 - side), tone * (1 + side)], dim=1)
         total += pair * patch.uniform(0.25, 1.0).unsqueeze(-1)
-    air = 0.02 * coloured(patch, 3.0, 2)
+    air = 0.02 * coloured_noise(patch, 3.0, 2)
     return (total + air) * attack(time, 0.012).unsqueeze(1)
 
 
@@ -135,10 +135,10 @@ def shot(patch: Patch) -> Tensor:
     level = fall(time, 0.004) * 2 + fall(time, ring) * 0.6
     spectrum = Spectrum(patch.noise() * level, patch.rate)
     top = between(2500.0, 14000.0, patch.brightness)
-    crack = spectrum.filtered(low(spectrum.hertz, top) * high(spectrum.hertz, 120.0))
+    crack = spectrum.filter(low(spectrum.hertz, top) * high(spectrum.hertz, 120.0))
     punch = sine(cycles(60.0 + 160.0 * fall(time, 0.02).expand(patch.size, -1), patch.rate,
                         patch.frames))  # fmt: skip
-    return centred(torch.tanh(1.5 * crack) + 0.7 * punch * fall(time, 0.05))
+    return to_stereo(torch.tanh(1.5 * crack) + 0.7 * punch * fall(time, 0.05))
 
 
 SCENES: dict[str, Instrument] = {

@@ -1,5 +1,7 @@
 """Strings that are struck or plucked with a body behind them: pianos and guitars."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,7 @@ from engine.corpus.synthesis.envelopes import attack, fall, gate
 from engine.corpus.synthesis.filters import Spectrum, band, bandpass, low, lowpass
 from engine.corpus.synthesis.oscillators import modes
 from engine.corpus.synthesis.patch import Instrument, Patch, between
-from engine.corpus.synthesis.room import centred
+from engine.corpus.synthesis.room import to_stereo
 
 
 def partials(patch: Patch, count: int, stiffness: float) -> Tensor:
@@ -41,7 +43,7 @@ def piano(patch: Patch) -> Tensor:
 BODY = ((105.0, 6.0, 0.8), (205.0, 5.0, 0.6), (410.0, 4.0, 0.4), (2400.0, 1.0, 0.25))
 
 
-def _plucked(patch: Patch, shortest: float, longest: float, place: Tensor) -> Tensor:
+def _pluck(patch: Patch, shortest: float, longest: float, place: Tensor) -> Tensor:
     """A string plucked at `place` (0..0.5 of its length): (B, T)."""
     number = torch.arange(1, 33, device=patch.device).unsqueeze(0).float()
     levels = torch.sin(torch.pi * number * place).abs() / number
@@ -54,40 +56,40 @@ def _plucked(patch: Patch, shortest: float, longest: float, place: Tensor) -> Te
 def acoustic_guitar(patch: Patch) -> Tensor:
     """A string over a wooden box, and the finger or the plectrum."""
     time = patch.time()
-    sound = _plucked(patch, 0.08, 0.9, patch.uniform(0.12, 0.3))
+    sound = _pluck(patch, 0.08, 0.9, patch.uniform(0.12, 0.3))
     scratch = patch.noise() * fall(time, 0.004) * (0.05 + 0.25 * patch.brightness)
     spectrum = Spectrum(sound + scratch, patch.rate)
     response = low(spectrum.hertz, between(3000.0, 15000.0, patch.brightness))
     for centre, q, level in BODY:
         response = response + level * band(spectrum.hertz, centre, q)
-    return centred(spectrum.filtered(response) * attack(time, 0.001))
+    return to_stereo(spectrum.filter(response) * attack(time, 0.001))
 
 
 def electric_guitar(patch: Patch) -> Tensor:
     """A string over a pickup, a hot amplifier and its loudspeaker."""
-    sound = _plucked(patch, 0.12, 1.6, patch.uniform(0.08, 0.2))
+    sound = _pluck(patch, 0.12, 1.6, patch.uniform(0.08, 0.2))
     sound = sound / sound.abs().amax(-1, keepdim=True).clamp(min=1e-6)
     hot = torch.tanh(sound * between(1.5, 6.0, patch.brightness))
     sound = lowpass(hot, patch.rate, between(1800.0, 5500.0, patch.brightness), 1.2)
-    return centred(sound * attack(patch.time(), 0.0012))
+    return to_stereo(sound * attack(patch.time(), 0.0012))
 
 
 def muted_guitar(patch: Patch) -> Tensor:
     """The palm on the string: a short, dark pluck."""
     time = patch.time()
-    sound = _plucked(patch, 0.025, 0.16, patch.uniform(0.1, 0.2))
+    sound = _pluck(patch, 0.025, 0.16, patch.uniform(0.1, 0.2))
     thud = lowpass(patch.noise() * fall(time, 0.008), patch.rate, 600.0)
     mixed = sound / sound.abs().amax(-1, keepdim=True).clamp(min=1e-6) + 0.2 * thud
-    return centred(mixed * attack(time, 0.001))
+    return to_stereo(mixed * attack(time, 0.001))
 
 
 def plucked_bass(patch: Patch) -> Tensor:
     """A thick string under a finger, and its low box or pickup."""
-    sound = _plucked(patch, 0.12, 0.9, patch.uniform(0.12, 0.25))
+    sound = _pluck(patch, 0.12, 0.9, patch.uniform(0.12, 0.25))
     sound = sound / sound.abs().amax(-1, keepdim=True).clamp(min=1e-6)
     finger = lowpass(patch.noise() * fall(patch.time(), 0.006), patch.rate, 900.0)
     top = between(500.0, 4500.0, patch.brightness)
-    return centred(lowpass(sound + 0.1 * finger, patch.rate, top) * attack(patch.time(), 0.002))
+    return to_stereo(lowpass(sound + 0.1 * finger, patch.rate, top) * attack(patch.time(), 0.002))
 
 
 STRINGED: dict[str, Instrument] = {

@@ -1,16 +1,16 @@
 """Notes that are struck or plucked and then ring: plucks, keys, bells. Training process."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
 from engine.corpus.instruments.synths import unison
 from engine.corpus.synthesis.envelopes import attack, fall, gate
-from engine.corpus.synthesis.filters import lowpass, swept
+from engine.corpus.synthesis.filters import lowpass, sweep_filter
 from engine.corpus.synthesis.oscillators import cycles, modes, saw_harmonics, sine
-from engine.corpus.synthesis.patch import Instrument, Patch, between
-from engine.corpus.synthesis.room import centred, chorus
-
-TAU = 6.2831853
+from engine.corpus.synthesis.patch import TAU, Instrument, Patch, between
+from engine.corpus.synthesis.room import chorus, to_stereo
 
 
 def _ringing(patch: Patch, shortest: float, longest: float) -> Tensor:
@@ -27,7 +27,7 @@ def plucked_string(patch: Patch) -> Tensor:
     levels = torch.sin(torch.pi * number * place).abs() / number
     levels = levels * between(0.55, 1.0, patch.brightness) ** (number - 1)
     ring = _ringing(patch, 0.07, 0.9) / (1 + 0.12 * (number - 1) * (1.3 - patch.brightness))
-    return centred(modes(pitches, ring, levels, patch.time(), patch.rate))
+    return to_stereo(modes(pitches, ring, levels, patch.time(), patch.rate))
 
 
 def synth_pluck(patch: Patch) -> Tensor:
@@ -37,8 +37,8 @@ def synth_pluck(patch: Patch) -> Tensor:
     wave = unison(patch, saw_harmonics(patch.hertz), 5.0)
     top = between(500.0, 14000.0, patch.brightness)
     moving = 1.3 * patch.hertz + top * fall(time, 0.6 * ring)
-    sound = swept(wave, patch.rate, moving.clamp(max=18000.0), 1.1, steps=10)
-    return centred(sound * fall(time, ring) * attack(time, 0.0015))
+    sound = sweep_filter(wave, patch.rate, moving.clamp(max=18000.0), 1.1, steps=10)
+    return to_stereo(sound * fall(time, ring) * attack(time, 0.0015))
 
 
 def thumb_piano(patch: Patch) -> Tensor:
@@ -50,7 +50,7 @@ def thumb_piano(patch: Patch) -> Tensor:
     time = patch.time()
     sound = modes(patch.hertz * ratios, ring, torch.cat([levels, upper], dim=1), time, patch.rate)
     knock = lowpass(patch.noise() * fall(time, 0.004), patch.rate, 900.0)
-    return centred((sound + 0.4 * knock) * attack(time, 0.0008))
+    return to_stereo((sound + 0.4 * knock) * attack(time, 0.0008))
 
 
 def _two_operators(patch: Patch, ratio: float, index: Tensor) -> Tensor:
@@ -59,8 +59,8 @@ def _two_operators(patch: Patch, ratio: float, index: Tensor) -> Tensor:
     return sine(cycles(patch.hertz, patch.rate, patch.frames) + index * other / TAU)
 
 
-def _keyed(patch: Patch, sound: Tensor, ring: Tensor) -> Tensor:
-    """A key's envelope: struck, ringing, damped before the asked end."""
+def _shape_key(patch: Patch, sound: Tensor, ring: Tensor) -> Tensor:
+    """Give a sound a key's envelope: struck, ringing, damped before the asked end."""
     time = patch.time()
     down = (patch.seconds - 0.12).clamp(min=0.2)
     return sound * fall(time, ring) * attack(time, 0.0015) * gate(time, down, 0.03)
@@ -74,7 +74,7 @@ def electric_piano(patch: Patch) -> Tensor:
     body = _two_operators(patch, 1.0, index)
     ping = sine(cycles(patch.hertz * 14.0, patch.rate, patch.frames)) * fall(time, 0.06)
     ping = ping * (14 * patch.hertz < 16000) * between(0.02, 0.25, patch.brightness)
-    sound = _keyed(patch, body + ping, ring)
+    sound = _shape_key(patch, body + ping, ring)
     turn = 0.2 * torch.sin(TAU * patch.uniform(3.0, 5.5) * time)
     return torch.stack([sound * (1 + turn), sound * (1 - turn)], dim=1)
 
@@ -86,14 +86,14 @@ def fm_keys(patch: Patch) -> Tensor:
     strike = between(0.15, 2.2, patch.brightness)
     low = _two_operators(patch, 1.0, strike * fall(time, 0.5 * ring))
     high = _two_operators(patch, 14.0, between(0.05, 0.9, patch.brightness) * fall(time, 0.12))
-    return chorus(_keyed(patch, low + 0.6 * high, ring), patch, 0.001, 0.25)
+    return chorus(_shape_key(patch, low + 0.6 * high, ring), patch, 0.001, 0.25)
 
 
 def reed_piano(patch: Patch) -> Tensor:
     """A reed: odd harmonics and a bark that grows with brightness."""
     ring = _ringing(patch, 0.14, 1.1)
     index = between(0.3, 2.4, patch.brightness) * (0.3 + 0.7 * fall(patch.time(), 0.4 * ring))
-    return centred(_keyed(patch, _two_operators(patch, 2.0, index), ring))
+    return to_stereo(_shape_key(patch, _two_operators(patch, 2.0, index), ring))
 
 
 def fm_bell(patch: Patch) -> Tensor:
@@ -103,7 +103,7 @@ def fm_bell(patch: Patch) -> Tensor:
     index = between(0.4, 4.5, patch.brightness) * fall(time, 0.6 * ring)
     first = _two_operators(patch, 3.5, index)
     second = _two_operators(patch, 7.07, 0.3 * index)
-    return centred((first + 0.3 * second) * fall(time, ring) * attack(time, 0.001))
+    return to_stereo((first + 0.3 * second) * fall(time, ring) * attack(time, 0.001))
 
 
 TUBE = ((0.5, 1.3, 0.2), (1.0, 1.0, 1.0), (1.2, 0.7, 0.4), (1.5, 0.6, 0.3), (2.0, 0.55, 0.6),
@@ -122,13 +122,13 @@ def _partials(patch: Patch, rows: tuple[tuple[float, float, float], ...], ring: 
 def tubular_bell(patch: Patch) -> Tensor:
     """A church bell's partials: hum, prime, tierce, quint, nominal and above."""
     ring = _ringing(patch, 0.25, 1.5)
-    return centred(_partials(patch, TUBE, ring) * attack(patch.time(), 0.0012))
+    return to_stereo(_partials(patch, TUBE, ring) * attack(patch.time(), 0.0012))
 
 
 def glass_bell(patch: Patch) -> Tensor:
     """A struck bar's partials, light and high."""
     ring = _ringing(patch, 0.15, 1.1)
-    return centred(_partials(patch, GLASS, ring) * attack(patch.time(), 0.0006))
+    return to_stereo(_partials(patch, GLASS, ring) * attack(patch.time(), 0.0006))
 
 
 STRUCK: dict[str, Instrument] = {

@@ -1,12 +1,14 @@
 """Waves through filters: basses, leads, pads, organs. Training process."""
 
+from __future__ import annotations
+
 from math import sqrt
 
 import torch
 from torch import Tensor
 
 from engine.corpus.synthesis.envelopes import attack, fall, gate
-from engine.corpus.synthesis.filters import lowpass, swept
+from engine.corpus.synthesis.filters import lowpass, sweep_filter
 from engine.corpus.synthesis.oscillators import (
     cycles,
     harmonic_numbers,
@@ -15,8 +17,8 @@ from engine.corpus.synthesis.oscillators import (
     saw_harmonics,
     sine,
 )
-from engine.corpus.synthesis.patch import Instrument, Patch, between
-from engine.corpus.synthesis.room import centred, chorus
+from engine.corpus.synthesis.patch import ROUNDED_TAU, Instrument, Patch, between
+from engine.corpus.synthesis.room import chorus, to_stereo
 
 
 def hold(patch: Patch, release: float = 0.06) -> Tensor:
@@ -48,8 +50,8 @@ def unison(patch: Patch, harmonics: Tensor, cents: float) -> Tensor:
     return stack(patch, harmonics, (0.0,)) + 0.4 * stack(patch, harmonics, (-cents, cents))
 
 
-def played(patch: Patch, sound: Tensor, rise: float = 0.003, sag: float = 0.35) -> Tensor:
-    """A held note: quick rise, a slow sag while held, a short release."""
+def shape_note(patch: Patch, sound: Tensor, rise: float = 0.003, sag: float = 0.35) -> Tensor:
+    """Give a sound the envelope of a held note: quick rise, slow sag, short release."""
     time = patch.time()
     down = hold(patch)
     level = (1 - sag) + sag * fall(time, 0.3 * down)
@@ -61,7 +63,7 @@ def sub_bass(patch: Patch) -> Tensor:
     number = torch.arange(1, 9, device=patch.device).unsqueeze(0)
     harmonics = between(0.03, 0.45, patch.brightness) ** (number - 1)
     wave = periodic(harmonics, cycles(patch.hertz, patch.rate, patch.frames))
-    return centred(played(patch, wave, 0.006, 0.2))
+    return to_stereo(shape_note(patch, wave, 0.006, 0.2))
 
 
 def bass_808(patch: Patch) -> Tensor:
@@ -73,7 +75,7 @@ def bass_808(patch: Patch) -> Tensor:
     body = sine(cycles(moving, patch.rate, patch.frames)) * fall(time, ring)
     body = torch.tanh(body * between(1.05, 4.0, patch.brightness))
     click = lowpass(patch.noise() * fall(time, 0.002), patch.rate, cutoff(patch))
-    return centred((body + 0.25 * patch.brightness * click) * attack(time, 0.001))
+    return to_stereo((body + 0.25 * patch.brightness * click) * attack(time, 0.001))
 
 
 def _swept_wave(patch: Patch, wave: Tensor, q: float, depth: float, share: float) -> Tensor:
@@ -82,27 +84,27 @@ def _swept_wave(patch: Patch, wave: Tensor, q: float, depth: float, share: float
     fallen = fall(time, share * hold(patch) + 0.02)
     moving = (cutoff(patch) * 2 ** (depth * fallen - 0.4 * depth)).clamp(60.0, 18000.0)
     moving = torch.maximum(moving, 1.1 * patch.hertz.expand_as(moving))
-    return swept(wave, patch.rate, moving, q, steps=9)
+    return sweep_filter(wave, patch.rate, moving, q, steps=9)
 
 
 def saw_bass(patch: Patch) -> Tensor:
     """A few saws under a falling low-pass."""
     wave = unison(patch, saw_harmonics(patch.hertz), 5.0)
-    return centred(played(patch, _swept_wave(patch, wave, 1.2, 2.0, 0.35)))
+    return to_stereo(shape_note(patch, _swept_wave(patch, wave, 1.2, 2.0, 0.35)))
 
 
 def square_bass(patch: Patch) -> Tensor:
     """A pulse wave of random width under a low-pass."""
     width = patch.uniform(0.3, 0.5)
     wave = stack(patch, pulse_harmonics(patch.hertz, width), (0.0,))
-    return centred(played(patch, _swept_wave(patch, wave, 1.0, 1.2, 0.4)))
+    return to_stereo(shape_note(patch, _swept_wave(patch, wave, 1.0, 1.2, 0.4)))
 
 
 def acid_bass(patch: Patch) -> Tensor:
     """A saw through a screaming resonant low-pass that falls fast."""
     wave = stack(patch, saw_harmonics(patch.hertz), (0.0,))
     once = _swept_wave(patch, wave, 6.0, 3.2, 0.4)
-    return centred(played(patch, lowpass(once, patch.rate, 9000.0)))
+    return to_stereo(shape_note(patch, lowpass(once, patch.rate, 9000.0)))
 
 
 def fm_bass(patch: Patch) -> Tensor:
@@ -112,14 +114,14 @@ def fm_bass(patch: Patch) -> Tensor:
     ratio = 1.0 + (patch.uniform(0, 1) > 0.5).float()
     other = sine(cycles(patch.hertz * ratio, patch.rate, patch.frames))
     phase = cycles(patch.hertz, patch.rate, patch.frames)
-    return centred(played(patch, sine(phase + index * other / 6.2832)))
+    return to_stereo(shape_note(patch, sine(phase + index * other / ROUNDED_TAU)))
 
 
 def reese(patch: Patch) -> Tensor:
     """Three saws apart enough to beat slowly, dark unless asked."""
     wide = [stack(patch, saw_harmonics(patch.hertz), (-9.0, 0.0, 9.0)) for _ in range(2)]
     top = cutoff(patch, 140.0, 7000.0)
-    sides = [played(patch, lowpass(wave, patch.rate, top, 1.0), 0.008, 0.1) for wave in wide]
+    sides = [shape_note(patch, lowpass(wave, patch.rate, top, 1.0), 0.008, 0.1) for wave in wide]
     mid = 0.5 * (sides[0] + sides[1])
     return torch.stack([mid + 0.25 * (side - mid) for side in sides], dim=1)
 
@@ -127,26 +129,26 @@ def reese(patch: Patch) -> Tensor:
 def _lead(patch: Patch, wave: Tensor, q: float = 1.1) -> Tensor:
     """A wave under a moderately moving low-pass, held."""
     opened = _swept_wave(patch, wave, q, 1.0, 0.5)
-    return played(patch, opened, 0.006, 0.25)
+    return shape_note(patch, opened, 0.006, 0.25)
 
 
 def _vibrato(patch: Patch) -> Tensor:
     """The note's frequency with a vibrato that comes in late; ±8 cents, (B, T)."""
     time = patch.time()
-    turn = torch.sin(6.2832 * patch.uniform(4.5, 6.0) * time)
+    turn = torch.sin(ROUNDED_TAU * patch.uniform(4.5, 6.0) * time)
     return patch.hertz * 2 ** (8 / 1200 * turn * attack(time - 0.15, 0.4))
 
 
 def saw_lead(patch: Patch) -> Tensor:
     """Two saws, a few cents apart."""
-    return centred(_lead(patch, unison(patch, saw_harmonics(patch.hertz), 7.0)))
+    return to_stereo(_lead(patch, unison(patch, saw_harmonics(patch.hertz), 7.0)))
 
 
 def square_lead(patch: Patch) -> Tensor:
     """A pulse wave with a late vibrato."""
     width = 0.5 - 0.25 * (patch.uniform(0, 1) > 0.6)
     phase = cycles(_vibrato(patch), patch.rate, patch.frames)
-    return centred(_lead(patch, periodic(pulse_harmonics(patch.hertz, width), phase)))
+    return to_stereo(_lead(patch, periodic(pulse_harmonics(patch.hertz, width), phase)))
 
 
 def super_lead(patch: Patch) -> Tensor:
@@ -158,7 +160,9 @@ def super_lead(patch: Patch) -> Tensor:
         for cents in ((-19.0, -6.0, 11.0), (-11.0, 6.0, 19.0))
     ]
     top = cutoff(patch, 500.0, 16000.0)
-    return torch.stack([played(patch, lowpass(side, patch.rate, top), 0.006) for side in sides], 1)
+    return torch.stack(
+        [shape_note(patch, lowpass(side, patch.rate, top), 0.006) for side in sides], 1
+    )
 
 
 def sine_lead(patch: Patch) -> Tensor:
@@ -166,11 +170,11 @@ def sine_lead(patch: Patch) -> Tensor:
     number = torch.arange(1, 7, device=patch.device).unsqueeze(0)
     harmonics = between(0.01, 0.4, patch.brightness) ** (number - 1)
     wave = periodic(harmonics, cycles(_vibrato(patch), patch.rate, patch.frames))
-    return centred(played(patch, wave, 0.015, 0.15))
+    return to_stereo(shape_note(patch, wave, 0.015, 0.15))
 
 
-def _swelled(patch: Patch, stereo: Tensor) -> Tensor:
-    """A pad's envelope: a slow rise and a slow release, both inside the asked length."""
+def _swell(patch: Patch, stereo: Tensor) -> Tensor:
+    """Give a pad its envelope: a slow rise and a slow release, both inside the asked length."""
     time = patch.time()
     rise = patch.uniform(0.08, 0.22) * patch.seconds
     down = between(0.35 * patch.seconds, 0.8 * patch.seconds, patch.decay)
@@ -181,18 +185,18 @@ def warm_pad(patch: Patch) -> Tensor:
     """Detuned saws under a low-pass that breathes."""
     time = patch.time()
     harmonics = saw_harmonics(patch.hertz)
-    turn = torch.sin(6.2832 * (patch.uniform(0.1, 0.4) * time + patch.uniform(0, 1)))
+    turn = torch.sin(ROUNDED_TAU * (patch.uniform(0.1, 0.4) * time + patch.uniform(0, 1)))
     moving = cutoff(patch, 250.0, 9000.0) * 2 ** (0.5 * turn)
     pair = [stack(patch, harmonics, cents) for cents in ((-9.0, 0.0, 7.0), (-7.0, 0.0, 9.0))]
-    sides = [swept(side, patch.rate, moving, 0.9, steps=5) for side in pair]
-    return _swelled(patch, torch.stack(sides, dim=1))
+    sides = [sweep_filter(side, patch.rate, moving, 0.9, steps=5) for side in pair]
+    return _swell(patch, torch.stack(sides, dim=1))
 
 
 def string_pad(patch: Patch) -> Tensor:
     """Many detuned saws with a chorus and the body of an ensemble."""
     wave = stack(patch, saw_harmonics(patch.hertz), (-8.0, 0.0, 8.0))
     wave = lowpass(wave, patch.rate, cutoff(patch, 600.0, 12000.0))
-    return _swelled(patch, chorus(wave, patch, 0.0012))
+    return _swell(patch, chorus(wave, patch, 0.0012))
 
 
 FORMANTS = ((730.0, 90.0, 1.0), (1090.0, 110.0, 0.5), (2440.0, 140.0, 0.25), (3400.0, 200.0, 0.1))
@@ -215,7 +219,7 @@ def choir_pad(patch: Patch) -> Tensor:
     wave = stack(patch, harmonics, (-7.0, 0.0, 7.0))
     breath = lowpass(patch.noise(), patch.rate, cutoff(patch, 800.0, 6000.0))
     wave = wave / wave.std(-1, keepdim=True).clamp(min=1e-6) + 0.03 * breath
-    return _swelled(patch, chorus(wave, patch, 0.0012))
+    return _swell(patch, chorus(wave, patch, 0.0012))
 
 
 def glass_pad(patch: Patch) -> Tensor:
@@ -227,11 +231,11 @@ def glass_pad(patch: Patch) -> Tensor:
         level = level * (number * patch.hertz < 16000)
         for side in range(2):
             swell = 0.6 + 0.4 * torch.sin(
-                6.2832 * (patch.uniform(0.2, 0.9) * time + patch.uniform(0, 1))
+                ROUNDED_TAU * (patch.uniform(0.2, 0.9) * time + patch.uniform(0, 1))
             )
             tone = sine(cycles(patch.hertz * number, patch.rate, patch.frames))
             total[:, side] += level * swell * tone
-    return _swelled(patch, total)
+    return _swell(patch, total)
 
 
 def _organ(patch: Patch, pipes: tuple[float, ...], tilt: float) -> Tensor:
@@ -249,7 +253,7 @@ def drawbar_organ(patch: Patch) -> Tensor:
     time = patch.time()
     wave = _organ(patch, (0.5, 1, 2, 3, 4, 6, 8), 0.1)
     click = lowpass(patch.noise() * fall(time, 0.002), patch.rate, cutoff(patch, 900.0, 8000.0))
-    sound = played(patch, wave + 0.4 * patch.brightness * click, 0.002, 0.0)
+    sound = shape_note(patch, wave + 0.4 * patch.brightness * click, 0.002, 0.0)
     return chorus(sound, patch, 0.0008, 0.3)
 
 
@@ -257,14 +261,14 @@ def house_organ(patch: Patch) -> Tensor:
     """A short hollow organ, hit rather than held."""
     wave = _organ(patch, (0.5, 1, 2, 4), 0.3)
     knock = _organ(patch, (3, 6), 0.3) * fall(patch.time(), 0.05)
-    return centred(played(patch, wave + 0.8 * knock, 0.002, 0.5))
+    return to_stereo(shape_note(patch, wave + 0.8 * knock, 0.002, 0.5))
 
 
 def church_organ(patch: Patch) -> Tensor:
     """Pipes that speak slowly, with chiff and wide pairs."""
     wave = _organ(patch, (1, 2, 3, 4, 5, 6, 8, 10, 12, 16), 0.5)
     chiff = lowpass(patch.noise(), patch.rate, 4 * patch.hertz) * fall(patch.time(), 0.04)
-    sound = played(patch, wave + 0.15 * chiff, 0.04, 0.0)
+    sound = shape_note(patch, wave + 0.15 * chiff, 0.04, 0.0)
     return chorus(sound, patch, 0.0005, 0.3)
 
 

@@ -1,7 +1,9 @@
-"""Turns a planned loop into lines of notes: drums from the groove, bass and chords in the key.
+"""Turn a planned loop into lines of notes: drums from the groove, bass and chords in the key.
 
 Training process; no torch.
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
@@ -153,8 +155,8 @@ def _chords(plan: Plan, groove: Groove, degrees: list[int], bars: int, rng: Rand
     return _by_pitch(pairs, ("note", sound), 0.26, 0.9)
 
 
-def arranged(plan: Plan) -> Arrangement:
-    """The lines of a planned loop; the same plan gives the same lines."""
+def arrange(plan: Plan) -> Arrangement:
+    """Write the lines of a planned loop; the same plan gives the same lines."""
     if plan.bpm is None or plan.bars is None:
         raise ValueError(f"only loops are arranged, got {plan.kind.key}")
     groove = grooves()[plan.variant.key]

@@ -1,5 +1,7 @@
 """Rhythms by style, from the presets, and the moments they give. Training process; no torch."""
 
+from __future__ import annotations
+
 import tomllib
 from dataclasses import dataclass
 from functools import cache

@@ -1,4 +1,6 @@
-"""Draws what to render: properties, note, length. Training process; no torch."""
+"""Draw what to render: properties, note, length. Training process; no torch."""
+
+from __future__ import annotations
 
 from math import ceil
 from random import Random
@@ -30,10 +32,10 @@ def _seconds(kind: Kind, decay: float, space: float, rng: Random, most: float) -
     shortest, longest = kind.seconds.low, min(kind.seconds.high, most)
     if "decay" not in kind.free:
         return round(float(shortest * (longest / shortest) ** rng.random()), 3)
-    wish = min(1.0, 0.25 * rng.random() + 0.55 * decay + 0.3 * space)
+    share = min(1.0, 0.25 * rng.random() + 0.55 * decay + 0.3 * space)
     if rng.random() < 0.25:
-        wish = rng.uniform(wish, 1.0)
-    return round(float(shortest * (longest / shortest) ** wish), 3)
+        share = rng.uniform(share, 1.0)
+    return round(float(shortest * (longest / shortest) ** share), 3)
 
 
 def _only_free(
@@ -84,12 +86,11 @@ def _loop(kind: Kind, rng: Random, most: float) -> Plan:
     )
 
 
-def drawn(kind: Kind, rng: Random, max_seconds: float) -> Plan:
-    """One sound of a kind, at most `max_seconds` long."""
+def draw_plan(kind: Kind, rng: Random, max_seconds: float) -> Plan:
+    """Draw one sound of a kind, at most `max_seconds` long."""
     if kind.key in ("loop", "beatbox loop"):
         return _loop(kind, rng, max_seconds)
-    drawn_values = (_property(rng), _property(rng), _drive(rng), _space(rng))
-    values = _only_free(kind, drawn_values)
+    values = _only_free(kind, (_property(rng), _property(rng), _drive(rng), _space(rng)))
     variant = rng.choice(kind.variants)
     span = variant.pitch or kind.pitch
     pitch = None if span is None else float(rng.randint(int(span.low), int(span.high)))

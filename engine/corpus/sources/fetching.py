@@ -1,4 +1,4 @@
-"""Brings the sources of a preset into a folder for training: checked, captioned, credited.
+"""Bring the sources of a preset into a folder for training: checked, captioned, credited.
 
 Needs no torch. What is wrong with a source is named, the source left out, and the rest goes on.
 """

@@ -4,6 +4,8 @@ Both are one arrangement, note by note and hit by hit at the same moments, rende
 process.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -12,14 +14,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.clip import SAMPLE_RATE_HZ
-from engine.corpus.captions.captions import Plan, caption
+from engine.corpus.captions.captions import Plan, compose_caption
 from engine.corpus.captions.lexicon import Kind, lexicon
 from engine.corpus.instruments.instruments import INSTRUMENTS
-from engine.corpus.instruments.loops import PLAYERS, played
+from engine.corpus.instruments.loops import PLAYERS, play_arrangements
 from engine.corpus.instruments.mouth import VOWELS
-from engine.corpus.plans.arranging import SCALES, Arrangement, Line, arranged
+from engine.corpus.plans.arranging import SCALES, Arrangement, Line, arrange
 from engine.corpus.plans.grooves import Moment
-from engine.corpus.plans.planning import drawn
+from engine.corpus.plans.planning import draw_plan
 from engine.corpus.sources.rendered import (
     Sound,
     is_held_caption,
@@ -28,7 +30,7 @@ from engine.corpus.sources.rendered import (
     seed_of,
     sound_of,
 )
-from engine.corpus.synthesis.finishing import finished
+from engine.corpus.synthesis.finishing import finish
 
 BEATS = 0.4
 """The share of pairs that are beatboxed, where a bar fits; the others are hummed."""
@@ -83,15 +85,15 @@ class PairCorpus:
         generator = torch.Generator(device).manual_seed(seed)
         frames = round(max_seconds * self.sample_rate)
         patch = patch_of(plans, self.sample_rate, frames, generator)
-        audio = finished(played(arrangements, patch, PLAYING), patch)
+        audio = finish(play_arrangements(arrangements, patch, PLAYING), patch)
         dry = replace(
             patch,
             brightness=patch.uniform(0.0, 1.0),
             drive=torch.zeros_like(patch.drive),
             space=patch.uniform(0.0, 0.2),
         )
-        hummed = [mouthed(arrangement, rng) for arrangement in arrangements]
-        sources = finished(played(hummed, dry, PLAYING), dry)
+        hummed = [mouth_arrangement(arrangement, rng) for arrangement in arrangements]
+        sources = finish(play_arrangements(hummed, dry, PLAYING), dry)
         rest = (0, frames - patch.frames)
         sounds = tuple(sound_of(plan, said) for plan, _, said in planned)
         return PairBatch(functional.pad(sources, rest), functional.pad(audio, rest), sounds)
@@ -100,7 +102,7 @@ class PairCorpus:
         beats = BEATS if self.book.kinds["loop"].seconds.low <= max_seconds else 0.0
         while True:
             plan, arrangement = (beat if rng.random() < beats else tune)(rng, max_seconds)
-            said = caption(plan, self.book, rng)
+            said = compose_caption(plan, self.book, rng)
             if not is_held_combination(plan) and not is_held_caption(said):
                 return plan, arrangement, said
 
@@ -109,9 +111,9 @@ def beat(rng: Random, max_seconds: float) -> tuple[Plan, Arrangement]:
     """A drum loop of what a mouth can do."""
     kind = lexicon().kinds["loop"]
     while True:
-        plan = drawn(kind, rng, max_seconds)
+        plan = draw_plan(kind, rng, max_seconds)
         if plan.form.key == "drums":
-            arrangement = arranged(plan)
+            arrangement = arrange(plan)
             lines = tuple(line for line in arrangement.lines if line.kind in MOUTH_DRUM)
             if lines:
                 return plan, replace(arrangement, lines=lines)
@@ -119,8 +121,8 @@ def beat(rng: Random, max_seconds: float) -> tuple[Plan, Arrangement]:
 
 def tune(rng: Random, max_seconds: float) -> tuple[Plan, Arrangement]:
     """A tune on one instrument, or a single long note."""
-    kinds = [kind for kind in lexicon().kinds.values() if _hummed(kind)]
-    plan = drawn(rng.choices(kinds, [kind.weight for kind in kinds])[0], rng, max_seconds)
+    kinds = [kind for kind in lexicon().kinds.values() if _is_hummed(kind)]
+    plan = draw_plan(rng.choices(kinds, [kind.weight for kind in kinds])[0], rng, max_seconds)
     steps = rng.choice((8, 12, 16))
     seconds = rng.uniform(min(SHORTEST_S, max_seconds), max_seconds)
     lines = tuple(
@@ -156,11 +158,11 @@ def _notes(steps: int, rng: Random) -> dict[tuple[float, int], list[Moment]]:
     return found
 
 
-def _hummed(kind: Kind) -> bool:
+def _is_hummed(kind: Kind) -> bool:
     return kind.family == "tonal" and kind.key not in UNHUMMED
 
 
-def mouthed(arrangement: Arrangement, rng: Random) -> Arrangement:
+def mouth_arrangement(arrangement: Arrangement, rng: Random) -> Arrangement:
     """The same, as somebody hums or beatboxes it."""
     vowel = rng.choice(tuple(VOWELS))
     kinds = lexicon().kinds

@@ -1,5 +1,7 @@
 """The rendered corpus: synthesised sounds by batch number, truly captioned. Training process."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
@@ -8,12 +10,12 @@ import torch
 from torch import Tensor
 
 from engine.clip import SAMPLE_RATE_HZ
-from engine.corpus.captions.captions import Plan, caption
+from engine.corpus.captions.captions import Plan, compose_caption
 from engine.corpus.captions.lexicon import Kind, lexicon, words_of
 from engine.corpus.instruments.instruments import INSTRUMENTS, instrument
-from engine.corpus.plans.planning import drawn
+from engine.corpus.plans.planning import draw_plan
 from engine.corpus.sources.listing import CorpusError
-from engine.corpus.synthesis.finishing import finished
+from engine.corpus.synthesis.finishing import finish
 from engine.corpus.synthesis.patch import Patch
 
 LOWEST_RATE = 40000  # partials reach 19 kHz
@@ -120,7 +122,7 @@ class RenderedCorpus:
     def batch(
         self, index: int, size: int, max_seconds: float, device: torch.device | str = "cpu"
     ) -> CorpusBatch:
-        """Renders batch `index`; T is max_seconds at the rate, every sound fits in max_seconds."""
+        """Render batch `index`; T is max_seconds at the rate, every sound fits in max_seconds."""
         seed = self._seed(index, size, max_seconds)
         drawn_pairs = self._drawn(seed, size, max_seconds)
         generator = torch.Generator(device).manual_seed(seed)
@@ -163,11 +165,11 @@ class RenderedCorpus:
         kinds, shares = self._kinds(max_seconds)
         held = self.split == "held_out"
         for _ in range(MOST_PLANS):
-            plan = drawn(rng.choices(kinds, shares)[0], rng, max_seconds)
+            plan = draw_plan(rng.choices(kinds, shares)[0], rng, max_seconds)
             if is_held_combination(plan) != held:
                 continue
             for _ in range(40):
-                said = caption(plan, self.book, rng)
+                said = compose_caption(plan, self.book, rng)
                 if is_held_caption(said) == held:
                     return plan, said
         raise CorpusError(
@@ -184,7 +186,7 @@ def render(plans: list[Plan], frames: int, rate: int, generator: torch.Generator
         groups.setdefault(instrument(plan.kind.key, plan.variant.key), []).append(place)
     for name, places in groups.items():
         patch = patch_of([plans[place] for place in places], rate, frames, generator)
-        sound = finished(INSTRUMENTS[name](patch), patch)
+        sound = finish(INSTRUMENTS[name](patch), patch)
         audio[torch.tensor(places, device=audio.device), :, : sound.shape[-1]] = sound
     return audio
 

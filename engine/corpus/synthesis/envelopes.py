@@ -1,5 +1,7 @@
 """How a sound's level moves: attacks, decays, gates, fades. Training process."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 

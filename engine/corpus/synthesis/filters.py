@@ -1,5 +1,7 @@
 """Filters applied in the frequency domain, all causal, for whole batches. Training process."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,7 @@ PADDING = 4096  # room for a filter's ring, so that the end does not wrap to the
 
 
 def fast_length(frames: int) -> int:
-    """The next length of 2^k, 3*2^k or 5*2^k: quick for any FFT."""
+    """Return the next length of 2^k, 3*2^k or 5*2^k: quick for any FFT."""
     power = 1
     while power < frames:
         power *= 2
@@ -26,8 +28,8 @@ class Spectrum:
         axis = torch.arange(self.bins.shape[-1], device=signal.device) * (rate / self.length)
         self.hertz = axis.float()
 
-    def filtered(self, response: Tensor) -> Tensor:
-        """The signals through a response (..., F), at their own length."""
+    def filter(self, response: Tensor) -> Tensor:
+        """Return the signals through a response (..., F), at their own length."""
         sound: Tensor = torch.fft.irfft(self.bins * response, n=self.length)
         return sound[..., : self.frames]
 
@@ -53,7 +55,7 @@ def band(hertz: Tensor, centre: Tensor | float, q: Tensor | float = 1.0) -> Tens
 def lowpass(signal: Tensor, rate: int, cutoff: Tensor | float, q: Tensor | float = 0.707) -> Tensor:
     """Signals (B, T) through a two-pole low-pass; `cutoff` is a number or (B, 1)."""
     spectrum = Spectrum(signal, rate)
-    return spectrum.filtered(low(spectrum.hertz, cutoff, q))
+    return spectrum.filter(low(spectrum.hertz, cutoff, q))
 
 
 def highpass(
@@ -61,16 +63,16 @@ def highpass(
 ) -> Tensor:
     """Signals (B, T) through a two-pole high-pass."""
     spectrum = Spectrum(signal, rate)
-    return spectrum.filtered(high(spectrum.hertz, cutoff, q))
+    return spectrum.filter(high(spectrum.hertz, cutoff, q))
 
 
 def bandpass(signal: Tensor, rate: int, centre: Tensor | float, q: Tensor | float = 1.0) -> Tensor:
     """Signals (B, T) through a two-pole band-pass."""
     spectrum = Spectrum(signal, rate)
-    return spectrum.filtered(band(spectrum.hertz, centre, q))
+    return spectrum.filter(band(spectrum.hertz, centre, q))
 
 
-def swept(
+def sweep_filter(
     signal: Tensor,
     rate: int,
     cutoff: Tensor,
@@ -78,7 +80,7 @@ def swept(
     shape: str = "low",
     steps: int = 10,
 ) -> Tensor:
-    """A two-pole filter whose cutoff (B, T) in hertz moves: a bank of still filters, faded between.
+    """Filter by a moving cutoff (B, T) in hertz: a bank of still filters, faded between.
 
     The bank spans each item's own range in `steps` equal ratios, so a small sweep is a fine one.
     """
@@ -91,5 +93,5 @@ def swept(
     for step in range(steps):
         still = bottom * (top / bottom) ** (step / (steps - 1))
         weight = (1 - (place - step).abs()).clamp(min=0)
-        total += weight * spectrum.filtered(response(spectrum.hertz, still, q))
+        total += weight * spectrum.filter(response(spectrum.hertz, still, q))
     return total

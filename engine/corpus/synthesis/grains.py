@@ -1,5 +1,7 @@
 """Many small sounds strewn in time, and curves that wander: what textures are made of."""
 
+from __future__ import annotations
+
 from math import sqrt
 
 import torch
@@ -9,8 +11,8 @@ from engine.corpus.synthesis.filters import fast_length
 from engine.corpus.synthesis.patch import TAU, Patch
 
 
-def scattered(grains: Tensor, starts: Tensor, frames: int, rate: int) -> Tensor:
-    """Adds grains (B, N, L) into silence (B, frames) at `starts` (B, N) seconds; cut at the end."""
+def scatter(grains: Tensor, starts: Tensor, frames: int, rate: int) -> Tensor:
+    """Add grains (B, N, L) into silence (B, frames) at `starts` (B, N) seconds; cut at the end."""
     size, count, length = grains.shape
     place = (starts * rate).round().long().unsqueeze(-1)
     index = place + torch.arange(length, device=grains.device)
@@ -30,7 +32,7 @@ def wander(patch: Patch, hertz: float, waves: int = 5) -> Tensor:
     return total * sqrt(2 / waves)
 
 
-def coloured(patch: Patch, slope_db: float, channels: int = 1) -> Tensor:
+def coloured_noise(patch: Patch, slope_db: float, channels: int = 1) -> Tensor:
     """Noise of unit variance whose spectrum falls by `slope_db` per octave: 3 pink, 6 brown."""
     length = fast_length(patch.frames)
     bins = torch.fft.rfft(patch.noise(channels, length))

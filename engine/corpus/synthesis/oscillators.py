@@ -1,5 +1,7 @@
 """Tones from nothing: band-limited waves, decaying modes, metal. Training process."""
 
+from __future__ import annotations
+
 from math import sqrt
 
 import torch

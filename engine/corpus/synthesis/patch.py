@@ -1,5 +1,7 @@
 """A batch of asked sounds of one kind, as tensors for the instruments. Training process."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import pi
@@ -10,6 +12,8 @@ from torch import Tensor
 from engine.corpus.captions.captions import Plan
 
 TAU = 2 * pi
+ROUNDED_TAU = 6.2832
+"""TAU as some instruments have it: with more digits every sound of theirs would change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Patch:
         """Where the tensors are."""
         return self.seconds.device
 
-    def rows(self, places: list[int]) -> "Patch":
+    def rows(self, places: list[int]) -> Patch:
         """Only some of the sounds."""
         index = torch.tensor(places, device=self.device)
         return replace(

@@ -1,23 +1,25 @@
 """The space around a sound: reverb, placing, width. Training process."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
 from engine.corpus.synthesis.filters import fast_length
-from engine.corpus.synthesis.patch import Patch, between
+from engine.corpus.synthesis.patch import TAU, Patch, between
 
 BANDS = (250.0, 1500.0, 5000.0)  # hertz where the reverb's four decay times meet
 DAMPING = (1.0, 0.9, 0.6, 0.32)  # share of the decay time in each band
 DRY_BELOW = 0.2
 
 
-def centred(mono: Tensor) -> Tensor:
-    """(B, T) to (B, 2, T)."""
+def to_stereo(mono: Tensor) -> Tensor:
+    """Return (B, T) on both sides alike, (B, 2, T)."""
     return mono.unsqueeze(1).expand(-1, 2, -1)
 
 
-def panned(stereo: Tensor, place: Tensor) -> Tensor:
-    """Turns (B, 2, T) by `place` (B, 1), -1 left to 1 right, small values keep both sides."""
+def pan(stereo: Tensor, place: Tensor) -> Tensor:
+    """Pan (B, 2, T) by `place` (B, 1), -1 left to 1 right, small values keep both sides."""
     gains = torch.stack([(1 - place).clamp(max=1), (1 + place).clamp(max=1)], dim=1)
     return stereo * gains
 
@@ -41,16 +43,16 @@ def _tail(patch: Patch, decay: Tensor, frames: int) -> Tensor:
 
 
 def reverb(stereo: Tensor, patch: Patch) -> Tensor:
-    """Adds the room that `space` asks for: none below 0.2, a room at 0.4, a cathedral at 1."""
+    """Add the room that `space` asks for: none below 0.2, a room at 0.4, a cathedral at 1."""
     places = [row for row, space in enumerate(patch.space[:, 0].tolist()) if space > DRY_BELOW]
     if not places:
         return stereo
     index = torch.tensor(places, device=patch.device)
-    return stereo.index_copy(0, index, _washed(stereo[index], patch.rows(places)))
+    return stereo.index_copy(0, index, _add_wash(stereo[index], patch.rows(places)))
 
 
-def _washed(stereo: Tensor, patch: Patch) -> Tensor:
-    """`reverb` for sounds that all have some."""
+def _add_wash(stereo: Tensor, patch: Patch) -> Tensor:
+    """Add reverb to sounds that all have some."""
     wet = ((patch.space - DRY_BELOW) / (1 - DRY_BELOW)).clamp(0, 1)
     decay = between(0.25, 4.0, wet)
     frames = min(stereo.shape[-1], int(float(decay.max()) * patch.rate))
@@ -65,7 +67,7 @@ def _washed(stereo: Tensor, patch: Patch) -> Tensor:
 
 
 def chorus(mono: Tensor, patch: Patch, depth: float = 0.0012, wet: float = 0.6) -> Tensor:
-    """Widens (B, T) to (B, 2, T): one slowly moving delay per side; `depth` in seconds.
+    """Widen (B, T) to (B, 2, T): one slowly moving delay per side; `depth` in seconds.
 
     Long chords of saws bear a `wet` of 0.6; a single tone needs less, or it fades in and out.
     """
@@ -74,7 +76,7 @@ def chorus(mono: Tensor, patch: Patch, depth: float = 0.0012, wet: float = 0.6) 
     place = torch.arange(patch.frames, device=patch.device).unsqueeze(0)
     sides = []
     for offset in (0.0, 0.25):
-        turn = torch.cos(2 * torch.pi * (rate * time + offset))
+        turn = torch.cos(TAU * (rate * time + offset))
         delay = (depth * (1.2 + turn)) * patch.rate
         position = (place - delay).clamp(min=0)
         index = position.long().clamp(max=patch.frames - 2)

@@ -14,7 +14,7 @@ from engine.clip import SAMPLE_RATE_HZ
 from engine.corpus.captions.captions import Plan
 from engine.corpus.captions.lexicon import lexicon
 from engine.corpus.instruments.orchestra import CHORDS
-from engine.corpus.plans.planning import drawn
+from engine.corpus.plans.planning import draw_plan
 from engine.corpus.sources.real import RealCorpus
 from engine.corpus.sources.rendered import RenderedCorpus, render
 from engine.evaluation.references.kind_examples import has_held_combinations
@@ -107,7 +107,7 @@ def _chords(count: int) -> list[GateSound]:
     kind, rng = lexicon().kinds["chord"], Random(SEED)
     plans: list[Plan] = []
     while len(plans) < count:
-        plan = drawn(kind, rng, 2.0)
+        plan = draw_plan(kind, rng, 2.0)
         if plan.value("space") < 0.3 and plan.value("drive") < 0.3 and plan.seconds > 1.2:
             plans.append(plan)
     audio = render(plans, 2 * SAMPLE_RATE_HZ, SAMPLE_RATE_HZ, torch.Generator().manual_seed(SEED))

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from engine.clip import SAMPLE_RATE_HZ, Clip
-from engine.corpus.captions.captions import Plan, caption
+from engine.corpus.captions.captions import Plan, compose_caption
 from engine.corpus.captions.lexicon import Kind, lexicon
-from engine.corpus.plans.planning import drawn
+from engine.corpus.plans.planning import draw_plan
 from engine.corpus.sources.rendered import (
     is_held_caption,
     is_held_combination,
@@ -53,7 +53,7 @@ def kinds_to_measure() -> list[Kind]:
 def has_held_combinations(kind: Kind) -> bool:
     """Whether any combination of the kind's properties is kept out of training."""
     rng = Random(f"{SEED} {kind.key} combinations")
-    return any(is_held_combination(drawn(kind, rng, LONGEST_S)) for _ in range(SEARCHED_PLANS))
+    return any(is_held_combination(draw_plan(kind, rng, LONGEST_S)) for _ in range(SEARCHED_PLANS))
 
 
 def held_out_examples_of(kind: Kind, count: int, *, of_combinations: bool) -> list[Example]:
@@ -65,9 +65,9 @@ def held_out_examples_of(kind: Kind, count: int, *, of_combinations: bool) -> li
     rng = Random(f"{SEED} {kind.key}")
     pairs: list[tuple[Plan, str]] = []
     while len(pairs) < count:
-        plan = drawn(kind, rng, LONGEST_S)
+        plan = draw_plan(kind, rng, LONGEST_S)
         if is_held_combination(plan) == of_combinations:
-            tried = (caption(plan, lexicon(), rng) for _ in range(TRIED_CAPTIONS))
+            tried = (compose_caption(plan, lexicon(), rng) for _ in range(TRIED_CAPTIONS))
             text = next(filter(is_held_caption, tried), None)
             pairs += [] if text is None else [(plan, text)]
     audio = _render_plans([plan for plan, _ in pairs])
@@ -81,7 +81,8 @@ def render_variants(kind: Kind, count: int) -> Variants:
     """So many sounds of a kind, those in the middle by length of all that may be drawn of it."""
     rng = Random(f"{SEED} {kind.key} variants")
     plans = sorted(
-        (drawn(kind, rng, LONGEST_S) for _ in range(SEARCHED_PLANS)), key=lambda plan: plan.seconds
+        (draw_plan(kind, rng, LONGEST_S) for _ in range(SEARCHED_PLANS)),
+        key=lambda plan: plan.seconds,
     )
     first = (SEARCHED_PLANS - count) // 2
     chosen = plans[first : first + count]

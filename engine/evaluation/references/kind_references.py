@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.corpus.captions.captions import Plan
 from engine.corpus.captions.lexicon import Kind, lexicon
-from engine.corpus.plans.planning import drawn
+from engine.corpus.plans.planning import draw_plan
 from engine.corpus.sources.rendered import is_held_combination, render
 from engine.evaluation.measures.descriptors import Descriptors, describe, power_spectrum
 
@@ -127,7 +127,7 @@ def _plans(kind: Kind, sounds: int) -> list[Plan]:
     rng = Random(f"{SEED} {kind.key}")
     plans: list[Plan] = []
     while len(plans) < sounds:
-        plan = drawn(kind, rng, LONGEST_S)
+        plan = draw_plan(kind, rng, LONGEST_S)
         if not is_held_combination(plan):
             plans.append(plan)
     return plans

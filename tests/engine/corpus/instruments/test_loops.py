@@ -6,7 +6,7 @@ from torch import Tensor
 
 from engine.corpus.captions.captions import Plan
 from engine.corpus.captions.lexicon import lexicon
-from engine.corpus.plans.arranging import SCALES, arranged
+from engine.corpus.plans.arranging import SCALES, arrange
 from engine.corpus.plans.grooves import STEPS, grooves, seconds_at
 from engine.corpus.sources.rendered import RenderedCorpus, render
 
@@ -57,7 +57,7 @@ def test_every_style_has_a_groove() -> None:
 @pytest.mark.parametrize("style", ["house", "hip-hop", "latin funk", "garage"])
 def test_loop_onsets_fall_on_the_grid(style: str) -> None:
     plan = loop(style, "drums", bpm=97.0)
-    arrangement = arranged(plan)
+    arrangement = arrange(plan)
     audio = render([plan], round(plan.seconds * RATE), RATE, torch.Generator().manual_seed(1))[0]
     hats = next(line for line in arrangement.lines if line.kind == "closed hat")
     moments = [moment for moment in hats.moments if moment.step]
@@ -87,7 +87,7 @@ def test_loops_are_whole_bars_long() -> None:
 @pytest.mark.parametrize("number", range(12))
 def test_bass_and_chords_stay_in_the_key(number: int) -> None:
     plan = loop("funk", "full", number)
-    tuned = [line for line in arranged(plan).lines if line.pitch is not None]
+    tuned = [line for line in arrange(plan).lines if line.pitch is not None]
     assert tuned
     for line in tuned:
         assert line.pitch is not None
@@ -98,7 +98,7 @@ def test_bass_and_chords_stay_in_the_key(number: int) -> None:
 def test_a_loop_starts_at_once(form: str) -> None:
     for style in grooves():
         if style != "beatbox":
-            lines = arranged(loop(style, form, 3)).lines
+            lines = arrange(loop(style, form, 3)).lines
             assert min(moment.step for line in lines for moment in line.moments) == 0, style
 
 

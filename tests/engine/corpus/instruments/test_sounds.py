@@ -28,7 +28,7 @@ def plan(kind: str, variant: str = "", form: str = "", **known: object) -> Plan:
     )
 
 
-def played(*plans: Plan) -> Tensor:
+def play(*plans: Plan) -> Tensor:
     frames = round(max(each.seconds for each in plans) * RATE)
     return render(list(plans), frames, RATE, torch.Generator().manual_seed(7))
 
@@ -68,17 +68,17 @@ def onset(sound: Tensor) -> float:
 
 @pytest.mark.parametrize("machine", ["808", "909", "606", "acoustic"])
 def test_a_kick_has_most_energy_below_200_hz(machine: str) -> None:
-    for sound in played(plan("kick", machine), plan("kick", machine, values=(0.95, 0.2, 0.5, 0))):
+    for sound in play(plan("kick", machine), plan("kick", machine, values=(0.95, 0.2, 0.5, 0))):
         assert share_below(sound, 200) > 0.7
 
 
 def test_a_hat_has_most_energy_above_4_khz() -> None:
-    for sound in played(plan("closed hat", "808"), plan("open hat", "909")):
+    for sound in play(plan("closed hat", "808"), plan("open hat", "909")):
         assert share_below(sound, 4000) < 0.1
 
 
 def test_an_open_hat_rings_longer_than_a_closed_one() -> None:
-    closed, opened = played(plan("closed hat", "909"), plan("open hat", "909"))
+    closed, opened = play(plan("closed hat", "909"), plan("open hat", "909"))
     late = slice(int(0.15 * RATE), None)
     assert opened[:, late].square().sum() > 100 * closed[:, late].square().sum()
 
@@ -86,7 +86,7 @@ def test_an_open_hat_rings_longer_than_a_closed_one() -> None:
 @pytest.mark.parametrize("form", ["low", "mid"])
 def test_toms_are_tuned_in_order(form: str) -> None:
     higher = {"low": "mid", "mid": "high"}[form]
-    low, high = played(plan("tom", "909", form), plan("tom", "909", higher))
+    low, high = play(plan("tom", "909", form), plan("tom", "909", higher))
     assert centroid(low) < centroid(high)
 
 
@@ -109,7 +109,7 @@ def test_a_named_note_has_its_pitch_within_ten_cents(kind: str, variant: str) ->
         plan(kind, variant, pitch=float(note), seconds=1.5, values=(0.5, 0.8, 0.1, 0.1))
         for note in midi
     ]
-    for note, sound in zip(midi, played(*plans), strict=True):
+    for note, sound in zip(midi, play(*plans), strict=True):
         assert abs(cents_off(sound, 440 * 2 ** ((note - 69) / 12))) < 10
 
 
@@ -120,7 +120,7 @@ def test_bright_is_brighter_than_dark_for_every_kind() -> None:
         note = None if kind.pitch is None else (kind.pitch.low + kind.pitch.high) // 2
         pair = [plan(kind.key, pitch=note, values=(bright, 0.5, 0.0, 0.0)) for bright in (0.1, 0.9)]
         # Each alone, so that both draw the same random numbers.
-        dark, bright = (played(each)[0] for each in pair)
+        dark, bright = (play(each)[0] for each in pair)
         assert centroid(bright) > 1.1 * centroid(dark), kind.key
 
 
@@ -135,12 +135,12 @@ def test_long_rings_longer_than_short_for_every_kind() -> None:
             continue
         note = None if kind.pitch is None else (kind.pitch.low + kind.pitch.high) // 2
         pair = [plan(kind.key, pitch=note, values=(0.5, decay, 0.0, 0.0)) for decay in (0.1, 0.9)]
-        short, long = (played(each)[0] for each in pair)
+        short, long = (play(each)[0] for each in pair)
         assert middle(long) > 1.15 * middle(short), kind.key
 
 
 def test_a_hall_is_heard_after_the_sound() -> None:
-    dry, wet = played(plan("rim", "808"), plan("rim", "808", values=(0.5, 0.5, 0.1, 0.9)))
+    dry, wet = play(plan("rim", "808"), plan("rim", "808", values=(0.5, 0.5, 0.1, 0.9)))
     late = slice(int(0.4 * RATE), None)
     assert wet[:, late].square().sum() > 1000 * dry[:, late].square().sum()
 
@@ -167,7 +167,7 @@ def test_every_sound_starts_within_two_milliseconds() -> None:
 @pytest.mark.parametrize("variant", [each.key for each in lexicon().kinds["riser"].variants])
 @pytest.mark.parametrize("brightness", [0.1, 0.9])
 def test_every_riser_gets_louder_and_brighter(variant: str, brightness: float) -> None:
-    [sound] = played(plan("riser", variant, seconds=2.0, values=(brightness, 0.5, 0.0, 0.0)))
+    [sound] = play(plan("riser", variant, seconds=2.0, values=(brightness, 0.5, 0.0, 0.0)))
     third = sound.shape[-1] // 3
     first, last = sound[:, :third], sound[:, -third:]
     assert last.square().mean() > 4 * first.square().mean()
@@ -186,14 +186,14 @@ def test_rendering_makes_every_tensor_on_the_asked_device() -> None:
 @pytest.mark.parametrize("kind", ["snare", "bass", "pad", "kick"])
 def test_a_dark_sound_stays_dark_when_distorted(kind: str) -> None:
     note = None if kind in ("snare", "kick") else 48.0
-    dark = played(plan(kind, pitch=note, values=(0.1, 0.6, 0.95, 0.0)))[0]
-    bright = played(plan(kind, pitch=note, values=(0.9, 0.6, 0.95, 0.0)))[0]
+    dark = play(plan(kind, pitch=note, values=(0.1, 0.6, 0.95, 0.0)))[0]
+    bright = play(plan(kind, pitch=note, values=(0.9, 0.6, 0.95, 0.0)))[0]
     assert centroid(bright) > 1.3 * centroid(dark)
 
 
 def test_a_distorted_bell_keeps_its_pitch() -> None:
     note = 72
-    bell = played(plan("bell", "fm", pitch=note, values=(0.8, 0.8, 1.0, 0.0)))[0]
+    bell = play(plan("bell", "fm", pitch=note, values=(0.8, 0.8, 1.0, 0.0)))[0]
     hertz = 440 * 2 ** ((note - 69) / 12)
     assert share_below(bell, 0.8 * hertz) < 0.15
     assert abs(cents_off(bell, hertz)) < 10
@@ -212,7 +212,7 @@ def test_scales_and_arpeggios_go_through_their_notes(
 ) -> None:
     asked = plan(kind, "piano", form, pitch=60.0, seconds=4.0)
     # Beside one of another length and number of notes: each has its own times.
-    sound = played(asked, plan("scale", "piano", "minor pentatonic", pitch=50.0, seconds=1.3))[0]
+    sound = play(asked, plan("scale", "piano", "minor pentatonic", pitch=50.0, seconds=1.3))[0]
     slot = 4.0 / len(steps)
     for place, rise in enumerate(steps):
         heard = sound[:, round((place + 0.2) * slot * RATE) : round((place + 0.9) * slot * RATE)]

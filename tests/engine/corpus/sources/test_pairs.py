@@ -10,7 +10,7 @@ import torch
 
 from engine.corpus.instruments.mouth import MOUTH
 from engine.corpus.plans.arranging import Arrangement
-from engine.corpus.sources.pairs import PairCorpus, beat, mouthed, tune
+from engine.corpus.sources.pairs import PairCorpus, beat, mouth_arrangement, tune
 from engine.evaluation.measures.descriptors import onset_times, pitch_track
 
 RATE = 44100
@@ -28,12 +28,12 @@ def moments(arrangement: Arrangement) -> list[tuple[int, int, float | None]]:
     return sorted((m.step, m.length, line.pitch) for line in lines for m in line.moments)
 
 
-@pytest.mark.parametrize("drawn", [beat, tune])
+@pytest.mark.parametrize("draw", [beat, tune])
 @pytest.mark.parametrize("seed", range(5))
-def test_a_mouth_follows_the_arrangement_note_by_note(drawn: object, seed: int) -> None:
+def test_a_mouth_follows_the_arrangement_note_by_note(draw: object, seed: int) -> None:
     rng = Random(seed)
-    plan, arrangement = drawn(rng, 4.0)  # type: ignore[operator]
-    sung = mouthed(arrangement, rng)
+    plan, arrangement = draw(rng, 4.0)  # type: ignore[operator]
+    sung = mouth_arrangement(arrangement, rng)
     assert moments(sung) == moments(arrangement) != []
     assert {line.kind for line in sung.lines} <= set(MOUTH)
     assert (sung.bpm, sung.swing) == (arrangement.bpm, arrangement.swing)

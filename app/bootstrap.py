@@ -28,7 +28,8 @@ from app.actions.pads.pad_settings import PadSettings
 from app.actions.pads.play_modes import PlayModes
 from app.actions.recording.keep_takes import KeepTakes
 from app.actions.recording.perform import Perform
-from app.actions.recording.record import Record, RecordingSources
+from app.actions.recording.record import Record
+from app.actions.recording.sources import RecordingSources
 from app.actions.setup.choose_device import ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
 from app.actions.setup.engine_status import EngineStatus

@@ -60,6 +60,13 @@ class Clip:
         """Length in seconds."""
         return self.frames / self.rate
 
+    def cut(self, seconds: float) -> Self:
+        """Return its first `seconds`; itself when it is no longer than that."""
+        frames = int(seconds * self.rate)
+        if self.frames <= frames:
+            return self
+        return type(self)(self.samples[:frames].copy(), self.rate)
+
     def stereo(self) -> Self:
         """Return two channels: mono doubled, more than two mixed down evenly to left and right."""
         if self.channels == 2:

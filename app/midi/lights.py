@@ -16,8 +16,9 @@ from app.midi.messages.controller_map import (
     parse_hex_message,
     strip_alsa_number,
 )
-from app.midi.messages.pad_map import PADS, PadMap, make_chromatic_map
+from app.midi.messages.pad_map import PadMap, make_chromatic_map
 from app.midi.ports.shutdown_messages import ShutdownMessages
+from app.model.kit import PADS
 
 PadLight = Literal["empty", "ready", "playing", "pending", "generating", "locked", "failed"]
 

@@ -34,10 +34,10 @@ from app.midi.messages.message import (
     SongPosition,
     parse,
 )
-from app.midi.messages.pad_map import PADS
 from app.midi.messages.targets import TargetKind
 from app.midi.pad_player import PadPlayer
 from app.midi.ports.system import CLIENT_NAME
+from app.model.kit import PADS
 
 MAX_EVENTS = 256
 """Events kept for the event log."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
 from app.audio.devices.state import AudioState, MeasuredTrip
-from app.audio.mixer.clock import Quantum
+from app.audio.mixer.clock import BEATS_PER_BAR, Quantum
 from app.model.event import Event
 from app.model.kit import PADS, Kit, Pad
 from app.model.panel import LengthUnit, PanelSettings, RecordFrom
@@ -16,7 +16,6 @@ from engine.api import EMBEDDED, LONGEST_S
 from engine.errors import PlayerError
 
 NoticeKind = Literal["info", "warning", "error"]
-BEATS_PER_BAR = 4
 
 Value = TypeVar("Value")
 
@@ -171,6 +170,12 @@ class Session:
     def notify(self, text: str, kind: NoticeKind = "info") -> None:
         """Show a sentence to the player."""
         self.notice.emit(Notice(text, kind))
+
+    def refuse_locked(self, pad: Pad) -> bool:
+        """Say whether a pad is locked and so keeps its sound; the player is told."""
+        if pad.locked:
+            self.notify(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
+        return pad.locked
 
     def set_engine(self, engine: EngineState, vocabulary: frozenset[str] | None = None) -> None:
         """Show another state of the engine."""

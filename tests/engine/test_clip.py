@@ -27,3 +27,10 @@ def test_clip_refuses_what_cannot_be_played(samples: np.ndarray, rate: int, said
 def test_clip_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="read-only"):
         Clip(np.zeros((4, 2), np.float32), 44_100).samples[0, 0] = 1.0
+
+
+def test_a_clip_is_cut_to_its_first_seconds_and_a_shorter_one_is_itself() -> None:
+    clip = Clip(np.arange(8, dtype=np.float32).reshape(8, 1) / 8, 4_000)
+    cut = clip.cut(0.001)
+    assert cut.rate == 4_000 and np.array_equal(cut.samples, clip.samples[:4])
+    assert clip.cut(0.002) is clip

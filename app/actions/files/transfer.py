@@ -55,8 +55,7 @@ class Transfer:
         Returns at once; a file that cannot be used is said in a notice and changes nothing.
         """
         index = self._session.selected if target == "record" else target
-        if self._session.kit.pads[index].locked:
-            self._session.notify(f"Pad {index + 1} is locked; unlock it first.", "warning")
+        if self._session.refuse_locked(self._session.kit.pads[index]):
             return
         own = self._take_of(path)
         if own is not None:
@@ -84,10 +83,8 @@ class Transfer:
         self._keep.add(pad, take)
         if not from_record or pad.locked or not self._session.prompt.strip():
             return
-        frames = int(LONGEST_S * clip.rate)
-        if clip.frames > frames:
-            clip = Clip(clip.samples[:frames].copy(), clip.rate)
+        if clip.seconds > LONGEST_S:
             self._session.notify(
                 f"The sound is made from the first {LONGEST_S:g} s of {path.name}."
             )
-        self._generate.generate(index, Source(clip, take.id))
+        self._generate.generate(index, Source(clip.cut(LONGEST_S), take.id))

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 
 from app.actions.midi.setup import MidiSetup
-from app.midi.messages.pad_map import PADS, PadMap, make_chromatic_map
+from app.midi.messages.pad_map import PadMap, make_chromatic_map
 from app.midi.router import PadRouter
 from app.model.event import Event
+from app.model.kit import PADS
 from app.model.session import Session
 
 TIMEOUT_S = 10.0

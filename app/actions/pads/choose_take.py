@@ -36,9 +36,7 @@ class ChooseTake:
         return self._session.kit.pads[self._session.selected if index is None else index]
 
     def _may_change(self, pad: Pad) -> bool:
-        if pad.locked:
-            self._session.notify(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
-        return not pad.locked
+        return not self._session.refuse_locked(pad)
 
     def _load(self, pad: Pad) -> bool:
         if pad.state == "failed":

@@ -61,8 +61,8 @@ class Source:
 class _Job:
     pad: Pad
     kit_number: int
-    is_answer: bool
-    """Whether it answers what was just hummed, played or dropped on Record."""
+    plays_when_ready: bool
+    """It is made of what was just hummed, played or dropped on Record: its player waits for it."""
 
 
 class Generate:
@@ -98,9 +98,9 @@ class Generate:
         prompt, nonsense numbers, a locked pad).
         """
         pad = self._pad(pad_index)
-        is_answer = source is not None
+        plays_when_ready = source is not None
         return self._wish_from_panel(
-            pad, lambda: self._recipe_from_panel(source), source, is_answer=is_answer
+            pad, lambda: self._recipe_from_panel(source), source, plays_when_ready=plays_when_ready
         )
 
     def again(self, pad_index: int | None = None) -> bool:
@@ -119,7 +119,7 @@ class Generate:
                     "warning",
                 )
                 return False
-            source = Source(_at_most(origin.clip, LONGEST_S), origin.id)
+            source = Source(origin.clip.cut(LONGEST_S), origin.id)
         # The model in use makes it, whichever made it before.
         recipe = replace(take.recipe, seed=None, model=self._session.engine.model)
         return self._wish(pad, recipe, source)
@@ -135,7 +135,7 @@ class Generate:
         if take is None:
             self._session.notify("There is no sound on this pad to vary yet.", "warning")
             return False
-        source = Source(_at_most(take.clip, LONGEST_S), take.id)
+        source = Source(take.clip.cut(LONGEST_S), take.id)
         return self._wish_from_panel(pad, lambda: self._varied_recipe(take, source), source)
 
     def cancel(self, pad_index: int | None = None) -> None:
@@ -210,7 +210,7 @@ class Generate:
         session = self._session
         # A loop would not end by itself, and a new recording would record the old one's sound.
         ends = not job.pad.parameters.loops
-        if job.is_answer and session.hear_recordings and ends and not session.recording:
+        if job.plays_when_ready and session.hear_recordings and ends and not session.recording:
             self._hits.hit(job.pad.index)
 
     def _on_failed(self, failed: Failed) -> None:
@@ -282,28 +282,27 @@ class Generate:
         make_recipe: Callable[[], Recipe],
         source: Source | None,
         *,
-        is_answer: bool = False,
+        plays_when_ready: bool = False,
     ) -> bool:
         try:
             recipe = make_recipe()
         except PlayerError as error:
             self._session.notify(str(error), "warning")
             return False
-        wished = self._wish(pad, recipe, source, is_answer=is_answer)
+        wished = self._wish(pad, recipe, source, plays_when_ready=plays_when_ready)
         if wished:
             self._used_prompt = self._session.prompt
         return wished
 
     def _wish(
-        self, pad: Pad, recipe: Recipe, source: Source | None, *, is_answer: bool = False
+        self, pad: Pad, recipe: Recipe, source: Source | None, *, plays_when_ready: bool = False
     ) -> bool:
-        if pad.locked:
-            self._session.notify(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
+        if self._session.refuse_locked(pad):
             return False
         job = self._engine.generate(
             recipe, None if source is None else source.clip, slot=f"pad {pad.index}"
         )
-        self._jobs[job] = _Job(pad, self._session.kit.times_opened, is_answer)
+        self._jobs[job] = _Job(pad, self._session.kit.times_opened, plays_when_ready)
         self._newest[pad.index] = job
         pad.show("pending")
         return True
@@ -321,8 +320,3 @@ class Generate:
         job = self._jobs.pop(number, None)
         if job is not None and self._is_newest(number, job):
             del self._newest[job.pad.index]
-
-
-def _at_most(clip: Clip, seconds: float) -> Clip:
-    frames = int(seconds * clip.rate)
-    return clip if clip.frames <= frames else Clip(clip.samples[:frames].copy(), clip.rate)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.midi.messages.message import CHANNEL_PRESSURE, CONTROL_CHANGE, NOTE_ON, PROGRAM_CHANGE
-from app.midi.messages.pad_map import PADS, check_notes
+from app.midi.messages.pad_map import check_notes
 from app.midi.messages.targets import TARGETS, Target
+from app.model.kit import PADS
 from engine.files import paths
 from engine.files.strict import ConfigError, from_table
 from engine.files.toml import as_toml, read_toml

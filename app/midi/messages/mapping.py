@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from app.midi.messages.controller_map import Binding, ControllerMap, strip_alsa_number
-from app.midi.messages.pad_map import PADS, PadMap, make_chromatic_map
+from app.midi.messages.pad_map import PadMap, make_chromatic_map
+from app.model.kit import PADS
 
 
 @dataclass(frozen=True, slots=True)

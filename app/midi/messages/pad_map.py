@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.model.kit import PADS
 from engine.files import paths
 from engine.files.strict import ConfigError, from_table
 from engine.files.toml import as_toml, read_toml
 
-PADS = 16
 FIRST_NOTE = 36
 PRESETS = paths.PRESETS / "pad_maps"
 DEFAULT_MAP = "chromatic"

@@ -13,7 +13,8 @@ from app.actions.pads.hits import Hits
 from app.actions.pads.load_pads import PadLoader
 from app.actions.pads.pad_settings import PadSettings
 from app.actions.recording.keep_takes import KeepTakes
-from app.actions.recording.record import Record, RecordingSources
+from app.actions.recording.record import Record
+from app.actions.recording.sources import RecordingSources
 from app.actions.setup.engine_status import EngineStatus
 from app.model.kit import Pad
 from app.model.session import Notice, Session

@@ -27,7 +27,7 @@ class Beginning:
 def steps_taken(config: SamplingConfig, steps: int, start: float) -> int:
     """How many of the asked steps the model takes from a time on."""
     if config.follows_recordings:
-        return steps_at_pace(steps, start, config.first_log_snr)
+        return steps_at_pace(steps, start, config.first_log_snr, config.last_log_snr)
     return steps
 
 
@@ -54,7 +54,7 @@ def sample(
     x = start_from(beginning.noise, beginning.source, start)
     if sampler == "euler":
         return euler(velocity, x, euler_times(steps, start, config.shift), on_step)
-    times = ping_pong_times(steps, start, config.first_log_snr)
+    times = ping_pong_times(steps, start, config.first_log_snr, config.last_log_snr)
     if sampler == "euler_log_snr":
         return euler(velocity, x, times, on_step)
     return ping_pong(velocity, x, times, noise, on_step)

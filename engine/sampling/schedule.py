@@ -7,15 +7,19 @@ import math
 import torch
 from torch import Tensor
 
-from engine.sampling.config import FIRST_LOG_SNR
+from engine.sampling.config import FIRST_LOG_SNR, LAST_LOG_SNR
 from engine.sampling.path import shifted
 
-LAST_LOG_SNR = 2.0
 LEAST_FALL = 1.0
 """From a start near the data the log signal-to-noise still rises by this: the times must fall."""
 
 
-def ping_pong_times(steps: int, start: float = 1.0, first_log_snr: float = FIRST_LOG_SNR) -> Tensor:
+def ping_pong_times(
+    steps: int,
+    start: float = 1.0,
+    first_log_snr: float = FIRST_LOG_SNR,
+    last_log_snr: float = LAST_LOG_SNR,
+) -> Tensor:
     """Return (steps + 1,) float32 times: even in log signal-to-noise, `start` first, 0 last.
 
     As the published few-step models are sampled ("Fast Text-to-Audio Generation with Adversarial
@@ -23,13 +27,18 @@ def ping_pong_times(steps: int, start: float = 1.0, first_log_snr: float = FIRST
     """
     _check(steps, start)
     first = math.log((1 - start) / start + 1e-6) if start < 1 else first_log_snr
-    last = max(LAST_LOG_SNR, first + LEAST_FALL)
+    last = max(last_log_snr, first + LEAST_FALL)
     times = torch.sigmoid(-torch.linspace(first, last, steps + 1))
     times[0], times[-1] = start, 0.0
     return times
 
 
-def steps_at_pace(steps: int, start: float, first_log_snr: float = FIRST_LOG_SNR) -> int:
+def steps_at_pace(
+    steps: int,
+    start: float,
+    first_log_snr: float = FIRST_LOG_SNR,
+    last_log_snr: float = LAST_LOG_SNR,
+) -> int:
     """How many of the steps from noise are left at `start`, one at least.
 
     With so many the times fall from there as fast as they do from noise; more would cost time and
@@ -38,8 +47,8 @@ def steps_at_pace(steps: int, start: float, first_log_snr: float = FIRST_LOG_SNR
     _check(steps, start)
     if start == 1:
         return steps
-    left = LAST_LOG_SNR - max(math.log((1 - start) / start), first_log_snr)
-    return max(1, round(steps * left / (LAST_LOG_SNR - first_log_snr)))
+    left = last_log_snr - max(math.log((1 - start) / start), first_log_snr)
+    return max(1, round(steps * left / (last_log_snr - first_log_snr)))
 
 
 def euler_times(steps: int, start: float = 1.0, shift: float = 1.0) -> Tensor:

@@ -189,7 +189,9 @@ class FlowRun:
 
     Sounds of the families in `favour` are drawn four times as often as others. `begin` names a
     model folder whose weights and words the run begins with; `codec` may name one too.
-    `time_shift` and `time_truncation` bring times nearer to noise: see `stratified_times`.
+    `time_shift` and `time_truncation` bring times nearer to noise: see `stratified_times`. With an
+    `even_share` above 0 so many are even in log signal-to-noise instead: see `even_log_snr_times`.
+    In `filled_share` of the batches no sound is much shorter than the batch.
     With `distilled_guidance` above 0 what is learnt is not the data's velocity but that of the
     model in `begin` under so much guidance, which then needs no guidance any more. Of the batches
     `pair_share` are pairs, where the pool has some: see `DatasetConfig`.
@@ -209,13 +211,16 @@ class FlowRun:
     unknown_word_chance: float = 0.02
     time_shift: float = 1.0
     time_truncation: float = 0.0
+    even_share: float = 0.0
+    filled_share: float = 0.0
     tokens_per_batch: int = 2048
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse shares beyond 0..1 and networks that do not fit each other."""
         check_fit(self.transformer, self.conditioner)
-        for name in ("prompt_dropout", "unknown_word_chance", "pair_share"):
+        shares = ("prompt_dropout", "unknown_word_chance", "pair_share")
+        for name in (*shares, "even_share", "filled_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be 0..1, got {getattr(self, name)}")
         _at_least_one(self, ("tokens_per_batch",))

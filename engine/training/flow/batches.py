@@ -12,7 +12,7 @@ from torch import Tensor
 from engine.clip import SAMPLE_RATE_HZ
 from engine.models.conditioning import UNKNOWN, PromptTokenizer, Tokens
 from engine.sound.spectral_features import FRAME
-from engine.training.flow.times import stratified_times
+from engine.training.flow.times import even_log_snr_times, stratified_times
 from engine.training.pool import LengthBucket
 from engine.training.settings import FlowRun
 
@@ -21,6 +21,8 @@ FAVOUR_WEIGHT = 4.0
 """How much more often a sound of a favoured family is drawn than another."""
 OWN_LENGTH_CHANCE = 0.7
 """How often a batch has a drawn sound's length; otherwise the bucket's."""
+FILLED, LEAST_SOUNDS = 0.8, 8
+"""What a sound fills at least of a batch that is to be filled; fewer sounds would be the same."""
 MIN_SOURCE_TIME = 0.4
 """The least time of a noised source: below it, a recording is to stay what it is."""
 
@@ -91,7 +93,11 @@ class BatchSampler:
         index = int(rng.choice(len(self._buckets), p=self._bucket_shares))
         bucket, weights = self._buckets[index], self._weights[index]
         length = self._draw_length(index, rng)
-        fitting = np.flatnonzero(self._lengths[index] <= length)
+        lengths = self._lengths[index]
+        fitting = np.flatnonzero(lengths <= length)
+        if self._run.filled_share and rng.random() < self._run.filled_share:
+            filling = np.flatnonzero((lengths <= length) & (lengths > FILLED * length))
+            fitting = filling if len(filling) >= LEAST_SOUNDS else fitting
         if len(fitting) == 0:
             fitting = np.arange(len(bucket))
         shares = weights[fitting] / weights[fitting].sum()
@@ -155,7 +161,9 @@ def draw_flow_batch(
     forgotten = torch.rand(tokens.ids.shape, generator=generator) < run.unknown_word_chance
     ids = tokens.ids.masked_fill(forgotten & tokens.real, UNKNOWN)
     keep_prompt = torch.rand(size, generator=generator) >= run.prompt_dropout
-    if batch.sources is None:
+    if batch.sources is None and run.even_share:
+        times = even_log_snr_times(size, generator, run.even_share)
+    elif batch.sources is None:
         times = stratified_times(size, generator, run.time_shift, run.time_truncation)
     else:
         times = MIN_SOURCE_TIME + (1 - MIN_SOURCE_TIME) * stratified_times(size, generator, 1.0)

@@ -7,6 +7,10 @@ from torch import Tensor
 
 from engine.sampling.path import shifted
 
+EVEN_LOG_SNR = (-5.0, 4.5)
+"""Beyond the first and the last time of a sampler."""
+MEAN_LOG_SNR, LOG_SNR_DEVIATION = -2.0, 1.2
+
 
 def stratified_times(
     count: int, generator: torch.Generator, shift: float, truncation: float = 0.0
@@ -22,3 +26,19 @@ def stratified_times(
     quantiles = quantiles / count * torch.special.ndtr(torch.logit(largest))
     times = torch.sigmoid(torch.special.ndtri(quantiles.clamp(1e-5, 1 - 1e-5))) / largest
     return shifted(times.clamp_max(1), shift)
+
+
+def even_log_snr_times(count: int, generator: torch.Generator, even_share: float) -> Tensor:
+    """Draw times (count,): a share even in log signal-to-noise, the others near the noise.
+
+    A network learns what it looks at: pitch is settled near the noise, where the others lie
+    (logarithms of -2 on average), but attack, decay and level where there is hardly any left. Each
+    equal share of the distribution gives one time.
+    """
+    quantiles = torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
+    quantiles = quantiles / count
+    is_even = quantiles < even_share
+    even = torch.lerp(*torch.tensor(EVEN_LOG_SNR), quantiles / max(even_share, 1e-6))
+    rest = ((quantiles - even_share) / max(1 - even_share, 1e-6)).clamp(1e-5, 1 - 1e-5)
+    near_noise = MEAN_LOG_SNR + LOG_SNR_DEVIATION * torch.special.ndtri(rest)
+    return torch.sigmoid(-torch.where(is_even, even, near_noise))

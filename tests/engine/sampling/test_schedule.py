@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.api import LEAST_STRENGTH, MOST_STEPS
+from engine.sampling.config import SamplingConfig
 from engine.sampling.schedule import euler_times, ping_pong_times, steps_at_pace
 
 Times = Callable[..., Tensor]
@@ -66,3 +67,13 @@ def test_at_the_pace_from_noise_fewer_steps_are_left_the_weaker_the_start() -> N
         first, second = ping_pong_times(steps_at_pace(8, start), start)[:2].double()
         fall = torch.logit(first) - torch.logit(second)
         assert fall.item() == pytest.approx(1.0, abs=0.2)
+
+
+def test_times_may_go_on_to_where_there_is_hardly_any_noise() -> None:
+    inner = ping_pong_times(8, 1.0, -4.5, 3.9)[1:-1].double()
+    ratios = torch.log((1 - inner) / inner)
+    assert ratios.diff().tolist() == pytest.approx([1.05] * 6, abs=1e-3)
+    assert ratios[-1].item() == pytest.approx(2.85, abs=1e-3)
+    assert steps_at_pace(8, 0.5, -4.5, 3.9) == 4
+    with pytest.raises(ValueError, match="last_log_snr"):
+        SamplingConfig(last_log_snr=0.0)

@@ -54,3 +54,39 @@ def test_pairs_are_a_share_of_the_batches_however_many_there_are() -> None:
     )
     drawn = [sampler.draw(rng).sources is not None for _ in range(500)]
     assert sum(drawn) / 500 == pytest.approx(0.4, abs=0.07)
+
+
+def test_batches_may_be_of_sounds_that_fill_them() -> None:
+    seconds = np.linspace(0.2, 4.0, 400)
+    sounds = [Sound("k", "drum", "k", float(s), None, None, 0.5, 0.5, 0.0, 0.0) for s in seconds]
+    bucket = LengthBucket(np.zeros((400, 172, 4), np.float16), sounds, 4.0)
+    sizes = DiffusionTransformerConfig(4, cond_token_dim=256, global_cond_dim=256)
+
+    def inside(filled_share: float) -> float:
+        """The share of latents that lie in a sound."""
+        run = FlowRun(
+            OptimizerConfig(1, 16, 1e-3),
+            DatasetConfig(),
+            "codec",
+            sizes,
+            filled_share=filled_share,
+        )
+        sampler, rng = BatchSampler([bucket], run), np.random.default_rng(0)
+        batches = [sampler.draw(rng) for _ in range(200)]
+        heard = sum(float(batch.seconds.sum()) * 44_100 / 1024 for batch in batches)
+        return heard / sum(len(batch.captions) * batch.latents.shape[-1] for batch in batches)
+
+    assert inside(0.0) < 0.6
+    assert inside(0.9) > 0.8
+
+
+def test_the_times_of_sounds_follow_the_config_and_those_of_pairs_do_not() -> None:
+    bucket = LengthBucket(np.zeros((3, 16, 4), np.float16), [of_family(f) for f in FAMILIES], 1.0)
+    sizes = DiffusionTransformerConfig(4, cond_token_dim=256, global_cond_dim=256)
+    run = FlowRun(
+        OptimizerConfig(1, 64, 1e-3), DatasetConfig(), "codec", sizes, time_shift=8, even_share=1.0
+    )
+    batch = BatchSampler([bucket], run).draw(np.random.default_rng(0))
+    tokenizer = FlowModel(run, FAMILIES).conditioner.tokenizer
+    times = draw_flow_batch(batch, tokenizer, run, torch.Generator().manual_seed(0)).times
+    assert (times < 0.27).float().mean() > 0.25

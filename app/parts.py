@@ -16,7 +16,7 @@ from app.audio.devices.audio_devices import AudioDevices
 from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.recorder import InputRecorder
-from app.midi.ports.inputs import MidiPorts, MidiState
+from app.midi.ports.inputs import MidiInputs, MidiState
 from app.midi.ports.outputs import MidiOutputs, Sender
 from engine.api import Answer
 from engine.library.card import EMBEDDED_FOLDER
@@ -59,8 +59,8 @@ class SoundDevices(Protocol):
         ...
 
 
-class MidiInputs(Protocol):
-    """app.midi.ports.inputs.MidiPorts, or a fake."""
+class RunningInputs(Protocol):
+    """app.midi.ports.inputs.MidiInputs, or a fake."""
 
     def start(self) -> None:
         """Begin to listen."""
@@ -71,7 +71,7 @@ class MidiInputs(Protocol):
         ...
 
 
-class MidiSenders(Protocol):
+class RunningOutputs(Protocol):
     """app.midi.ports.outputs.MidiOutputs, or a fake."""
 
     def start(self) -> None:
@@ -98,7 +98,7 @@ class Parts:
 
     engine: Callable[[Callable[[Answer], None], Path], RunningEngine] = EngineThread
     audio: Callable[[Mixer, InputRecorder, OnAudio], SoundDevices] = AudioDevices
-    midi: Callable[[OnMidi, Callable[[MidiState], None]], MidiInputs] = MidiPorts
-    midi_out: Callable[[Sequence[Sender], OnOutputs], MidiSenders] = MidiOutputs
+    midi: Callable[[OnMidi, Callable[[MidiState], None]], RunningInputs] = MidiInputs
+    midi_out: Callable[[Sequence[Sender], OnOutputs], RunningOutputs] = MidiOutputs
     model_folder: Path = EMBEDDED_FOLDER
     now: Callable[[], float] = time.time

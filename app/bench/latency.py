@@ -31,7 +31,7 @@ from app.bench.jack_player import (
 from app.bench.jack_server import RATE, run_jack_server
 from app.bench.processes import end_process, run_process, write_line
 from app.bench.sound_output import open_output
-from app.midi.ports.inputs import MidiPorts, MidiState
+from app.midi.ports.inputs import MidiInputs, MidiState
 from app.midi.router import PadRouter
 from engine.errors import PlayerError
 
@@ -154,7 +154,7 @@ def _play_instrument() -> None:
         if any(CLIENT in port for port in state.ports):
             found.set()
 
-    ports = MidiPorts(PadRouter(Keyboard(mixer), lambda pad, velocity: None).receive, on_change)
+    ports = MidiInputs(PadRouter(Keyboard(mixer), lambda pad, velocity: None).receive, on_change)
     ports.start()
     write_line("ready")
     found.wait(FOUND_WITHIN_S)

@@ -26,7 +26,7 @@ from app.bench.processes import run_process
 from app.bench.realtime import RealtimeReport, check_minutes, measure_realtime
 from app.bootstrap import Instrument
 from app.folders import HOME_VARIABLE, Folders, find_folders
-from app.midi.ports.inputs import MidiPorts
+from app.midi.ports.inputs import MidiInputs
 from app.midi.router import PadRouter
 from engine.api import Answer, Failed, Finished, Recipe
 from engine.errors import PlayerError
@@ -109,7 +109,7 @@ def measure_under_load(minutes: float, model_folder: Path) -> LoadedReport:
 def _play_midi(mixer: Mixer) -> Iterator[None]:
     """Let every MIDI port there is play the mixer's pads."""
     router = PadRouter(Keyboard(mixer), lambda pad, velocity: None)
-    ports = MidiPorts(router.receive, lambda state: None)
+    ports = MidiInputs(router.receive, lambda state: None)
     ports.start()
     try:
         yield

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.midi.ports.inputs import NO_PORTS, MidiPorts, MidiState
+from app.midi.ports.inputs import NO_PORTS, MidiInputs, MidiState
 from app.midi.router import PadRouter
 from tests.fakes.app.jack_server import JackServer, why_not
 from tests.fakes.app.main_loop import MainLoop
@@ -72,7 +72,7 @@ class Sender:
 
 
 class Receiver:
-    """MidiPorts and PadRouter as in the instrument."""
+    """MidiInputs and PadRouter as in the instrument."""
 
     def __init__(self) -> None:
         self.loop = MainLoop()
@@ -80,7 +80,7 @@ class Receiver:
         self.hits: list[tuple[int, int]] = []
         self.senders: list[Sender] = []
         router = PadRouter(FakeMixer(), self._hit)
-        self.ports = MidiPorts(
+        self.ports = MidiInputs(
             router.receive, lambda state: self.loop.post(lambda: self.states.append(state))
         )
 
@@ -208,7 +208,7 @@ def test_notes_1_ms_apart_in_one_cycle_or_two_arrive_1_ms_apart() -> None:
     came: list[tuple[int, float]] = []
     loop = MainLoop()
     states: list[MidiState] = []
-    ports = MidiPorts(
+    ports = MidiInputs(
         lambda data, time_s, port: came.append((data[0], time_s)),
         lambda state: loop.post(lambda: states.append(state)),
     )
@@ -253,7 +253,7 @@ def test_a_jack_server_that_ends_is_said_and_found_again(
 INSTRUMENT = """
 import sys
 from app.midi.ports.outputs import MidiOutputs
-from app.midi.ports.inputs import MidiPorts
+from app.midi.ports.inputs import MidiInputs
 
 class Everywhere:
     low_latency = False
@@ -262,7 +262,7 @@ class Everywhere:
     def due(self, name, now_s): return []
     def end(self, name): return []
 
-ports = MidiPorts(lambda *heard: None, lambda state: print("in", *state.ports, flush=True))
+ports = MidiInputs(lambda *heard: None, lambda state: print("in", *state.ports, flush=True))
 outputs = MidiOutputs([Everywhere()], lambda names: print("out", *names, flush=True))
 ports.start()
 outputs.start()

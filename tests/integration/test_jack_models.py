@@ -32,7 +32,7 @@ from engine.clip import Clip
 from engine.files.audio import write_clip
 from engine.library.card import EMBEDDED_FOLDER
 from tests.fakes.app.jack_server import why_not
-from tests.fakes.app.midi import FakeMidiOutputs, FakeMidiPorts
+from tests.fakes.app.midi import FakeMidiInputs, FakeMidiOutputs
 from tests.fakes.engine.published_folder import write_published
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
@@ -125,7 +125,7 @@ def ready(server: str) -> str:
 @pytest.fixture
 def scene(server: str, silent_server: str, qtbot: QtBot) -> Iterator[Scene]:
     main_thread = MainThread()
-    parts = Parts(midi=FakeMidiPorts, midi_out=FakeMidiOutputs)
+    parts = Parts(midi=FakeMidiInputs, midi_out=FakeMidiOutputs)
     instrument = Instrument(find_folders(), main_thread.post, parts, remember=False)
     monitors = Monitors(instrument.mixer, instrument.recorder)
     window = MainWindow(instrument.session, instrument.actions, monitors, main_thread)

@@ -30,7 +30,7 @@ from app.ui.window.monitors import Monitors
 from engine.api import Answer, Recipe
 from engine.clip import Clip
 from engine.process.client import EngineThread
-from tests.fakes.app.midi import FakeMidiOutputs, FakeMidiPorts
+from tests.fakes.app.midi import FakeMidiInputs, FakeMidiOutputs
 from tests.fakes.app.sound import FakeDevices
 from tests.fakes.engine.engine_thread import FakeEngine
 
@@ -129,7 +129,7 @@ def main(engine: str) -> int:
     application = QApplication([])
     main_thread = MainThread()
     made = EngineThread if engine == "real" else QuickEngine
-    parts = Parts(engine=made, audio=PacedDevices, midi=FakeMidiPorts, midi_out=FakeMidiOutputs)
+    parts = Parts(engine=made, audio=PacedDevices, midi=FakeMidiInputs, midi_out=FakeMidiOutputs)
     instrument = Instrument(find_folders(), main_thread.post, parts)
     monitors = Monitors(instrument.mixer, instrument.recorder)
     window = MainWindow(instrument.session, instrument.actions, monitors, main_thread)

@@ -6,7 +6,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+
+from app.midi.pad_player import PadPlayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,22 +17,6 @@ class HitNote:
     pad: int
     velocity: float
     """0..1."""
-
-
-class PadPlayer(Protocol):
-    """What a hit needs of the mixer."""
-
-    def hit(self, pad: int, velocity: float = 1.0, time_s: float | None = None) -> None:
-        """Play a pad that was hit at `time_s` (time.perf_counter); any thread."""
-        ...
-
-    def release(self, pad: int, time_s: float | None = None) -> None:
-        """Let go of a pad, at `time_s`; any thread."""
-        ...
-
-    def stop_all(self) -> None:
-        """Silence."""
-        ...
 
 
 class Hits:

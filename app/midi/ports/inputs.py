@@ -1,4 +1,4 @@
-"""MidiPorts: opens, names, watches and polls MIDI inputs.
+"""MidiInputs: opens, names, watches and polls MIDI inputs.
 
 Everything runs on one thread of its own, which polls: rtmidi's callbacks wait for the interpreter
 lock inside the driver's thread, which made JACK drop blocks.
@@ -63,7 +63,7 @@ class _PortId:
     number: int
 
 
-class MidiPorts:
+class MidiInputs:
     """Keeps every input open, and opens what is plugged in while it runs."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A MIDI system with ports that a test plugs in and pulls out, and a double of MidiPorts."""
+"""A MIDI system with ports that a test plugs in and pulls out, and a double of MidiInputs."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ class FakeMidiSystem:
         self.closed.set()
 
 
-class FakeMidiPorts:
-    """MidiPorts for the whole instrument: a test plays it."""
+class FakeMidiInputs:
+    """MidiInputs for the whole instrument: a test plays it."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from app.model.kit import Pad
 from app.model.session import Notice, Session
 from app.parts import Parts
 from tests.fakes.app.main_loop import MainLoop
-from tests.fakes.app.midi import FakeMidiOutputs, FakeMidiPorts
+from tests.fakes.app.midi import FakeMidiInputs, FakeMidiOutputs
 from tests.fakes.app.sound import FakeDevices
 from tests.fakes.app.sound_system import CALLBACK
 from tests.fakes.engine.engine_thread import FakeEngine
@@ -29,7 +29,7 @@ class WholeInstrument:
         self.loop = MainLoop()
         self.folders = find_folders()
         parts = Parts(
-            engine=FakeEngine, audio=FakeDevices, midi=FakeMidiPorts, midi_out=FakeMidiOutputs
+            engine=FakeEngine, audio=FakeDevices, midi=FakeMidiInputs, midi_out=FakeMidiOutputs
         )
         self.instrument = Instrument(self.folders, self.loop.post, parts, remember=remember)
         self.session: Session = self.instrument.session
@@ -38,7 +38,7 @@ class WholeInstrument:
         # Rendered, not played: no time passes between blocks, so hits are due with the next one.
         self.session.play_at_once = True
         assert isinstance(self.instrument.engine, FakeEngine)
-        assert isinstance(self.instrument.midi, FakeMidiPorts)
+        assert isinstance(self.instrument.midi, FakeMidiInputs)
         assert isinstance(self.instrument.devices, FakeDevices)
         self.engine = self.instrument.engine
         self.midi = self.instrument.midi

@@ -9,7 +9,7 @@ import pytest
 
 from app.midi.ports import inputs as ports
 from app.midi.ports import system
-from app.midi.ports.inputs import NO_PORTS, MidiPorts, MidiState
+from app.midi.ports.inputs import NO_PORTS, MidiInputs, MidiState
 from app.midi.ports.system import NO_SYSTEM, MidiSystem, MidiUnavailableError, RtMidiConnector
 from tests.fakes.app.main_loop import MainLoop
 from tests.fakes.app.midi import FakeMidiSystem
@@ -18,7 +18,7 @@ NOTE = (0x90, 36, 100)
 
 
 class Scene:
-    """MidiPorts on a system of the test's own; what it says arrives in a main loop."""
+    """MidiInputs on a system of the test's own; what it says arrives in a main loop."""
 
     def __init__(self) -> None:
         self.loop = MainLoop()
@@ -26,7 +26,7 @@ class Scene:
         self.messages: list[tuple[bytes, str]] = []
         self.system: FakeMidiSystem | None = FakeMidiSystem()
         self.bug = False
-        self.ports = MidiPorts(self._receive, self._change, self._connect)
+        self.ports = MidiInputs(self._receive, self._change, self._connect)
 
     def start(self, *names: str) -> FakeMidiSystem:
         self.system = FakeMidiSystem(*names)
@@ -210,16 +210,16 @@ def test_ports_are_polled_with_real_time_priority_and_looked_for_without(
     scanning, polling = set[int](), set[int]()
 
     def noting(name: str, seen: set[int]) -> Callable[..., object]:
-        plain = getattr(MidiPorts, name)
+        plain = getattr(MidiInputs, name)
 
-        def noted(self: MidiPorts, *given: object) -> object:
+        def noted(self: MidiInputs, *given: object) -> object:
             seen.add(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK)
             return plain(self, *given)
 
         return noted
 
-    monkeypatch.setattr(MidiPorts, "_scan", noting("_scan", scanning))
-    monkeypatch.setattr(MidiPorts, "_poll", noting("_poll", polling))
+    monkeypatch.setattr(MidiInputs, "_scan", noting("_scan", scanning))
+    monkeypatch.setattr(MidiInputs, "_poll", noting("_poll", polling))
     scene.start("Pads").port("Pads").send(*NOTE)
     scene.until(lambda: scene.messages)
     scene.until(lambda: scanning and polling)

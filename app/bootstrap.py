@@ -146,7 +146,15 @@ class Instrument:
                 beat.start_bar,
                 perform.toggle,
             ),
-            MidiContext(keyboard, hits, self._folders.config, self.writer, self._post, clock),
+            MidiContext(
+                keyboard,
+                self.mixer.playing,
+                hits,
+                self._folders.config,
+                self.writer,
+                self._post,
+                clock,
+            ),
         )
         self._play_modes = PlayModes(session, keyboard)
         return Actions(

@@ -24,7 +24,3 @@ class PadPlayer(Protocol):
     def stop_all(self) -> None:
         """End all sounds."""
         ...
-
-    def playing(self, pad: int) -> float | None:
-        """Return where a pad's newest voice is, in seconds; None when it is silent."""
-        ...

@@ -62,7 +62,9 @@ class MidiActions:
 class MidiContext:
     """What the MIDI actions need from outside."""
 
-    mixer: PadPlayer
+    player: PadPlayer
+    playing: Callable[[int], float | None]
+    """Where a pad's newest voice is, in seconds; None when it is silent."""
     hits: Hits
     config: Path
     writer: WritesFiles
@@ -78,7 +80,7 @@ def build_midi(session: Session, actions: PadActions, context: MidiContext) -> M
 
     receiver = context.clock.receiver
     router = PadRouter(
-        context.mixer,
+        context.player,
         context.hits.note,
         wake,
         receiver,
@@ -87,7 +89,7 @@ def build_midi(session: Session, actions: PadActions, context: MidiContext) -> M
     control_learner = ControlLearner(session, setup, router)
     pad_learner = PadLearner(session, setup, router)
     controls = ControlActions(session, router, actions, control_learner, pad_learner)
-    lights = PadLights(context.mixer.playing, CrashGuard().arm)
+    lights = PadLights(context.playing, CrashGuard().arm)
     clock_sender = ClockSender(context.clock.read_outgoing)
 
     def apply_choices() -> None:

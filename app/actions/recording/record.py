@@ -18,7 +18,7 @@ from app.actions.recording.ongoing import Ongoing, State, quantum_of
 from app.actions.recording.sources import RecordingSources, TakeRecorder
 from app.audio.mixer.clock import BEATS_PER_BAR, QUANTUM_BEATS
 from app.audio.mixer.pad_parameters import LOOP_BARS
-from app.audio.recording.recorder import KEPT_BEFORE_S, PRE_ROLL_S, trim
+from app.audio.recording.recorder import MARGIN_BEFORE_S, PRE_ROLL_S, trim
 from app.model.kit import Pad
 from app.model.session import Session
 from app.model.takes import Take, new_take_id
@@ -178,7 +178,7 @@ class Record:
         loud = ongoing.recorder.find_loud(ongoing.armed_frame, threshold)
         if loud is not None:
             # Bars begin with the sound itself; what is free is trimmed at its end.
-            before_s = KEPT_BEFORE_S if ongoing.length_beats is not None else PRE_ROLL_S
+            before_s = MARGIN_BEFORE_S if ongoing.length_beats is not None else PRE_ROLL_S
             self._start_take(ongoing, loud - round(before_s * ongoing.recorder.rate))
 
     def _poll_beat(self, ongoing: Ongoing) -> None:

@@ -1,4 +1,4 @@
-"""RealtimeKit: the desktop's service that gives real-time priority to those who may not take it.
+"""RealtimeKit: the desktop's service that grants real-time priority where the system does not.
 
 Desktops let no program of a user become real-time by itself, but this service on the system's
 D-Bus may make one so, with a limit that keeps it from freezing the computer. It is asked by the

@@ -13,7 +13,7 @@ from app.audio.kernel.layout import PEAK_TAPS, SINC_COUNT
 PHASES = 128
 """Filters between two frames; the kernel mixes neighbours, which leaves errors below -80 dB."""
 LANES = 8
-"""The kernel weighs so many frames at a time: filters have a multiple of it."""
+"""The kernel sums so many taps at a time (SIMD): filters have a multiple of it."""
 TAPS = 32
 CUTOFF = 0.44
 """Of the rate, where the filter is down 6 dB: with 32 taps nothing passes above half the rate."""
@@ -33,14 +33,14 @@ class Sincs:
 @cache
 def make_sincs() -> Sincs:
     """Make the filters: for n semitones up they are 2**(n/12) times as long and as low."""
-    tables = [_filters(2.0 ** (semitones / 12.0)) for semitones in range(SINC_COUNT)]
+    tables = [_make_filters(2.0 ** (semitones / 12.0)) for semitones in range(SINC_COUNT)]
     taps = tuple(table.shape[1] for table in tables)
     sizes = np.cumsum([0, *(table.size for table in tables)])
     weights = np.concatenate([table.ravel() for table in tables]).astype(np.float32)
     return Sincs(weights, taps, tuple(int(size) for size in sizes[:-1]))
 
 
-def _filters(speed: float) -> NDArray[np.float64]:
+def _make_filters(speed: float) -> NDArray[np.float64]:
     """Return `(PHASES + 1, taps)` weights, each row with the sum 1."""
     taps = LANES * int(np.ceil(TAPS * speed / LANES))
     offsets = np.arange(taps) - (taps // 2 - 1)

@@ -1,4 +1,8 @@
-"""A JACK MIDI input: each event noted with its own frame. The thread of a JACK client."""
+"""A JACK MIDI input: each event with its own frame. The thread of a JACK client.
+
+Python-JACK-Client calls Python for each cycle, which waits for the interpreter lock; this callback
+is compiled and calls libjack by address.
+"""
 
 from __future__ import annotations
 

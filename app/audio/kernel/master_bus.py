@@ -1,4 +1,8 @@
-"""Master bus: gain, DC blocker, true-peak limiter, meter. The output callback's thread."""
+"""Master bus: gain, DC blocker, true-peak limiter, meter. The output callback's thread.
+
+pedalboard and other effect libraries limit whole buffers, with state and threads of their own; this
+limiter runs within the callback, and leaves quiet sound as it is, bit for bit.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Timeline(Protocol):
 
 
 class Clock:
-    """Beats are quarter notes from the last start; four make a bar. It always runs."""
+    """Counts quarter notes from the last start; four make a bar. It always runs."""
 
     def __init__(self, timeline: Timeline, write: Callable[[float, float], None]) -> None:
         """`write` hands the frame of beat 0 and the frames a beat to the callback."""
@@ -100,7 +100,7 @@ class Clock:
             return None if beat is None else self.frame_of(beat)
 
     def set_tempo(self, bpm: float) -> None:
-        """Go on at 20..999 bpm from where the beat is now."""
+        """Go on at 20..999 bpm from the beat that is now."""
         if not SLOWEST_BPM <= bpm <= FASTEST_BPM:
             raise ValueError(f"bpm must be {SLOWEST_BPM:g}..{FASTEST_BPM:g}, got {bpm}")
         with self._lock:
@@ -115,12 +115,11 @@ class Clock:
             self._move(self._timeline.frame if at_frame is None else at_frame, 0.0)
 
     def follow(self, beat: float, time_s: float, bpm: float) -> None:
-        """Be where another clock is: at `beat` at `time_s` (time.perf_counter), at `bpm`.
+        """Follow another clock: it is at `beat` at `time_s` (time.perf_counter), at `bpm`.
 
-        This is how a MIDI clock (or Link) leads: whoever listens to it calls this a few times a
-        second with the beat its smoothed line gives for the moment of the call; time_s must lie
-        within some blocks of now. What differs by less than 2 ms and 0.02 bpm changes nothing,
-        so that jitter moves no loop.
+        Whoever listens to a MIDI clock calls this a few times a second with the beat that its
+        smoothed line gives for the moment of the call; time_s must lie within some blocks of now.
+        A difference below 2 ms and 0.02 bpm changes nothing, so that jitter moves no loop.
         """
         frame = self._timeline.frame_of_moment(time_s)
         if frame is None or not SLOWEST_BPM <= bpm <= FASTEST_BPM:

@@ -1,6 +1,6 @@
-"""Keyboard: how hits of all kinds reach the pads: sixteen notes of one, full level. Any thread.
+"""Keyboard: pads, or the notes of one, at full level or not, on the frame of their moment.
 
-Stands between whoever hits pads and the mixer, so that mouse, keys and MIDI all play it.
+Stands between whoever hits pads and the mixer, so that mouse, keys and MIDI play it. Any thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class _Key:
 
 
 class Keyboard:
-    """Plays the mixer's pads, or the notes of one: the first pad is its own pitch, then upwards."""
+    """Plays the mixer's pads, or notes of one: the first pad its own pitch, the others upwards."""
 
     def __init__(self, mixer: Mixer) -> None:
         self._mixer = mixer
@@ -25,7 +25,7 @@ class Keyboard:
         self.pad: int | None = None
         """The pad whose notes are played; None: each pad plays itself."""
         self.full_level = False
-        """Every hit is as loud as can be, however soft it was."""
+        """Every hit has full velocity."""
 
     @property
     def keys(self) -> range:
@@ -41,7 +41,7 @@ class Keyboard:
         self._mixer.hit(key.pad, velocity, self._frame_at(time_s), key.note)
 
     def release(self, pad: int, time_s: float | None = None) -> None:
-        """Let go of what the pad played when it was hit, whatever it would play now."""
+        """Release what the pad played when it was hit, whatever it would play now."""
         key = self._held.pop(pad, None)
         if key is not None:
             self._mixer.release(key.pad, self._frame_at(time_s), key.note)
@@ -53,7 +53,3 @@ class Keyboard:
 
     def _frame_at(self, time_s: float | None) -> int | None:
         return None if time_s is None else self._mixer.frame_at(time_s)
-
-    def playing(self, pad: int) -> float | None:
-        """Return where the pad's newest voice is, in seconds of its sound."""
-        return self._mixer.playing(pad)

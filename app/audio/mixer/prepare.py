@@ -1,4 +1,4 @@
-"""A Clip made ready for the mixer: stereo, the stream's rate, contiguous, no clicks at its ends.
+"""Prepares a Clip for the mixer: stereo, the stream's rate, contiguous, no clicks at its ends.
 
 Runs on whichever thread has the clip; a 12 s clip takes some tens of milliseconds to resample.
 """
@@ -19,12 +19,12 @@ def prepare(clip: Clip, rate: int) -> NDArray[np.float32]:
     """Return `(frames, 2)` float32 at `rate` Hz.
 
     An end that would click fades over 1 ms: the sound's first or last frame is a step from or
-    to silence. A sound cut to go round (its end runs on into its start) keeps both ends,
+    to silence. A sound cut as a loop (its end runs on into its start) keeps both ends,
     because a loop would stumble over fades.
     """
     samples = np.array(clip.stereo().at_rate(rate).samples, np.float32, order="C")
     fade = min(round(FADE_S * rate), len(samples) // 2)
-    if fade == 0 or _goes_round(samples):
+    if fade == 0 or _loops_smoothly(samples):
         return samples
     ramp = (np.arange(1, fade + 1, dtype=np.float32) / np.float32(fade + 1))[:, None]
     # The start is faded only where it is a cut: a drum may well begin at its loudest.
@@ -35,8 +35,8 @@ def prepare(clip: Clip, rate: int) -> NDArray[np.float32]:
     return samples
 
 
-def _goes_round(samples: NDArray[np.float32]) -> bool:
-    """Whether the step from the last frame to the first is no bigger than steps nearby."""
+def _loops_smoothly(samples: NDArray[np.float32]) -> bool:
+    """Whether the step from the last frame to the first is no larger than steps nearby."""
     near = np.concatenate([samples[-32:], samples[:32]])
     edge = min(32, len(samples)) - 1
     steps = np.abs(np.diff(near, axis=0)).max(axis=1)

@@ -14,7 +14,7 @@ from app.audio.recording.growing_wav import GrowingWav
 from app.errors import reason
 
 WRITE_EVERY_S = 0.25
-SETTLE_EVERY_S = 5.0
+SYNC_EVERY_S = 5.0
 """What a power cut may cost; what a crash of Pingpad may cost is one write."""
 MOST_FRAMES = 1 << 18
 """Frames of one write: after a stall of the disk it catches up in pieces."""
@@ -36,8 +36,8 @@ class DiskTake:
 
 
 @dataclass(slots=True, eq=False)
-class _Work:
-    """One recording, from its start to its end; the thread owns all but `stopping`."""
+class _OpenTake:
+    """A take from its start to its end; the thread owns all but `stopping`."""
 
     path: Path
     segment: Segment
@@ -49,112 +49,112 @@ class _Work:
     before_s: float = 0.0
     seconds: float = 0.0
     lost_s: float = 0.0
-    settled_s: float = 0.0
+    synced_s: float = 0.0
 
 
 class DiskRecorder:
-    """Writes one recording at a time. `start` and `stop` return at once."""
+    """Writes one take at a time. `start` and `stop` return at once."""
 
-    def __init__(self, buffer: CaptureBuffer, ended: Callable[[DiskTake], object]) -> None:
-        """`ended` is called on the thread, once for each recording, when its file is whole."""
+    def __init__(self, buffer: CaptureBuffer, on_end: Callable[[DiskTake], object]) -> None:
+        """`on_end` is called on the thread, once for each take, when its file is whole."""
         self._buffer = buffer
-        self._ended = ended
-        self._work: _Work | None = None
+        self._on_end = on_end
+        self._take: _OpenTake | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def seconds(self) -> float:
-        """Length of the recording so far, as far as it is on disk."""
-        work = self._work
-        return work.seconds if work is not None else 0.0
+        """Length of the take so far, as far as it is on disk."""
+        take = self._take
+        return take.seconds if take is not None else 0.0
 
     def start(self, path: Path) -> None:
         """Write what is played from now on to a new file."""
         self.close()
-        work = self._work = _Work(path, self._buffer.segment, self._buffer.position)
+        take = self._take = _OpenTake(path, self._buffer.segment, self._buffer.position)
         self._thread = threading.Thread(
-            target=self._follow, args=(work,), name="disk recorder", daemon=True
+            target=self._run, args=(take,), name="disk recorder", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
-        """End the recording with what has been played by now."""
-        work = self._work
-        if work is not None and not work.stopping.is_set():
-            work.end = self._buffer.position
-            work.stopping.set()
+        """End the take with what has been played by now."""
+        take = self._take
+        if take is not None and not take.stopping.is_set():
+            take.end = self._buffer.position
+            take.stopping.set()
 
     def close(self) -> None:
-        """End the recording and wait until its file is whole."""
+        """End the take and wait until its file is whole."""
         self.stop()
         if self._thread is not None:
             self._thread.join(CLOSE_WITHIN_S)
 
     # --- the thread ---
 
-    def _follow(self, work: _Work) -> None:
+    def _run(self, take: _OpenTake) -> None:
         failure = ""
         try:
-            self._open(work)
-            while not work.stopping.wait(WRITE_EVERY_S):
-                self._write(work)
-            self._write(work)
+            self._open_file(take)
+            while not take.stopping.wait(WRITE_EVERY_S):
+                self._catch_up(take)
+            self._catch_up(take)
         except OSError as error:
             failure = reason(error)
         except Exception:
             log.exception("Recording to disk failed")
             failure = "see the log file"
-        failure = self._close_file(work) or failure
-        self._ended(DiskTake(tuple(work.files), work.seconds, work.lost_s, failure))
+        failure = self._close_file(take) or failure
+        self._on_end(DiskTake(tuple(take.files), take.seconds, take.lost_s, failure))
 
-    def _open(self, work: _Work) -> None:
-        number = len(work.files) + 1
-        path = work.path if number == 1 else work.path.with_stem(f"{work.path.stem} ({number})")
+    def _open_file(self, take: _OpenTake) -> None:
+        number = len(take.files) + 1
+        path = take.path if number == 1 else take.path.with_stem(f"{take.path.stem} ({number})")
         path.parent.mkdir(parents=True, exist_ok=True)
-        work.wav = GrowingWav(path, work.segment.rate, work.segment.samples.shape[1])
-        work.files.append(path)
+        take.wav = GrowingWav(path, take.segment.rate, take.segment.samples.shape[1])
+        take.files.append(path)
 
-    def _write(self, work: _Work) -> None:
+    def _catch_up(self, take: _OpenTake) -> None:
         """Bring the file up to where the buffer is."""
         while True:
-            wanted = self._buffer.end_of(work.segment)
-            if work.end is not None:
-                wanted = min(wanted, work.end)
-            if work.position < wanted:
-                self._append(work, min(wanted, work.position + MOST_FRAMES))
-            elif work.segment.end is not None and work.segment is not self._buffer.segment:
-                self._start_next_segment(work)
+            target = self._buffer.end_of(take.segment)
+            if take.end is not None:
+                target = min(target, take.end)
+            if take.position < target:
+                self._append(take, min(target, take.position + MOST_FRAMES))
+            elif take.segment.end is not None and take.segment is not self._buffer.segment:
+                self._start_next_segment(take)
             else:
                 return
 
-    def _append(self, work: _Work, end: int) -> None:
-        assert work.wav is not None
-        samples = self._buffer.read(work.segment, work.position, end)
-        work.lost_s += (end - work.position - len(samples)) / work.segment.rate
-        work.position = end
+    def _append(self, take: _OpenTake, end: int) -> None:
+        assert take.wav is not None
+        samples = self._buffer.read(take.segment, take.position, end)
+        take.lost_s += (end - take.position - len(samples)) / take.segment.rate
+        take.position = end
         try:
-            work.wav.append(samples)
+            take.wav.append(samples)
         finally:
-            work.seconds = work.before_s + work.wav.frames / work.segment.rate
-        if time.monotonic() - work.settled_s > SETTLE_EVERY_S:
-            work.wav.settle()
-            work.settled_s = time.monotonic()
+            take.seconds = take.before_s + take.wav.frames / take.segment.rate
+        if time.monotonic() - take.synced_s > SYNC_EVERY_S:
+            take.wav.sync()
+            take.synced_s = time.monotonic()
 
-    def _start_next_segment(self, work: _Work) -> None:
-        """Another rate: this file ends, the next one begins."""
-        assert work.wav is not None
-        work.wav.close()
-        work.wav, work.before_s = None, work.seconds
-        work.segment = self._buffer.segment
-        work.position = work.segment.first
-        self._open(work)
+    def _start_next_segment(self, take: _OpenTake) -> None:
+        """Close this file and begin the next one, at another rate."""
+        assert take.wav is not None
+        take.wav.close()
+        take.wav, take.before_s = None, take.seconds
+        take.segment = self._buffer.segment
+        take.position = take.segment.first
+        self._open_file(take)
 
-    def _close_file(self, work: _Work) -> str:
-        """Leave a whole file; return why that failed, "" when it did not."""
-        if work.wav is None:
+    def _close_file(self, take: _OpenTake) -> str:
+        """Leave a whole file; return why that failed, or ""."""
+        if take.wav is None:
             return ""
         try:
-            work.wav.close()
+            take.wav.close()
         except OSError as error:
             return reason(error)
         return ""

@@ -1,7 +1,9 @@
-"""A WAV file that can be read at any moment while it grows, also when its writer was killed.
+"""GrowingWav: a WAV file that is whole at any moment, also when its writer is killed.
 
 24 bits. Sound is appended first and counted in the header afterwards; beyond 4 GB the header
-becomes that of RF64 (EBU Tech 3306), for which it keeps room from the start.
+becomes that of RF64 (EBU Tech 3306), for which it keeps room from the start. Written here and not
+by soundfile (libsndfile), which writes the header's sizes when the file is closed: what a crash or
+a power cut leaves of such a file is empty to most players.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ class GrowingWav:
         self._largest_riff = largest_riff
         self._data_bytes = 0
         self._file = path.open("xb", buffering=0)
-        self._file.write(self._header())
+        self._file.write(self._make_header())
 
     @property
     def frames(self) -> int:
@@ -51,9 +53,9 @@ class GrowingWav:
             written = self._file.write(left)
             self._data_bytes += written
             left = left[written:]
-        self._count()
+        self._write_header()
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Wait until what was written is on the disk: then it survives a power cut too."""
         os.fsync(self._file.fileno())
 
@@ -61,8 +63,8 @@ class GrowingWav:
         """Leave a file of whole frames behind."""
         try:
             self._file.truncate(HEADER_BYTES + self._whole_bytes)
-            self._count()
-            self.settle()
+            self._write_header()
+            self.sync()
         finally:
             self._file.close()
 
@@ -70,11 +72,11 @@ class GrowingWav:
     def _whole_bytes(self) -> int:
         return self.frames * SAMPLE_BYTES * self._channels
 
-    def _count(self) -> None:
+    def _write_header(self) -> None:
         self._file.seek(0)
-        self._file.write(self._header())
+        self._file.write(self._make_header())
 
-    def _header(self) -> bytes:
+    def _make_header(self) -> bytes:
         """Return the whole header, in one piece: a killed writer leaves the old or the new one."""
         data, frame_bytes = self._whole_bytes, SAMPLE_BYTES * self._channels
         riff = HEADER_BYTES - 8 + data

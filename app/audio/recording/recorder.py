@@ -1,4 +1,4 @@
-"""Takes out of a capture buffer, of the input or of what is played, and the cut to their sound.
+"""Takes out of a capture buffer, of the input or of what is played, and trimming them.
 
 The callbacks write the buffers; any thread of the app may start, stop and read.
 """
@@ -19,8 +19,8 @@ CAPTURE_S = LONGEST_TAKE_S + 4.0
 """A take that has reached its longest must be ended within the rest."""
 PRE_ROLL_S = 0.2
 """A take begins this long before it was asked for: the first consonant is not lost."""
-KEPT_BEFORE_S = 0.005
-KEPT_AFTER_S = 0.030
+MARGIN_BEFORE_S = 0.005
+MARGIN_AFTER_S = 0.030
 STEP_S = 0.0025
 QUIET = 10.0 ** (-40.0 / 20.0)
 """40 dB below the loudest moment is taken for silence..."""
@@ -118,19 +118,19 @@ class InputRecorder(TakeRecorder):
     def __init__(self, rate: int, seconds: float = LONGEST_TAKE_S) -> None:
         """Set the memory aside for one channel; `set_format` says what the input really gives."""
         self._capture = np.zeros(1, CAPTURE)
-        self._words: Any = self._capture[0]
+        self._record: Any = self._capture[0]
         self._clock = find_steady_clock()
-        self._words["clock"] = self._clock.address
+        self._record["clock"] = self._clock.address
         seconds_kept = seconds + CAPTURE_S - LONGEST_TAKE_S
-        super().__init__(CaptureBuffer(self._words["ring"], seconds_kept, rate, 1), seconds)
+        super().__init__(CaptureBuffer(self._record["ring"], seconds_kept, rate, 1), seconds)
 
     def set_format(self, rate: int, channels: int, *, skipped: int = 0) -> None:
-        """Take what an input gives: rate in Hz, 1 or 2 channels behind those that are skipped.
+        """Set what an input gives: rate in Hz, 1 or 2 channels after those that are skipped.
 
         Only while no input runs. A take ends here, whatever comes then: frames are missing between;
         `stop` returns what it has.
         """
-        self._words["skipped"] = skipped
+        self._record["skipped"] = skipped
         self.buffer.set_format(rate, channels)
 
     def interrupt(self) -> None:
@@ -139,11 +139,11 @@ class InputRecorder(TakeRecorder):
 
     def frame_at(self, time_s: float) -> int | None:
         """Return the frame that comes in at `time_s` (time.perf_counter); None: not known."""
-        words = self._words
+        record = self._record
         for _ in range(3):
-            done = int(words["blocks_done"])
-            ticks, position = int(words["block_ticks"]), int(words["block_position"])
-            if done == int(words["blocks_begun"]) == int(words["blocks_done"]) and ticks:
+            done = int(record["blocks_done"])
+            ticks, position = int(record["block_ticks"]), int(record["block_position"])
+            if done == int(record["blocks_begun"]) == int(record["blocks_done"]) and ticks:
                 since_s = time_s - ticks / self._clock.ticks_per_s
                 return position + round(since_s * self.rate)
         return None
@@ -151,21 +151,21 @@ class InputRecorder(TakeRecorder):
     @property
     def level(self) -> float:
         """Highest input since it was last read, linear; for one reader."""
-        if int(self._words["meter_resets_done"]) != int(self._words["meter_resets_requested"]):
+        if int(self._record["meter_resets_done"]) != int(self._record["meter_resets_requested"]):
             return 0.0
-        peak = float(self._words["peak"])
-        self._words["meter_resets_requested"] += 1
+        peak = float(self._record["peak"])
+        self._record["meter_resets_requested"] += 1
         return peak
 
     @property
     def callbacks(self) -> int:
         """Blocks that came in."""
-        return int(self._words["callbacks"])
+        return int(self._record["callbacks"])
 
     @property
     def overflows(self) -> int:
         """Blocks before which the input lost sound."""
-        return int(self._words["overflows"])
+        return int(self._record["overflows"])
 
     @property
     def memory_address(self) -> int:
@@ -181,7 +181,7 @@ class InputRecorder(TakeRecorder):
 
 
 def trim(clip: Clip, quiet: float = QUIET) -> Clip:
-    """Cut the silence before the first sound (keeping 5 ms) and after the last (keeping 30 ms).
+    """Cut the silence before the first sound (keep 5 ms) and after the last (keep 30 ms).
 
     Silence is what is 40 dB (`quiet` as a factor) below the loudest moment or no more than the
     room's noise. A recording with nothing in it comes back whole.
@@ -197,6 +197,6 @@ def trim(clip: Clip, quiet: float = QUIET) -> Clip:
     # A sound that never pauses has no noise to measure: a quarter of the peak is always sound.
     threshold = max(peak * quiet, min(noise * ABOVE_NOISE, peak / 4.0))
     loud = np.flatnonzero(loudness >= threshold)
-    first = max(int(loud[0]) - round(KEPT_BEFORE_S * clip.rate), 0)
-    last = min(int(loud[-1]) + 1 + round(KEPT_AFTER_S * clip.rate), clip.frames)
+    first = max(int(loud[0]) - round(MARGIN_BEFORE_S * clip.rate), 0)
+    last = min(int(loud[-1]) + 1 + round(MARGIN_AFTER_S * clip.rate), clip.frames)
     return Clip(clip.samples[first:last].copy(), clip.rate)

@@ -296,7 +296,9 @@ class Scene:
                 beat.start_bar,
                 perform.toggle,
             ),
-            MidiContext(self.sound, hits, folder / "config", now, lambda fn: fn(), clock),
+            MidiContext(
+                self.sound, self.sound.playing, hits, folder / "config", now, lambda fn: fn(), clock
+            ),
         )
         self.actions = Actions(
             hits=hits,

@@ -32,7 +32,15 @@ class MidiScene(PlayingScene):
             lambda: self.called.append("perform"),
         )
         clock = ClockSync(self.session, ClockReceiver())
-        room = MidiContext(self.mixer, self.hits, self.config, self.writer, self.loop.post, clock)
+        room = MidiContext(
+            self.mixer,
+            self.mixer.playing,
+            self.hits,
+            self.config,
+            self.writer,
+            self.loop.post,
+            clock,
+        )
         self.midi = build_midi(self.session, playing, room)
         self.midi.setup.read_maps()
         self.time_s = 0.0

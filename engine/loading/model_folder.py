@@ -26,6 +26,7 @@ from engine.loading.sound_model import Asked, SoundModel
 from engine.loading.stable_audio.model import load_published
 from engine.models.conditioning import Conditioner, ConditionerConfig, Tokens
 from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
+from engine.models.latent_smoothing import LatentSmoothing, smooth_latents
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from engine.sampling.config import SamplingConfig
 from engine.sound.loudness import levelled
@@ -44,6 +45,7 @@ class ModelConfig:
     transformer: DiffusionTransformerConfig = field(default_factory=DiffusionTransformerConfig)
     conditioner: ConditionerConfig = field(default_factory=ConditionerConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    smoothing: LatentSmoothing = field(default_factory=LatentSmoothing)
 
     def __post_init__(self) -> None:
         """Refuse networks that do not fit each other."""
@@ -52,6 +54,11 @@ class ModelConfig:
             raise ValueError(
                 f"transformer.io_channels must be codec.latent_dim {self.codec.latent_dim}, "
                 f"got {self.transformer.io_channels}"
+            )
+        if max(self.smoothing.channels, default=0) >= self.codec.latent_dim:
+            raise ValueError(
+                f"smoothing.channels must be below codec.latent_dim {self.codec.latent_dim}, "
+                f"got {list(self.smoothing.channels)}"
             )
 
 
@@ -108,6 +115,7 @@ class PingpadModel(SoundModel):
 
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
         """The first frames of latents at one loudness; `seed` draws phases of noise-like parts."""
+        latents = smooth_latents(latents, self.config.smoothing)
         return levelled(self.codec.decode(latents, seed)[..., :frames], self.sample_rate)
 
 

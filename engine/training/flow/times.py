@@ -38,7 +38,8 @@ def even_log_snr_times(count: int, generator: torch.Generator, even_share: float
     quantiles = torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
     quantiles = quantiles / count
     is_even = quantiles < even_share
-    even = torch.lerp(*torch.tensor(EVEN_LOG_SNR), quantiles / max(even_share, 1e-6))
+    first, last = EVEN_LOG_SNR
+    even = first + (last - first) * quantiles / max(even_share, 1e-6)
     rest = ((quantiles - even_share) / max(1 - even_share, 1e-6)).clamp(1e-5, 1 - 1e-5)
     near_noise = MEAN_LOG_SNR + LOG_SNR_DEVIATION * torch.special.ndtri(rest)
     return torch.sigmoid(-torch.where(is_even, even, near_noise))

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from app.logs import Logs
+from tests.log_watch import LogWatch
 
 
 def test_what_goes_on_and_bugs_of_every_thread_are_in_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log_watch: LogWatch
 ) -> None:
+    log_watch.expect("a bug", 2)
     monkeypatch.setattr(sys, "excepthook", lambda *_: None)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     logs = Logs(tmp_path / "logs")

@@ -12,6 +12,7 @@ from app.audio.mixer.pad_parameters import PadParameters
 from app.model.storage import clip_store
 from tests.fakes.app.takes import same_pad
 from tests.fakes.app.whole_instrument import WholeInstrument
+from tests.log_watch import LogWatch
 
 
 def begun() -> WholeInstrument:
@@ -89,8 +90,17 @@ def test_a_full_disk_costs_nothing_and_is_told_and_mended(
 
 
 def test_takes_a_disk_refused_to_the_end_are_put_with_the_temporary_files(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    log_watch: LogWatch,
 ) -> None:
+    for part in (
+        "Cannot read the last session",
+        "Writing to disk failed",
+        "1 takes were written to",
+    ):
+        log_watch.expect(part)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     instrument = WholeInstrument()
     instrument.folders.data.parent.mkdir(parents=True)

@@ -8,6 +8,7 @@ import pytest
 from app.threads.background import BackgroundThread
 from engine.clip import ClipError
 from tests.fakes.app.main_loop import MainLoop
+from tests.log_watch import LogWatch
 
 
 @pytest.fixture
@@ -48,8 +49,14 @@ def test_work_is_done_elsewhere_and_its_result_comes_to_the_main_thread(
     ],
 )
 def test_whatever_goes_wrong_comes_back_as_a_sentence_and_work_goes_on(
-    background: BackgroundThread, loop: MainLoop, error: Exception, sentence: str
+    background: BackgroundThread,
+    loop: MainLoop,
+    error: Exception,
+    sentence: str,
+    log_watch: LogWatch,
 ) -> None:
+    if "log file" in sentence:
+        log_watch.expect("ZeroDivisionError", 1)
     said: list[str] = []
 
     def work() -> None:

@@ -11,6 +11,7 @@ from engine.clip import ClipError
 from engine.errors import PlayerError
 from tests.fakes.app.background import WriterAtOnce
 from tests.fakes.app.main_loop import MainLoop
+from tests.log_watch import LogWatch
 
 
 class Disk:
@@ -119,7 +120,7 @@ def test_stop_says_when_something_is_not_written(loop: MainLoop) -> None:
 
 
 def test_a_bug_in_one_write_reaches_the_player_and_the_thread_goes_on(
-    writer: FileWriter, loop: MainLoop, caplog: pytest.LogCaptureFixture
+    writer: FileWriter, loop: MainLoop, log_watch: LogWatch
 ) -> None:
     done: list[str | None] = []
 
@@ -129,12 +130,12 @@ def test_a_bug_in_one_write_reaches_the_player_and_the_thread_goes_on(
     def refusal() -> None:
         raise PlayerError("Choose another name.")
 
+    log_watch.expect("ZeroDivisionError", 1)
     writer.write(bug, done.append)
     writer.write(refusal, done.append)
     writer.write(lambda: None, done.append)
     loop.run_until(lambda: len(done) == 3)
     assert done == ["Writing to disk failed; see the log file.", "Choose another name.", None]
-    assert "ZeroDivisionError" in caplog.text
 
 
 def test_of_many_writes_of_one_file_only_the_newest_waits() -> None:

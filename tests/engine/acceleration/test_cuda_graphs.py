@@ -23,6 +23,7 @@ from engine.models.dit import Conditioning, DiffusionTransformer
 from tests.fakes.engine.as_on_gpu import Counting, Replayed, on_gpu
 from tests.fakes.engine.published_folder import PARITY
 from tests.fakes.engine.tiny_model import CARD, tiny_model
+from tests.log_watch import LogWatch
 
 RECIPE = Recipe("sports car passing by", seconds=0.3, steps=3, seed=7)
 
@@ -64,14 +65,14 @@ def test_blocks_play_while_they_are_compiled_and_then_swap() -> None:
 
 
 @torch.inference_mode()
-def test_blocks_that_cannot_be_compiled_play_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_blocks_that_cannot_be_compiled_play_on(log_watch: LogWatch) -> None:
     data, faster = load_file(PARITY / "dit.safetensors"), network()
+    log_watch.expect("they play as they are", 1)
     blocks = CompiledBlocks(faster, Counting(ValueError("no compiler")), lambda work: work())
     wanted = network()(data["a.x"], data["a.t"], told(data))
     for _ in range(2):
         assert torch.equal(faster(data["a.x"], data["a.t"], told(data)), wanted)
     assert blocks.shapes == 0
-    assert caplog.text.count("they play as they are") == 1
 
 
 def plain() -> Generator:
@@ -145,16 +146,16 @@ def test_recorded_steps_can_be_cancelled_before_them_and_say_when_they_are_done(
         recorded.generate(RECIPE, None, lambda step, steps: False)
 
 
-def test_what_cannot_be_recorded_is_done_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_recorded_is_done_all_the_same(log_watch: LogWatch) -> None:
     class Refuses(Replayed):
         def record(self, work: Callable[[], Tensor], *, copied_out: bool) -> Tensor:
             raise RuntimeError("operation not permitted when stream is capturing")
 
+    log_watch.expect("they run one by one", 1)
     recorder = Recorder(Refuses)
     for number in range(4):
         x = torch.full((2,), float(number))
         assert recorder.play("double", lambda x: x * 2, x) is None
-    assert caplog.text.count("they run one by one") == 1
 
 
 def test_few_recordings_are_kept_and_another_kind_is_another_one() -> None:

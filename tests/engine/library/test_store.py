@@ -35,6 +35,7 @@ from tests.fakes.engine.published_folder import (
     write_published,
     write_text_encoder,
 )
+from tests.log_watch import LogWatch
 
 SMALL, T5 = "stabilityai/small", "t5-small"
 TOKEN = "hf_right"
@@ -213,7 +214,10 @@ def test_a_text_encoder_in_the_model_s_own_repository_comes_with_its_folder(
     load_model(place)
 
 
-def test_what_broke_off_goes_on_where_it_ended(store: ModelStore, hub: FakeHub) -> None:
+def test_what_broke_off_goes_on_where_it_ended(
+    store: ModelStore, hub: FakeHub, log_watch: LogWatch
+) -> None:
+    log_watch.expect("Error while downloading")
     hub.cut_at = 2_000_000
     with contextlib.suppress(NoNetworkError):  # the library may try again by itself
         fetch(store, hub)

@@ -147,7 +147,7 @@ def test_a_vocabulary_of_another_size_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_folder_is_refused(folder: Path, tmp_path: Path) -> None:
     assert "is not a model" in refusal(tmp_path / "nothing here")
     assert "is not a model" in refusal(tmp_path)
-    assert "cannot be read" in refusal(folder / CONFIG)
+    assert "is not a model" in refusal(folder / CONFIG)
 
 
 def test_networks_that_do_not_fit_are_refused_before_they_are_built() -> None:

@@ -9,6 +9,7 @@ from app.actions.files.remember import Remember
 from app.audio.mixer.pad_parameters import PadParameters
 from app.model.storage.clip_store import ClipStore
 from tests.fakes.app.playing_scene import PlayingScene
+from tests.log_watch import LogWatch
 
 
 class Run:
@@ -120,7 +121,10 @@ def test_steps_of_a_generation_are_not_written(last_run: Run) -> None:
     assert last_run.file.stat().st_mtime_ns == before
 
 
-def test_a_damaged_session_file_still_brings_the_takes_back(last_run: Run, tmp_path: Path) -> None:
+def test_a_damaged_session_file_still_brings_the_takes_back(
+    last_run: Run, tmp_path: Path, log_watch: LogWatch
+) -> None:
+    log_watch.expect("Cannot read the last session", 1)
     last_run.file.write_text(last_run.file.read_text()[:300])
     scene = Run(tmp_path, 2).begin()
     assert scene.pads[0].state == "ready" and scene.pads[2].state == "ready"

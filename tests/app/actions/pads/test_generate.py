@@ -9,6 +9,7 @@ from app.model.session import EngineState
 from engine.api import Failed, Finished, Progress, Recipe, Restarted
 from tests.fakes.app.playing_scene import PlayingScene
 from tests.fakes.engine.engine_thread import TIMING, tone
+from tests.log_watch import LogWatch
 
 
 def test_enter_makes_a_take_loads_it_and_keeps_it_on_disk(scene: PlayingScene) -> None:
@@ -169,12 +170,13 @@ def test_a_ready_engine_is_shown_with_what_it_measured(scene: PlayingScene) -> N
 
 
 def test_answers_nobody_waits_for_are_logged_and_let_go(
-    scene: PlayingScene, caplog: pytest.LogCaptureFixture
+    scene: PlayingScene, log_watch: LogWatch
 ) -> None:
+    log_watch.expect("99", 2)
+    log_watch.expect("nonsense", 1)
     for answer in (Progress(99, 1, 8), Failed(99, "no"), "nonsense"):
         scene.engine.say(answer)
     scene.loop.run_posted()
-    assert caplog.text.count("99") == 2 and "nonsense" in caplog.text
     assert all(pad.state == "empty" for pad in scene.pads)
     scene.engine.say(Restarted("Started again."))
     scene.loop.run_posted()

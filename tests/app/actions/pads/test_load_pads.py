@@ -6,6 +6,7 @@ import pytest
 from app.actions.pads import load_pads
 from tests.fakes.app.playing_scene import PlayingScene
 from tests.fakes.engine.engine_thread import tone
+from tests.log_watch import LogWatch
 
 
 def test_a_sound_reaches_the_mixer_in_stereo_at_its_rate(scene: PlayingScene) -> None:
@@ -65,8 +66,9 @@ def test_a_rate_that_changes_while_a_sound_is_prepared_prepares_it_again(
 
 
 def test_a_sound_that_cannot_be_prepared_is_said_and_the_old_one_stays(
-    scene: PlayingScene, monkeypatch: pytest.MonkeyPatch
+    scene: PlayingScene, monkeypatch: pytest.MonkeyPatch, log_watch: LogWatch
 ) -> None:
+    log_watch.expect("MemoryError", 1)
     scene.make("kick")
     old = scene.mixer.sounds[0]
 

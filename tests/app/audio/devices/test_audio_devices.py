@@ -15,6 +15,7 @@ from app.audio.devices.state import AudioState, DeviceRequest
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.recorder import InputRecorder
 from tests.fakes.app.sound_system import MICROPHONE, SPEAKERS, FakeSoundSystem
+from tests.log_watch import LogWatch
 
 FOUND = RoundTrip(10.0, 0.0, 8)
 
@@ -125,7 +126,9 @@ def test_it_can_be_opened_again_after_closing() -> None:
     devices.close()
 
 
-def test_a_listener_that_fails_does_not_stop_the_sound() -> None:
+def test_a_listener_that_fails_does_not_stop_the_sound(log_watch: LogWatch) -> None:
+    log_watch.expect("A listener failed on")
+
     def fail(state: AudioState) -> None:
         raise RuntimeError("a bug elsewhere")
 
@@ -135,7 +138,9 @@ def test_a_listener_that_fails_does_not_stop_the_sound() -> None:
     devices.close()
 
 
-def test_a_fault_inside_is_told_and_nobody_waits_for_ever() -> None:
+def test_a_fault_inside_is_told_and_nobody_waits_for_ever(log_watch: LogWatch) -> None:
+    log_watch.expect("The sound thread failed", 1)
+
     class Faulty(FakeSoundSystem):
         def scan(self) -> tuple[Device, ...]:
             raise ZeroDivisionError("a bug")

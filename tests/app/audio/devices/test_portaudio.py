@@ -14,6 +14,7 @@ import pytest
 from app.audio.devices import portaudio
 from app.audio.devices.portaudio import PortAudio, to_sound_error
 from app.audio.devices.sound_system import SoundError, SoundSystemMissing
+from tests.log_watch import LogWatch
 
 
 def test_portaudio_errors_are_told_without_their_numbers() -> None:
@@ -54,8 +55,10 @@ def closing_threads() -> list[threading.Thread]:
 
 @pytest.mark.parametrize("hangs", [False, True])
 def test_a_stream_that_was_left_behind_is_touched_no_more(
-    hangs: bool, monkeypatch: pytest.MonkeyPatch
+    hangs: bool, monkeypatch: pytest.MonkeyPatch, log_watch: LogWatch
 ) -> None:
+    if hangs:
+        log_watch.expect("The sound driver hangs", 1)
     monkeypatch.setattr(portaudio, "CLOSE_WITHIN_S", 0.05 if hangs else 10.0)
     driver, hanging = HangingStream(), threading.Event()
     if not hangs:
@@ -71,9 +74,10 @@ def test_a_stream_that_was_left_behind_is_touched_no_more(
 
 
 def test_what_else_a_hanging_driver_has_is_told_to_end_before_a_copy_takes_over(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, log_watch: LogWatch
 ) -> None:
     """Else its callback would go on beside the new one's when the driver awakes, in one memory."""
+    log_watch.expect("The sound driver hangs", 1)
     monkeypatch.setattr(portaudio, "CLOSE_WITHIN_S", 0.05)
     hanging = threading.Event()
     output, source = HangingStream(), HangingStream()

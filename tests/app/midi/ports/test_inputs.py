@@ -13,6 +13,7 @@ from app.midi.ports.inputs import NO_PORTS, MidiInputs, MidiState
 from app.midi.ports.system import NO_SYSTEM, MidiSystem, MidiUnavailableError, RtMidiConnector
 from tests.fakes.app.main_loop import MainLoop
 from tests.fakes.app.midi import FakeMidiSystem
+from tests.log_watch import LogWatch
 
 NOTE = (0x90, 36, 100)
 
@@ -188,14 +189,14 @@ def test_a_bug_behind_the_port_does_not_end_the_thread(scene: Scene) -> None:
 
 
 def test_a_bug_in_looking_for_ports_is_logged_and_looked_over(
-    scene: Scene, caplog: pytest.LogCaptureFixture
+    scene: Scene, log_watch: LogWatch
 ) -> None:
+    log_watch.expect("Scanning for MIDI inputs failed")
     system = scene.start("LPD8")
     system.present = None  # type: ignore[assignment]
     scene.until(lambda: "log file" in scene.states[-1].message)
     system.present = ["LPD8"]
     scene.until_open("LPD8")
-    assert "Scanning for MIDI inputs failed" in caplog.text
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has to be asked")

@@ -11,6 +11,7 @@ from app.model.storage.clip_store import ClipStore
 from app.model.storage.session_file import SessionRecord, read_session, write_session
 from tests.fakes.app.background import WriterAtOnce
 from tests.fakes.app.takes import make_kit, make_take, same_pad
+from tests.log_watch import LogWatch
 
 EMPTY = KitRecord("New kit", (PadRecord(),) * PADS)
 
@@ -98,7 +99,7 @@ def test_a_newer_take_waits_on_a_locked_pad(scene: Scene) -> None:
 
 
 def test_a_take_whose_file_is_gone_is_left_out_and_the_rest_comes_back(
-    scene: Scene, caplog: pytest.LogCaptureFixture
+    scene: Scene, log_watch: LogWatch
 ) -> None:
     kit = make_kit()
     scene.keep(kit)
@@ -106,27 +107,28 @@ def test_a_take_whose_file_is_gone_is_left_out_and_the_rest_comes_back(
     gone = scene.store.path_of(kit.pads[0].takes[0])
     assert gone is not None
     gone.unlink()
+    log_watch.expect(gone.stem, 2)
     last = read_session(scene.file, scene.takes)
     assert last is not None
     assert [take.id for take in last.kit.pads[0].takes] == [kit.pads[0].takes[1].id]
     assert last.kit.pads[0].current == 0
-    assert gone.stem in caplog.text
 
 
 @pytest.mark.parametrize("text", ["", '{"format": "pingp', "[]", '{"format": "other"}', "\x00"])
 def test_a_damaged_session_is_made_up_for_by_the_newest_run(
-    scene: Scene, text: str, caplog: pytest.LogCaptureFixture
+    scene: Scene, text: str, log_watch: LogWatch
 ) -> None:
     take = make_take()
     scene.store.keep(take, 7)
     scene.file.write_text(text)
+    log_watch.expect("Cannot read the last session", 1)
     last = read_session(scene.file, scene.takes)
     assert last is not None and not last.closed
     assert [found.id for found in last.kit.pads[7].takes] == [take.id]
-    assert "Cannot read the last session" in caplog.text
 
 
-def test_a_session_with_a_wrong_value_is_damaged(scene: Scene) -> None:
+def test_a_session_with_a_wrong_value_is_damaged(scene: Scene, log_watch: LogWatch) -> None:
+    log_watch.expect("gain_db must be a number", 1)
     kit = make_kit()
     scene.keep(kit)
     scene.write(kit)

@@ -1,6 +1,6 @@
-"""Stable Audio Open Small in full size, timed in every precision: `main.py bench --figures`.
+"""Stable Audio Open Small in full size, timed in every precision: `bench --figures`.
 
-The weights are random, since those that are published need a licence: that takes as long. The
+The weights are random, since the published ones need a licence; the times are the same. The
 table is the one of docs/performance.md. Needs torch.
 """
 
@@ -97,11 +97,11 @@ CONFIG: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """Seconds of one precision: the middle of its runs. `first_s` is until its beginning is there.
+class PrecisionTimes:
+    """Median seconds of one precision; `first_s` is until the preview of the sound is there.
 
-    `whole_s` goes on without a beginning, which costs a little; the whole is measured by itself.
-    `gpu_bytes` is the most that torch held; None where there is no GPU.
+    `whole_s` is measured without a preview, which costs a little. `gpu_bytes` is the most that
+    torch held; None without a GPU.
     """
 
     precision: str
@@ -114,23 +114,23 @@ class Row:
     gpu_bytes: int | None
 
 
-def measure_figures(
-    device: str, runs: int, tell: Callable[[str], object], precisions: Sequence[str] = ()
+def measure_full_size(
+    device: str, runs: int, show: Callable[[str], object], precisions: Sequence[str] = ()
 ) -> str:
     """Write a model of full size (2.1 GB, for as long as this takes), time it, return the table."""
     chosen = choose_device(device)
     with tempfile.TemporaryDirectory() as home:
-        tell("writing a model of full size, 2.1 GB")
+        show("writing a model of full size, 2.1 GB")
         folder = write_model(Path(home) / "full-size")
         rows = []
-        for precision in precisions or usable_precisions(chosen):
-            tell(f"timing {precision}")
+        for precision in precisions or list_precisions(chosen):
+            show(f"timing {precision}")
             rows.append(time_precision(folder, chosen, precision, runs))
-    return table(rows, f"{machine_name(chosen)}, threads: {torch.get_num_threads()}")
+    return format_table(rows, f"{machine_name(chosen)}, threads: {torch.get_num_threads()}")
 
 
-def usable_precisions(device: str) -> tuple[str, ...]:
-    """Return all but auto; on GPUs those that there are."""
+def list_precisions(device: str) -> tuple[str, ...]:
+    """Return the precisions that a device can run, without "auto"."""
     return tuple(
         precision
         for precision in PRECISIONS
@@ -138,7 +138,7 @@ def usable_precisions(device: str) -> tuple[str, ...]:
     )
 
 
-def time_precision(folder: Path, device: str, precision: str, runs: int) -> Row:
+def time_precision(folder: Path, device: str, precision: str, runs: int) -> PrecisionTimes:
     """Load the model, make the recipe's sound, and `runs` times again, with another seed each."""
     gc.collect()
     if device.startswith("cuda"):
@@ -149,9 +149,9 @@ def time_precision(folder: Path, device: str, precision: str, runs: int) -> Row:
     load_s = time.perf_counter() - started
     generator.generate(replace(RECIPE, seed=0))
     timings = [generator.generate(replace(RECIPE, seed=1 + run)).timing for run in range(runs)]
-    firsts = [first_sound_s(generator, replace(RECIPE, seed=1 + run)) for run in range(runs)]
+    firsts = [time_first_sound(generator, replace(RECIPE, seed=1 + run)) for run in range(runs)]
     held = torch.cuda.max_memory_allocated(device) if device.startswith("cuda") else None
-    return Row(
+    return PrecisionTimes(
         precision,
         load_s,
         median(timing.text_ms for timing in timings) / 1e3,
@@ -163,8 +163,8 @@ def time_precision(folder: Path, device: str, precision: str, runs: int) -> Row:
     )
 
 
-def first_sound_s(generator: Generator, recipe: Recipe) -> float:
-    """Seconds from the recipe until the beginning of its sound can be heard."""
+def time_first_sound(generator: Generator, recipe: Recipe) -> float:
+    """Return the seconds from the recipe until the preview of its sound can be heard."""
     heard: list[float] = []
 
     def on_preview(beginning: Clip) -> None:
@@ -175,7 +175,7 @@ def first_sound_s(generator: Generator, recipe: Recipe) -> float:
     return (heard or [time.perf_counter()])[0] - started
 
 
-def table(rows: Sequence[Row], where: str) -> str:
+def format_table(rows: Sequence[PrecisionTimes], where: str) -> str:
     """Return the rows as Markdown; all times in seconds."""
     head = "| precision | load | text | steps | decode | whole | first sound | share | GPU memory |"
     lines = [f"{where}, torch {torch.__version__}", "", head, "|---" * 9 + "|"]
@@ -198,14 +198,14 @@ def write_model(folder: Path) -> Path:
         shapes = PublishedNetworks(parse_config(CONFIG)).published_shapes()
     folder.mkdir(parents=True)
     (folder / "model_config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
-    weights = {name: _random(name, shape, random) for name, shape in shapes.items()}
+    weights = {name: _random_weights(name, shape, random) for name, shape in shapes.items()}
     save_file(weights, folder / "model.safetensors")
     _write_text_encoder(folder / TEXT_ENCODER)
     return folder
 
 
-def _random(name: str, shape: torch.Size, random: torch.Generator) -> Tensor:
-    """Weights that keep the size of what goes through them."""
+def _random_weights(name: str, shape: torch.Size, random: torch.Generator) -> Tensor:
+    """Make weights that keep the size of what goes through them."""
     last = name.rpartition(".")[2]
     kind = torch.float16 if name.startswith(CODEC) else torch.float32
     if last in ("alpha", "beta", "bias"):

@@ -1,4 +1,4 @@
-"""How long generation takes on this machine: the figures of `main.py bench`. Needs torch."""
+"""Speed of generation on this machine, for the command `bench`. Needs torch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from engine.api import Recipe, Timing
 from engine.process.generator_protocol import Generator
 
-WARM_UPS = 2
-"""Runs before the measured ones: the first pays for memory and code that later ones reuse."""
+WARMUP_RUNS = 2
+"""Unmeasured runs: the first allocates memory and compiles code that later ones reuse."""
 
 _MILLISECONDS = 1e3
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Milliseconds: the middle of all runs, and how far they lie apart."""
+    """The median of some runs in milliseconds, and how far they lie apart."""
 
     median: float
     p10: float
@@ -33,10 +33,10 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
-    """`count` sounds made together: milliseconds of each, and how often as long it takes alone.
+class BatchReport:
+    """`count` sounds made in one batch: milliseconds each, and the speed-up over one by one.
 
-    `agreement_db` is how far the least alike of them differs from itself made alone.
+    `agreement_db` is how far the worst of them differs from the same sound made alone.
     """
 
     count: int
@@ -47,7 +47,7 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    """What was measured, where, and with what; `together` where more than one at once was asked."""
+    """What was measured, where, and with what; `together` only where a batch was asked for."""
 
     model: str
     device: str
@@ -65,7 +65,7 @@ class BenchReport:
     steps_ms: Spread
     decode_ms: Spread
     whole_ms: Spread
-    together: Together | None = None
+    together: BatchReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,10 @@ def measure(
     started = time.perf_counter()
     generator = load()
     load_s = time.perf_counter() - started
-    everything = [_timed(generator, replace(recipe, seed=seed)) for seed in range(WARM_UPS + runs)]
-    measured = everything[WARM_UPS:]
+    everything = [
+        _time_run(generator, replace(recipe, seed=seed)) for seed in range(WARMUP_RUNS + runs)
+    ]
+    measured = everything[WARMUP_RUNS:]
     return BenchReport(
         model=generator.card.name,
         device=generator.device,
@@ -99,51 +101,51 @@ def measure(
         runs=runs,
         load_s=round(load_s, 3),
         first_ms=round(everything[0].whole_ms, 3),
-        text_ms=spread([run.timing.text_ms for run in measured]),
-        step_ms=spread([step for run in measured for step in run.step_ms]),
-        steps_ms=spread([run.timing.steps_ms for run in measured]),
-        decode_ms=spread([run.timing.decode_ms for run in measured]),
-        whole_ms=spread([run.whole_ms for run in measured]),
-        together=_together(generator, recipe, runs, count) if count > 1 else None,
+        text_ms=summarise([run.timing.text_ms for run in measured]),
+        step_ms=summarise([step for run in measured for step in run.step_ms]),
+        steps_ms=summarise([run.timing.steps_ms for run in measured]),
+        decode_ms=summarise([run.timing.decode_ms for run in measured]),
+        whole_ms=summarise([run.whole_ms for run in measured]),
+        together=_measure_batch(generator, recipe, runs, count) if count > 1 else None,
     )
 
 
-def _together(generator: Generator, recipe: Recipe, runs: int, count: int) -> Together:
-    """Make so many sounds alone and together, in turns."""
+def _measure_batch(generator: Generator, recipe: Recipe, runs: int, count: int) -> BatchReport:
+    """Time `count` sounds made one by one and in one batch, in turns."""
     recipes = [replace(recipe, seed=seed) for seed in range(count)]
     alone_ms, together_ms, apart_db = [], [], math.inf
     for run in range(1 + runs):
         started = time.perf_counter()
-        alone = [generator.generate(each, None, _go_on) for each in recipes]
+        alone = [generator.generate(each, None, _continue) for each in recipes]
         between = time.perf_counter()
-        together = list(generator.generate_all(recipes, None, _go_on))
+        together = list(generator.generate_all(recipes, None, _continue))
         if run:
             together_ms.append((time.perf_counter() - between) * _MILLISECONDS / count)
             alone_ms.append((between - started) * _MILLISECONDS / count)
         pairs = zip(together, alone, strict=True)
         apart_db = min(agreement_db(a.clip.samples, b.clip.samples) for a, b in pairs)
-    each = spread(together_ms)
-    return Together(count, each, round(spread(alone_ms).median / each.median, 2), apart_db)
+    each = summarise(together_ms)
+    return BatchReport(count, each, round(summarise(alone_ms).median / each.median, 2), apart_db)
 
 
 def agreement_db(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
-    """How far the difference of two sounds lies below the second."""
+    """Return how far the difference of two sounds lies below the second one."""
     difference, sound = (float(np.linalg.norm(each)) for each in (ours - theirs, theirs))
     return round(20 * math.log10(max(sound, 1e-12) / max(difference, 1e-12)), 1)
 
 
-def _go_on(step: int, steps: int) -> bool:
+def _continue(step: int, steps: int) -> bool:
     return True
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """Return the middle and the spread of some milliseconds."""
+def summarise(values: Sequence[float]) -> Spread:
+    """Return the median and the spread of some milliseconds."""
     p10, median, p90 = np.percentile(values, [10, 50, 90])
     figures = (median, p10, p90, min(values), max(values))
     return Spread(*(round(float(figure), 3) for figure in figures))
 
 
-def _timed(generator: Generator, recipe: Recipe) -> _Run:
+def _time_run(generator: Generator, recipe: Recipe) -> _Run:
     ticks: list[float] = []
 
     def on_step(step: int, steps: int) -> bool:

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.api import EngineError, Recipe
-from engine.bench.generation import WARM_UPS, Spread, agreement_db, spread
+from engine.bench.generation import WARMUP_RUNS, Spread, agreement_db, summarise
 from engine.hardware.weights import read_tensors
 from engine.library.published_files import find_published, read_config
 from engine.loading.stable_audio.config_open import KINDS, parse_config
@@ -27,7 +27,7 @@ from engine.process.generator_protocol import Generator
 from engine.sampling.config import SamplingConfig
 
 _QUIET = 0.79
-"""Louder samples are rounded off here and not there."""
+"""Louder samples are soft-clipped here and not there."""
 _FADE = 400
 _SAMPLERS: dict[str, dict[str, Any]] = {
     "ping_pong": {"sampler_type": "pingpong"},
@@ -61,25 +61,25 @@ def compare(generator: Generator, folder: Path, recipe: Recipe, runs: int) -> Co
     here_ms: list[float] = []
     there_ms: list[float] = []
     pair: tuple[Samples, Samples] | None = None
-    for run in range(WARM_UPS + runs):
+    for run in range(WARMUP_RUNS + runs):
         seeded = replace(recipe, seed=run)
         started = time.perf_counter()
         ours = generator.generate(seeded, None, lambda step, steps: True).clip.samples
         between = time.perf_counter()
         theirs = there(seeded)
-        if run >= WARM_UPS:
+        if run >= WARMUP_RUNS:
             here_ms.append((between - started) * 1e3)
             there_ms.append((time.perf_counter() - between) * 1e3)
         pair = ours, theirs
     assert pair is not None
-    here, other = spread(here_ms), spread(there_ms)
+    here, other = summarise(here_ms), summarise(there_ms)
     sampler = _sampling(folder).sampler
     alike = None if sampler == "v_dpm_3m_sde" else quiet_agreement_db(*pair)
     return Comparison(here, other, round(other.median / here.median, 2), alike, generator.precision)
 
 
 def quiet_agreement_db(ours: Samples, theirs: Samples) -> float:
-    """How far the difference lies below the sound, where nothing was rounded off or faded."""
+    """Return how far the difference lies below the sound, where nothing was clipped or faded."""
     frames = min(len(ours), len(theirs)) - _FADE
     ours, theirs = ours[_FADE:frames], theirs[_FADE:frames]
     quiet = np.abs(theirs) < _QUIET
@@ -110,14 +110,18 @@ def load_reference(folder: Path, device: str) -> Make:
     model.to(device).float().eval()
 
     def make(recipe: Recipe) -> Samples:
-        told = {"prompt": recipe.prompt, "seconds_start": 0, "seconds_total": recipe.seconds}
+        conditioning = {
+            "prompt": recipe.prompt,
+            "seconds_start": 0,
+            "seconds_total": recipe.seconds,
+        }
         # It prints its seed, and a bar.
         with contextlib.redirect_stdout(sys.stderr), torch.inference_mode():
             audio = generation.generate_diffusion_cond(
                 model,
                 steps=recipe.steps,
                 cfg_scale=sampling.guidance,
-                conditioning=[told],
+                conditioning=[conditioning],
                 sample_size=table["sample_size"],
                 seed=recipe.seed,
                 device=device,

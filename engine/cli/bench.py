@@ -88,9 +88,9 @@ def run(arguments: Arguments, context: CommandContext) -> int:
 
 
 def _measure_full_size(arguments: Arguments) -> str:
-    from engine.bench.full_size import measure_figures
+    from engine.bench.full_size import measure_full_size
 
-    return measure_figures(arguments.device, arguments.runs, show_line)
+    return measure_full_size(arguments.device, arguments.runs, show_line)
 
 
 def _measure(

@@ -55,6 +55,7 @@ from engine.loading.model_folder import CONFIG as MODEL_CONFIG
 from engine.loading.model_folder import ModelConfig
 from engine.training.embedder.contrastive import MODEL_FOLDER
 from engine.training.export import ModelInfo, export_model
+from engine.training.pretrained import CODEC_WEIGHTS
 from engine.training.run.errors import RunError
 from engine.training.run.metrics_log import METRICS
 from engine.training.run.run_folder import CONFIG
@@ -172,7 +173,7 @@ class PaperRun:
         folder = self.run / stage.name
         done = {
             "embedder": folder / MODEL_FOLDER / EMBEDDER_CARD,
-            "codec": folder / "codec.pt",
+            "codec": folder / CODEC_WEIGHTS,
         }.get(stage.name, self.run / MODELS / stage.name / CARD_FILE)
         if not done.exists():
             self._show(f"training {stage.name}")

@@ -16,9 +16,10 @@ from engine.files.toml import write_toml
 from engine.library.card import ModelCard, Trained, write_card
 from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, PingpadModel
 from engine.sampling.config import SamplingConfig
-from engine.training.codec.autoencoder import load_trained_codec
+from engine.training.pretrained import load_codec
 from engine.training.run.checkpoint import ema_weights, read_checkpoint, vocabulary_of
 from engine.training.run.errors import RunError
+from engine.training.run.run_folder import CONFIG as RUN_CONFIG
 from engine.training.settings import ArcRun, FlowRun, read_run
 
 STEPS = 8
@@ -51,37 +52,23 @@ def export_model(
 
     Raises RunError when the run has no checkpoint or is of another stage, or the disk is full.
     """
-    checkpoint = read_checkpoint(run_folder)
-    weights = ema_weights(checkpoint)
-    run = read_run(run_folder / "config.toml")
-    method = "rectified flow"
-    if isinstance(run, ArcRun):
-        method = "adversarial post-training after a rectified flow"
-        if flow_share:
-            method += f", of whose weights {flow_share:.0%} are kept"
-            flow = ema_weights(read_checkpoint(Path(run.flow)))
-            weights = {name: torch.lerp(weights[name], flow[name], flow_share) for name in weights}
-        run = read_run(Path(run.flow) / "config.toml")
-    elif flow_share:
-        raise RunError(f"{run_folder} is no ARC run: it has no flow to keep a share of.")
-    if not isinstance(run, FlowRun):
-        raise RunError(f"{run_folder} is no flow run.")
-    codec = load_trained_codec(codec_folder)
-    words = vocabulary_of(checkpoint, run_folder)
+    trained = _read_run(run_folder, flow_share)
+    codec = load_codec(codec_folder)
     try:
-        config = ModelConfig(codec.config, run.transformer, run.conditioner, sampling)
+        config = ModelConfig(
+            codec.config, trained.run.transformer, trained.run.conditioner, sampling
+        )
     except ValueError as error:
         raise RunError(f"{codec_folder} is not the codec of this run: {error}.") from error
-    model = PingpadModel(config, words)
+    model = PingpadModel(config, trained.words)
     model.codec = codec
-    for part in ("transformer", "conditioner"):
-        prefix = part + "."
-        own = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-        getattr(model, part).load_state_dict(own)
-    tensors, card = (
-        _halve_precision(model),
-        _make_card(info, words, checkpoint["step"], method, run),
-    )
+    for part in (model.transformer, model.conditioner):
+        prefix = "transformer." if part is model.transformer else "conditioner."
+        weights = trained.weights.items()
+        part.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in weights if k.startswith(prefix)}
+        )
+    tensors, card = _halve_precision(model), _make_card(info, trained)
     try:
         target.mkdir(parents=True, exist_ok=True)
         save_file(tensors, target / WEIGHTS)
@@ -90,6 +77,37 @@ def export_model(
         write_card(target, card)
     except (OSError, SafetensorError) as error:
         raise RunError(f"The model could not be written to {target} ({error}).") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _TrainedFlow:
+    """EMA weights of a flow or of what post-training made of it, and how they came about."""
+
+    run: FlowRun
+    weights: dict[str, Tensor]
+    words: tuple[str, ...]
+    steps: int
+    method: str
+
+
+def _read_run(folder: Path, flow_share: float) -> _TrainedFlow:
+    checkpoint = read_checkpoint(folder)
+    weights = ema_weights(checkpoint)
+    run = read_run(folder / RUN_CONFIG)
+    method = "rectified flow"
+    if isinstance(run, ArcRun):
+        method = "adversarial post-training after a rectified flow"
+        if flow_share:
+            method += f", of whose weights {flow_share:.0%} are kept"
+            flow = ema_weights(read_checkpoint(Path(run.flow)))
+            weights = {name: torch.lerp(weights[name], flow[name], flow_share) for name in weights}
+        run = read_run(Path(run.flow) / RUN_CONFIG)
+    elif flow_share:
+        raise RunError(f"{folder} is no ARC run: it has no flow to keep a share of.")
+    if not isinstance(run, FlowRun):
+        raise RunError(f"{folder} is no flow run.")
+    words = vocabulary_of(checkpoint, folder)
+    return _TrainedFlow(run, weights, words, checkpoint["step"], method)
 
 
 def _describe_dataset(run: FlowRun) -> str:
@@ -115,9 +133,7 @@ def _halve_precision(model: PingpadModel) -> dict[str, Tensor]:
     return tensors
 
 
-def _make_card(
-    info: ModelInfo, words: tuple[str, ...], steps: int, method: str, run: FlowRun
-) -> ModelCard:
+def _make_card(info: ModelInfo, trained: _TrainedFlow) -> ModelCard:
     return ModelCard(
         name=info.name,
         summary="Drums, notes, effects, textures and loops from words or a recording.",
@@ -125,10 +141,12 @@ def _make_card(
         sample_rate=SAMPLE_RATE_HZ,
         longest_s=LONGEST_S,
         default_steps=STEPS,
-        vocabulary=words,
+        vocabulary=trained.words,
         trained=Trained(
-            on=_describe_dataset(run),
+            on=_describe_dataset(trained.run),
             commands=info.commands,
-            notes=" ".join(filter(None, (f"{steps} steps of {method}.", info.notes))),
+            notes=" ".join(
+                filter(None, (f"{trained.steps} steps of {trained.method}.", info.notes))
+            ),
         ),
     )

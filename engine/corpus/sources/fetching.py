@@ -114,7 +114,7 @@ def _write_set(entry: SoundSet, content: dict[str, bytes], folder: Path, found: 
         if any(fnmatch(name, pattern) for pattern in entry.leave_out):
             continue
         try:
-            caption = _caption(name, entry) if named is None else _named(name, named)
+            caption = _caption(name, entry) if named is None else _caption_by_name(name, named)
         except CaptionError as error:
             found.problems.append(f"{entry.name}/{name}: {error}")
             continue
@@ -131,7 +131,7 @@ def _caption(name: str, entry: SoundSet) -> str:
     return caption_of_name(stem)
 
 
-def _named(name: str, named: dict[str, str]) -> str:
+def _caption_by_name(name: str, named: dict[str, str]) -> str:
     if not named.get(name):
         raise CaptionError("its kit gives it no name")
     return named[name]
@@ -159,7 +159,7 @@ def _take_recordings(
     thanks: set[str] = set()
     for recording in recordings:
         try:
-            path = _checked(recording, folder)
+            path = _verify(recording, folder)
         except CorpusError as error:
             found.problems.append(f"{recording.file}: {error}")
             continue
@@ -174,7 +174,7 @@ def _take_recordings(
     found.credits += sorted(thanks)
 
 
-def _checked(recording: Recording, folder: Path) -> Path:
+def _verify(recording: Recording, folder: Path) -> Path:
     path = folder / recording.file
     if not path.is_file():
         raise CorpusError("it is not there")

@@ -48,7 +48,7 @@ class FolderCorpus:
         sample_rate: int = SAMPLE_RATE_HZ,
     ) -> None:
         self.seed, self.sample_rate = seed, sample_rate
-        self.entries, problems = _checked(listing, sample_rate, show)
+        self.entries, problems = _drop_unusable(listing, sample_rate, show)
         for problem in problems[:SHOWN_PROBLEMS]:
             show(f"left out: {problem}")
         if len(problems) > SHOWN_PROBLEMS:
@@ -82,7 +82,7 @@ class FolderCorpus:
 
     def _excerpt(self, entry: Entry, number: int, frames: int) -> NDArray[np.float32]:
         try:
-            samples = decoded(entry.read(), self.sample_rate)
+            samples = decode_sound(entry.read(), self.sample_rate)
         except (SoundError, OSError) as error:
             raise CorpusError(f"{entry.name} changed while it was read: {error}.") from error
         start, spare = 0, samples.shape[0] - frames
@@ -107,7 +107,7 @@ def own_corpus(folder: str, shards: str, seed: int, show: Callable[[str], None])
     return FolderCorpus(listing, seed, show)
 
 
-def decoded(content: bytes, rate: int) -> NDArray[np.float32]:
+def decode_sound(content: bytes, rate: int) -> NDArray[np.float32]:
     """Decode an audio file to stereo (frames, 2) at `rate`; raises SoundError saying why not."""
     import io
 
@@ -135,14 +135,14 @@ def _short(error: Exception) -> str:
     return str(error).rpartition(": ")[2].rstrip(".")
 
 
-def _checked(
+def _drop_unusable(
     listing: Listing, rate: int, show: Callable[[str], None]
 ) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     """Sounds that can be used, and a sentence for each that cannot."""
     good, problems = [], list(listing.problems)
     for count, entry in enumerate(listing.entries, 1):
         try:
-            decoded(entry.read(), rate)
+            decode_sound(entry.read(), rate)
             good.append(entry)
         except (SoundError, OSError) as error:
             problems.append(f"{entry.name}: {error}")

@@ -79,7 +79,7 @@ class PairCorpus:
         """Render batch `index`; no sound is longer than max_seconds."""
         seed = seed_of(f"pairs {self.seed}/{index}/{size}/{max_seconds}")
         rng = Random(seed)
-        planned = [self._planned(rng, max_seconds) for _ in range(size)]
+        planned = [self._draw_pair(rng, max_seconds) for _ in range(size)]
         plans = [plan for plan, _, _ in planned]
         arrangements = [arrangement for _, arrangement, _ in planned]
         generator = torch.Generator(device).manual_seed(seed)
@@ -98,7 +98,7 @@ class PairCorpus:
         sounds = tuple(sound_of(plan, said) for plan, _, said in planned)
         return PairBatch(functional.pad(sources, rest), functional.pad(audio, rest), sounds)
 
-    def _planned(self, rng: Random, max_seconds: float) -> tuple[Plan, Arrangement, str]:
+    def _draw_pair(self, rng: Random, max_seconds: float) -> tuple[Plan, Arrangement, str]:
         beats = BEATS if self.book.kinds["loop"].seconds.low <= max_seconds else 0.0
         while True:
             plan, arrangement = (beat if rng.random() < beats else tune)(rng, max_seconds)

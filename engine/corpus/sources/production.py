@@ -62,7 +62,7 @@ def produce(samples: Samples, rng: Random, rate: int) -> Samples:
     if rng.random() < UNTOUCHED_SHARE or not len(samples):
         return samples
     if rng.random() < 0.35:
-        samples = _filtered(samples, rng, rate)
+        samples = _filter(samples, rng, rate)
     if rng.random() < 0.2:
         samples = _driven(samples, rng)
     if rng.random() < 0.3:
@@ -74,7 +74,7 @@ def produce(samples: Samples, rng: Random, rate: int) -> Samples:
     return np.ascontiguousarray(samples, np.float32)
 
 
-def _filtered(samples: Samples, rng: Random, rate: int) -> Samples:
+def _filter(samples: Samples, rng: Random, rate: int) -> Samples:
     """Low-pass, high-pass, or a tilt of up to 6 dB an octave around 1 kHz, without phase."""
     size = 1 << (2 * len(samples) - 1).bit_length()
     hertz = np.maximum(np.fft.rfftfreq(size, 1 / rate), 1.0)

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.clip import SAMPLE_RATE_HZ
-from engine.corpus.sources.folder import SoundError, decoded
+from engine.corpus.sources.folder import SoundError, decode_sound
 from engine.corpus.sources.held_out import is_held_out
 from engine.corpus.sources.listing import CorpusError, Entry, list_folder
 from engine.corpus.sources.production import fit, produce
@@ -102,7 +102,7 @@ class RecordingCorpus:
         """A recording, tuned where its caption says no note, from its start or from within."""
         semitones = rng.choice(SEMITONES)
         tuned = 1.0 if NOTE.search(entry.caption) else 2 ** (semitones / 12)
-        samples = decoded(entry.read(), round(self.sample_rate / tuned))
+        samples = decode_sound(entry.read(), round(self.sample_rate / tuned))
         if len(samples) > LONG_ENOUGH * frames and rng.random() < 0.5:
             start = rng.randrange(len(samples) - frames)
             samples = samples[start : start + frames].copy()

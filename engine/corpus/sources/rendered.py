@@ -124,7 +124,7 @@ class RenderedCorpus:
     ) -> CorpusBatch:
         """Render batch `index`; T is max_seconds at the rate, every sound fits in max_seconds."""
         seed = self._seed(index, size, max_seconds)
-        drawn_pairs = self._drawn(seed, size, max_seconds)
+        drawn_pairs = self._draw_pairs(seed, size, max_seconds)
         generator = torch.Generator(device).manual_seed(seed)
         plans = [plan for plan, _ in drawn_pairs]
         frames = round(max_seconds * self.sample_rate)
@@ -133,16 +133,16 @@ class RenderedCorpus:
 
     def sounds(self, index: int, size: int, max_seconds: float) -> tuple[Sound, ...]:
         """What batch `index` holds, without rendering it."""
-        pairs = self._drawn(self._seed(index, size, max_seconds), size, max_seconds)
+        pairs = self._draw_pairs(self._seed(index, size, max_seconds), size, max_seconds)
         return tuple(sound_of(plan, said) for plan, said in pairs)
 
     def _seed(self, index: int, size: int, max_seconds: float) -> int:
         return seed_of(f"{self.seed}/{self.split}/{index}/{size}/{max_seconds}")
 
-    def _drawn(self, seed: int, size: int, max_seconds: float) -> list[tuple[Plan, str]]:
+    def _draw_pairs(self, seed: int, size: int, max_seconds: float) -> list[tuple[Plan, str]]:
         """Plans and captions of one batch."""
         rng = Random(seed)
-        return [self._planned(rng, max_seconds) for _ in range(size)]
+        return [self._draw_pair(rng, max_seconds) for _ in range(size)]
 
     def _kinds(self, max_seconds: float) -> tuple[list[Kind], list[float]]:
         """The kinds that fit, and how often each is drawn."""
@@ -160,7 +160,7 @@ class RenderedCorpus:
         ]
         return kinds, shares
 
-    def _planned(self, rng: Random, max_seconds: float) -> tuple[Plan, str]:
+    def _draw_pair(self, rng: Random, max_seconds: float) -> tuple[Plan, str]:
         """Draw a plan and a caption that both belong to this split; raises CorpusError."""
         kinds, shares = self._kinds(max_seconds)
         held = self.split == "held_out"

@@ -50,7 +50,7 @@ class Claims:
 def parse_claims(prompt: str) -> Claims:
     """Read a prompt. What it says twice, and differently, is not claimed."""
     words = tuple(words_of(prompt))
-    kind = _kind_named(words)
+    kind = _find_kind(words)
     family = None if kind is None else kind.family
     notes = {word.value for word in split_words(prompt) if word.kind == "note"}
     is_chord = kind is not None and kind.chord
@@ -65,7 +65,7 @@ def parse_claims(prompt: str) -> Claims:
     )
 
 
-def _kind_named(words: Phrase) -> Kind | None:
+def _find_kind(words: Phrase) -> Kind | None:
     """The kind of the longest name that is said; of two as long, the first."""
     names = _names()
     for length in range(min(len(words), max(map(len, names))), 0, -1):

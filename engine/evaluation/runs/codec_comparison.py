@@ -17,8 +17,8 @@ from engine.evaluation.references.examples import Example, held_out_examples, st
 from engine.evaluation.references.opus import ADVICE, Coded, OpusTool, code_with_opus
 from engine.models.spectral_codec import SpectralCodec
 from engine.sound import spectral_features, spectral_synthesis
-from engine.training.codec.autoencoder import load_trained_codec
 from engine.training.codec.losses import kl_divergence
+from engine.training.pretrained import load_codec
 
 Show = Callable[[str], None]
 
@@ -77,9 +77,7 @@ def compare_codecs(
     Without an Opus coder a line says so. Raises RunError for a folder without such a codec.
     """
     coders = [Coder("frames alone", _code_frames_alone)]
-    coders += [
-        Coder(folder.resolve().name, _coder_of(load_trained_codec(folder))) for folder in folders
-    ]
+    coders += [Coder(folder.resolve().name, _coder_of(load_codec(folder))) for folder in folders]
     if opus is None:
         show(ADVICE)
     else:

@@ -27,7 +27,7 @@ from engine.sound.loudness import levelled
 from engine.sound.postprocess import postprocess
 from engine.sound.spectral_features import FORMATS, FrameFormat, analyse
 from engine.sound.spectral_synthesis import synthesise
-from engine.training.codec.autoencoder import load_trained_codec
+from engine.training.pretrained import load_codec
 
 Through = Callable[[Tensor], Tensor]
 """A sound (2, T) to what is left of it (2, T)."""
@@ -64,7 +64,7 @@ def measure_gates(
     `sources` is the folder of real sounds. Raises RunError for a folder without a codec.
     """
     sounds = gate_sounds(count, sources, show)
-    codecs = [(folder.resolve().name, load_trained_codec(folder)) for folder in folders]
+    codecs = [(folder.resolve().name, load_codec(folder)) for folder in folders]
     formats = {form.name: form for form in FORMATS.values()}
     ways = [("real", lambda audio: audio)]
     ways += [(f"frames {name}", _frames_alone(form)) for name, form in formats.items()]

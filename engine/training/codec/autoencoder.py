@@ -13,11 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.api import EngineError
-from engine.files.strict import ConfigError
 from engine.hardware.device import choose_device
-from engine.library.card import CARD_FILE, ModelCard
-from engine.loading.model_folder import PingpadModel, load_model
 from engine.models.spectral_codec import SpectralCodec
 from engine.models.spectral_critics import SpectralCritics, views_of
 from engine.sound.spectral_features import FRAME, RATE_HZ, FrameFormat
@@ -38,6 +34,7 @@ from engine.training.codec.losses import (
     resolution_loss,
 )
 from engine.training.pool import LengthBucket, fill_pool
+from engine.training.pretrained import CODEC_KEY, CODEC_WEIGHTS, load_codec
 from engine.training.run import distributed
 from engine.training.run.checkpoint import OPTIMIZER_KEY
 from engine.training.run.errors import RunError
@@ -47,7 +44,7 @@ from engine.training.run.precision import mixed_precision
 from engine.training.run.run_folder import RunFolder
 from engine.training.run.seeding import LEGACY_CODEC, StepSeeds, Stream
 from engine.training.run.throughput import Work
-from engine.training.settings import CodecRun, read_run
+from engine.training.settings import CodecRun
 
 STATISTICS_CLIPS = 512
 LEAST_HEARD = 8
@@ -122,38 +119,11 @@ def _crops(buckets: list[LengthBucket], run: CodecRun, rng: np.random.Generator)
     return torch.from_numpy(np.stack(rows).astype(np.float32))
 
 
-def load_trained_codec(folder: Path) -> SpectralCodec:
-    """Return the codec of a finished codec run or of a model folder; raises RunError."""
-    if (folder / CARD_FILE).exists():
-        return load_own_model(folder)[0].codec
-    try:
-        run = read_run(folder / "config.toml")
-        state = torch.load(folder / "codec.pt", map_location="cpu", weights_only=True)["codec"]
-    except (FileNotFoundError, ConfigError) as error:
-        raise RunError(f"{folder} holds no finished codec: train one first.") from error
-    if not isinstance(run, CodecRun):
-        raise RunError(f"{folder} is no codec run.")
-    codec = SpectralCodec(run.codec)
-    codec.load_state_dict(state)
-    return codec.eval()
-
-
-def load_own_model(folder: Path) -> tuple[PingpadModel, ModelCard]:
-    """Load a model folder of our own layout to train on from it; raises RunError."""
-    try:
-        model, card = load_model(folder)
-    except EngineError as error:
-        raise RunError(str(error)) from error
-    if not isinstance(model, PingpadModel):
-        raise RunError(f"{folder} is a published model: only models of our own layout train on.")
-    return model, card
-
-
 def train_codec(run: CodecRun, folder: RunFolder) -> None:
     """Train until run.optimiser.steps, going on from the folder's checkpoint."""
     device = choose_device()
     torch.manual_seed(run.seed)
-    codec = load_trained_codec(Path(run.refine)) if run.refine else SpectralCodec(run.codec)
+    codec = load_codec(Path(run.refine)) if run.refine else SpectralCodec(run.codec)
     if codec.config != run.codec:
         raise RunError(f"The sizes of [codec] must be those of {run.refine}: {codec.config}.")
     for name, parameter in codec.named_parameters():
@@ -337,7 +307,7 @@ def _finish(
     """Measure the latents' statistics and leave the averaged weights in codec.pt."""
     codec.load_state_dict(optimizer.ema)
     if run.refine:
-        folder.save({"codec": codec.state_dict()}, "codec.pt")
+        folder.save({CODEC_KEY: codec.state_dict()}, CODEC_WEIGHTS)
         return
     device = codec.mean.device
     means = []
@@ -350,4 +320,4 @@ def _finish(
     # A channel that hardly varies carries little: it must not be blown up to the others' size.
     spread = every.std(0)
     codec.latent_deviation.copy_(spread.clamp_min(0.5 * float(spread.median())))
-    folder.save({"codec": codec.state_dict()}, "codec.pt")
+    folder.save({CODEC_KEY: codec.state_dict()}, CODEC_WEIGHTS)

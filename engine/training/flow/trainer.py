@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 
 from engine.hardware.device import choose_device
-from engine.training.codec.autoencoder import load_own_model, load_trained_codec
 from engine.training.flow.batches import BatchSampler, FlowBatch, draw_flow_batch
 from engine.training.flow.distillation import GuidanceTeacher
 from engine.training.flow.loss import MicrobatchLosses
 from engine.training.flow.network import FlowModel
 from engine.training.flow.weight_transplant import transplant_weights
 from engine.training.pool import LengthBucket, fill_pool, tie_pool, words_of_pool
+from engine.training.pretrained import load_base_model, load_codec
 from engine.training.run import distributed
 from engine.training.run.checkpoint import OPTIMIZER_KEY, VOCABULARY_KEY, vocabulary_of
 from engine.training.run.errors import RunError
@@ -49,7 +49,7 @@ def load_latent_buckets(
     run: FlowRun, folder: Path, show: Callable[[str], None], device: str
 ) -> list[LengthBucket]:
     """Return the run's sounds as latents of its codec, rendered now or by an earlier start."""
-    codec = load_trained_codec(Path(run.codec))
+    codec = load_codec(Path(run.codec))
     if codec.config.latent_dim != run.transformer.io_channels:
         raise RunError(
             f"transformer.io_channels must be the codec's latent_dim {codec.config.latent_dim}, "
@@ -82,7 +82,7 @@ class FlowTrainer(Trainer):
         self._run, self._device = run, device
         distilling = run.distilled_guidance > 0
         is_new = checkpoint is None
-        begin = load_own_model(Path(run.begin)) if run.begin and (distilling or is_new) else None
+        begin = load_base_model(Path(run.begin)) if run.begin and (distilling or is_new) else None
         if checkpoint is not None:
             # The corpus may have learnt words since the run began; the network has not.
             words = vocabulary_of(checkpoint, folder)

@@ -24,6 +24,7 @@ from engine.training.codec import autoencoder
 from engine.training.export import ModelInfo, export_model
 from engine.training.flow import loss as flow_losses
 from engine.training.flow.batches import LatentBatch, draw_flow_batch
+from engine.training.pretrained import load_codec
 from engine.training.run.checkpoint import CHECKPOINT
 from engine.training.run.errors import RunError
 from engine.training.run.metrics_log import METRICS
@@ -94,7 +95,7 @@ def test_a_codec_run_leaves_metrics_checkpoint_and_codec(codec_run: Path) -> Non
     last = last_line(codec_run)
     assert {"loss", "kl", "magnitude", "deviation", "gradient", "rate"} <= last.keys()
     assert read(codec_run / CHECKPOINT)["step"] == 6
-    codec = autoencoder.load_trained_codec(codec_run)
+    codec = load_codec(codec_run)
     assert codec.config.latent_dim == 8
     assert (codec.latent_deviation > 0).all() and codec.latent_mean.any()
 
@@ -388,7 +389,7 @@ def test_a_refined_codec_keeps_its_latents_and_changes_its_decoder(
 ) -> None:
     refine = f"refine = '{codec_run}'\npitch_weight = 3.0\ncrop_frames"
     run = start(tmp_path / "run", CODEC_RUN.replace("crop_frames", refine, 1))
-    first, refined = (autoencoder.load_trained_codec(folder) for folder in (codec_run, run))
+    first, refined = (load_codec(folder) for folder in (codec_run, run))
     sound = torch.randn(1, 2, 8000, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         assert torch.equal(first.encode(sound), refined.encode(sound))

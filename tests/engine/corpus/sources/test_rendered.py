@@ -43,7 +43,7 @@ def test_held_out_captions_never_occur_in_training() -> None:
 def combinations(split: str, seed: int, length: float) -> set[str]:
     """The regions of kind, note or tempo, and properties that some batches of a split lie in."""
     corpus = RenderedCorpus(seed, split, families=lexicon().families())
-    plans = [plan for number in range(20) for plan, _ in corpus._drawn(number, 100, length)]
+    plans = [plan for number in range(20) for plan, _ in corpus._draw_pairs(number, 100, length)]
     return {plan.combination() for plan in plans}
 
 

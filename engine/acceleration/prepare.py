@@ -14,7 +14,7 @@ from engine.loading.sound_model import SoundModel
 from engine.models.oobleck import Oobleck
 
 
-def fit(model: SoundModel, device: str, precision: str) -> None:
+def prepare_for_device(model: SoundModel, device: str, precision: str) -> None:
     """Change a model that lies on a device, for good; `precision` is one of PRECISIONS.
 
     What it makes stays the same to what the precision allows.

@@ -12,6 +12,7 @@ import typing
 from typing import Any, TypeVar
 
 from engine.api import EngineError
+from engine.files.names import key_on_disk
 
 Config = TypeVar("Config")
 
@@ -23,18 +24,25 @@ class ConfigError(EngineError):
 def from_table(config_class: type[Config], table: dict[str, Any], where: str) -> Config:
     """Build a dataclass from a table; `where` names the table in error texts.
 
-    Tables inside become dataclasses, lists become tuples. What the dataclass itself refuses
-    (ValueError or EngineError) is named too. Raises ConfigError.
+    Keys are those that the fields have on disk (`engine.files.names`). Tables inside become
+    dataclasses, lists become tuples. What the dataclass itself refuses (ValueError or EngineError)
+    is named too. Raises ConfigError.
     """
     hints = typing.get_type_hints(config_class)
-    fields = {field.name: field for field in dataclasses.fields(config_class)}  # type: ignore[arg-type]
+    fields = {
+        key_on_disk(config_class, field.name): field
+        for field in dataclasses.fields(config_class)  # type: ignore[arg-type]
+    }
     unknown = sorted(set(table) - set(fields))
     if unknown:
         raise ConfigError(f"{where} has unknown keys: {', '.join(unknown)}.")
     missing = sorted(name for name in set(fields) - set(table) if _is_required(fields[name]))
     if missing:
         raise ConfigError(f"{where} lacks: {', '.join(missing)}.")
-    values = {key: typed_value(value, hints[key], f"{where}.{key}") for key, value in table.items()}
+    values = {
+        fields[key].name: typed_value(value, hints[fields[key].name], f"{where}.{key}")
+        for key, value in table.items()
+    }
     try:
         return config_class(**values)
     except (ValueError, EngineError) as error:

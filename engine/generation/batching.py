@@ -1,4 +1,4 @@
-"""Which recipes are made together, and noise for each of them. Engine process."""
+"""Which recipes are made in one batch, and noise for each of them. Needs torch."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ MOST_AT_ONCE = 16
 """A kit."""
 
 
-def seeded(recipe: Recipe) -> Recipe:
-    """The recipe with a seed."""
+def with_seed(recipe: Recipe) -> Recipe:
+    """Return the recipe with a seed, a drawn one where it has none."""
     return replace(recipe, seed=draw_seed() if recipe.seed is None else recipe.seed)
 
 
-def alike(recipes: list[Recipe]) -> Iterator[list[Recipe]]:
-    """Neighbours that differ in nothing but prompt and seed, at most MOST_AT_ONCE at a time."""
+def group_batchable(recipes: list[Recipe]) -> Iterator[list[Recipe]]:
+    """Yield neighbours that differ in nothing but prompt and seed, at most MOST_AT_ONCE."""
     for _, group in groupby(recipes, lambda recipe: replace(recipe, prompt="-", seed=0)):
-        same = list(group)
-        yield from (same[i : i + MOST_AT_ONCE] for i in range(0, len(same), MOST_AT_ONCE))
+        batch = list(group)
+        yield from (batch[i : i + MOST_AT_ONCE] for i in range(0, len(batch), MOST_AT_ONCE))
 
 
-def drawn(shape: tuple[int, int, int], randoms: list[torch.Generator]) -> Tensor:
-    """Noise of that shape from each generator, beside each other."""
+def draw_noise(shape: tuple[int, int, int], randoms: list[torch.Generator]) -> Tensor:
+    """Draw noise of that shape from each generator, along the batch."""
     return torch.cat([torch.randn(shape, generator=random) for random in randoms])

@@ -1,4 +1,4 @@
-"""A model on disk: found, checked, loaded strictly. Engine process.
+"""Model folders on disk, found, checked and loaded strictly. Needs torch.
 
 Our own layout is a folder of card.toml (what it is), config.toml (sizes) and model.safetensors;
 the published one is described in `engine.library.published_files`.
@@ -22,14 +22,15 @@ from engine.library.card import CARD_FILE, ModelCard, read_card
 from engine.library.lora_file import has_adapter, read_adapter_file
 from engine.library.published_files import find_published
 from engine.loading.lora import change_weights, read_adapter
-from engine.loading.sound_model import Asked, SoundModel
+from engine.loading.sound_model import SoundModel, TokenizedPrompts
 from engine.loading.stable_audio.model import load_published
 from engine.models.conditioning import Conditioner, ConditionerConfig, Tokens
-from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
+from engine.models.dit import Conditioning, DiffusionTransformer
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.models.latent_smoothing import LatentSmoothing, smooth_latents
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from engine.sampling.config import SamplingConfig
-from engine.sound.loudness import levelled
+from engine.sound.loudness import normalise_loudness
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.toml"
@@ -85,21 +86,25 @@ class PingpadModel(SoundModel):
         self.transformer = DiffusionTransformer(config.transformer)
         self.conditioner = Conditioner(config.conditioner, vocabulary)
 
-    def ask(self, prompts: Sequence[str], seconds: float) -> Asked:
-        """Ids, values, which are real, and tempi of the words."""
+    def tokenize(self, prompts: Sequence[str], seconds: float) -> TokenizedPrompts:
+        """Return ids, values, which are real, and tempi of the words."""
         device = self.conditioner.seconds.linear.weight.device
         words = self.conditioner.tokenizer(prompts).to(device)
-        told = torch.full((len(prompts),), seconds, device=device)
-        return Asked((words.ids, words.values, words.real, words.bpm), told)
+        return TokenizedPrompts(
+            (words.ids, words.values, words.real, words.bpm),
+            torch.full((len(prompts),), seconds, device=device),
+        )
 
-    def condition(self, asked: Asked, *, promptless: bool = False) -> Conditioning:
-        """Tokens of the words and one of the length."""
-        keep = torch.zeros_like(asked.seconds, dtype=torch.bool) if promptless else None
-        told: Conditioning = self.conditioner(Tokens(*asked.words), asked.seconds, keep)
-        return told
+    def condition(self, prompts: TokenizedPrompts, *, unconditional: bool = False) -> Conditioning:
+        """Return tokens of the words and one of the length."""
+        keep = torch.zeros_like(prompts.seconds, dtype=torch.bool) if unconditional else None
+        conditioning: Conditioning = self.conditioner(
+            Tokens(*prompts.tokens), prompts.seconds, keep
+        )
+        return conditioning
 
     def latents_for(self, seconds: float) -> int:
-        """As many whole patches of latents as cover the seconds."""
+        """Return as many whole patches of latents as cover the seconds."""
         patch = self.config.transformer.patch_size
         latents = self.codec.latents_for(round(seconds * self.sample_rate))
         return -(-latents // patch) * patch
@@ -110,13 +115,13 @@ class PingpadModel(SoundModel):
         return self.codec.samples_per_latent
 
     def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
-        """The likeliest latents of a sound: nothing is drawn."""
+        """Return the likeliest latents of a sound: nothing is drawn."""
         return self.codec.encode(audio)
 
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
-        """The first frames of latents at one loudness; `seed` draws phases of noise-like parts."""
+        """Decode to one loudness; `seed` draws the phases of noise-like parts."""
         latents = smooth_latents(latents, self.config.smoothing)
-        return levelled(self.codec.decode(latents, seed)[..., :frames], self.sample_rate)
+        return normalise_loudness(self.codec.decode(latents, seed)[..., :frames], self.sample_rate)
 
 
 def load_model(folder: Path) -> tuple[SoundModel, ModelCard]:
@@ -129,7 +134,7 @@ def load_model(folder: Path) -> tuple[SoundModel, ModelCard]:
         adapter = read_adapter_file(folder)
         changes = read_adapter(adapter.weights)
         model, _ = load_model(adapter.base)
-        change_weights(model.adaptable(), changes, adapter.strength, adapter.weights)
+        change_weights(model.adaptable_weights(), changes, adapter.strength, adapter.weights)
         return model, card
     published = find_published(folder)
     if published is not None and not (folder / CARD_FILE).exists():

@@ -1,4 +1,4 @@
-"""What the generator needs of a model, whatever folder it came from. Engine process."""
+"""What generation needs of a model, whatever folder it came from. Needs torch."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ WHOLE = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class DecodeWindows:
-    """How many latents are decoded at once: in the first part, which may be heard, and later."""
+    """How many latents are decoded at once: in the first window, maybe a preview, and later."""
 
     first: int = WHOLE
     later: int = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Prompts of equally long sounds as numbers, on the model's device.
+class TokenizedPrompts:
+    """Prompts of B equally long sounds as numbers, on the model's device.
 
-    `words` are what the model's own tokenizer makes of B prompts, (B, S) each or (B,); `seconds`
-    is (B,). Latents from `valid` on are pads, for models that have them.
+    `tokens` are what the model's own tokenizer makes of them, (B, S) each or (B,); `seconds` is
+    (B,). Latents from `valid_length` on are padding, for models that have it.
     """
 
-    words: tuple[Tensor, ...]
+    tokens: tuple[Tensor, ...]
     seconds: Tensor
-    valid: int | None = None
+    valid_length: int | None = None
 
 
 class SoundModel(nn.Module, ABC):
@@ -50,23 +50,23 @@ class SoundModel(nn.Module, ABC):
     sample_rate: int
     source_peak: float | None
 
-    records_all = False
-    """Whether reading the prompt and `decode_whole` may be recorded on a GPU, as steps may."""
+    captures_whole = False
+    """Whether text encoder and `decode_whole` may be captured in a CUDA graph, as steps may."""
 
     @abstractmethod
-    def ask(self, prompts: Sequence[str], seconds: float) -> Asked:
+    def tokenize(self, prompts: Sequence[str], seconds: float) -> TokenizedPrompts:
         """Return what `condition` reads; all that depends on text happens here."""
 
     @abstractmethod
-    def condition(self, asked: Asked, *, promptless: bool = False) -> Conditioning:
-        """Return what the transformer is told; `promptless` hides the prompts, for guidance."""
+    def condition(self, prompts: TokenizedPrompts, *, unconditional: bool = False) -> Conditioning:
+        """Return the transformer's conditioning; `unconditional` leaves the prompts out."""
 
     @abstractmethod
     def latents_for(self, seconds: float) -> int:
         """Return how many latents are denoised for so many seconds."""
 
-    def adaptable(self) -> dict[str, Tensor]:
-        """The weights that a LoRA may change, by the names of their layers."""
+    def adaptable_weights(self) -> dict[str, Tensor]:
+        """Return the weights that a LoRA may change, by the names of their layers."""
         return layer_weights(self.transformer)
 
     @property
@@ -76,12 +76,12 @@ class SoundModel(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
-        """Stereo sound (1, 2, T) of whole latents to latents; `random` draws on the CPU."""
+        """Encode stereo sound (1, 2, T) of whole latents; `random` draws on the CPU."""
 
-    def kept(self, audio: Tensor, seconds: float, begin: float, end: float) -> Tensor:
-        """A recording (1, 2, T) as Conditioning.kept has it, without the part `begin` to `end` (s).
+    def make_inpaint_cond(self, audio: Tensor, seconds: float, begin: float, end: float) -> Tensor:
+        """Return Conditioning.inpaint_cond of a source (1, 2, T), without `begin` to `end` (s).
 
-        Raises EngineError where the model cannot.
+        Raises EngineError where the model cannot inpaint.
         """
         raise EngineError(
             "This model cannot make a part of a recording anew: choose a Stable Audio 3 model."
@@ -90,26 +90,26 @@ class SoundModel(nn.Module, ABC):
     def decode_windows(
         self, latents: Tensor, frames: int, seed: int, windows: DecodeWindows
     ) -> Iterator[Tensor]:
-        """Yield what `decode` returns, in parts where the model can, one after the other."""
+        """Yield what `decode` returns, window after window where the model can."""
         yield self.decode(latents, frames, seed)
 
     def decode_whole(self, latents: Tensor, count: int) -> Tensor:
-        """The samples of the first `count` of latents (B, C, L), (B, 2, T), on their device.
+        """Decode the first `count` of latents (B, C, L) to (B, 2, T), on their device.
 
-        For models that `records_all`.
+        For models with `captures_whole`.
         """
         raise NotImplementedError
 
     @abstractmethod
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
-        """The first `frames` samples of latents (1, C, L) as stereo sound (1, 2, frames).
+        """Return the first `frames` samples of latents (1, C, L), (1, 2, frames), on the CPU.
 
         There are fewer where the latents end earlier.
         """
 
 
 def layer_weights(network: nn.Module) -> dict[str, Tensor]:
-    """Weights of the linear layers and convolutions of a network, by the names of the layers."""
+    """Return the weights of linear layers and convolutions, by the names of the layers."""
     return {
         name.removesuffix(".weight"): weight.data
         for name, weight in network.named_parameters()

@@ -187,15 +187,15 @@ class Conditioner(nn.Module):
             encoded = torch.where(hidden[..., None], self.no_prompt.to(encoded.dtype), encoded)
             first = torch.arange(real.shape[1], device=real.device)[None] == 0
             real, bpm = torch.where(hidden, first, real), bpm * keep
-        overall = length.to(encoded.dtype)
-        context = torch.cat([encoded, overall[:, None]], dim=1)
+        global_cond = length.to(encoded.dtype)
+        context = torch.cat([encoded, global_cond[:, None]], dim=1)
         mask = torch.cat([real, torch.ones_like(real[:, :1])], dim=1)
         if self.config.pooled:
             shown = real[..., None].to(encoded.dtype)
-            overall = overall + self.pool((encoded * shown).sum(1) / shown.sum(1))
+            global_cond = global_cond + self.pool((encoded * shown).sum(1) / shown.sum(1))
             given = tokens.real if keep is None else tokens.real & keep[:, None]
-            overall = overall + self._exact_values(tokens, given)
-        return Conditioning(context, mask, overall, seconds, bpm)
+            global_cond = global_cond + self._exact_values(tokens, given)
+        return Conditioning(context, mask, global_cond, seconds, bpm)
 
     def _exact_values(self, tokens: Tokens, given: Tensor) -> Tensor:
         """What the given notes and numbers add to the global condition: (B, width)."""

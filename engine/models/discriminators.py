@@ -59,5 +59,7 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor, conditioning: Conditioning) -> Tensor:
         """Score x (B, C, L), noised to times (B,): (B, positions)."""
-        scores: Tensor = self.head(self.transformer.hidden(x, time, conditioning, self.depth))
+        scores: Tensor = self.head(
+            self.transformer.hidden_states(x, time, conditioning, self.depth)
+        )
         return scores

@@ -1,157 +1,72 @@
-"""The diffusion transformer of the paper's family, sized by its config. Engine process.
+"""The diffusion transformer: velocity of latents under a condition. Needs torch.
 
-Layout and names of weights follow stable-audio-open-small: QK-norm, rotary positions on part of
-each head, timestep and global condition prepended as token 0, cross attention to the prompt.
-With `modulated` the global condition also steers every block, and with `latents_per_second` every
-token is told its place in the beat and in the asked length: a small model needs both. Stable Audio
-3 is `adaptive`: the global condition steers every block and is no token, but there are tokens of
-memory, which are learnt (Darcet et al. 2023, "Vision transformers need registers").
+One network serves three families, which `engine.models.dit_config` tells apart. Layout and names of
+weights follow stable-audio-open-small: QK-norm, rotary positions on part of each head, timestep and
+global condition prepended as token 0, cross attention to the prompt. The parts of the others stand
+apart: adaLN in `blocks`, our own beat and length features in `timing`, registers, inpainting and
+padding mask in `stable_audio_3`.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from engine.models.blocks import Block, BlockConditioning, make_block
+from engine.models.dit_config import LEAST_ROTARY, DiffusionTransformerConfig
 from engine.models.layers import (
-    Block,
-    BlockConfig,
-    EvenFourierFeatures,
+    FixedFourierFeatures,
     FourierFeatures,
     KeysValues,
     RotaryEmbedding,
-    Steering,
 )
+from engine.models.stable_audio_3 import embed_inpaint_cond, expand_registers, make_padding_mask
 from engine.models.timing import TIMING_FEATURES, timing_features
 
 TIMESTEP_FEATURES = 256
-LEAST_ROTARY = 32
-_MAY_BE_NONE = ("memory_tokens", "local_dims")
-
-
-@dataclass(frozen=True, slots=True)
-class DiffusionTransformerConfig:
-    """Sizes of the transformer. `patch_size` neighbouring latents make one token.
-
-    `latents_per_second` of 0 leaves the tokens untold of tempo and length. Without
-    `project_cond_tokens` conditioning tokens keep their width, with fewer heads. `local_dims` is
-    the width of what each latent is told by itself (see Conditioning.kept); `root_mean_square` says
-    how all is normalised, `even_times` that frequencies of times are not learnt.
-    """
-
-    io_channels: int = 64
-    patch_size: int = 1
-    embed_dim: int = 1024
-    depth: int = 16
-    num_heads: int = 8
-    cond_token_dim: int = 768
-    global_cond_dim: int = 768
-    ff_multiple: int = 4
-    modulated: bool = False
-    latents_per_second: float = 0.0
-    normed_heads: bool = True
-    project_cond_tokens: bool = True
-    adaptive: bool = False
-    memory_tokens: int = 0
-    local_dims: int = 0
-    root_mean_square: bool = False
-    even_times: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse sizes that do not fit each other."""
-        for field in fields(self):
-            least = 0 if field.name in _MAY_BE_NONE else 1
-            if field.type == "int" and getattr(self, field.name) < least:
-                raise ValueError(
-                    f"{field.name} must be at least {least}, got {getattr(self, field.name)}"
-                )
-        if self.local_dims and not self.adaptive:
-            raise ValueError("only an adaptive network has local_dims")
-        if self.embed_dim % self.num_heads:
-            raise ValueError(
-                f"embed_dim {self.embed_dim} must be a multiple of num_heads {self.num_heads}"
-            )
-        if self.embed_dim // self.num_heads < LEAST_ROTARY:
-            raise ValueError(
-                f"a head must have at least {LEAST_ROTARY} dims, got "
-                f"{self.embed_dim} / {self.num_heads}"
-            )
-        if self.embed_dim % self.context_width or self.context_width % self.block.head_dims:
-            raise ValueError(
-                f"cond_token_dim {self.cond_token_dim} must hold heads of {self.block.head_dims} "
-                f"dims, and embed_dim {self.embed_dim} a multiple of them"
-            )
-        if not 0 <= self.latents_per_second < math.inf:
-            raise ValueError(
-                f"latents_per_second must be at least 0, got {self.latents_per_second}"
-            )
-
-    @property
-    def context_width(self) -> int:
-        """Width of the conditioning tokens that the blocks attend to."""
-        return self.embed_dim if self.project_cond_tokens else self.cond_token_dim
-
-    @property
-    def block(self) -> BlockConfig:
-        """Sizes of each block."""
-        return BlockConfig(
-            self.embed_dim,
-            self.num_heads,
-            self.context_width,
-            self.ff_multiple,
-            self.normed_heads,
-            self.modulated or self.adaptive,
-            self.adaptive,
-            self.root_mean_square,
-            self.local_dims,
-        )
-
-    @property
-    def leading_tokens(self) -> int:
-        """Tokens before those of the latents: memory, and the global condition where it is one."""
-        return self.memory_tokens + (not self.adaptive)
 
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """What the network is told: tokens (B, S, C), which of them are real (B, S), global (B, G).
+    """What conditions B sounds.
 
-    `seconds` (B,) and `bpm` (B,), 0 where no tempo is asked for, are for networks with timing.
-    `kept` (B, local_dims, L) is for networks with local_dims: 1 where a latent is given and 0 where
-    it is to be made, then the given latents; None gives nothing. Latents from `valid` on are pads.
+    `cross_attn_cond` (B, S, C) are tokens to attend to, `cross_attn_mask` (B, S) which of them are
+    real, `global_cond` is (B, G). `seconds` (B,) and `bpm` (B,), 0 where no tempo is asked for, are
+    for networks with timing. `inpaint_cond` (B, local_cond_dim, L) is 1 where a latent is kept and
+    0 where it is made, then the kept latents; None keeps nothing. Latents from `valid_length` on
+    are padding.
     """
 
-    tokens: Tensor
-    mask: Tensor | None
-    overall: Tensor
+    cross_attn_cond: Tensor
+    cross_attn_mask: Tensor | None
+    global_cond: Tensor
     seconds: Tensor | None = None
     bpm: Tensor | None = None
-    kept: Tensor | None = None
-    valid: int | None = None
+    inpaint_cond: Tensor | None = None
+    valid_length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CachedConditioning:
     """What stays the same at all steps of one generation, for latents of one length.
 
-    `contexts` is what each block attends to; `overall` (B, embed_dim) what is added to the time;
-    `told` what each block's positions are told by themselves; `heard` as SelfAttention has it.
+    `contexts` is what each block attends to; `global_cond` (B, embed_dim) is added to the time's
+    embedding, `timing` to the tokens; `local_conds` and `padding_mask` as BlockConditioning has
+    them, a local condition for each block.
     """
 
     contexts: tuple[Tensor | KeysValues, ...]
-    mask: Tensor | None
-    overall: Tensor
-    table: tuple[Tensor, Tensor]
+    cross_attn_mask: Tensor | None
+    global_cond: Tensor
+    rotary: tuple[Tensor, Tensor]
     timing: Tensor | float
-    told: tuple[Tensor | None, ...]
-    heard: Tensor | None = None
+    local_conds: tuple[Tensor | None, ...]
+    padding_mask: Tensor | None = None
 
 
 class Transformer(nn.Module):
@@ -163,12 +78,13 @@ class Transformer(nn.Module):
         self.project_in = nn.Linear(channels, width, bias=False)
         self.project_out = nn.Linear(width, channels, bias=False)
         self.rotary_pos_emb = RotaryEmbedding(max(width // config.num_heads // 2, LEAST_ROTARY))
-        self.layers = nn.ModuleList(Block(config.block) for _ in range(config.depth))
-        if config.memory_tokens:
-            self.memory_tokens = nn.Parameter(torch.randn(config.memory_tokens, width))
-        if config.block.modulated:
+        self.layers = nn.ModuleList(make_block(config.block) for _ in range(config.depth))
+        if config.registers:
+            # By the name that the registers have in published weights.
+            self.memory_tokens = nn.Parameter(torch.randn(config.registers, width))
+        if config.block.adaln:
             last = nn.Linear(width, 6 * width)
-            # A modulated network begins as the same network without modulation.
+            # adaLN-zero: a modulated network begins as the same network without modulation.
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
             self.global_cond_embedder = nn.Sequential(nn.Linear(width, width), nn.SiLU(), last)
@@ -177,6 +93,12 @@ class Transformer(nn.Module):
             self.to_timing_embed = nn.Linear(TIMING_FEATURES, width)
             nn.init.zeros_(self.to_timing_embed.weight)
             nn.init.zeros_(self.to_timing_embed.bias)
+
+
+def _make_mlp(inputs: int, outputs: int, bias: bool = False) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(inputs, outputs, bias), nn.SiLU(), nn.Linear(outputs, outputs, bias)
+    )
 
 
 class DiffusionTransformer(nn.Module):
@@ -188,20 +110,11 @@ class DiffusionTransformer(nn.Module):
         self.recompute = False
         """Whether training keeps only what enters each block, and computes the rest again."""
         width, channels = config.embed_dim, config.io_channels * config.patch_size
-
-        def perceptron(inputs: int, outputs: int, bias: bool = False) -> nn.Sequential:
-            return nn.Sequential(
-                nn.Linear(inputs, outputs, bias), nn.SiLU(), nn.Linear(outputs, outputs, bias)
-            )
-
-        self.timestep_features = (
-            EvenFourierFeatures(TIMESTEP_FEATURES)
-            if config.even_times
-            else FourierFeatures(TIMESTEP_FEATURES)
-        )
-        self.to_timestep_embed = perceptron(TIMESTEP_FEATURES, width, bias=True)
-        self.to_cond_embed = perceptron(config.cond_token_dim, config.context_width)
-        self.to_global_embed = perceptron(config.global_cond_dim, width)
+        features = FixedFourierFeatures if config.fixed_fourier_times else FourierFeatures
+        self.timestep_features = features(TIMESTEP_FEATURES)
+        self.to_timestep_embed = _make_mlp(TIMESTEP_FEATURES, width, bias=True)
+        self.to_cond_embed = _make_mlp(config.cond_token_dim, config.context_width)
+        self.to_global_embed = _make_mlp(config.global_cond_dim, width)
         self.preprocess_conv = nn.Conv1d(channels, channels, 1, bias=False)
         self.postprocess_conv = nn.Conv1d(channels, channels, 1, bias=False)
         self.transformer = Transformer(config)
@@ -209,110 +122,110 @@ class DiffusionTransformer(nn.Module):
         nn.init.zeros_(self.preprocess_conv.weight)
         nn.init.zeros_(self.postprocess_conv.weight)
 
-    def forward(self, x: Tensor, time: Tensor, conditioning: Conditioning | Known) -> Tensor:
-        """Return the velocity, shaped as x; L must be a multiple of patch_size."""
-        hidden = self.hidden(x, time, conditioning, self.config.depth)
-        latents = hidden[:, self.config.leading_tokens :]
-        y = self.transformer.project_out(latents).transpose(1, 2)
-        return self._unpatched(self.postprocess_conv(y) + y)
-
-    def known(self, conditioning: Conditioning, latents: int) -> Known:
-        """Work out once what `forward` would work out again at each step, to the same numbers."""
-        found = self._known(conditioning, latents // self.config.patch_size)
-        contexts = tuple(
-            block.cross_attn.keys_values(context) if isinstance(context, Tensor) else context
-            for block, context in zip(self._blocks, found.contexts, strict=True)
-        )
-        return replace(found, contexts=contexts)
-
-    def hidden(
-        self, x: Tensor, time: Tensor, conditioning: Conditioning | Known, depth: int
+    def forward(
+        self, x: Tensor, time: Tensor, conditioning: Conditioning | CachedConditioning
     ) -> Tensor:
-        """Return what the first `depth` blocks make: (B, leading + L / patch_size, embed_dim)."""
+        """Return the velocity, shaped as x; L must be a multiple of patch_size."""
+        hidden = self.hidden_states(x, time, conditioning, self.config.depth)
+        tokens = hidden[:, self.config.prepended_tokens :]
+        y = self.transformer.project_out(tokens).transpose(1, 2)
+        return self._unpatch(self.postprocess_conv(y) + y)
+
+    def hidden_states(
+        self, x: Tensor, time: Tensor, conditioning: Conditioning | CachedConditioning, depth: int
+    ) -> Tensor:
+        """Return the first `depth` blocks' output (B, prepended + L / patch_size, embed_dim)."""
         transformer = self.transformer
-        patched = self._patched(x)
-        known = conditioning
-        if isinstance(known, Conditioning):
-            known = self._known(known, patched.shape[-1])
+        patched = self._patch(x)
+        cached = conditioning
+        if isinstance(cached, Conditioning):
+            cached = self._embed(cached, patched.shape[-1])
         features = self.timestep_features(time[:, None]).to(x.dtype)
-        overall = known.overall + self.to_timestep_embed(features)
+        global_cond = cached.global_cond + self.to_timestep_embed(features)
         tokens = (self.preprocess_conv(patched) + patched).transpose(1, 2)
-        inputs = transformer.project_in(tokens) + known.timing
-        hidden = torch.cat([*self._leading(overall), inputs], dim=1)
-        modulated = self.config.block.modulated
-        modulation = transformer.global_cond_embedder(overall) if modulated else None
-        each = zip(self._blocks, known.contexts, known.told, strict=True)
-        for block, context, told in islice(each, depth):
-            steering = Steering(modulation, told, known.heard)
-            given = (hidden, context, known.mask, known.table, steering)
+        tokens = transformer.project_in(tokens) + cached.timing
+        hidden = torch.cat([*self._prepend(global_cond), tokens], dim=1)
+        modulation = (
+            transformer.global_cond_embedder(global_cond) if self.config.block.adaln else None
+        )
+        each = zip(self._blocks, cached.contexts, cached.local_conds, strict=True)
+        for block, context, local_cond in islice(each, depth):
+            block_cond = BlockConditioning(modulation, local_cond, cached.padding_mask)
+            inputs = (hidden, context, cached.cross_attn_mask, cached.rotary, block_cond)
             if self.recompute and torch.is_grad_enabled():
-                hidden = checkpoint(block, *given, use_reentrant=False)
+                hidden = checkpoint(block, *inputs, use_reentrant=False)
             else:
-                hidden = block(*given)
+                hidden = block(*inputs)
         return hidden
 
-    @property
-    def _blocks(self) -> list[Block]:
-        return [cast(Block, block) for block in self.transformer.layers]
+    # --- conditioning ---
 
-    def _leading(self, overall: Tensor) -> list[Tensor]:
-        """What comes before the latents: (B, tokens, embed_dim) each."""
-        leading = []
-        if self.config.memory_tokens:
-            leading.append(self.transformer.memory_tokens.expand(len(overall), -1, -1))
-        return leading if self.config.adaptive else [*leading, overall[:, None]]
+    def cache(self, conditioning: Conditioning, latents: int) -> CachedConditioning:
+        """Compute once what `forward` would compute again at each step, to the same numbers."""
+        cached = self._embed(conditioning, latents // self.config.patch_size)
+        contexts = tuple(
+            block.cross_attn.project_context(context) if isinstance(context, Tensor) else context
+            for block, context in zip(self._blocks, cached.contexts, strict=True)
+        )
+        return replace(cached, contexts=contexts)
 
-    def _known(self, conditioning: Conditioning, tokens: int) -> Known:
-        length = self.config.leading_tokens + tokens
-        return Known(
-            (self.to_cond_embed(conditioning.tokens),) * len(self.transformer.layers),
-            conditioning.mask,
-            self.to_global_embed(conditioning.overall),
-            self.transformer.rotary_pos_emb.table(length),
-            self._timing(tokens, conditioning),
-            self._told(tokens, conditioning),
-            self._heard(length, conditioning),
+    def _embed(self, conditioning: Conditioning, tokens: int) -> CachedConditioning:
+        config, global_cond = self.config, conditioning.global_cond
+        length = config.prepended_tokens + tokens
+        local_conds: tuple[Tensor | None, ...] = (None,) * len(self._blocks)
+        if config.local_cond_dim:
+            size = config.local_cond_dim, tokens, config.prepended_tokens
+            local_conds = embed_inpaint_cond(
+                self._blocks, conditioning.inpaint_cond, global_cond, size
+            )
+        padding_mask = None
+        if conditioning.valid_length is not None:
+            valid = config.prepended_tokens + conditioning.valid_length
+            padding_mask = make_padding_mask(length, valid, global_cond)
+        return CachedConditioning(
+            contexts=(self.to_cond_embed(conditioning.cross_attn_cond),) * len(self._blocks),
+            cross_attn_mask=conditioning.cross_attn_mask,
+            global_cond=self.to_global_embed(global_cond),
+            rotary=self.transformer.rotary_pos_emb.table(length),
+            timing=self._embed_timing(tokens, conditioning),
+            local_conds=local_conds,
+            padding_mask=padding_mask,
         )
 
-    def _told(self, tokens: int, conditioning: Conditioning) -> tuple[Tensor | None, ...]:
-        """What each block tells so many tokens by themselves: (B or 1, leading + tokens, width)."""
-        if not self.config.local_dims:
-            return (None,) * self.config.depth
-        kept, like = conditioning.kept, conditioning.overall
-        if kept is None:
-            kept = like.new_zeros(1, self.config.local_dims, tokens)
-        given = kept.to(like).transpose(1, 2)
-        leading = (0, 0, self.config.leading_tokens, 0)
-        return tuple(functional.pad(block.to_local_embed(given), leading) for block in self._blocks)
-
-    def _heard(self, length: int, conditioning: Conditioning) -> Tensor | None:
-        """1 for tokens and 0 for padding, (length, 1); None where there is no padding."""
-        if conditioning.valid is None:
-            return None
-        positions = torch.arange(length, device=conditioning.overall.device)
-        last = self.config.leading_tokens + conditioning.valid
-        return (positions < last).to(conditioning.overall.dtype)[:, None]
-
-    def _timing(self, tokens: int, conditioning: Conditioning) -> Tensor | float:
-        """What so many tokens are told of their places: (B, tokens, embed_dim)."""
+    def _embed_timing(self, tokens: int, conditioning: Conditioning) -> Tensor | float:
+        """Embed each token's place in the beat and in the asked length: (B, tokens, embed_dim)."""
         if not self.config.latents_per_second:
             return 0.0
         if conditioning.seconds is None or conditioning.bpm is None:
             raise ValueError("a network with timing must be told seconds and bpm")
         per_second = self.config.latents_per_second / self.config.patch_size
         features = timing_features(tokens, per_second, conditioning.seconds, conditioning.bpm)
-        embed = self.transformer.to_timing_embed
-        told: Tensor = embed(features.to(embed.weight.dtype))
-        return told
+        to_timing_embed = self.transformer.to_timing_embed
+        timing: Tensor = to_timing_embed(features.to(to_timing_embed.weight.dtype))
+        return timing
 
-    def _patched(self, x: Tensor) -> Tensor:
+    def _prepend(self, global_cond: Tensor) -> list[Tensor]:
+        """Return the tokens before the latents', (B, n, embed_dim) each: registers, global."""
+        prepended = []
+        if self.config.registers:
+            registers = self.transformer.memory_tokens
+            prepended.append(expand_registers(registers, len(global_cond)))
+        return prepended if self.config.adaln_only else [*prepended, global_cond[:, None]]
+
+    @property
+    def _blocks(self) -> list[Block]:
+        return [cast(Block, block) for block in self.transformer.layers]
+
+    # --- patches ---
+
+    def _patch(self, x: Tensor) -> Tensor:
         """(B, C, L) to (B, patch_size * C, L / patch_size)."""
         size = self.config.patch_size
         if x.shape[-1] % size:
             raise ValueError(f"{x.shape[-1]} latents do not split into patches of {size}")
         return x.unflatten(-1, (-1, size)).permute(0, 3, 1, 2).flatten(1, 2)
 
-    def _unpatched(self, y: Tensor) -> Tensor:
-        """Undo `_patched`."""
+    def _unpatch(self, y: Tensor) -> Tensor:
+        """Undo `_patch`."""
         size = self.config.patch_size
         return y.unflatten(1, (size, -1)).permute(0, 2, 3, 1).flatten(2)

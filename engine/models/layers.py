@@ -1,4 +1,4 @@
-"""Layers of the diffusion transformer. Names of weights are those of the published models."""
+"""Layers that transformers here share. Weights are named as in published models. Needs torch."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class LayerNorm(nn.Module):
         return functional.layer_norm(x, x.shape[-1:], self.gamma, self.beta, 1e-5)
 
 
-class RootMeanSquareNorm(nn.Module):
+class RMSNorm(nn.Module):
     """Root-mean-square normalisation with a learnt scale, worked out in float32."""
 
-    def __init__(self, width: int, least: float = 1e-5) -> None:
+    def __init__(self, width: int, eps: float = 1e-5) -> None:
         super().__init__()
-        self.least = least
+        self.eps = eps
         self.gamma = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise over the last axis."""
         gamma = self.gamma.float()
-        return functional.rms_norm(x.float(), x.shape[-1:], gamma, self.least).to(x.dtype)
+        return functional.rms_norm(x.float(), x.shape[-1:], gamma, self.eps).to(x.dtype)
 
 
 class FourierFeatures(nn.Module):
@@ -52,10 +52,10 @@ class FourierFeatures(nn.Module):
         return torch.cat([angle.cos(), angle.sin()], dim=-1)
 
 
-class EvenFourierFeatures(nn.Module):
-    """Fourier features of a number (B, 1) at frequencies even in their logarithm, none learnt.
+class FixedFourierFeatures(nn.Module):
+    """Fourier features of a number (B, 1) at fixed frequencies, evenly spaced in their logarithm.
 
-    As Stable Audio 3 tells times and lengths.
+    As Stable Audio 3 embeds times and lengths.
     """
 
     def __init__(self, features: int, lowest: float = 0.5, highest: float = 10_000.0) -> None:
@@ -91,7 +91,7 @@ class RotaryEmbedding(nn.Module):
 
 
 def rotate(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the first dims of queries or keys (B, heads, length, dim_head) by their positions."""
+    """Apply rotary positions to the first dims of queries or keys (B, heads, length, dim_head)."""
     cosine, sine = table
     dims = cosine.shape[-1]
     turned, kept = x[..., :dims].float(), x[..., dims:]
@@ -100,7 +100,7 @@ def rotate(x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat([(turned * cosine + swapped * sine).to(x.dtype), kept], dim=-1)
 
 
-def _heads(x: Tensor, heads: int) -> Tensor:
+def _split_heads(x: Tensor, heads: int) -> Tensor:
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
@@ -120,68 +120,68 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
 class BlockConfig:
     """Sizes of one block; conditioning tokens are `context_width` wide.
 
-    Without `normed_heads` queries and keys are used as they are. Conditioning tokens narrower than
-    the block have fewer heads, each of which serves several heads of the block. `local_dims` is
-    the width of what each position is told by itself; `squashed_gates` are sigmoid(1 - gate), not
-    1 + gate; with `root_mean_square` all is normalised that way.
+    `qk_norm` normalises queries and keys. Conditioning tokens narrower than the block have fewer
+    heads, each of which serves several heads of the block (grouped-query attention). `adaln` blocks
+    are modulated by the global condition; `sigmoid_gates` are sigmoid(1 - gate) instead of
+    1 + gate. `local_cond_dim` is the width of what conditions each position by itself.
     """
 
     width: int
     heads: int
     context_width: int
     ff_multiple: int = 4
-    normed_heads: bool = True
-    modulated: bool = False
-    squashed_gates: bool = False
-    root_mean_square: bool = False
-    local_dims: int = 0
+    qk_norm: bool = True
+    adaln: bool = False
+    sigmoid_gates: bool = False
+    rms_norm: bool = False
+    local_cond_dim: int = 0
 
     @property
     def head_dims(self) -> int:
         """Dims of one head."""
         return self.width // self.heads
 
-    def head_norm(self) -> nn.Module:
-        """What normalises the queries or keys of each head."""
-        if not self.normed_heads:
+    def make_head_norm(self) -> nn.Module:
+        """Make the normalisation of the queries or keys of each head."""
+        if not self.qk_norm:
             return nn.Identity()
-        if self.root_mean_square:
-            return RootMeanSquareNorm(self.head_dims, 1e-6)
+        if self.rms_norm:
+            return RMSNorm(self.head_dims, 1e-6)
         return nn.LayerNorm(self.head_dims, eps=1e-6)
 
-    def norm(self) -> nn.Module:
-        """What normalises what a part of the block is given."""
-        return RootMeanSquareNorm(self.width) if self.root_mean_square else LayerNorm(self.width)
+    def make_norm(self) -> nn.Module:
+        """Make the normalisation before each part of a block."""
+        return RMSNorm(self.width) if self.rms_norm else LayerNorm(self.width)
 
 
 class SelfAttention(nn.Module):
-    """Attention of a sequence to itself, queries and keys normalised per head."""
+    """Attention of a sequence to itself, queries and keys normalised per head (QK-norm)."""
 
     def __init__(self, config: BlockConfig) -> None:
         super().__init__()
         self.heads, width = config.heads, config.width
         self.to_qkv = nn.Linear(width, 3 * width, bias=False)
         self.to_out = nn.Linear(width, width, bias=False)
-        self.q_norm = config.head_norm()
-        self.k_norm = config.head_norm()
+        self.q_norm = config.make_head_norm()
+        self.k_norm = config.make_head_norm()
 
     def forward(
-        self, x: Tensor, table: tuple[Tensor, Tensor], heard: Tensor | None = None
+        self, x: Tensor, rotary: tuple[Tensor, Tensor], padding_mask: Tensor | None = None
     ) -> Tensor:
-        """Map (B, L, width) to (B, L, width); `heard` (L, 1) is 0 where nothing is said.
+        """Map (B, L, width) to (B, L, width); `padding_mask` (L, 1) is 0 at padding.
 
-        Such a position is still attended to.
+        Padding is still attended to, but its values are 0, as Stable Audio 3 was trained.
         """
-        q, k, v = (_heads(part, self.heads) for part in self.to_qkv(x).chunk(3, dim=-1))
-        q, k = rotate(self.q_norm(q), table), rotate(self.k_norm(k), table)
-        out = attend(q, k, v if heard is None else v * heard)
+        q, k, v = (_split_heads(part, self.heads) for part in self.to_qkv(x).chunk(3, dim=-1))
+        q, k = rotate(self.q_norm(q), rotary), rotate(self.k_norm(k), rotary)
+        out = attend(q, k, v if padding_mask is None else v * padding_mask)
         result: Tensor = self.to_out(out.transpose(1, 2).flatten(2))
         return result
 
 
 @dataclass(frozen=True, slots=True)
 class KeysValues:
-    """What cross attention attends to, (B, heads, S, dim_head) each: the same at every step."""
+    """Keys and values of cross attention, (B, heads, S, dim_head) each: the same at every step."""
 
     keys: Tensor
     values: Tensor
@@ -198,24 +198,24 @@ class CrossAttention(nn.Module):
         self.to_q = nn.Linear(width, width, bias=False)
         self.to_kv = nn.Linear(context_width, 2 * context_width, bias=False)
         self.to_out = nn.Linear(width, width, bias=False)
-        self.q_norm = config.head_norm()
-        self.k_norm = config.head_norm()
+        self.q_norm = config.make_head_norm()
+        self.k_norm = config.make_head_norm()
 
-    def keys_values(self, context: Tensor) -> KeysValues:
-        """Keys and values of context (B, S, context_width)."""
+    def project_context(self, context: Tensor) -> KeysValues:
+        """Return keys and values of context (B, S, context_width)."""
         parts = self.to_kv(context).chunk(2, dim=-1)
-        k, v = (_heads(part, self.context_heads) for part in parts)
+        k, v = (_split_heads(part, self.context_heads) for part in parts)
         k = self.k_norm(k)
         if self.context_heads != self.heads:
             each = self.heads // self.context_heads
             k, v = k.repeat_interleave(each, dim=1), v.repeat_interleave(each, dim=1)
         return KeysValues(k, v)
 
-    def forward(self, x: Tensor, known: KeysValues, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, context: KeysValues, mask: Tensor | None) -> Tensor:
         """Map (B, L, width); mask (B, S) is True where a conditioning token is real."""
-        q = self.q_norm(_heads(self.to_q(x), self.heads))
-        shown = None if mask is None else mask[:, None, None, :]
-        out = attend(q, known.keys, known.values, shown)
+        q = self.q_norm(_split_heads(self.to_q(x), self.heads))
+        mask = None if mask is None else mask[:, None, None, :]
+        out = attend(q, context.keys, context.values, mask)
         result: Tensor = self.to_out(out.transpose(1, 2).flatten(2))
         return result
 
@@ -234,7 +234,7 @@ class GatedLinear(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Gated perceptron of a block."""
+    """Gated MLP of a block (SwiGLU; Shazeer 2020)."""
 
     def __init__(self, width: int, multiple: int) -> None:
         super().__init__()
@@ -245,73 +245,3 @@ class FeedForward(nn.Module):
         """Map (..., width) to (..., width)."""
         out: Tensor = self.ff(x)
         return out
-
-
-@dataclass(frozen=True, slots=True)
-class Steering:
-    """What steers a block: modulation (B, 6 * width), and what SelfAttention calls `heard`.
-
-    `local` (B or 1, L, width) is what each position is told by itself.
-    """
-
-    modulation: Tensor | None = None
-    local: Tensor | None = None
-    heard: Tensor | None = None
-
-
-UNSTEERED = Steering()
-
-
-class Block(nn.Module):
-    """Self attention, cross attention and feed-forward, each normalised first, each residual.
-
-    A modulated block scales and shifts what self attention and feed-forward are given and scales
-    what they add, by the global condition (adaptive layer norm; Peebles and Xie 2023, one
-    embedder for all blocks as in Chen et al. 2023, "PixArt-alpha", section 2.3).
-    """
-
-    def __init__(self, config: BlockConfig) -> None:
-        super().__init__()
-        width = config.width
-        if config.modulated:
-            self.to_scale_shift_gate = nn.Parameter(torch.zeros(6 * width))
-        if config.local_dims:
-            self.to_local_embed = nn.Sequential(
-                nn.Linear(config.local_dims, width), nn.SiLU(), nn.Linear(width, width)
-            )
-        self.squashed_gates = config.squashed_gates
-        self.pre_norm = config.norm()
-        self.self_attn = SelfAttention(config)
-        self.cross_attend_norm = config.norm()
-        self.cross_attn = CrossAttention(config)
-        self.ff_norm = config.norm()
-        self.ff = FeedForward(width, config.ff_multiple)
-
-    def forward(
-        self,
-        x: Tensor,
-        context: Tensor | KeysValues,
-        mask: Tensor | None,
-        table: tuple[Tensor, Tensor],
-        steering: Steering = UNSTEERED,
-    ) -> Tensor:
-        """Map (B, L, width) with context (B, S, context_width).
-
-        `context` may be what `cross_attn.keys_values` made of it.
-        """
-        known = self.cross_attn.keys_values(context) if isinstance(context, Tensor) else context
-        if steering.modulation is None:
-            x = x + self.self_attn(self.pre_norm(x), table)
-            x = x + self.cross_attn(self.cross_attend_norm(x), known, mask)
-            return x + self.ff(self.ff_norm(x))
-        parts = (steering.modulation + self.to_scale_shift_gate).unsqueeze(1).chunk(6, dim=-1)
-        scale, shift, gate, ff_scale, ff_shift, ff_gate = parts
-        given = self.pre_norm(x) * (1 + scale) + shift
-        x = x + self._opened(gate) * self.self_attn(given, table, steering.heard)
-        x = x + self.cross_attn(self.cross_attend_norm(x), known, mask)
-        if steering.local is not None:
-            x = x + steering.local
-        return x + self._opened(ff_gate) * self.ff(self.ff_norm(x) * (1 + ff_scale) + ff_shift)
-
-    def _opened(self, gate: Tensor) -> Tensor:
-        return torch.sigmoid(1 - gate) if self.squashed_gates else 1 + gate

@@ -1,8 +1,9 @@
-"""Oobleck, the autoencoder of Stable Audio: stereo sound to latents and back. Engine process.
+"""Oobleck, the autoencoder of Stable Audio: stereo sound to latents and back. Needs torch.
 
 Names of layers are those of the published checkpoints, but weight normalisation is folded into
 plain convolutions and the snake's exponentials are taken once, both when a checkpoint is loaded
-(`folded`). Evans et al. 2024, "Stable Audio Open", section 2; snake: Lee et al. 2023, "BigVGAN".
+(see `fold_weight_norm`). Evans et al. 2024, "Stable Audio Open", section 2; snake: Lee et al.
+2023, "BigVGAN".
 """
 
 from __future__ import annotations
@@ -221,24 +222,24 @@ class Oobleck(nn.Module):
                 shapes[name] = tensor.shape
         return shapes
 
+    @staticmethod
+    def fold_weight_norm(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return published tensors as `Oobleck` holds them, float32 and apart from their file.
 
-def folded(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A published checkpoint's tensors as `Oobleck` holds them, float32 and apart from its file.
-
-    W = g * v / |v|, with the norm over all axes but the first (Salimans and Kingma 2016).
-    """
-    tensors: dict[str, Tensor] = {}
-    for name, tensor in published.items():
-        stem, _, last = name.rpartition(".")
-        value = tensor.to(torch.float32, copy=True)
-        if last == "alpha":
-            tensors[f"{stem}.frequency"] = value.exp()[:, None]
-        elif last == "beta":
-            tensors[f"{stem}.scale"] = 1 / (value.exp() + 1e-9)[:, None]
-        elif last == "weight_v":
-            length = published[f"{stem}.weight_g"].float()
-            norm = value.flatten(1).norm(dim=1).reshape(length.shape)
-            tensors[f"{stem}.weight"] = value.mul_(length / norm)
-        elif last != "weight_g":
-            tensors[name] = value
-    return tensors
+        W = g * v / |v|, with the norm over all axes but the first (Salimans and Kingma 2016).
+        """
+        tensors: dict[str, Tensor] = {}
+        for name, tensor in published.items():
+            stem, _, last = name.rpartition(".")
+            value = tensor.to(torch.float32, copy=True)
+            if last == "alpha":
+                tensors[f"{stem}.frequency"] = value.exp()[:, None]
+            elif last == "beta":
+                tensors[f"{stem}.scale"] = 1 / (value.exp() + 1e-9)[:, None]
+            elif last == "weight_v":
+                length = published[f"{stem}.weight_g"].float()
+                norm = value.flatten(1).norm(dim=1).reshape(length.shape)
+                tensors[f"{stem}.weight"] = value.mul_(length / norm)
+            elif last != "weight_g":
+                tensors[name] = value
+        return tensors

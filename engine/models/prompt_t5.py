@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from engine.models.conditioning import NumberEmbedder
-from engine.models.layers import EvenFourierFeatures
+from engine.models.layers import FixedFourierFeatures
 from engine.models.t5 import T5Encoder
 from engine.models.t5gemma import T5GemmaEncoder
 
@@ -68,7 +68,7 @@ class PromptEncoder(nn.Module):
         texts = [prompt.encode("utf-8", "replace").decode() for prompt in prompts]
         return [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
 
-    def read(self, prompts: Sequence[str], multiple: int = 1) -> tuple[Tensor, Tensor]:
+    def tokenize(self, prompts: Sequence[str], multiple: int = 1) -> tuple[Tensor, Tensor]:
         """Return ids (B, S) and which are real (B, S), on the encoder's device.
 
         S is no more than the longest prompt needs, which is exact, rounded up to a multiple.
@@ -84,7 +84,7 @@ class PromptEncoder(nn.Module):
         return ids.to(device), real.to(device)
 
     def forward(self, ids: Tensor, real: Tensor) -> Tensor:
-        """Encode what `read` returned."""
+        """Encode what `tokenize` returned."""
         encoded = torch.where(real[..., None], self.t5(self.t5.shared(ids), real), self.padding)
         rest = self.padding.expand(len(ids), self.most_tokens - ids.shape[1], -1)
         return torch.cat([encoded, rest], dim=1)
@@ -99,13 +99,13 @@ class SecondsEmbedder(NumberEmbedder):
         self.linear = nn.Linear(2 * FREQUENCIES + 1, width)
 
 
-class EvenSecondsEmbedder(nn.Module):
+class FixedSecondsEmbedder(nn.Module):
     """A number of seconds 0..largest as Stable Audio 3 embeds it: (B,) to (B, width)."""
 
     def __init__(self, width: int, largest: float) -> None:
         super().__init__()
         self.largest = largest
-        self.features = EvenFourierFeatures(2 * FREQUENCIES)
+        self.features = FixedFourierFeatures(2 * FREQUENCIES)
         self.linear = nn.Linear(2 * FREQUENCIES, width)
 
     def forward(self, number: Tensor) -> Tensor:

@@ -309,21 +309,21 @@ class Same(nn.Module):
                 shapes[name] = tensor.shape
         return shapes
 
+    @staticmethod
+    def fold_weight_norm(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return published tensors as `Same` holds them, float32 and apart from their file."""
+        tensors: dict[str, Tensor] = {}
+        for name, tensor in published.items():
+            value = tensor.to(torch.float32, copy=True)
+            if name.endswith(".weight_v"):
+                length = published[f"{name.removesuffix('_v')}_g"].float()
+                norm = value.flatten(1).norm(dim=1).reshape(length.shape)
+                tensors[name.removesuffix("_v")] = value.mul_(length / norm)
+            elif not name.endswith(".weight_g"):
+                tensors[name] = value
+        return tensors
+
 
 def _filled_up(x: Tensor, multiple: int) -> Tensor:
     """Zeros after x (..., T), up to the next multiple."""
     return functional.pad(x, (0, -x.shape[-1] % multiple))
-
-
-def folded_same(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A published checkpoint's tensors as `Same` holds them, float32 and apart from its file."""
-    tensors: dict[str, Tensor] = {}
-    for name, tensor in published.items():
-        value = tensor.to(torch.float32, copy=True)
-        if name.endswith(".weight_v"):
-            length = published[f"{name.removesuffix('_v')}_g"].float()
-            norm = value.flatten(1).norm(dim=1).reshape(length.shape)
-            tensors[name.removesuffix("_v")] = value.mul_(length / norm)
-        elif not name.endswith(".weight_g"):
-            tensors[name] = value
-    return tensors

@@ -19,7 +19,7 @@ LEAST_FALL = math.e
 """From a start near the data sigma still falls by this factor before the last step."""
 
 
-def sigmas_from(steps: int, start: float = 1.0) -> Tensor:
+def make_sigmas(steps: int, start: float = 1.0) -> Tensor:
     """Return (steps + 1,) float32 ratios of noise to data: even in their logarithm, then 0.
 
     `start` is the time t of the straight path: there the noise is t / (1 - t) times the data.
@@ -34,7 +34,7 @@ def sigmas_from(steps: int, start: float = 1.0) -> Tensor:
     return torch.cat([logarithms.exp(), torch.zeros(1)])
 
 
-def first_sample(noise: Tensor, source: Tensor | None, sigma: Tensor) -> Tensor:
+def start_at_sigma(noise: Tensor, source: Tensor | None, sigma: Tensor) -> Tensor:
     """Return what sampling begins with: noise, and a source's latents where there are any."""
     scaled = noise * float(sigma)
     return scaled if source is None else source + scaled

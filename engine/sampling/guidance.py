@@ -1,4 +1,4 @@
-"""Classifier-free guidance: away from the promptless velocity, towards the prompt's."""
+"""Classifier-free guidance: from the unconditional velocity towards the prompt's. Needs torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.models.dit import Conditioning
 from engine.sampling.samplers import Velocity
 
 
-def guided(network: Velocity, scale: float) -> Velocity:
+def apply_guidance(network: Velocity, scale: float) -> Velocity:
     """Wrap a network that was bound to prompt and no prompt (one after the other in the batch).
 
     Returns a velocity for latents (B, C, L): v_none + scale * (v_prompt - v_none)
@@ -18,24 +18,24 @@ def guided(network: Velocity, scale: float) -> Velocity:
 
     def velocity(x: Tensor, time: Tensor) -> Tensor:
         both = network(torch.cat([x, x]), torch.cat([time, time]))
-        with_prompt, without = both.chunk(2)
-        return without + scale * (with_prompt - without)
+        conditional, unconditional = both.chunk(2)
+        return unconditional + scale * (conditional - unconditional)
 
     return velocity
 
 
-def joined(first: Conditioning, second: Conditioning) -> Conditioning:
-    """Join two conditionings of equally many tokens along the batch."""
+def concat_conditionings(first: Conditioning, second: Conditioning) -> Conditioning:
+    """Concatenate two conditionings of equally many tokens along the batch."""
 
-    def both(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    def concat(one: Tensor | None, other: Tensor | None) -> Tensor | None:
         return None if one is None or other is None else torch.cat([one, other])
 
     return Conditioning(
-        torch.cat([first.tokens, second.tokens]),
-        both(first.mask, second.mask),
-        torch.cat([first.overall, second.overall]),
-        both(first.seconds, second.seconds),
-        both(first.bpm, second.bpm),
-        both(first.kept, second.kept),
-        first.valid,
+        cross_attn_cond=torch.cat([first.cross_attn_cond, second.cross_attn_cond]),
+        cross_attn_mask=concat(first.cross_attn_mask, second.cross_attn_mask),
+        global_cond=torch.cat([first.global_cond, second.global_cond]),
+        seconds=concat(first.seconds, second.seconds),
+        bpm=concat(first.bpm, second.bpm),
+        inpaint_cond=concat(first.inpaint_cond, second.inpaint_cond),
+        valid_length=first.valid_length,
     )

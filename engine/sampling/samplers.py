@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from engine.sampling.path import clean_estimate, noised
+from engine.sampling.path import add_noise, predict_x0
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
 """Network with its conditioning bound: latents (B, C, L) and times (B,) to velocity (B, C, L)."""
@@ -17,11 +17,11 @@ OnStep = Callable[[int], None]
 """Called after each step with the number of steps done; raises to stop the sampler."""
 
 
-def start_from(noise: Tensor, source: Tensor | None, start: float) -> Tensor:
+def start_at_time(noise: Tensor, source: Tensor | None, start: float) -> Tensor:
     """Return the first sample: noise, or a source's latents mixed with noise to time `start`."""
     if source is None:
         return noise
-    return noised(source, noise, torch.full((noise.shape[0],), start, device=noise.device))
+    return add_noise(source, noise, torch.full((noise.shape[0],), start, device=noise.device))
 
 
 def ping_pong(
@@ -29,10 +29,10 @@ def ping_pong(
 ) -> Tensor:
     """Denoise to the end, add noise to the next time, and so on (paper, section 2.6)."""
     for i in range(len(times) - 1):
-        now = _everywhere(times[i], x)
-        clean = clean_estimate(x, now, velocity(x, now))
+        now = _fill_time(times[i], x)
+        clean = predict_x0(x, now, velocity(x, now))
         if float(times[i + 1]) > 0:
-            clean = noised(clean, noise(x), _everywhere(times[i + 1], x))
+            clean = add_noise(clean, noise(x), _fill_time(times[i + 1], x))
         x = clean
         on_step(i + 1)
     return x
@@ -41,11 +41,11 @@ def ping_pong(
 def euler(velocity: Velocity, x: Tensor, times: Tensor, on_step: OnStep) -> Tensor:
     """Follow the flow's ordinary differential equation in straight pieces."""
     for i in range(len(times) - 1):
-        x = x + float(times[i + 1] - times[i]) * velocity(x, _everywhere(times[i], x))
+        x = x + float(times[i + 1] - times[i]) * velocity(x, _fill_time(times[i], x))
         on_step(i + 1)
     return x
 
 
-def _everywhere(time: Tensor, x: Tensor) -> Tensor:
+def _fill_time(time: Tensor, x: Tensor) -> Tensor:
     """A time for each of a batch, without a copy to the GPU, which no recording may hold."""
     return torch.full((x.shape[0],), float(time), device=x.device)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.sampling.config import FIRST_LOG_SNR, LAST_LOG_SNR
-from engine.sampling.path import shifted
+from engine.sampling.path import shift_times
 
 LEAST_FALL = 1.0
 """From a start near the data the log signal-to-noise still rises by this: the times must fall."""
@@ -55,7 +55,7 @@ def euler_times(steps: int, start: float = 1.0, shift: float = 1.0) -> Tensor:
     """Return (steps + 1,) even times from `start` to 0, moved towards noise by shift > 1."""
     _check(steps, start)
     even = torch.linspace(1, 0, steps + 1)
-    return start * shifted(even, shift)
+    return start * shift_times(even, shift)
 
 
 def _check(steps: int, start: float) -> None:

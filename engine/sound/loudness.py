@@ -34,7 +34,7 @@ def loudness(audio: Tensor, rate: int) -> Tensor:
     return lufs
 
 
-def levelled(audio: Tensor, rate: int) -> Tensor:
+def normalise_loudness(audio: Tensor, rate: int) -> Tensor:
     """Sounds (B, 2, T), each by one gain as loud as LEVEL_LUFS, or as its peak and noise allow."""
     peak_db = 20 * audio.float().abs().amax((1, 2)).clamp(min=_SILENT).log10()
     gain_db = (LEVEL_LUFS - loudness(audio, rate)).clamp(max=MOST_GAIN_DB)

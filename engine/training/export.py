@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from engine.api import LONGEST_S
 from engine.clip import SAMPLE_RATE_HZ
+from engine.files.names import to_table
 from engine.files.toml import write_toml
 from engine.library.card import ModelCard, Trained, write_card
 from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, PingpadModel
@@ -72,7 +73,7 @@ def export_model(
     try:
         target.mkdir(parents=True, exist_ok=True)
         save_file(tensors, target / WEIGHTS)
-        write_toml(target / CONFIG, asdict(config))
+        write_toml(target / CONFIG, to_table(config))
         # The card comes last: a folder that has one is a whole model.
         write_card(target, card)
     except (OSError, SafetensorError) as error:

@@ -12,7 +12,7 @@ from engine.files.toml import read_toml
 from engine.loading.model_folder import check_fit
 from engine.models.conditioning import ConditionerConfig
 from engine.models.contrastive import ContrastiveConfig
-from engine.models.dit import DiffusionTransformerConfig
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodecConfig
 
 

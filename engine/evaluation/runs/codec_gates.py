@@ -23,7 +23,7 @@ from engine.evaluation.references.gate_sounds import (
 from engine.evaluation.references.kind_references import KindReferences, measure_traits
 from engine.evaluation.runs.codec_comparison import CodecFigures, figures_of
 from engine.models.spectral_codec import SpectralCodec
-from engine.sound.loudness import levelled
+from engine.sound.loudness import normalise_loudness
 from engine.sound.postprocess import postprocess
 from engine.sound.spectral_features import FORMATS, FrameFormat, analyse
 from engine.sound.spectral_synthesis import synthesise
@@ -165,7 +165,7 @@ def _by_kind(sounds: Sequence[GateSound]) -> dict[str, list[GateSound]]:
 
 
 def _is_alike(made: Tensor, sound: GateSound, references: KindReferences) -> bool:
-    loud = levelled(made[None], SAMPLE_RATE_HZ)[0].numpy().T
+    loud = normalise_loudness(made[None], SAMPLE_RATE_HZ)[0].numpy().T
     clip = postprocess(np.ascontiguousarray(loud), SAMPLE_RATE_HZ)
     return sound.kind in references.nearest_kinds(measure_traits(clip))
 

@@ -25,7 +25,7 @@ from engine.evaluation.runs.restyling import (
 )
 from engine.evaluation.runs.sampling import Candidate, never_cancel, parse_candidate
 from engine.process.generator_protocol import Generator
-from engine.sound.loudness import levelled
+from engine.sound.loudness import normalise_loudness
 from engine.sound.postprocess import postprocess
 
 Load = Callable[[Path, str], Generator]
@@ -265,7 +265,7 @@ def _make_real_tiles(trial: Trial) -> list[Tile]:
 
 def match_generated(clip: Clip) -> Clip:
     """At the level and with the fade of a model's own sounds: what is louder sounds better."""
-    audio = levelled(stack_clips([clip]), SAMPLE_RATE_HZ)[0]
+    audio = normalise_loudness(stack_clips([clip]), SAMPLE_RATE_HZ)[0]
     return postprocess(np.ascontiguousarray(audio.numpy().T), SAMPLE_RATE_HZ)
 
 

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from engine.files.names import with_keys_on_disk
 from engine.files.strict import ConfigError, from_table
 from engine.loading.stable_audio.schema import Rules, must_be, must_be_one_of, read_table
 from engine.loading.stable_audio.sizes import TOTAL, PublishedConfig, SecondsConfig
-from engine.models.dit import DiffusionTransformerConfig
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.models.prompt_t5 import PromptConfig
 from engine.models.same import SameConfig
 from engine.sampling.config import SamplingConfig
@@ -162,23 +163,24 @@ def read_third(table: object, size: int) -> PublishedConfig:
     return PublishedConfig(size, codec, transformer, prompt, numbers, SAMPLING[objective])
 
 
-def _transformer(table: object, where: str) -> DiffusionTransformerConfig:
-    values = read_table(table, where, _TRANSFORMER)
+def _transformer(entry: object, where: str) -> DiffusionTransformerConfig:
+    values = read_table(entry, where, _TRANSFORMER)
     read_table(values["attn_kwargs"], f"{where}.attn_kwargs", _ATTENTION)
     read_table(values.get("norm_kwargs", {}), f"{where}.norm_kwargs", _NORM)
     feed = read_table(values.get("ff_kwargs", {}), f"{where}.ff_kwargs", _FEED_FORWARD)
     sizes: dict[str, Any] = {name: values[name] for name in _SIZES}
     sizes |= {
-        "memory_tokens": values.get("num_memory_tokens", 0),
-        "local_dims": values["local_add_cond_dim"],
+        "registers": values.get("num_memory_tokens", 0),
+        "local_cond_dim": values["local_add_cond_dim"],
         "ff_multiple": _whole(feed.get("mult", 4), f"{where}.ff_kwargs.mult"),
-        "adaptive": True,
-        "root_mean_square": True,
-        "even_times": True,
+        "adaln_only": True,
+        "rms_norm": True,
+        "fixed_fourier_times": True,
     }
-    config = from_table(DiffusionTransformerConfig, sizes, where)
+    table = with_keys_on_disk(DiffusionTransformerConfig, sizes)
+    config = from_table(DiffusionTransformerConfig, table, where)
     # Whether a latent is given, and the given latents.
-    must_be(config.local_dims, 1 + config.io_channels, f"{where}.local_add_cond_dim")
+    must_be(config.local_cond_dim, 1 + config.io_channels, f"{where}.local_add_cond_dim")
     return config
 
 
@@ -199,7 +201,9 @@ def _conditioners(table: object, width: int) -> tuple[PromptConfig, SecondsConfi
         "gemma": True,
         "repository": prompt.get("repo_id", ""),
     }
-    seconds = read_table(entries[1]["config"], f"{where}.{TOTAL}", _SECONDS) | {"even": True}
+    seconds = read_table(entries[1]["config"], f"{where}.{TOTAL}", _SECONDS) | {
+        "fixed_fourier": True
+    }
     return (
         from_table(PromptConfig, named, f"{where}.prompt"),
         from_table(SecondsConfig, seconds, f"{where}.{TOTAL}"),

@@ -12,11 +12,12 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.clip import SAMPLE_RATE_HZ
+from engine.files.names import with_keys_on_disk
 from engine.files.strict import ConfigError, from_table
 from engine.loading.stable_audio.config_3 import read_third
 from engine.loading.stable_audio.schema import Rules, is_same, must_be, must_be_one_of, read_table
 from engine.loading.stable_audio.sizes import NUMBERS, PublishedConfig, SecondsConfig
-from engine.models.dit import DiffusionTransformerConfig
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.models.oobleck import OobleckConfig
 from engine.models.prompt_t5 import PromptConfig
 from engine.sampling.config import SamplingConfig
@@ -82,7 +83,7 @@ _DIFFUSION = Rules(
     harmless=("distribution_shift_options",),
 )
 _ATTENTION = Rules(optional=("qk_norm",))
-_NORMED_HEADS = MappingProxyType({"ln": True, "none": False})
+_QK_NORM = MappingProxyType({"ln": True, "none": False})
 _TRANSFORMER = Rules(
     read=("io_channels", "embed_dim", "depth", "num_heads", "cond_token_dim", "global_cond_dim"),
     optional=("project_cond_tokens", "attn_kwargs"),
@@ -146,14 +147,15 @@ def _read_open(table: object, size: int) -> PublishedConfig:
     return PublishedConfig(size, codec, transformer, prompt, numbers, SAMPLING[objective])
 
 
-def _transformer(table: object) -> DiffusionTransformerConfig:
+def _transformer(entry: object) -> DiffusionTransformerConfig:
     where = "model.diffusion.config"
-    values = read_table(table, where, _TRANSFORMER)
+    values = read_table(entry, where, _TRANSFORMER)
     attention = read_table(values.pop("attn_kwargs", {}), f"{where}.attn_kwargs", _ATTENTION)
     norm = attention.get("qk_norm", "none")
-    must_be_one_of(norm, _NORMED_HEADS, f"{where}.attn_kwargs.qk_norm")
-    values["normed_heads"] = _NORMED_HEADS[norm]
-    return from_table(DiffusionTransformerConfig, values, where)
+    must_be_one_of(norm, _QK_NORM, f"{where}.attn_kwargs.qk_norm")
+    values["qk_norm"] = _QK_NORM[norm]
+    table = with_keys_on_disk(DiffusionTransformerConfig, values)
+    return from_table(DiffusionTransformerConfig, table, where)
 
 
 def _codec(table: object) -> OobleckConfig:

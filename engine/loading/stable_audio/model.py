@@ -1,4 +1,4 @@
-"""Models as they are published: Stable Audio Open, the small Stable Audio 3. Engine process."""
+"""Published models: Stable Audio Open and the small Stable Audio 3. Needs torch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from engine.clip import SAMPLE_RATE_HZ
 from engine.files.strict import ConfigError
 from engine.hardware.weights import check_tensors, read_tensors, unfilled
 from engine.library.published_files import PublishedFiles, read_config
-from engine.loading.sound_model import Asked, DecodeWindows, SoundModel, layer_weights
+from engine.loading.sound_model import DecodeWindows, SoundModel, TokenizedPrompts, layer_weights
 from engine.loading.stable_audio.config_open import parse_config
 from engine.loading.stable_audio.sizes import START, TOTAL, PublishedConfig, SecondsConfig
 from engine.loading.stable_audio.text_encoder import find_text_encoder, load_text_encoder
 from engine.models.dit import Conditioning, DiffusionTransformer
-from engine.models.oobleck import Oobleck, folded
-from engine.models.prompt_t5 import EvenSecondsEmbedder, PromptEncoder, SecondsEmbedder
-from engine.models.same import Same, SameConfig, folded_same
+from engine.models.oobleck import Oobleck
+from engine.models.prompt_t5 import FixedSecondsEmbedder, PromptEncoder, SecondsEmbedder
+from engine.models.same import Same, SameConfig
 
 TRANSFORMER = "model.model."
 CODEC = "pretransform.model."
@@ -31,14 +31,14 @@ _SECONDS_NAMES = {
     "linear.weight": "1.weight",
     "linear.bias": "1.bias",
 }
-TOKENS_APART = 16
-"""Lengths of prompts on a GPU are multiples of that."""
+TOKEN_MULTIPLE = 16
+"""On a GPU prompts are padded to multiples of that."""
 DURATION_PADDING_S = 6.0
-"""What Stable Audio 3 makes after the asked length, and cuts off."""
+"""Seconds that Stable Audio 3 makes after the asked length, and cuts off."""
 
 
 def seconds_prefix(name: str) -> str:
-    """What the names of the tensors begin with that embed this number."""
+    """Return the prefix of the names of the tensors that embed this number."""
     return f"conditioner.conditioners.{name}.embedder.embedding."
 
 
@@ -53,12 +53,12 @@ class PublishedNetworks(nn.Module):
         self.transformer = DiffusionTransformer(config.transformer)
         width = config.transformer.cond_token_dim
         self.seconds = nn.ModuleDict(
-            {name: _embedder(width, told) for name, told in config.numbers.items()}
+            {name: _make_embedder(width, seconds) for name, seconds in config.numbers.items()}
         )
         self.padding = nn.Parameter(torch.zeros(width)) if config.prompt.gemma else None
 
     def published_shapes(self) -> dict[str, torch.Size]:
-        """Names and shapes of the tensors of a checkpoint that fits."""
+        """Return names and shapes of the tensors of a checkpoint that fits."""
         network = self.transformer.state_dict()
         shapes = {TRANSFORMER + name: tensor.shape for name, tensor in network.items()}
         for number, embedder in self.seconds.items():
@@ -70,28 +70,28 @@ class PublishedNetworks(nn.Module):
         codec = self.codec.published_shapes()
         return shapes | {CODEC + name: shape for name, shape in codec.items()}
 
-    def take(self, tensors: dict[str, Tensor]) -> None:
+    def fill(self, tensors: dict[str, Tensor]) -> None:
         """Fill all networks, float32, with copies of a checkpoint's tensors."""
-        fold = folded_same if isinstance(self.codec, Same) else folded
-        self.codec.load_state_dict(fold(_part(tensors, CODEC)), assign=True)
+        codec = self.codec.fold_weight_norm(_part(tensors, CODEC))
+        self.codec.load_state_dict(codec, assign=True)
         for number, embedder in self.seconds.items():
-            held = _copies(_part(tensors, seconds_prefix(number)))
-            named = {name: held[_SECONDS_NAMES[name]] for name in embedder.state_dict()}
-            embedder.load_state_dict(named, assign=True)
+            published = _copy_all(_part(tensors, seconds_prefix(number)))
+            own = {name: published[_SECONDS_NAMES[name]] for name in embedder.state_dict()}
+            embedder.load_state_dict(own, assign=True)
         if self.padding is not None:
             self.padding = nn.Parameter(tensors[PADDING].to(torch.float32, copy=True))
-        self.transformer.load_state_dict(_copies(_part(tensors, TRANSFORMER)), assign=True)
+        self.transformer.load_state_dict(_copy_all(_part(tensors, TRANSFORMER)), assign=True)
 
 
-def _embedder(width: int, told: SecondsConfig) -> nn.Module:
-    kind = EvenSecondsEmbedder if told.even else SecondsEmbedder
-    return kind(width, told.max_val)
+def _make_embedder(width: int, config: SecondsConfig) -> nn.Module:
+    kind = FixedSecondsEmbedder if config.fixed_fourier else SecondsEmbedder
+    return kind(width, config.max_val)
 
 
 class PublishedModel(SoundModel):
     """A published model that plays: its networks and the text encoder that it names."""
 
-    records_all = True
+    captures_whole = True
 
     def __init__(
         self, config: PublishedConfig, networks: PublishedNetworks, prompt: PromptEncoder
@@ -108,27 +108,28 @@ class PublishedModel(SoundModel):
         if networks.padding is not None:
             self.prompt.padding = networks.padding.detach()
 
-    def ask(self, prompts: Sequence[str], seconds: float) -> Asked:
-        """Ids of the tokens and which are real; on a GPU in steps, so that recordings serve."""
+    def tokenize(self, prompts: Sequence[str], seconds: float) -> TokenizedPrompts:
+        """Return ids and which are real; on a GPU padded to few lengths, so that graphs serve."""
         device = next(self.seconds.parameters()).device
-        words = self.prompt.read(prompts, 1 if device.type == "cpu" else TOKENS_APART)
-        told = torch.full((len(prompts),), seconds, device=device)
-        return Asked(words, told, self._valid(seconds))
+        tokens = self.prompt.tokenize(prompts, 1 if device.type == "cpu" else TOKEN_MULTIPLE)
+        all_seconds = torch.full((len(prompts),), seconds, device=device)
+        return TokenizedPrompts(tokens, all_seconds, self._valid_length(seconds))
 
-    def condition(self, asked: Asked, *, promptless: bool = False) -> Conditioning:
-        """Prompt tokens and one token of each number; without a prompt all tokens are zero."""
-        told = {START: torch.zeros_like(asked.seconds), TOTAL: asked.seconds}
-        numbers = [embedder(told[name]) for name, embedder in self.seconds.items()]
-        overall = torch.cat(numbers, dim=1)
-        if promptless:
+    def condition(self, prompts: TokenizedPrompts, *, unconditional: bool = False) -> Conditioning:
+        """Return prompt tokens and one token of each number; all zero when unconditional."""
+        values = {START: torch.zeros_like(prompts.seconds), TOTAL: prompts.seconds}
+        numbers = [embedder(values[name]) for name, embedder in self.seconds.items()]
+        global_cond, valid = torch.cat(numbers, dim=1), prompts.valid_length
+        if unconditional:
             count = self.config.prompt.max_length + len(numbers)
-            shape = len(overall), count, self.config.transformer.cond_token_dim
-            return Conditioning(overall.new_zeros(shape), None, overall, valid=asked.valid)
-        tokens = torch.cat([self.prompt(*asked.words), torch.stack(numbers, dim=1)], dim=1)
-        return Conditioning(tokens, None, overall, valid=asked.valid)
+            shape = len(global_cond), count, self.config.transformer.cond_token_dim
+            zeros = global_cond.new_zeros(shape)
+            return Conditioning(zeros, None, global_cond, valid_length=valid)
+        tokens = torch.cat([self.prompt(*prompts.tokens), torch.stack(numbers, dim=1)], dim=1)
+        return Conditioning(tokens, None, global_cond, valid_length=valid)
 
-    def adaptable(self) -> dict[str, Tensor]:
-        """The transformer's weights and those of the embeddings of numbers."""
+    def adaptable_weights(self) -> dict[str, Tensor]:
+        """Return the transformer's weights and those of the embeddings of numbers."""
         numbers = {
             f"conditioners.{name}.embedder.embedding.1": cast(SecondsEmbedder, part).linear.weight
             for name, part in self.seconds.items()
@@ -136,26 +137,26 @@ class PublishedModel(SoundModel):
         return layer_weights(self.transformer) | {k: v.data for k, v in numbers.items()}
 
     def latents_for(self, seconds: float) -> int:
-        """Those of the model's whole length: it learnt to fill the rest with silence.
+        """Return those of the model's whole length: it learnt to fill the rest with silence.
 
-        Stable Audio 3 makes any length: what is asked for and a padding, in whole chunks.
+        Stable Audio 3 makes any length: the asked one and padding, in whole chunks.
         """
         if not isinstance(self.config.codec, SameConfig):
             return self.config.latents
         chunk = self.config.codec.chunk_latents * self.samples_per_latent
-        chunks = -(-self._samples(seconds + DURATION_PADDING_S) // chunk)
+        chunks = -(-self._count_samples(seconds + DURATION_PADDING_S) // chunk)
         return min(chunks * self.config.codec.chunk_latents, self.config.latents)
 
-    def _samples(self, seconds: float) -> int:
-        """As their code counts them: rounded down."""
+    def _count_samples(self, seconds: float) -> int:
+        """Count as their code does: rounded down."""
         return int(seconds * self.sample_rate)
 
-    def _valid(self, seconds: float) -> int | None:
-        """How many of these latents Stable Audio 3 listens to; None: all."""
+    def _valid_length(self, seconds: float) -> int | None:
+        """Return how many of these latents are no padding to Stable Audio 3; None: all."""
         if not isinstance(self.config.codec, SameConfig):
             return None
-        padding = self._samples(DURATION_PADDING_S) // self.samples_per_latent
-        valid = -(-self._samples(seconds) // self.samples_per_latent) + padding
+        padding = self._count_samples(DURATION_PADDING_S) // self.samples_per_latent
+        valid = -(-self._count_samples(seconds) // self.samples_per_latent) + padding
         return valid if valid < self.latents_for(seconds) else None
 
     @property
@@ -164,36 +165,36 @@ class PublishedModel(SoundModel):
         return self.config.codec.samples_per_latent
 
     def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
-        """Latents of a sound, drawn as the published models draw them, where they do."""
+        """Encode; latents are drawn where the published models draw them."""
         if isinstance(self.codec, Same):
             return self.codec.encode(audio)
         latents = audio.shape[-1] // self.samples_per_latent
         shape = (len(audio), self.config.codec.latent_dim, latents)
         return self.codec.encode(audio, torch.randn(shape, generator=random).to(audio))
 
-    def kept(self, audio: Tensor, seconds: float, begin: float, end: float) -> Tensor:
-        """Which latents begin outside of the part and within the seconds, and these latents."""
+    def make_inpaint_cond(self, audio: Tensor, seconds: float, begin: float, end: float) -> Tensor:
+        """Keep latents that begin outside of the part and within the seconds."""
         if not isinstance(self.codec, Same):
-            return super().kept(audio, seconds, begin, end)
+            return super().make_inpaint_cond(audio, seconds, begin, end)
         latents = self.codec.encode(audio)
         first = torch.arange(latents.shape[-1], device=audio.device) * self.samples_per_latent
-        anew = (first >= self._samples(begin)) & (first < self._samples(end))
-        keep = ~anew & (first < self._samples(seconds))
+        remade = (first >= self._count_samples(begin)) & (first < self._count_samples(end))
+        keep = ~remade & (first < self._count_samples(seconds))
         mask = keep.to(latents.dtype).expand(len(audio), 1, -1)
         return torch.cat([mask, latents * mask], dim=1)
 
     def decode_whole(self, latents: Tensor, count: int) -> Tensor:
-        """All at once."""
+        """Decode in one piece."""
         return self.codec.decode_part(latents, 0, count)
 
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
-        """The first frames of latents; only what those depend on is decoded."""
+        """Decode only the latents that the first frames depend on."""
         return torch.cat(list(self.decode_windows(latents, frames, seed, DecodeWindows())), dim=-1)
 
     def decode_windows(
         self, latents: Tensor, frames: int, seed: int, windows: DecodeWindows
     ) -> Iterator[Tensor]:
-        """The same sound in windows, each with the latents around it that it depends on."""
+        """Yield the same sound in windows, each decoded with the latents that it depends on."""
         needed = min(-(-frames // self.samples_per_latent), latents.shape[-1])
         for part in self.codec.decode_windows(latents, needed, windows.first, windows.later):
             yield part[..., :frames].cpu()
@@ -217,7 +218,7 @@ def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:
     networks = unfilled(lambda: PublishedNetworks(config), folder)
     tensors = read_tensors(files.weights)
     check_tensors(networks.published_shapes(), tensors, folder)
-    networks.take(tensors)
+    networks.fill(tensors)
     return PublishedModel(config, networks, prompt)
 
 
@@ -229,6 +230,6 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
-def _copies(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _copy_all(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Float32 tensors apart from their file, which may change while the model plays."""
     return {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.models.dit import DiffusionTransformerConfig
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.models.oobleck import OobleckConfig
 from engine.models.prompt_t5 import PromptConfig
 from engine.models.same import SameConfig
@@ -21,11 +21,11 @@ NUMBERS = ((TOTAL,), (START, TOTAL))
 
 @dataclass(frozen=True, slots=True)
 class SecondsConfig:
-    """The range of an embedding of seconds; `even` ones have no learnt frequencies."""
+    """The range of an embedding of seconds; with `fixed_fourier` frequencies are not learnt."""
 
     min_val: float
     max_val: float
-    even: bool = False
+    fixed_fourier: bool = False
 
     def __post_init__(self) -> None:
         """Refuse ranges that the embedding cannot have."""

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from engine.models.conditioning import Tokens
-from engine.sampling.guidance import guided, joined
-from engine.sampling.path import clean_estimate
+from engine.sampling.guidance import apply_guidance, concat_conditionings
+from engine.sampling.path import predict_x0
 from engine.sampling.schedule import euler_times
 from engine.training.flow.batches import BatchSampler, select_prompts
 from engine.training.flow.network import FlowModel
@@ -44,7 +44,7 @@ def end_point_loss(generator: FlowModel, path: OdePath, indices: Tensor) -> Tens
     items = torch.arange(len(indices), device=path.points.device)
     x, times = path.points[indices, items], path.times[indices]
     velocity = generator(x, times, path.tokens, path.seconds, None)
-    return (clean_estimate(x, times, velocity).float() - path.points[-1]).square().mean()
+    return (predict_x0(x, times, velocity).float() - path.points[-1]).square().mean()
 
 
 @torch.no_grad()
@@ -53,11 +53,11 @@ def solve_path(
 ) -> OdePath:
     """Follow the teacher with guidance from noise (B, C, L) to the end, by Euler's method."""
     dropped = torch.zeros(len(noise), dtype=torch.bool, device=noise.device)
-    conditioning = joined(
+    conditioning = concat_conditionings(
         teacher.conditioner(tokens, seconds, ~dropped),
         teacher.conditioner(tokens, seconds, dropped),
     )
-    velocity = guided(
+    velocity = apply_guidance(
         lambda x, t: teacher.transformer(x, t, conditioning).float(), run.warm_up.guidance
     )
     times = euler_times(run.warm_up.sampling_steps).to(noise.device)

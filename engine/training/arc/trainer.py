@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.hardware.device import choose_device
 from engine.models.conditioning import Tokens
 from engine.models.discriminators import Discriminator
-from engine.sampling.path import clean_estimate, noised
+from engine.sampling.path import add_noise, predict_x0
 from engine.training.arc import losses
 from engine.training.arc.batches import ArcBatch, draw_arc_batch
 from engine.training.arc.ode_warm_up import WarmUpLosses
@@ -223,16 +223,16 @@ class AdversarialTrainer(Trainer):
 
     def _generate(self, part: ArcBatch) -> Tensor:
         """Return what the generator makes of noised latents in one step (section 2.2)."""
-        x = noised(part.data, part.noise, part.times)
+        x = add_noise(part.data, part.noise, part.times)
         velocity = self.generator(x, part.times, part.tokens, part.seconds, None)
-        return clean_estimate(x, part.times, velocity)
+        return predict_x0(x, part.times, velocity)
 
     def _score(
         self, latents: Tensor, part: ArcBatch, tokens: Tokens, perturbation: Tensor | None = None
     ) -> Tensor:
         """Return scores (B, positions) of latents, noised to the critic's times, under prompts."""
         conditioning = self.critic.conditioner(tokens, part.seconds)
-        x = noised(latents, part.critic_noise, part.critic_times)
+        x = add_noise(latents, part.critic_noise, part.critic_times)
         if perturbation is not None:
             x = x + self.run.penalty_noise * perturbation
         return self.critic(x, part.critic_times, conditioning)

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from engine.sampling.guidance import guided, joined
+from engine.sampling.guidance import apply_guidance, concat_conditionings
 from engine.training.flow.batches import FlowBatch
 from engine.training.flow.network import FlowModel
 
@@ -27,10 +27,10 @@ class GuidanceTeacher:
     def velocity(self, x: Tensor, batch: FlowBatch) -> Tensor:
         """Return the guided velocity (B, C, L) at x; the unconditional one for dropped prompts."""
         conditioner, dropped = self._network.conditioner, torch.zeros_like(batch.keep_prompt)
-        conditioning = joined(
+        conditioning = concat_conditionings(
             conditioner(batch.tokens, batch.seconds, batch.keep_prompt),
             conditioner(batch.tokens, batch.seconds, dropped),
         )
         transformer = self._network.transformer
-        velocity = guided(lambda y, t: transformer(y, t, conditioning).float(), self._scale)
+        velocity = apply_guidance(lambda y, t: transformer(y, t, conditioning).float(), self._scale)
         return velocity(x, batch.times)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from torch import Tensor
 
-from engine.sampling.path import noised, velocity, velocity_to
+from engine.sampling.path import add_noise, compute_velocity, compute_velocity_to
 from engine.training.flow.batches import FlowBatch
 from engine.training.flow.distillation import GuidanceTeacher
 from engine.training.flow.network import FlowModel
@@ -22,7 +22,7 @@ from engine.training.settings import FlowRun
 
 def velocity_loss(predicted: Tensor, data: Tensor, noise: Tensor) -> Tensor:
     """Return the mean squared error against the path's velocity."""
-    return (predicted - velocity(data, noise)).square().mean()
+    return (predicted - compute_velocity(data, noise)).square().mean()
 
 
 def flow_loss(
@@ -37,12 +37,12 @@ def flow_loss(
     paired = batch.sources is not None
     start = batch.data if batch.sources is None else batch.sources
     with mixed_precision(run.scale, batch.data.device):
-        x = noised(start, batch.noise, batch.times)
+        x = add_noise(start, batch.noise, batch.times)
         predicted = network(x, batch.times, batch.tokens, batch.seconds, batch.keep_prompt)
         if teacher is not None and not paired:
             return (predicted.float() - teacher.velocity(x, batch)).square().mean()
     if paired:
-        target = velocity_to(batch.data, x, batch.times)
+        target = compute_velocity_to(batch.data, x, batch.times)
         return (predicted.float() - target).square().mean()
     return velocity_loss(predicted.float(), batch.data, batch.noise)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.sampling.path import shifted
+from engine.sampling.path import shift_times
 
 EVEN_LOG_SNR = (-5.0, 4.5)
 """Beyond the first and the last time of a sampler."""
@@ -25,7 +25,7 @@ def stratified_times(
     largest = torch.tensor(1 - truncation)
     quantiles = quantiles / count * torch.special.ndtr(torch.logit(largest))
     times = torch.sigmoid(torch.special.ndtri(quantiles.clamp(1e-5, 1 - 1e-5))) / largest
-    return shifted(times.clamp_max(1), shift)
+    return shift_times(times.clamp_max(1), shift)
 
 
 def even_log_snr_times(count: int, generator: torch.Generator, even_share: float) -> Tensor:

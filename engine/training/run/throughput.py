@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 
 from engine.hardware.device import has_fast_bfloat16
-from engine.models.dit import TIMESTEP_FEATURES, DiffusionTransformerConfig
+from engine.models.dit import TIMESTEP_FEATURES
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.training.run import distributed
 from engine.training.settings import ScalingConfig
 
@@ -111,7 +112,7 @@ def transformer_flops(
     once = tokens * (channels**2 + channels * width)
     once += context * (config.cond_token_dim + width) * width
     once += (config.global_cond_dim + TIMESTEP_FEATURES + 2 * width) * width
-    if config.modulated:
+    if config.adaln:
         once += 7 * width**2
     blocks = config.depth if depth is None else depth
     ending = 0 if depth is not None else tokens * (channels**2 + channels * width)

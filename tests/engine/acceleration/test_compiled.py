@@ -43,7 +43,7 @@ def test_eight_bit_velocities_are_near_the_reference_s(model: SoundModel) -> Non
     quantise_blocks(model.transformer)
     ours = model.transformer(data["a.x"], data["a.t"], told)
     assert 1e-4 < distance(ours, data["a.v"]) < 0.05
-    known = model.transformer.known(told, data["a.x"].shape[-1])
+    known = model.transformer.cache(told, data["a.x"].shape[-1])
     again = model.transformer(data["a.x"], data["a.t"], known)
     assert distance(again, ours) < 1e-3
 

@@ -1,4 +1,4 @@
-"""What is done on GPUs, on a processor: swapped in when ready, recorded, the same numbers."""
+"""What GPUs do, on a processor: blocks swapped in when compiled, graphs of the same numbers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.acceleration.cuda_graphs import CompiledBlocks, Recorder, tensors_in, with_tensors
+from engine.acceleration.compiled_blocks import CompiledBlocks
+from engine.acceleration.cuda_graphs import GraphCache
+from engine.acceleration.tensor_tree import list_tensors, replace_tensors
 from engine.api import GenerationCancelled, Recipe
 from engine.clip import Clip
-from engine.generation import decoding
-from engine.generation import generator as generator_module
+from engine.generation import decoding, graph_replay
 from engine.generation.generator import Generator
 from engine.library.card import read_card
 from engine.loading.model_folder import load_model
@@ -30,7 +31,7 @@ RECIPE = Recipe("sports car passing by", seconds=0.3, steps=3, seed=7)
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    Replayed.recorded = 0
+    Replayed.captured = 0
     torch._dynamo.reset()
 
 
@@ -67,7 +68,7 @@ def test_blocks_play_while_they_are_compiled_and_then_swap() -> None:
 @torch.inference_mode()
 def test_blocks_that_cannot_be_compiled_play_on(log_watch: LogWatch) -> None:
     data, faster = load_file(PARITY / "dit.safetensors"), network()
-    log_watch.expect("they play as they are", 1)
+    log_watch.expect("run uncompiled", 1)
     blocks = CompiledBlocks(faster, Counting(ValueError("no compiler")), lambda work: work())
     wanted = network()(data["a.x"], data["a.t"], told(data))
     for _ in range(2):
@@ -79,100 +80,103 @@ def plain() -> Generator:
     return Generator(load_model(PARITY)[0], read_card(PARITY), "cpu", "float32")
 
 
-def test_a_recording_of_all_that_is_done_makes_the_same_sounds() -> None:
-    usual, recorded = plain(), on_gpu(plain())
+def test_a_graph_of_prompt_to_samples_makes_the_same_sounds() -> None:
+    usual, captured = plain(), on_gpu(plain())
     for seed, prompt in ((1, "kick"), (2, "kick"), (3, "rain"), (4, "a longer prompt of words")):
         recipe = Recipe(prompt, 0.3, 3, seed)
-        ours, theirs = (each.generate(recipe).clip.samples for each in (recorded, usual))
+        ours, theirs = (each.generate(recipe).clip.samples for each in (captured, usual))
         assert np.array_equal(ours, theirs), prompt
-    assert Replayed.recorded == 1
+    assert Replayed.captured == 1
     wave = np.sin(np.arange(13_230) / 20).astype(np.float32)
     source = Clip(np.stack([wave, wave], axis=1), 44_100)
     for strength in (0.5, 0.5, 0.9, 0.5):
         recipe = Recipe("rain", 0.3, 3, 9, strength)
-        ours, theirs = (each.generate(recipe, source).clip.samples for each in (recorded, usual))
+        ours, theirs = (each.generate(recipe, source).clip.samples for each in (captured, usual))
         assert np.array_equal(ours, theirs), strength
-    assert Replayed.recorded == 2 and Replayed.copied_out
+    assert Replayed.captured == 2 and Replayed.copied_out
 
 
-def test_lengths_close_to_each_other_share_a_recording(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generator_module, "LATENTS_APART", 4)
-    usual, recorded = plain(), on_gpu(plain())
+def test_lengths_close_to_each_other_share_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_replay, "LATENT_MULTIPLE", 4)
+    usual, captured = plain(), on_gpu(plain())
     for seconds in (0.3, 0.35, 0.33, 0.1, 0.3, 0.6):
         recipe = Recipe("kick", seconds, 2, seed=1)
-        ours, theirs = (each.generate(recipe).clip.samples for each in (recorded, usual))
+        ours, theirs = (each.generate(recipe).clip.samples for each in (captured, usual))
         assert ours.shape == theirs.shape
         assert np.abs(ours - theirs).max() < 1e-5
-    assert Replayed.recorded == 1
+    assert Replayed.captured == 1
 
 
-def test_the_embedded_kind_of_model_has_its_steps_recorded_alone() -> None:
-    usual, recorded = (Generator(tiny_model(), CARD, "cpu", "float32") for _ in range(2))
-    on_gpu(recorded)
+def test_the_embedded_kind_of_model_has_its_steps_captured_alone() -> None:
+    usual, captured = (Generator(tiny_model(), CARD, "cpu", "float32") for _ in range(2))
+    on_gpu(captured)
     for seed in (1, 2, 3):
         recipe = Recipe("deep kick", 0.3, 3, seed)
-        ours, theirs = (each.generate(recipe).clip.samples for each in (recorded, usual))
+        ours, theirs = (each.generate(recipe).clip.samples for each in (captured, usual))
         assert np.array_equal(ours, theirs)
-    assert Replayed.recorded == 1 and not Replayed.copied_out
+    assert Replayed.captured == 1 and not Replayed.copied_out
 
 
-def test_what_does_not_fit_into_a_gpu_at_once_is_not_recorded(
+def test_what_does_not_fit_into_a_gpu_at_once_is_not_captured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    recorded = on_gpu(plain())
+    captured = on_gpu(plain())
     monkeypatch.setattr(decoding, "free_bytes", lambda device: 4 * 2 * 2048 * 2048)
     for _ in range(3):
-        recorded.generate(RECIPE)
-    assert Replayed.recorded == 0
+        captured.generate(RECIPE)
+    assert Replayed.captured == 0
 
 
 def test_a_gpu_reads_prompts_in_steps_to_the_same_end() -> None:
     prompt = load_model(PARITY)[0].prompt
     for text in ("kick", "a longer prompt of words"):
-        exact, rounded = prompt.read([text]), prompt.read([text], 8)
+        exact, rounded = prompt.tokenize([text]), prompt.tokenize([text], 8)
         assert rounded[0].shape[1] == 8 or exact[0].shape[1] > 8
         assert (prompt(*rounded) - prompt(*exact)).abs().max() < 1e-5
-    longest = prompt.read(["kick " * 100], 7)[0]
+    longest = prompt.tokenize(["kick " * 100], 7)[0]
     assert longest.shape[1] == prompt.most_tokens
 
 
-def test_recorded_steps_can_be_cancelled_before_them_and_say_when_they_are_done() -> None:
-    recorded = on_gpu(plain())
+def test_captured_steps_can_be_cancelled_before_them_and_say_when_they_are_done() -> None:
+    captured = on_gpu(plain())
     seen: list[int] = []
     for _ in range(3):
-        recorded.generate(RECIPE, None, lambda step, steps: seen.append(step) is None)
+        captured.generate(RECIPE, None, lambda step, steps: seen.append(step) is None)
     assert seen == [0, 1, 2, 3, 0, 3, 0, 3]
     with pytest.raises(GenerationCancelled):
-        recorded.generate(RECIPE, None, lambda step, steps: False)
+        captured.generate(RECIPE, None, lambda step, steps: False)
 
 
-def test_what_cannot_be_recorded_is_done_all_the_same(log_watch: LogWatch) -> None:
+def test_what_cannot_be_captured_is_done_all_the_same(log_watch: LogWatch) -> None:
     class Refuses(Replayed):
-        def record(self, work: Callable[[], Tensor], *, copied_out: bool) -> Tensor:
+        def capture(self, work: Callable[[], Tensor], *, copy_out: bool) -> Tensor:
             raise RuntimeError("operation not permitted when stream is capturing")
 
-    log_watch.expect("they run one by one", 1)
-    recorder = Recorder(Refuses)
+    log_watch.expect("the steps run one by one", 1)
+    cache = GraphCache(Refuses)
     for number in range(4):
         x = torch.full((2,), float(number))
-        assert recorder.play("double", lambda x: x * 2, x) is None
+        assert cache.replay("double", lambda x: x * 2, x) is None
 
 
-def test_few_recordings_are_kept_and_another_kind_is_another_one() -> None:
-    recorder = Recorder(Replayed)
+def test_few_graphs_are_kept_and_another_kind_is_another_one() -> None:
+    cache = GraphCache(Replayed)
     for again in (False, True):
         for kind in range(6):
             x = torch.ones(3)
-            made = recorder.play(kind, lambda x, kind=kind: x * kind, x)
+            made = cache.replay(kind, lambda x, kind=kind: x * kind, x)
             assert torch.equal(made, x * kind) if again else made is None
-    assert Replayed.recorded == 6 and len(recorder._recordings) == 4
+    assert Replayed.captured == 6 and len(cache._captured) == 4
 
 
 def test_tensors_are_found_in_values_and_replaced() -> None:
     value = Conditioning(torch.zeros(1), None, torch.ones(2))
     nested = (value, [torch.full((3,), 2.0)], "kept", 4)
-    found = tensors_in(nested)
+    found = list_tensors(nested)
     assert [len(each) for each in found] == [1, 2, 3]
-    moved = with_tensors(nested, iter([each + 1 for each in found]))
-    assert torch.equal(moved[0].overall, torch.full((2,), 2.0)) and moved[0].mask is None
+    moved = replace_tensors(nested, iter([each + 1 for each in found]))
+    assert (
+        torch.equal(moved[0].global_cond, torch.full((2,), 2.0))
+        and moved[0].cross_attn_mask is None
+    )
     assert torch.equal(moved[1][0], torch.full((3,), 3.0)) and moved[2:] == ("kept", 4)

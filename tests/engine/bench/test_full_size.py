@@ -54,14 +54,14 @@ def test_stages_sum_to_the_whole_and_the_beginning_comes_before_it(
     assert full_size.time_first_sound(generator, RECIPE) > 0
     monkeypatch.setattr(decoding, "PREVIEW_LATENTS", 2)
     ended: list[float] = []
-    decode = generator._model.decode_windows
+    decode = generator.model.decode_windows
 
     def listening(*given: object) -> object:
         for part in decode(*given):  # type: ignore[arg-type]
             yield part
             ended.append(full_size.time.perf_counter())
 
-    monkeypatch.setattr(generator._model, "decode_windows", listening)
+    monkeypatch.setattr(generator.model, "decode_windows", listening)
     began = full_size.time.perf_counter()
     first_s = full_size.time_first_sound(generator, RECIPE)
     assert len(ended) == 2

@@ -147,7 +147,7 @@ def test_rows_of_another_sampling_are_measured_again(
     measure, steps = paper_table.measure, []
 
     def counting(generator: Any, wanted: int, *rest: Any) -> Any:  # noqa: ANN401 - passes on
-        steps.append((generator.generator._model.sampling.guidance, wanted))
+        steps.append((generator.generator.model.sampling.guidance, wanted))
         return measure(generator, wanted, *rest)
 
     monkeypatch.setattr(paper_table, "measure", counting)

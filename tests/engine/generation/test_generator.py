@@ -74,7 +74,7 @@ def test_a_missing_seed_is_drawn_and_makes_the_clip_again(generator: Generator) 
 def test_the_seed_draws_the_latents_and_not_only_the_phases(
     generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    codec = generator._model.codec
+    codec = generator.model.codec
     decode, heard = codec.decode, []
 
     def listening(latents: Tensor, seed: int = 0) -> Tensor:
@@ -143,7 +143,7 @@ def test_guidance_changes_the_sound_and_a_scale_of_one_does_not() -> None:
 @pytest.mark.parametrize("sampler", ["ping_pong", "euler"])
 def test_less_strength_keeps_more_of_the_source(sampler: str) -> None:
     generator = Generator(tiny_model(SamplingConfig(sampler)), TINY_CARD, "cpu")
-    codec = generator._model.codec
+    codec = generator.model.codec
     decoded = codec.decode(codec.encode(sine(220, 0.3, 0.9, 0.9)), 7)[0, :, :13_230]
     through_codec = Clip(np.ascontiguousarray(decoded.numpy().T), RATE_HZ)
     kept = [
@@ -259,7 +259,7 @@ def test_stages_are_timed_and_sum_to_the_whole(generator: Generator) -> None:
 
 def test_positions_and_times_stay_in_single_precision() -> None:
     generator = Generator(tiny_model(), TINY_CARD, "cpu")
-    network = generator._model.transformer
+    network = generator.model.transformer
     assert network.transformer.rotary_pos_emb.inv_freq.dtype == torch.float32
     assert network.timestep_features.weight.dtype == torch.float32
     wanted = (
@@ -304,9 +304,11 @@ def test_as_many_as_a_kit_are_made_at_once(
     generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    ask = generator._model.ask
+    tokenize = generator.model.tokenize
     monkeypatch.setattr(
-        generator._model, "ask", lambda prompts, s: seen.append(len(prompts)) or ask(prompts, s)
+        generator.model,
+        "tokenize",
+        lambda prompts, s: seen.append(len(prompts)) or tokenize(prompts, s),
     )
     recipes = [replace(RECIPE, seconds=0.05, steps=1, seed=seed) for seed in range(18)]
     assert len(list(generator.generate_all(recipes))) == 18

@@ -15,18 +15,13 @@ from engine.api import EngineError, InsufficientMemoryError, Recipe
 from engine.clip import Clip
 from engine.generation import decoding
 from engine.generation import generator as generator_module
-from engine.generation.generator import (
-    FEWER_AT_ONCE,
-    IN_PARTS,
-    ON_THE_CPU,
-    Generator,
-    load_generator,
-)
+from engine.generation.generator import IN_WINDOWS, Generator, load_generator
+from engine.generation.placement import FEWER_AT_ONCE, ON_THE_CPU
 from engine.hardware import weights
 from engine.hardware.memory import GIB, check_room, free_bytes, is_out_of_memory
 from engine.library.card import read_card
 from engine.loading.model_folder import load_model
-from engine.loading.sound_model import Asked, DecodeWindows, SoundModel
+from engine.loading.sound_model import DecodeWindows, SoundModel, TokenizedPrompts
 from engine.loading.stable_audio.model import PublishedModel
 from engine.sound.postprocess import FADE_S
 from tests.fakes.engine.published_folder import PARITY
@@ -54,7 +49,7 @@ class Elsewhere(PublishedModel):
     def to(self, *args: object, **kwargs: object) -> Elsewhere:
         return self
 
-    def ask(self, prompts: Sequence[str], seconds: float) -> Asked:
+    def tokenize(self, prompts: Sequence[str], seconds: float) -> TokenizedPrompts:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
@@ -83,21 +78,21 @@ def test_a_sound_that_does_not_fit_is_decoded_in_parts_and_that_is_said(
     cramped = generator(Cramped)
     made = cramped.generate(RECIPE)
     assert np.abs(made.clip.samples - usual.samples).max() < 1e-5
-    assert made.notice == IN_PARTS
+    assert made.notice == IN_WINDOWS
     monkeypatch.setattr(Cramped, "room", 16)
     assert cramped.generate(RECIPE).notice == ""
 
 
 def test_a_kit_that_does_not_fit_is_made_in_parts_and_that_is_said(usual: Clip) -> None:
     crowded, most = generator(), 2
-    ask = crowded._model.ask
+    tokenize = crowded.model.tokenize
 
     def asks(prompts: list[str], seconds: float) -> object:
         if len(prompts) > most:
             raise torch.OutOfMemoryError("out of memory")
-        return ask(prompts, seconds)
+        return tokenize(prompts, seconds)
 
-    crowded._model.ask = asks  # type: ignore[method-assign, assignment]
+    crowded.model.tokenize = asks  # type: ignore[method-assign, assignment]
     made = list(crowded.generate_all([RECIPE] * 5))
     assert len(made) == 5
     for each in made:
@@ -167,7 +162,7 @@ def test_without_another_way_a_full_gpu_is_said() -> None:
 
 def test_bugs_are_not_taken_for_short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = generator()
-    monkeypatch.setattr(broken._model, "decode_windows", lambda *given: 1 / 0)
+    monkeypatch.setattr(broken.model, "decode_windows", lambda *given: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         broken.generate(RECIPE)
     assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))

@@ -55,7 +55,7 @@ def trained(prefix: str = "model.", **more: Tensor) -> Tensors:
 
 
 def weights_of(folder: Path) -> Tensors:
-    return {name: w.clone() for name, w in load_model(folder)[0].adaptable().items()}
+    return {name: w.clone() for name, w in load_model(folder)[0].adaptable_weights().items()}
 
 
 def refusal(folder: Path) -> str:
@@ -203,10 +203,10 @@ def test_what_does_not_fit_changes_nothing(base: Path) -> None:
     model, _ = load_model(base)
     from engine.loading.lora import change_weights, read_adapter
 
-    before = {name: w.clone() for name, w in model.adaptable().items()}
+    before = {name: w.clone() for name, w in model.adaptable_weights().items()}
     bad = trained() | {k.replace("layers.1", "layers.9"): v for k, v in trained().items()}
     path = add(base, bad) / ADAPTER_WEIGHTS
     with pytest.raises(EngineError):
-        change_weights(model.adaptable(), read_adapter(path), 1.0, path)
-    assert all(torch.equal(before[name], w) for name, w in model.adaptable().items())
+        change_weights(model.adaptable_weights(), read_adapter(path), 1.0, path)
+    assert all(torch.equal(before[name], w) for name, w in model.adaptable_weights().items())
     assert load_file(path)

@@ -79,15 +79,20 @@ def test_padding_does_not_change_a_prompt(conditioner: Conditioner) -> None:
     together = conditioner(conditioner.tokenizer(prompts), seconds)
     for i, prompt in enumerate(prompts):
         alone = conditioner(conditioner.tokenizer([prompt]), seconds[i : i + 1])
-        assert torch.allclose(together.tokens[i][together.mask[i]], alone.tokens[0], atol=1e-5)
-        assert torch.allclose(together.overall[i], alone.overall[0], atol=1e-5)
-        assert alone.mask.all()
+        assert torch.allclose(
+            together.cross_attn_cond[i][together.cross_attn_mask[i]],
+            alone.cross_attn_cond[0],
+            atol=1e-5,
+        )
+        assert torch.allclose(together.global_cond[i], alone.global_cond[0], atol=1e-5)
+        assert alone.cross_attn_mask.all()
 
 
 @torch.inference_mode()
 def test_values_of_notes_and_numbers_reach_the_network(conditioner: Conditioner) -> None:
     def of(prompt: str) -> torch.Tensor:
-        tokens: torch.Tensor = conditioner(conditioner.tokenizer([prompt]), torch.ones(1)).tokens
+        made = conditioner(conditioner.tokenizer([prompt]), torch.ones(1))
+        tokens: torch.Tensor = made.cross_attn_cond
         return tokens
 
     assert not torch.allclose(of("c3"), of("c#3"), atol=1e-3)
@@ -98,7 +103,7 @@ def test_values_of_notes_and_numbers_reach_the_network(conditioner: Conditioner)
 @torch.inference_mode()
 def test_seconds_reach_the_network_and_are_held_to_the_longest(conditioner: Conditioner) -> None:
     tokens = conditioner.tokenizer(["kick"] * 4)
-    overall = conditioner(tokens, torch.tensor([1.0, 2.0, 12.0, 99.0])).overall
+    overall = conditioner(tokens, torch.tensor([1.0, 2.0, 12.0, 99.0])).global_cond
     assert not torch.allclose(overall[0], overall[1], atol=1e-3)
     assert torch.equal(overall[2], overall[3])
 
@@ -110,12 +115,15 @@ def test_hidden_prompts_are_all_alike_and_others_untouched(conditioner: Conditio
     keep = torch.tensor([False, True, False])
     made = conditioner(tokens, seconds, keep)
     plain = conditioner(tokens, seconds)
-    first, last = made.tokens[0][made.mask[0]], made.tokens[2][made.mask[2]]
+    first, last = (
+        made.cross_attn_cond[0][made.cross_attn_mask[0]],
+        made.cross_attn_cond[2][made.cross_attn_mask[2]],
+    )
     assert torch.allclose(first, last, atol=1e-5)
-    assert made.mask.sum(1).tolist() == [2, 2, 2]
-    assert torch.equal(made.tokens[1], plain.tokens[1])
-    assert torch.equal(made.mask[1], plain.mask[1])
-    assert torch.equal(made.overall, plain.overall)
+    assert made.cross_attn_mask.sum(1).tolist() == [2, 2, 2]
+    assert torch.equal(made.cross_attn_cond[1], plain.cross_attn_cond[1])
+    assert torch.equal(made.cross_attn_mask[1], plain.cross_attn_mask[1])
+    assert torch.equal(made.global_cond, plain.global_cond)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +149,7 @@ def test_a_hidden_prompt_tells_nothing_of_its_note() -> None:
         torch.nn.init.normal_(parameter, std=0.5)
     hidden, seconds = torch.tensor([False]), torch.tensor([1.0])
     told = [
-        conditioner(conditioner.tokenizer([prompt]), seconds, hidden).overall
+        conditioner(conditioner.tokenizer([prompt]), seconds, hidden).global_cond
         for prompt in ("c4", "a2", "kick")
     ]
     assert torch.equal(told[0], told[1])
@@ -155,7 +163,7 @@ def test_two_notes_differ_in_the_global_condition() -> None:
     for parameter in conditioner.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     first, second = (
-        conditioner(conditioner.tokenizer([prompt]), torch.tensor([1.0])).overall
+        conditioner(conditioner.tokenizer([prompt]), torch.tensor([1.0])).global_cond
         for prompt in ("kick c4", "kick c#4")
     )
     assert not torch.allclose(first, second, atol=0.01)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
+from engine.models.dit import Conditioning, DiffusionTransformer
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.models.layers import RotaryEmbedding, attend, rotate
 
 
@@ -44,14 +45,14 @@ def sample(batch: int = 1, length: int = 12) -> Tensor:
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_patching_is_undone_exactly(size: int) -> None:
     network, x = transformer(size), sample(2)
-    patched = network._patched(x)
+    patched = network._patch(x)
     assert patched.shape == (2, 6 * size, 12 // size)
-    assert torch.equal(network._unpatched(patched), x)
+    assert torch.equal(network._unpatch(patched), x)
 
 
 def test_a_patch_holds_neighbouring_latents() -> None:
     x = torch.arange(12.0).expand(1, 6, 12)
-    first = transformer(3)._patched(x)[0, :, 0]
+    first = transformer(3)._patch(x)[0, :, 0]
     assert sorted(set(first.tolist())) == [0, 1, 2]
 
 
@@ -74,21 +75,21 @@ def test_time_prompt_and_length_each_matter() -> None:
     network, x, said = transformer(), sample(), conditioning()
     plain = network(x, torch.tensor([0.5]), said)
     assert not torch.allclose(plain, network(x, torch.tensor([0.6]), said), atol=1e-4)
-    other = Conditioning(said.tokens + 1, said.mask, said.overall)
+    other = Conditioning(said.cross_attn_cond + 1, said.cross_attn_mask, said.global_cond)
     assert not torch.allclose(plain, network(x, torch.tensor([0.5]), other), atol=1e-4)
-    other = Conditioning(said.tokens, said.mask, said.overall + 1)
+    other = Conditioning(said.cross_attn_cond, said.cross_attn_mask, said.global_cond + 1)
     assert not torch.allclose(plain, network(x, torch.tensor([0.5]), other), atol=1e-4)
 
 
 @torch.inference_mode()
 def test_masked_tokens_do_not_matter() -> None:
     network, x, said = transformer(), sample(), conditioning(words=5)
-    assert said.mask is not None
-    mask = said.mask.clone()
+    assert said.cross_attn_mask is not None
+    mask = said.cross_attn_mask.clone()
     mask[:, 3:] = False
-    short = Conditioning(said.tokens[:, :3], mask[:, :3], said.overall)
-    padded = Conditioning(said.tokens.clone(), mask, said.overall)
-    padded.tokens[:, 3:] = 1e3
+    short = Conditioning(said.cross_attn_cond[:, :3], mask[:, :3], said.global_cond)
+    padded = Conditioning(said.cross_attn_cond.clone(), mask, said.global_cond)
+    padded.cross_attn_cond[:, 3:] = 1e3
     time = torch.tensor([0.5])
     assert torch.allclose(network(x, time, short), network(x, time, padded), atol=1e-5)
 
@@ -99,7 +100,7 @@ def test_items_of_a_batch_do_not_mix() -> None:
     time = torch.tensor([0.2, 0.9])
     together = network(x, time, said)
     for i in range(2):
-        one = Conditioning(said.tokens[i : i + 1], None, said.overall[i : i + 1])
+        one = Conditioning(said.cross_attn_cond[i : i + 1], None, said.global_cond[i : i + 1])
         alone = network(x[i : i + 1], time[i : i + 1], one)
         assert torch.allclose(together[i], alone[0], atol=1e-5)
 

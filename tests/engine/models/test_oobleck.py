@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.models.oobleck import Oobleck, OobleckConfig, Snake, folded
+from engine.models.oobleck import Oobleck, OobleckConfig, Snake
 
 DATA = Path(__file__).parents[2] / "data" / "parity"
 PREFIX = "pretransform.model."
@@ -29,7 +29,7 @@ def published() -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def codec(published: dict[str, Tensor]) -> Oobleck:
     codec = Oobleck(SMALL)
-    codec.load_state_dict(folded(published))
+    codec.load_state_dict(Oobleck.fold_weight_norm(published))
     return codec.eval()
 
 
@@ -131,7 +131,7 @@ def test_snake_in_place_is_the_snake_that_learns() -> None:
 
 def test_folding_leaves_the_checkpoint_as_it_is(published: dict[str, Tensor]) -> None:
     before = {name: tensor.clone() for name, tensor in published.items()}
-    folded(published)
+    Oobleck.fold_weight_norm(published)
     for name, tensor in published.items():
         assert torch.equal(tensor, before[name])
 

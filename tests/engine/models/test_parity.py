@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
+from engine.models.dit import Conditioning, DiffusionTransformer
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.models.t5 import T5Config, T5Encoder
 from engine.sampling.samplers import ping_pong
 from engine.sampling.schedule import ping_pong_times
@@ -49,7 +50,7 @@ def test_hidden_states_are_those_of_the_reference(transformer: DiffusionTransfor
     data = load_file(DATA / "dit.safetensors")
     conditioning = Conditioning(data["a.cross_attn_cond"], None, data["a.global_cond"])
     for layer in (0, 1):
-        ours = transformer.hidden(data["a.x"], data["a.t"], conditioning, layer + 1)
+        ours = transformer.hidden_states(data["a.x"], data["a.t"], conditioning, layer + 1)
         assert relative_error(ours, data[f"a.hidden.{layer}"]) < 2e-5
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from engine.sampling.config import SamplingConfig
-from engine.sampling.dpm import dpm_3m_sde, first_sample, sigmas_from
-from engine.sampling.sample import Beginning, sample
+from engine.sampling.dpm import dpm_3m_sde, make_sigmas, start_at_sigma
+from engine.sampling.sample import SamplingStart, sample
 from engine.sampling.samplers import Velocity
 
 RANDOM = torch.Generator().manual_seed(0)
@@ -40,7 +40,7 @@ def pointing_at(data: Tensor, spread: float = 0.0) -> Velocity:
 
 
 def test_ratios_fall_evenly_in_their_logarithm_from_all_noise_to_none() -> None:
-    sigmas = sigmas_from(5)
+    sigmas = make_sigmas(5)
     assert sigmas[0] == pytest.approx(500) and sigmas[-2] == pytest.approx(0.3)
     assert sigmas[-1] == 0
     steps = sigmas[:-1].log().diff()
@@ -50,7 +50,7 @@ def test_ratios_fall_evenly_in_their_logarithm_from_all_noise_to_none() -> None:
 @pytest.mark.parametrize("start", [0.01, 0.2, 0.5, 0.99, 1.0])
 @pytest.mark.parametrize("steps", [1, 2, 3, 100])
 def test_ratios_begin_at_the_start_s_own_and_always_fall(steps: int, start: float) -> None:
-    sigmas = sigmas_from(steps, start)
+    sigmas = make_sigmas(steps, start)
     wanted = min(start / (1 - start), 500.0) if start < 1 else 500.0
     assert sigmas[0] == pytest.approx(wanted, rel=1e-4)
     assert (sigmas.diff() < 0).all() and len(sigmas) == steps + 1
@@ -59,14 +59,14 @@ def test_ratios_begin_at_the_start_s_own_and_always_fall(steps: int, start: floa
 @pytest.mark.parametrize(("steps", "start"), [(0, 1.0), (5, 0.0), (5, 1.1)])
 def test_impossible_schedules_are_refused(steps: int, start: float) -> None:
     with pytest.raises(ValueError, match="must be"):
-        sigmas_from(steps, start)
+        make_sigmas(steps, start)
 
 
 @pytest.mark.parametrize("start", [0.01, 0.6, 1.0])
 @pytest.mark.parametrize("steps", [1, 2, 3, 50])
 def test_a_perfect_network_leads_to_the_data(steps: int, start: float) -> None:
-    sigmas = sigmas_from(steps, start)
-    x = first_sample(NOISE, DATA, sigmas[0])
+    sigmas = make_sigmas(steps, start)
+    x = start_at_sigma(NOISE, DATA, sigmas[0])
     made = dpm_3m_sde(pointing_at(DATA), x, sigmas, drawn, nothing)
     assert torch.allclose(made, DATA, atol=1e-3)
 
@@ -77,7 +77,7 @@ def test_many_steps_give_back_the_spread_of_the_data(spread: float) -> None:
     # Down to almost no noise: the last step takes the mean of what is left.
     sigmas = torch.cat([torch.logspace(2, -2, 60), torch.zeros(1)])
     network = pointing_at(torch.zeros(()), spread)
-    made = dpm_3m_sde(network, first_sample(noise, None, sigmas[0]), sigmas, drawn, nothing)
+    made = dpm_3m_sde(network, start_at_sigma(noise, None, sigmas[0]), sigmas, drawn, nothing)
     assert float(made.std()) == pytest.approx(spread, rel=0.01)
     assert float(made.mean()) == pytest.approx(0, abs=0.02 * spread)
 
@@ -85,6 +85,6 @@ def test_many_steps_give_back_the_spread_of_the_data(spread: float) -> None:
 def test_a_model_that_wants_it_is_sampled_so_and_steps_are_reported() -> None:
     done: list[int] = []
     config = SamplingConfig("v_dpm_3m_sde", guidance=7.0)
-    made = sample(config, pointing_at(DATA), Beginning(NOISE, DATA, 0.3), 4, drawn, done.append)
+    made = sample(config, pointing_at(DATA), SamplingStart(NOISE, DATA, 0.3), 4, drawn, done.append)
     assert torch.allclose(made, DATA, atol=1e-4)
     assert done == [1, 2, 3, 4]

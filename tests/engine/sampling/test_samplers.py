@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.sampling.samplers import Noise, euler, ping_pong, start_from
+from engine.sampling.samplers import Noise, euler, ping_pong, start_at_time
 from engine.sampling.schedule import euler_times, ping_pong_times
 
 RANDOM = torch.Generator().manual_seed(0)
@@ -31,7 +31,7 @@ def nothing(step: int) -> None:
 @pytest.mark.parametrize("start", [0.01, 0.5, 1.0])
 @pytest.mark.parametrize("steps", [1, 2, 8, 100])
 def test_a_perfect_velocity_leads_to_the_data(steps: int, start: float) -> None:
-    x = start_from(NOISE, DATA, start)
+    x = start_at_time(NOISE, DATA, start)
     made = ping_pong(perfect, x, ping_pong_times(steps, start), drawing(1), nothing)
     assert torch.allclose(made, DATA, atol=1e-5)
     made = euler(perfect, x, euler_times(steps, start), nothing)
@@ -39,13 +39,13 @@ def test_a_perfect_velocity_leads_to_the_data(steps: int, start: float) -> None:
 
 
 def test_a_start_without_source_is_the_noise() -> None:
-    assert start_from(NOISE, None, 0.3) is NOISE
-    assert torch.equal(start_from(NOISE, DATA, 1.0), NOISE)
+    assert start_at_time(NOISE, None, 0.3) is NOISE
+    assert torch.equal(start_at_time(NOISE, DATA, 1.0), NOISE)
 
 
 def test_a_weaker_start_keeps_more_of_the_source() -> None:
     kept = [
-        torch.corrcoef(torch.stack([start_from(NOISE, DATA, s).flatten(), DATA.flatten()]))[0, 1]
+        torch.corrcoef(torch.stack([start_at_time(NOISE, DATA, s).flatten(), DATA.flatten()]))[0, 1]
         for s in (0.01, 0.25, 0.5, 0.75, 1.0)
     ]
     assert kept == sorted(kept, reverse=True)

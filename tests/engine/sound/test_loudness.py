@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.sound.loudness import HIGHEST_PEAK_DB, LEVEL_LUFS, MOST_GAIN_DB, levelled, loudness
+from engine.sound.loudness import (
+    HIGHEST_PEAK_DB,
+    LEVEL_LUFS,
+    MOST_GAIN_DB,
+    loudness,
+    normalise_loudness,
+)
 
 RATE = 44_100
 
@@ -42,12 +48,14 @@ def test_the_loudest_part_counts_and_a_short_sound_by_its_energy() -> None:
 @pytest.mark.parametrize("gain", [0.1, 0.5, 2.0])
 def test_sounds_are_as_loud_whatever_they_were(gain: float) -> None:
     both = torch.cat([sine(220), gain * sine(997)])
-    assert loudness(levelled(both, RATE), RATE).tolist() == pytest.approx([LEVEL_LUFS] * 2, abs=0.1)
+    assert loudness(normalise_loudness(both, RATE), RATE).tolist() == pytest.approx(
+        [LEVEL_LUFS] * 2, abs=0.1
+    )
 
 
 def test_one_gain_serves_the_whole_sound() -> None:
     rising = sine(440, 3.0) * torch.linspace(0, 0.3, 3 * RATE)
-    level = levelled(rising, RATE)
+    level = normalise_loudness(rising, RATE)
     ratio = level[0, 0, 1000:] / rising[0, 0, 1000:].clamp(min=1e-9)
     heard = rising[0, 0, 1000:] > 1e-3
     assert torch.allclose(ratio[heard], ratio[heard][0], rtol=1e-4)
@@ -56,13 +64,15 @@ def test_one_gain_serves_the_whole_sound() -> None:
 def test_a_lone_peak_and_near_silence_set_bounds() -> None:
     click = torch.zeros(1, 2, RATE)
     click[..., 100] = 0.5
-    assert levelled(click, RATE).max().item() == pytest.approx(10 ** (HIGHEST_PEAK_DB / 20), 1e-3)
+    assert normalise_loudness(click, RATE).max().item() == pytest.approx(
+        10 ** (HIGHEST_PEAK_DB / 20), 1e-3
+    )
     faint = 1e-3 * sine(440)
-    gain = levelled(faint, RATE).abs().max() / faint.abs().max()
+    gain = normalise_loudness(faint, RATE).abs().max() / faint.abs().max()
     assert gain.item() == pytest.approx(10 ** (MOST_GAIN_DB / 20), 1e-3)
-    assert not levelled(torch.zeros(2, 2, 500), RATE).any()
+    assert not normalise_loudness(torch.zeros(2, 2, 500), RATE).any()
 
 
 def test_half_precision_stays_and_is_finite() -> None:
-    sound = levelled(sine(220).to(torch.bfloat16), RATE)
+    sound = normalise_loudness(sine(220).to(torch.bfloat16), RATE)
     assert sound.dtype == torch.bfloat16 and sound.isfinite().all()

@@ -330,7 +330,7 @@ def test_exported_weights_are_the_averaged_ones(
     flow_folder: Path, codec_run: Path, tmp_path: Path
 ) -> None:
     export_model(flow_folder, codec_run, tmp_path, ModelInfo("mine"), SamplingConfig())
-    exported = load_generator(tmp_path, "cpu")._model.conditioner.state_dict()
+    exported = load_generator(tmp_path, "cpu").model.conditioner.state_dict()
     average = read(flow_folder / CHECKPOINT)["optimising"]["average"]
     for name, tensor in exported.items():
         wanted = average[f"conditioner.{name}"]
@@ -342,7 +342,7 @@ def test_a_share_of_the_flow_s_weights_can_be_kept(
 ) -> None:
     arc = start(tmp_path / "arc", arc_run(flow_folder).replace("1e-3", "1e-2"))
     export_model(arc, codec_run, tmp_path / "kept", ModelInfo("mine"), SamplingConfig(), 0.25)
-    exported = load_generator(tmp_path / "kept", "cpu")._model.conditioner.state_dict()
+    exported = load_generator(tmp_path / "kept", "cpu").model.conditioner.state_dict()
     trained, flow = (
         read(folder / CHECKPOINT)["optimising"]["average"] for folder in (arc, flow_folder)
     )
@@ -408,7 +408,7 @@ def test_a_run_begins_with_a_models_weights_and_words(
     begun = start(tmp_path / "begun", text.replace("learning_rate = 1e-3", "learning_rate = 1e-9"))
     state = read(begun / CHECKPOINT)
     assert tuple(state["vocabulary"]) == vocabulary()
-    exported = load_generator(model, "cpu")._model.conditioner.state_dict()
+    exported = load_generator(model, "cpu").model.conditioner.state_dict()
     for name, tensor in exported.items():
         kept = state["optimising"]["network"][f"conditioner.{name}"]
         assert torch.allclose(kept, tensor, atol=1e-5)
@@ -428,7 +428,7 @@ def test_a_run_adds_its_own_words_to_those_of_the_model_it_begins_with(
     state = read(run / CHECKPOINT)
     assert tuple(state["vocabulary"]) == (*vocabulary(), "glorbic")
     rows = state["optimising"]["network"]["conditioner.t5.shared.weight"]
-    known = load_generator(model, "cpu")._model.conditioner.state_dict()["t5.shared.weight"]
+    known = load_generator(model, "cpu").model.conditioner.state_dict()["t5.shared.weight"]
     assert torch.allclose(rows[: len(known)], known, atol=1e-5)
     # A new word begins as one that the model was never taught.
     assert torch.allclose(rows[-1], known[UNKNOWN], atol=1e-5)
@@ -457,7 +457,7 @@ def test_a_run_may_add_tonics_which_begin_as_notes(codec_run: Path, tmp_path: Pa
     keyed = text.replace("pooled = true", "pooled = true\nkeyed = true")
     state = read(start(tmp_path / "keyed", keyed) / CHECKPOINT)
     weight = state["optimising"]["network"]["conditioner.exact.0.weight"]
-    taught = load_generator(model, "cpu")._model.conditioner.state_dict()["exact.0.weight"]
+    taught = load_generator(model, "cpu").model.conditioner.state_dict()["exact.0.weight"]
     assert torch.allclose(weight[:, :-1], taught, atol=1e-5)
     assert torch.allclose(weight[:, -1], taught[:, NOTE_MARK], atol=1e-5)
 

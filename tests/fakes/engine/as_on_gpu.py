@@ -8,19 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.acceleration.cuda_graphs import CompiledBlocks, OnGpu, Recorder
+from engine.acceleration.compiled_blocks import CompiledBlocks
+from engine.acceleration.cuda_graphs import GpuAcceleration, GraphCache
 from engine.generation.generator import Generator
 
 
 class Replayed:
     """A graph that does the work again, into the same tensor, and refuses to draw or to wait."""
 
-    recorded: int = 0
+    captured: int = 0
     copied_out: bool = False
 
-    def record(self, work: Callable[[], Tensor], *, copied_out: bool) -> Tensor:
-        Replayed.recorded += 1
-        Replayed.copied_out = copied_out
+    def capture(self, work: Callable[[], Tensor], *, copy_out: bool) -> Tensor:
+        Replayed.captured += 1
+        Replayed.copied_out = copy_out
         self._work = work
         before = torch.get_rng_state()
         self._filled = work().clone()
@@ -47,6 +48,6 @@ class Counting:
 
 def on_gpu(generator: Generator) -> Generator:
     """A generator that does what it would do on a GPU."""
-    blocks = CompiledBlocks(generator._model.transformer, Counting(), lambda work: None)
-    generator._gpu = OnGpu(blocks, Recorder(Replayed))
+    blocks = CompiledBlocks(generator.model.transformer, Counting(), lambda work: None)
+    generator._placed.gpu = GpuAcceleration(blocks, GraphCache(Replayed))
     return generator

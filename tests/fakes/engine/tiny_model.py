@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.library.card import ModelCard, Trained, write_card
 from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, PingpadModel
 from engine.models.conditioning import ConditionerConfig
-from engine.models.dit import DiffusionTransformerConfig
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.models.spectral_codec import SpectralCodec, SpectralCodecConfig
 from engine.sampling.config import SamplingConfig
 from engine.sound import spectral_features

@@ -11,7 +11,7 @@ import pytest
 from engine.files.strict import ConfigError
 from engine.loading.stable_audio.config_open import parse_config
 from engine.loading.stable_audio.sizes import SecondsConfig
-from engine.models.dit import DiffusionTransformerConfig
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.models.oobleck import OobleckConfig
 from engine.models.prompt_t5 import PromptConfig
 from engine.sampling.config import SamplingConfig

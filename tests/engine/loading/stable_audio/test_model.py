@@ -103,16 +103,16 @@ def test_a_base_model_under_its_published_names_is_sampled_its_way(folder: Path)
     (folder / WEIGHTS).unlink()
     generator = load_generator(folder, "cpu")
     assert generator.card.default_steps == 50
-    assert generator._model.sampling.guidance == 6
+    assert generator.model.sampling.guidance == 6
     times: list[float] = []
-    forward = generator._model.transformer.forward
+    forward = generator.model.transformer.forward
 
     def listening(x: Tensor, time: Tensor, told: object) -> Tensor:
         assert len(x) == 2, "with and without the prompt"
         times.append(float(time[0]))
         return forward(x, time, told)  # type: ignore[arg-type]
 
-    generator._model.transformer.forward = listening  # type: ignore[method-assign]
+    generator.model.transformer.forward = listening  # type: ignore[method-assign]
     generator.generate(replace(RECIPE, steps=3))
     assert times == pytest.approx(ping_pong_times(3)[:-1].tolist())
 
@@ -143,7 +143,7 @@ def test_a_clip_ends_where_the_model_ends(generator: Generator) -> None:
 def test_all_latents_are_denoised_and_only_the_needed_ones_decoded(
     generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = generator._model
+    model = generator.model
     assert isinstance(model, PublishedModel)
     decode, lengths = model.codec.decode, []
 

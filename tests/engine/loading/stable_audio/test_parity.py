@@ -23,7 +23,7 @@ from engine.loading.model_folder import load_model
 from engine.loading.sound_model import DecodeWindows
 from engine.loading.stable_audio.model import PublishedModel
 from engine.models.dit import Conditioning
-from engine.sampling.guidance import guided, joined
+from engine.sampling.guidance import apply_guidance, concat_conditionings
 from engine.sound.postprocess import KNEE
 from tests.fakes.engine.published_folder import PARITY
 
@@ -51,7 +51,7 @@ def generator(model: PublishedModel) -> Generator:
 @pytest.fixture
 def latents(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The latents that the generator decodes, from the first on."""
-    decode, heard = generator._model.decode_windows, []
+    decode, heard = generator.model.decode_windows, []
 
     def listening(
         latents: Tensor, frames: int, seed: int, windows: DecodeWindows
@@ -59,7 +59,7 @@ def latents(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> list[Tenso
         heard.append(latents)
         return decode(latents, frames, seed, windows)
 
-    monkeypatch.setattr(generator._model, "decode_windows", listening)
+    monkeypatch.setattr(generator.model, "decode_windows", listening)
     return heard
 
 
@@ -75,37 +75,39 @@ def test_conditioning_is_that_of_the_reference(model: PublishedModel, row: int) 
     real = data["attention_mask"][row].bool()
     assert model.prompt.tokens([PROMPTS[row]]) == [data["input_ids"][row][real].tolist()]
     seconds = MANIFEST["conditioning.safetensors"]["meta"]["seconds_total"][row]
-    ours = model.condition(model.ask([PROMPTS[row]], seconds))
-    assert ours.mask is None
+    ours = model.condition(model.tokenize([PROMPTS[row]], seconds))
+    assert ours.cross_attn_mask is None
     words = data["prompt_embeds_fp32_t5"][row] * real[:, None]
-    assert relative_error(ours.tokens[0, :-1], words) < 2e-5
-    assert torch.equal(ours.tokens[0, :-1][~real], torch.zeros_like(words[~real]))
-    assert relative_error(ours.tokens[0, -1:], data["seconds_total_embed"][row]) < 2e-6
-    assert relative_error(ours.overall[0], data["global_cond"][row]) < 2e-6
-    assert relative_error(ours.tokens[0], data["cross_attn_cond"][row]) < HALF_PRECISION_T5
+    assert relative_error(ours.cross_attn_cond[0, :-1], words) < 2e-5
+    assert torch.equal(ours.cross_attn_cond[0, :-1][~real], torch.zeros_like(words[~real]))
+    assert relative_error(ours.cross_attn_cond[0, -1:], data["seconds_total_embed"][row]) < 2e-6
+    assert relative_error(ours.global_cond[0], data["global_cond"][row]) < 2e-6
+    assert relative_error(ours.cross_attn_cond[0], data["cross_attn_cond"][row]) < HALF_PRECISION_T5
 
 
 def test_prompts_of_one_batch_are_encoded_as_alone(model: PublishedModel) -> None:
-    together = model.prompt(*model.prompt.read(PROMPTS))
+    together = model.prompt(*model.prompt.tokenize(PROMPTS))
     for row, prompt in enumerate(PROMPTS):
-        assert relative_error(together[row], model.prompt(*model.prompt.read([prompt]))[0]) < 1e-5
+        assert (
+            relative_error(together[row], model.prompt(*model.prompt.tokenize([prompt]))[0]) < 1e-5
+        )
 
 
 def test_guided_velocity_is_that_of_the_reference(model: PublishedModel) -> None:
     data = load_file(PARITY / "dit.safetensors")
     told = Conditioning(data["a.cross_attn_cond"], None, data["a.global_cond"])
-    hidden = Conditioning(torch.zeros_like(told.tokens), None, told.overall)
-    both = joined(told, hidden)
-    velocity = guided(lambda x, time: model.transformer(x, time, both), 4.0)
+    hidden = Conditioning(torch.zeros_like(told.cross_attn_cond), None, told.global_cond)
+    both = concat_conditionings(told, hidden)
+    velocity = apply_guidance(lambda x, time: model.transformer(x, time, both), 4.0)
     assert relative_error(velocity(data["a.x"], data["a.t"]), data["a.v_cfg4"]) < 5e-5
 
 
 def test_without_a_prompt_all_tokens_are_zero(model: PublishedModel) -> None:
     told, hidden = (
-        model.condition(model.ask(["kick"], 1.0), promptless=hide) for hide in (False, True)
+        model.condition(model.tokenize(["kick"], 1.0), unconditional=hide) for hide in (False, True)
     )
-    assert not hidden.tokens.any()
-    assert torch.equal(told.overall, hidden.overall)
+    assert not hidden.cross_attn_cond.any()
+    assert torch.equal(told.global_cond, hidden.global_cond)
 
 
 def recorded(name: str) -> tuple[Recipe, dict[str, Tensor]]:
@@ -128,7 +130,7 @@ def use_conditioning(
     generator: Generator, monkeypatch: pytest.MonkeyPatch, data: dict[str, Tensor]
 ) -> None:
     recorded = Conditioning(data["cross_attn_cond"], None, data["global_cond"])
-    monkeypatch.setattr(generator._model, "condition", lambda asked: recorded)
+    monkeypatch.setattr(generator.model, "condition", lambda prompts: recorded)
 
 
 def test_words_become_the_reference_s_latents_and_sound(
@@ -138,7 +140,7 @@ def test_words_become_the_reference_s_latents_and_sound(
     use_conditioning(generator, monkeypatch, data)
     clip = generator.generate(recipe).clip
     assert relative_error(latents[0], data["latents"]) < 2e-4
-    whole = generator._model.decode(latents[0], 10**9, 0)
+    whole = generator.model.decode(latents[0], 10**9, 0)
     assert relative_error(whole, data["audio"]) < 2e-4
     # What the generator does for the player: round off loud peaks, fade the end.
     theirs = data["audio"][0].T.numpy()
@@ -156,7 +158,7 @@ def test_a_recording_becomes_the_reference_s_latents_and_sound(
     generator.generate(recipe, source_of(recorded("pingpong_a2a_0.5")[1]))
     assert relative_error(latents[0], data["latents"]) < 2e-4
     if "audio" in data:
-        whole = generator._model.decode(latents[0], 10**9, 0)
+        whole = generator.model.decode(latents[0], 10**9, 0)
         assert relative_error(whole, data["audio"]) < 2e-4
 
 

@@ -38,7 +38,7 @@ def load(folder: Path) -> PromptEncoder:
 
 def encoded(folder: Path) -> Tensor:
     encoder = load(folder)
-    read: Tensor = encoder(*encoder.read(["a car"]))
+    read: Tensor = encoder(*encoder.tokenize(["a car"]))
     return read
 
 

@@ -90,16 +90,18 @@ def test_conditioning_is_that_of_the_reference(
 ) -> None:
     real = data["text.mask"][row].bool()
     assert model.prompt.tokens([PROMPTS[row]]) == [data["text.ids"][row][real].tolist()]
-    ours = model.condition(model.ask([PROMPTS[row]], SECONDS[row]))
-    assert relative_error(ours.tokens[0], data["text.cross"][row]) < 2e-5
-    assert relative_error(ours.overall[0], data["text.global"][row]) < 2e-6
-    assert torch.equal(ours.tokens[0, :-1][~real], data["text.cross"][row, :-1][~real])
+    ours = model.condition(model.tokenize([PROMPTS[row]], SECONDS[row]))
+    assert relative_error(ours.cross_attn_cond[0], data["text.cross"][row]) < 2e-5
+    assert relative_error(ours.global_cond[0], data["text.global"][row]) < 2e-6
+    assert torch.equal(ours.cross_attn_cond[0, :-1][~real], data["text.cross"][row, :-1][~real])
 
 
 def test_prompts_of_one_batch_are_encoded_as_alone(model: PublishedModel) -> None:
-    together = model.prompt(*model.prompt.read(PROMPTS))
+    together = model.prompt(*model.prompt.tokenize(PROMPTS))
     for row, prompt in enumerate(PROMPTS):
-        assert relative_error(together[row], model.prompt(*model.prompt.read([prompt]))[0]) < 1e-5
+        assert (
+            relative_error(together[row], model.prompt(*model.prompt.tokenize([prompt]))[0]) < 1e-5
+        )
 
 
 def test_both_halves_of_the_autoencoder_are_those_of_the_reference(
@@ -120,10 +122,10 @@ def test_velocity_is_that_of_the_reference(
     model: PublishedModel, data: dict[str, Tensor], name: str, valid: int | None
 ) -> None:
     cross, overall = data["text.cross"][[0, 2]], data["text.global"][[0, 2]]
-    told = Conditioning(cross, None, overall, valid=valid)
+    told = Conditioning(cross, None, overall, valid_length=valid)
     ours = model.transformer(data["dit.x"], data["dit.t"], told)
     assert relative_error(ours, data[f"dit.{name}"]) < 2e-5
-    known = model.transformer.known(told, data["dit.x"].shape[-1])
+    known = model.transformer.cache(told, data["dit.x"].shape[-1])
     assert torch.equal(model.transformer(data["dit.x"], data["dit.t"], known), ours)
 
 
@@ -131,7 +133,7 @@ def test_velocity_beside_given_latents_is_that_of_the_reference(
     model: PublishedModel, data: dict[str, Tensor]
 ) -> None:
     cross, overall = data["text.cross"][[0, 2]], data["text.global"][[0, 2]]
-    told = Conditioning(cross, None, overall, kept=data["dit.kept"])
+    told = Conditioning(cross, None, overall, inpaint_cond=data["dit.kept"])
     ours = model.transformer(data["dit.x"], data["dit.t"], told)
     assert relative_error(ours, data["dit.v_kept"]) < 2e-5
 
@@ -172,7 +174,7 @@ def test_words_become_the_reference_s_latents_and_sound(
     use_times(monkeypatch, data["schedule.8"])
     generator.generate(recipe)
     assert relative_error(latents[1], data["text_to_audio.latents"]) < 5e-5
-    whole = generator._model.decode(latents[1], 44_100, 0)
+    whole = generator.model.decode(latents[1], 44_100, 0)
     theirs = data["text_to_audio.audio"]
     assert relative_error(whole[..., ::KEPT_FRAME], theirs) < 2e-4
 
@@ -207,20 +209,20 @@ def test_what_a_gpu_records_makes_the_same_sounds(
     generator: Generator, data: dict[str, Tensor]
 ) -> None:
     recorded = on_gpu(Generator(load_model(DATA)[0], read_card(DATA), "cpu", "float32"))
-    Replayed.recorded = 0
+    Replayed.captured = 0
     recipe = Recipe(PROMPTS[0], 1.0, 2, seed=1)
     for asked in (recipe, replace(recipe, seed=2), replace(recipe, remake_from=0.3, remake_to=0.7)):
         for _ in range(2):
             ours = recorded.generate(asked, source(data)).clip.samples
             assert np.abs(ours - generator.generate(asked, source(data)).clip.samples).max() < 1e-5
-    assert Replayed.recorded == 2
+    assert Replayed.captured == 2
 
 
 def test_what_is_kept_begins_outside_of_the_part_and_within_the_seconds(
     model: PublishedModel, codec: Same, data: dict[str, Tensor]
 ) -> None:
     audio = data["codec.audio"].float()
-    kept = model.kept(audio, 5 * 4096 / 44_100, 4096 / 44_100, 2.5 * 4096 / 44_100)
+    kept = model.make_inpaint_cond(audio, 5 * 4096 / 44_100, 4096 / 44_100, 2.5 * 4096 / 44_100)
     assert kept[0, 0].tolist() == [1, 0, 0, 1, 1, 0]
     assert torch.equal(kept[0, 1:, 3:5], codec.encode(audio)[0, :, 3:5])
     assert not kept[0, 1:, 1:3].any()
@@ -243,12 +245,12 @@ def test_length_is_what_is_asked_for_and_six_seconds(
     model: PublishedModel, seconds: float, latents: int, valid: int | None
 ) -> None:
     assert model.latents_for(seconds) == latents
-    assert model.condition(model.ask(["kick"], seconds)).valid == valid
+    assert model.condition(model.tokenize(["kick"], seconds)).valid_length == valid
 
 
 def test_a_long_sound_is_as_long_as_the_model_can(model: PublishedModel) -> None:
     assert model.latents_for(12.0) == 128
-    assert model.condition(model.ask(["kick"], 12.0)).valid is None
+    assert model.condition(model.tokenize(["kick"], 12.0)).valid_length is None
 
 
 def test_windows_are_decoded_as_the_whole(codec: Same) -> None:

@@ -32,8 +32,8 @@ from engine.loading.stable_audio.model import CODEC, PublishedModel, PublishedNe
 from engine.models.dit import Conditioning
 from engine.models.layers import BlockConfig, CrossAttention
 from engine.sampling.config import SamplingConfig
-from engine.sampling.dpm import dpm_3m_sde, first_sample, sigmas_from
-from engine.sampling.guidance import guided, joined
+from engine.sampling.dpm import dpm_3m_sde, make_sigmas, start_at_sigma
+from engine.sampling.guidance import apply_guidance, concat_conditionings
 from tests.fakes.engine.as_on_gpu import Replayed, on_gpu
 from tests.fakes.engine.published_folder import PARITY, PUBLISHED, change_config
 
@@ -171,8 +171,8 @@ def test_another_model_s_numbers_are_missed_in_the_weights(tmp_path: Path) -> No
 
 
 def test_each_head_of_narrow_tokens_serves_neighbouring_heads() -> None:
-    attention = CrossAttention(BlockConfig(128, 4, 64, normed_heads=False))
-    keys = attention.keys_values(torch.randn(1, 3, 64)).keys
+    attention = CrossAttention(BlockConfig(128, 4, 64, qk_norm=False))
+    keys = attention.project_context(torch.randn(1, 3, 64)).keys
     assert torch.equal(keys[:, 0], keys[:, 1]) and torch.equal(keys[:, 2], keys[:, 3])
     assert not torch.equal(keys[:, 1], keys[:, 2])
 
@@ -184,13 +184,16 @@ def test_conditioning_is_that_of_the_reference(
         MANIFEST["prompts"], MANIFEST["seconds_start"], MANIFEST["seconds_total"], strict=True
     )
     for row, (prompt, start, total) in enumerate(rows):
-        ours = model.condition(model.ask([prompt], total))
+        ours = model.condition(model.tokenize([prompt], total))
         if start == 0:
-            assert relative_error(ours.tokens[0], data["conditioning.cross"][row]) < 2e-5
-            assert relative_error(ours.overall[0], data["conditioning.global"][row]) < 2e-6
+            assert relative_error(ours.cross_attn_cond[0], data["conditioning.cross"][row]) < 2e-5
+            assert relative_error(ours.global_cond[0], data["conditioning.global"][row]) < 2e-6
         began = model.seconds["seconds_start"](torch.tensor([start]))
         assert relative_error(began[0], data["conditioning.global"][row, :32]) < 2e-6
-        assert relative_error(ours.tokens[0, :16], data["conditioning.cross"][row, :16]) < 2e-5
+        assert (
+            relative_error(ours.cross_attn_cond[0, :16], data["conditioning.cross"][row, :16])
+            < 2e-5
+        )
 
 
 def test_velocity_plain_and_guided_is_that_of_the_reference(
@@ -199,9 +202,9 @@ def test_velocity_plain_and_guided_is_that_of_the_reference(
     told = Conditioning(data["conditioning.cross"], None, data["conditioning.global"])
     x, time = data["dit.x"], data["dit.t"]
     assert relative_error(model.transformer(x, time, told), data["dit.v"]) < 2e-5
-    hidden = Conditioning(torch.zeros_like(told.tokens), None, told.overall)
-    both = joined(told, hidden)
-    velocity = guided(lambda x, time: model.transformer(x, time, both), 7.0)
+    hidden = Conditioning(torch.zeros_like(told.cross_attn_cond), None, told.global_cond)
+    both = concat_conditionings(told, hidden)
+    velocity = apply_guidance(lambda x, time: model.transformer(x, time, both), 7.0)
     assert relative_error(velocity(x, time), data["dit.v_cfg7"]) < 5e-5
 
 
@@ -209,19 +212,19 @@ def test_velocity_plain_and_guided_is_that_of_the_reference(
 def test_latents_are_those_of_the_reference(
     model: PublishedModel, data: dict[str, Tensor], name: str, steps: int, start: float
 ) -> None:
-    sigmas = sigmas_from(steps, start)
+    sigmas = make_sigmas(steps, start)
     assert relative_error(sigmas[:-1], data[f"{name}.sigmas"]) < 1e-5
     source = None
     if start < 1:
         audio = load_file(PARITY / "pingpong_a2a_0.5.safetensors")["prepared_audio"]
         source = model.codec.encode(audio, data[f"{name}.vae_noise"])
-    x = first_sample(data[f"{name}.initial_noise"], source, sigmas[0])
+    x = start_at_sigma(data[f"{name}.initial_noise"], source, sigmas[0])
     assert relative_error(x, data[f"{name}.first_x"]) < 2e-5
-    told = joined(
-        model.condition(model.ask([MANIFEST["prompts"][0]], 0.7)),
-        model.condition(model.ask([""], 0.7), promptless=True),
+    told = concat_conditionings(
+        model.condition(model.tokenize([MANIFEST["prompts"][0]], 0.7)),
+        model.condition(model.tokenize([""], 0.7), unconditional=True),
     )
-    velocity = guided(lambda x, time: model.transformer(x, time, told), 7.0)
+    velocity = apply_guidance(lambda x, time: model.transformer(x, time, told), 7.0)
     drawn = iter(data[f"{name}.noise"])
     ours = dpm_3m_sde(velocity, x, sigmas, lambda like: next(drawn)[None], lambda step: None)
     assert relative_error(ours, data[f"{name}.latents"]) < 2e-4
@@ -285,10 +288,10 @@ def test_what_a_gpu_records_of_a_guided_model_makes_the_same_sounds(folder: Path
         Generator(load_model(folder)[0], read_card(folder), "cpu", "float32") for _ in range(2)
     )
     on_gpu(recorded)
-    Replayed.recorded = 0
+    Replayed.captured = 0
     recipe = Recipe(MANIFEST["prompts"][0], 0.5, 3, seed=1)
     for asked in (recipe, replace(recipe, seed=2), replace(recipe, seed=3)):
         for same in (asked, replace(asked, avoid="hiss")):
             ours, theirs = (each.generate(same).clip.samples for each in (recorded, usual))
             assert np.abs(ours - theirs).max() < 1e-5
-    assert Replayed.recorded == 2
+    assert Replayed.captured == 2

@@ -7,7 +7,8 @@ import torch
 
 from engine.models.conditioning import Conditioner, ConditionerConfig
 from engine.models.discriminators import Discriminator
-from engine.models.dit import DiffusionTransformer, DiffusionTransformerConfig
+from engine.models.dit import DiffusionTransformer
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.training.arc import losses
 from engine.training.arc import trainer as arc
 

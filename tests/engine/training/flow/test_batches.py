@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from engine.corpus.sources.rendered import Sound
-from engine.models.dit import DiffusionTransformerConfig
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.training.flow.batches import MIN_SOURCE_TIME, BatchSampler, draw_flow_batch
 from engine.training.flow.network import FlowModel
 from engine.training.pool import LengthBucket

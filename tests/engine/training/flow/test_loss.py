@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.models.conditioning import PromptTokenizer, Tokens
-from engine.models.dit import Conditioning, DiffusionTransformerConfig
-from engine.sampling.path import clean_estimate, logit_normal_times
+from engine.models.dit import Conditioning
+from engine.models.dit_config import DiffusionTransformerConfig
+from engine.sampling.path import logit_normal_times, predict_x0
 from engine.training.flow.batches import FlowBatch
 from engine.training.flow.distillation import GuidanceTeacher
 from engine.training.flow.loss import flow_loss, velocity_loss
@@ -68,7 +69,7 @@ def test_from_a_recording_the_velocity_leads_to_what_it_becomes() -> None:
     # x is halfway from 1 to 5; from 3 a velocity of 2 leads to 2 at time 0.
     network: Any = Echo()
     assert flow_loss(network, batch, RUN).item() == pytest.approx((3 - 2) ** 2)
-    assert clean_estimate(torch.tensor(3.0), torch.tensor(0.5), torch.tensor(2.0)) == 2.0
+    assert predict_x0(torch.tensor(3.0), torch.tensor(0.5), torch.tensor(2.0)) == 2.0
     # A teacher knows nothing of recordings.
     teacher = GuidanceTeacher(Split(), 4.0)  # type: ignore[arg-type]
     assert flow_loss(network, batch, RUN, teacher).item() == pytest.approx(1.0)
@@ -85,7 +86,7 @@ class Split(nn.Module):
         return Conditioning(torch.zeros(len(keep), 1, 1), None, 1.0 + 2.0 * keep[:, None])
 
     def transformer(self, x: Tensor, time: Tensor, conditioning: Conditioning) -> Tensor:
-        return self.gain * conditioning.overall[:, :, None].expand_as(x)
+        return self.gain * conditioning.global_cond[:, :, None].expand_as(x)
 
     def forward(
         self, x: Tensor, time: Tensor, tokens: Tokens, seconds: Tensor, keep: Tensor

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine.models.dit import Conditioning, DiffusionTransformer, DiffusionTransformerConfig
+from engine.models.dit import Conditioning, DiffusionTransformer
+from engine.models.dit_config import DiffusionTransformerConfig
 from engine.training.run import throughput
 from engine.training.run.metrics_log import METRICS
 from engine.training.run.throughput import (
@@ -24,7 +25,7 @@ from tests.fakes.engine.tiny_runs import CODEC_RUN, arc_run, flow_run, opened_ru
 
 ITEMS, LATENTS, CONTEXT = 3, 32, 9
 CONFIGS = [
-    DiffusionTransformerConfig(16, 2, 64, 3, 2, 32, 48, 3, modulated=True),
+    DiffusionTransformerConfig(16, 2, 64, 3, 2, 32, 48, 3, adaln=True),
     DiffusionTransformerConfig(8, 1, 32, 2, 1, 16, 32, 2),
 ]
 
@@ -42,7 +43,7 @@ def test_operations_are_those_that_torch_counts(config: DiffusionTransformerConf
     with FlopCounterMode(display=False) as forward:
         network(*inputs)
     with FlopCounterMode(display=False) as part:
-        network.hidden(*inputs, 1)
+        network.hidden_states(*inputs, 1)
     with FlopCounterMode(display=False) as trained:
         network(*inputs).sum().backward()
     counted = ITEMS * transformer_flops(config, LATENTS, CONTEXT)

@@ -10,9 +10,9 @@ import numpy as np
 
 COMMANDS = 1024
 """Room in the command ring: far more than hands and a MIDI cable can send between two blocks."""
-PADS = 64
-VOICES = 64
-SLOTS = 2 * VOICES
+MAX_PADS = 64
+MAX_VOICES = 64
+SLOTS = 2 * MAX_VOICES
 """Every voice has a second slot, so that a cut voice can fade while its successor starts."""
 SAMPLE_SETS = 1024
 """Sample sets the kernel can hold at once: those on pads and replaced ones that still sound."""
@@ -286,9 +286,9 @@ MIX = np.dtype(
         ("declick", DECLICK),
         ("commands", COMMAND, (COMMANDS,)),
         ("pending", COMMAND, (COMMANDS,)),
-        ("held_hits", COMMAND, (PADS,)),
-        ("pads", PAD, (PADS,)),
-        ("pad_states", PAD_STATE, (PADS,)),
+        ("held_hits", COMMAND, (MAX_PADS,)),
+        ("pads", PAD, (MAX_PADS,)),
+        ("pad_states", PAD_STATE, (MAX_PADS,)),
         ("tempo_lines", TEMPO_LINE, (TEMPO_LINES,)),
         ("click", CLICK),
         ("output_ring", RING),

@@ -11,8 +11,10 @@ import threading
 from collections.abc import Callable
 from typing import Literal, Protocol
 
+from app.audio.kernel import layout
+
 SLOWEST_BPM, FASTEST_BPM = 20.0, 999.0
-BEATS_PER_BAR = 4
+BEATS_PER_BAR = layout.BEATS_PER_BAR
 LEAST_SHIFT_S = 0.002
 """A clock that is followed may be off by this before the beats are moved: less is jitter."""
 LEAST_CHANGE_BPM = 0.02
@@ -51,12 +53,13 @@ class Clock:
     """Counts quarter notes from the last start; four make a bar. It always runs."""
 
     def __init__(self, timeline: Timeline, write: Callable[[float, float], None]) -> None:
-        """`write` hands the frame of beat 0 and the frames a beat to the callback."""
+        """`write` hands the frame of beat 0 and the frames of a beat to the callback."""
         self._timeline = timeline
         self._write = write
         self._lock = threading.Lock()
         self._bpm = 120.0
         self._anchor = 0.0
+        self._rate = timeline.rate
         self.follow_rate()
 
     @property
@@ -134,8 +137,7 @@ class Clock:
         """Keep tempo and beat when the mixer works at another rate."""
         with self._lock:
             frame = self._timeline.frame
-            old = getattr(self, "_rate", self._timeline.rate)
-            beat = (frame - self._anchor) * self._bpm / (60.0 * old)
+            beat = (frame - self._anchor) * self._bpm / (60.0 * self._rate)
             self._rate = self._timeline.rate
             self._move(frame, beat)
 

@@ -51,10 +51,10 @@ class Mixer:
         self, rate: int = 48_000, pads: int = 16, voices: int = 64, capture_s: float = 0.0
     ) -> None:
         """Set the memory aside, `capture_s` for the output; nothing is compiled or opened yet."""
-        if not 1 <= pads <= layout.PADS:
-            raise ValueError(f"pads must be 1..{layout.PADS}, got {pads}")
-        if not 1 <= voices <= layout.VOICES:
-            raise ValueError(f"voices must be 1..{layout.VOICES}, got {voices}")
+        if not 1 <= pads <= layout.MAX_PADS:
+            raise ValueError(f"pads must be 1..{layout.MAX_PADS}, got {pads}")
+        if not 1 <= voices <= layout.MAX_VOICES:
+            raise ValueError(f"voices must be 1..{layout.MAX_VOICES}, got {voices}")
         self._lock = threading.Lock()
         self.memory = MixerMemory()
         """What the callback works on."""

@@ -227,7 +227,7 @@ def test_a_take_is_not_cut_by_looking_for_an_output() -> None:
     assert rig.wait(0.2).output_name == "Speakers"
 
 
-def test_the_wished_output_is_used_and_its_absence_told() -> None:
+def test_the_requested_output_is_used_and_its_absence_told() -> None:
     rig = Rig(SPEAKERS, INTERFACE)
     assert rig.choose("Interface").output_name == "Interface"
     rig.system.devices.remove(INTERFACE)
@@ -298,7 +298,7 @@ def test_closing_closes_streams_before_the_system() -> None:
     assert rig.system.shut_count == 1
 
 
-def test_the_wished_input_is_used_and_its_absence_told() -> None:
+def test_the_requested_input_is_used_and_its_absence_told() -> None:
     rig = Rig(SPEAKERS, MICROPHONE, INTERFACE)
     assert rig.choose(None, "Interface").input_name == "Interface"
     rig.system.devices.remove(INTERFACE)
@@ -320,7 +320,7 @@ def test_two_devices_of_one_name_are_told_apart_by_their_hosts() -> None:
     assert (state.output_name, state.message) == ("Interface", NO_INPUT)
 
 
-def test_a_wished_rate_is_used_and_given_up_again() -> None:
+def test_a_requested_rate_is_used_and_given_up_again() -> None:
     rig = Rig(SPEAKERS)
     assert rig.request(DeviceRequest(rate=96_000)).rate == 96_000
     assert rig.mixer.rate == rig.system.stream("output").plan.rate == 96_000
@@ -335,7 +335,7 @@ def test_a_rate_the_device_cannot_do_is_said() -> None:
     assert state.message == "Speakers cannot do 96 kHz: playing at 48 kHz."
 
 
-def test_a_wished_block_and_the_device_alone_are_asked_for() -> None:
+def test_a_block_and_exclusive_use_are_passed_on() -> None:
     rig = Rig(replace(SPEAKERS, host="Windows WASAPI"), MICROPHONE)
     assert rig.choose().exclusive
     rig.request(DeviceRequest(block_frames=64, exclusive=True))
@@ -349,7 +349,7 @@ def test_a_wished_block_and_the_device_alone_are_asked_for() -> None:
     ("text", "opened", "heard"),
     [("", 2, [1.0, 2.0]), ("2", 2, [2.0]), ("3", 3, [3.0]), ("3+4", 4, [3.0, 4.0])],
 )
-def test_the_wished_channels_are_recorded(text: str, opened: int, heard: list[float]) -> None:
+def test_the_requested_channels_are_recorded(text: str, opened: int, heard: list[float]) -> None:
     rig = Rig(replace(SPEAKERS, inputs=4))
     rig.system.devices[0] = replace(SPEAKERS, inputs=4, is_default_input=True)
     state = rig.request(DeviceRequest(channels=Channels.read(text)))
@@ -453,7 +453,7 @@ def test_a_round_trip_that_cannot_be_measured_says_why_and_sound_goes_on() -> No
     assert rig.wait(0.2).output_name == "Speakers"
 
 
-def test_a_wished_device_that_comes_back_is_used_again_when_nothing_plays() -> None:
+def test_a_requested_device_that_comes_back_is_used_again_when_nothing_plays() -> None:
     rig = Rig(SPEAKERS, MICROPHONE, INTERFACE)
     rig.choose("Interface", "Interface")
     rig.wait(0.5)

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import gc
-import logging
-import signal
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from app.actions.actions import Actions
 from app.actions.beat import BeatControl
 from app.actions.files.drag_out import DragOut
 from app.actions.files.emergency_save import save_in_emergency
+from app.actions.files.import_file import ImportFile
 from app.actions.files.kit_file import KitFile
-from app.actions.files.remember import Remember
+from app.actions.files.session_autosave import SessionAutosave
 from app.actions.files.settings_keeper import SettingsKeeper
-from app.actions.files.transfer import Transfer
 from app.actions.midi.build import MidiContext, build_midi
 from app.actions.midi.clock import ClockSync
 from app.actions.midi.controls import PadActions
 from app.actions.pads.choose_take import ChooseTake
 from app.actions.pads.generate import Generate
-from app.actions.pads.hits import Hits
 from app.actions.pads.load_pads import PadLoader
 from app.actions.pads.pad_settings import PadSettings
+from app.actions.pads.pad_trigger import PadTrigger
 from app.actions.pads.play_modes import PlayModes
-from app.actions.recording.keep_takes import KeepTakes
-from app.actions.recording.perform import Perform
+from app.actions.recording.master_recording import MasterRecording
 from app.actions.recording.record import Record
 from app.actions.recording.sources import RecordingSources
+from app.actions.recording.take_store import TakeStore
 from app.actions.setup.choose_device import ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
 from app.actions.setup.engine_status import EngineStatus
@@ -40,8 +33,7 @@ from app.audio.mixer.keyboard import Keyboard
 from app.audio.mixer.mixer import Mixer
 from app.audio.recording.disk_recorder import DiskRecorder
 from app.audio.recording.recorder import CAPTURE_S, InputRecorder, TakeRecorder
-from app.folders import Folders, find_folders
-from app.logs import Logs
+from app.folders import Folders
 from app.midi.clock.receiver import ClockReceiver
 from app.midi.ports.inputs import MidiState
 from app.model.panel import panel_of
@@ -55,26 +47,21 @@ from app.threads.ticker import Ticker
 from engine.api import Answer, SwitchAnswer
 from engine.library.store import ModelStore
 
-if TYPE_CHECKING:
-    from PySide6.QtCore import QLockFile
-
-log = logging.getLogger(__name__)
-
 
 class Instrument:
     """Everything but the window, connected. Build, `start`, play, `stop`."""
 
     def __init__(
-        self, folders: Folders, post: Post, parts: Parts | None = None, *, remember: bool = True
+        self, folders: Folders, post: Post, parts: Parts | None = None, *, autosave: bool = True
     ) -> None:
         """Build without starting a thread or opening a device.
 
-        `post` runs a callable on the main thread. Without `remember` the last session is neither
+        `post` runs a callable on the main thread. Without `autosave` the last session is neither
         brought back nor replaced (another Pingpad is open).
         """
         self._parts = parts = parts or Parts()
         self._folders = folders
-        self._remembers = remember
+        self._autosaves = autosave
         self._post = post
         self._read = read_settings(folders.settings_file)
         self.session = Session()
@@ -82,7 +69,8 @@ class Instrument:
         self.mixer = Mixer(capture_s=CAPTURE_S)
         self.recorder = InputRecorder(self.mixer.rate)
         self.disk_recorder = DiskRecorder(
-            self.mixer.capture, lambda take: post(lambda: self.actions.perform.on_ended(take))
+            self.mixer.capture,
+            lambda take: post(lambda: self.actions.master_recording.on_ended(take)),
         )
         self.writer = FileWriter(post)
         self.background = BackgroundThread(post)
@@ -98,7 +86,7 @@ class Instrument:
         )
         self.loader = PadLoader(self.session, self.mixer, self.background)
         self.actions = self._build_actions()
-        self._remember = Remember(
+        self._autosave = SessionAutosave(
             self.session, self.store, self.writer, folders.data / "session.json", parts.now
         )
         self.midi = parts.midi(self.actions.midi.router.receive, self._on_midi)
@@ -122,18 +110,20 @@ class Instrument:
 
     def _build_actions(self) -> Actions:
         session, loader, now = self.session, self.loader, self._parts.now
-        keep = KeepTakes(session, loader, self.store)
+        folders, take_store = self._folders, TakeStore(session, loader, self.store)
         keyboard = Keyboard(self.mixer)
-        hits = Hits(keyboard)
+        pad_trigger = PadTrigger(keyboard)
         status = EngineStatus(session)
-        generate = Generate(session, self.engine, keep, hits, status, now)
+        generate = Generate(session, self.engine, take_store, pad_trigger, status, now)
         kit_file = KitFile(session, self.writer, self.background, loader, generate, self.store)
-        perform = Perform(session, self.disk_recorder, self._folders.performances, now)
+        master_recording = MasterRecording(session, self.disk_recorder, folders.performances, now)
         clock = ClockSync(session, ClockReceiver(), self.mixer.clock)
         beat, tempo = BeatControl(session, self.mixer, clock.read_leader), TapTempo(session)
-        decks = RecordingSources(self.recorder, TakeRecorder(self.mixer.capture), self.mixer, beat)
+        sources = RecordingSources(
+            self.recorder, TakeRecorder(self.mixer.capture), self.mixer, beat
+        )
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
-        record = Record(session, decks, keep, generate, pad_settings, now)
+        record = Record(session, sources, take_store, generate, pad_settings, now)
         midi = build_midi(
             session,
             PadActions(
@@ -144,37 +134,33 @@ class Instrument:
                 kit_file.open,
                 tempo.tap,
                 beat.start_bar,
-                perform.toggle,
+                master_recording.toggle,
             ),
             MidiContext(
                 keyboard,
                 self.mixer.playing,
-                hits,
-                self._folders.config,
+                pad_trigger,
+                folders.config,
                 self.writer,
                 self._post,
                 clock,
             ),
         )
+        library = ModelLibrary(session, self.fetching, ModelStore(folders.models))
+        folder = self._parts.model_folder
         self._play_modes = PlayModes(session, keyboard)
         return Actions(
-            hits=hits,
+            pad_trigger=pad_trigger,
             generate=generate,
             record=record,
-            perform=perform,
-            transfer=Transfer(session, self.background, keep, generate, self.store, now),
+            master_recording=master_recording,
+            import_file=ImportFile(session, self.background, take_store, generate, self.store, now),
             drag_out=DragOut(session, self.store),
             kit_file=kit_file,
             takes=takes,
             pad_settings=pad_settings,
             devices=ChooseDevice(session, self.devices),
-            models=ChooseModel(
-                session,
-                self.engine,
-                ModelLibrary(session, self.fetching, ModelStore(self._folders.models)),
-                status,
-                self._parts.model_folder,
-            ),
+            models=ChooseModel(session, self.engine, library, status, folder),
             midi=midi,
             beat=beat,
             tempo=tempo,
@@ -183,7 +169,7 @@ class Instrument:
     def _connect(self) -> None:
         for pad in self.session.kit.pads:
             self.loader.configure(pad)
-        if self._remembers:
+        if self._autosaves:
             # Each take on disk is a good moment to write the settings too: a crash may come.
             self.store.kept.connect(self._settings.save)
         self.session.settings_changed.connect(self._use_master_gain)
@@ -205,8 +191,8 @@ class Instrument:
         if self._read.notice:
             self.session.notify(self._read.notice, "warning")
         self.actions.models.read_card()
-        if self._remembers:
-            self._remember.bring_back(self.background, self.loader)
+        if self._autosaves:
+            self._autosave.restore(self.background, self.loader)
         else:
             self.session.notify(
                 "Another Pingpad is open. This one keeps your takes too, but the next start "
@@ -218,8 +204,8 @@ class Instrument:
     def stop(self, window_geometry: str = "") -> None:
         """Stop everything in reverse order; what was made is on disk when this returns."""
         self._ticker.stop()
-        if self._remembers:
-            self._remember.close()
+        if self._autosaves:
+            self._autosave.close()
             self._settings.close(window_geometry)
         self.actions.models.library.stop_fetching()
         self.fetching.stop()
@@ -238,7 +224,7 @@ class Instrument:
     def _on_audio(self, state: AudioState) -> None:
         if state.round_trips and state.round_trips != self.session.round_trips:
             self.session.round_trips = state.round_trips
-            if self._remembers:
+            if self._autosaves:
                 self._settings.save()
         self.session.set_audio(state)
         self.loader.follow_rate()
@@ -258,53 +244,3 @@ class Instrument:
     def window_geometry(self) -> str:
         """The window's place the last time; "" when there was none."""
         return self._read.settings.window_geometry
-
-
-def run(argv: Sequence[str]) -> int:
-    """Open the instrument; return when its window is closed. `argv` goes to Qt."""
-    # Qt is imported here so that building an Instrument needs no screen.
-    from PySide6.QtCore import QByteArray, QLockFile
-    from PySide6.QtWidgets import QApplication
-
-    from app.ui.window.main_thread import MainThread
-    from app.ui.window.main_window import MainWindow
-    from app.ui.window.monitors import Monitors
-
-    folders = find_folders()
-    logs = Logs(folders.logs)
-    application = QApplication([*argv])
-    application.setApplicationName("Pingpad")
-    main_thread = MainThread()
-    lock = QLockFile(str(folders.data / "pingpad.lock"))
-    instrument = Instrument(folders, main_thread.post, remember=_is_alone(lock, folders.data))
-    window = MainWindow(
-        instrument.session,
-        instrument.actions,
-        Monitors(instrument.mixer, instrument.recorder),
-        main_thread,
-    )
-    if instrument.window_geometry:
-        window.restoreGeometry(QByteArray.fromHex(instrument.window_geometry.encode()))
-    window.show()
-    instrument.start()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: window.close())
-    gc.collect()
-    # What was built so far lives to the end: no collection need ever walk through it again.
-    gc.freeze()
-    try:
-        return application.exec()
-    finally:
-        instrument.stop(bytes(window.saveGeometry().toHex().data()).decode())
-        lock.unlock()
-        logs.stop()
-
-
-def _is_alone(lock: QLockFile, folder: Path) -> bool:
-    """Say whether no other Pingpad of this user runs; a folder without a lock counts as alone."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return True
-    lock.setStaleLockTime(0)
-    return lock.tryLock(0) or lock.error() != lock.LockError.LockFailedError

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from app.actions.beat import BeatControl
 from app.actions.files.drag_out import DragOut
+from app.actions.files.import_file import ImportFile
 from app.actions.files.kit_file import KitFile
-from app.actions.files.transfer import Transfer
 from app.actions.midi.build import MidiActions
 from app.actions.pads.choose_take import ChooseTake
 from app.actions.pads.generate import Generate
-from app.actions.pads.hits import Hits
 from app.actions.pads.pad_settings import PadSettings
-from app.actions.recording.perform import Perform
+from app.actions.pads.pad_trigger import PadTrigger
+from app.actions.recording.master_recording import MasterRecording
 from app.actions.recording.record import Record
 from app.actions.setup.choose_device import ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
@@ -24,11 +24,11 @@ from app.actions.tap_tempo import TapTempo
 class Actions:
     """One object for each thing a player does."""
 
-    hits: Hits
+    pad_trigger: PadTrigger
     generate: Generate
     record: Record
-    perform: Perform
-    transfer: Transfer
+    master_recording: MasterRecording
+    import_file: ImportFile
     drag_out: DragOut
     kit_file: KitFile
     takes: ChooseTake

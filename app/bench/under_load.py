@@ -125,7 +125,7 @@ def _show_window(home: Path) -> MainWindow:
 
     main_thread = MainThread()
     folders = Folders(home / "config", home / "data", home / "logs")
-    instrument = Instrument(folders, main_thread.post, remember=False)
+    instrument = Instrument(folders, main_thread.post, autosave=False)
     monitors = Monitors(instrument.mixer, instrument.recorder)
     window = MainWindow(instrument.session, instrument.actions, monitors, main_thread)
     window.show()
@@ -210,7 +210,7 @@ def _start() -> None:
             sys.stdin.readline()
             application.quit()
         elif audio is not None and audio.output_name is not None:
-            instrument.actions.hits.hit(0)
+            instrument.actions.pad_trigger.hit(0)
 
     timer.timeout.connect(poll)
     timer.start()

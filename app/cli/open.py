@@ -21,7 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Arguments, context: CommandContext) -> int:
     """Open the window and return when it is closed."""
     try:
-        from app.bootstrap import run as run_instrument
+        from app.run import run as run_instrument
     except (ImportError, OSError) as error:  # PortAudio or one of Qt's libraries is missing
         raise CommandError(
             f"the window cannot be opened ({error}): run ./setup.sh install once"

@@ -12,8 +12,8 @@ from app.model.takes import Take, Takes
 PADS = 16
 
 PadState = Literal["empty", "ready", "pending", "generating", "failed"]
-"""empty: a hit is silent. pending: wished, waiting for the engine. generating: being made.
-failed: the last wish failed; `message` says why. In pending, generating and failed a hit still
+"""empty: a hit is silent. pending: asked for, waiting for the engine. generating: being made.
+failed: the last request failed; `message` says why. In pending, generating and failed a hit still
 plays what the pad held before, if it held something (`Pad.loaded`)."""
 
 
@@ -67,7 +67,7 @@ class Pad:
         self.progress = 0.0
         """0..1 of the steps done; 0 unless generating."""
         self.message = ""
-        """Why the last wish failed; "" otherwise."""
+        """Why the last request failed; "" otherwise."""
 
     @property
     def title(self) -> str:
@@ -110,7 +110,7 @@ class Kit:
         self.changed: Event[()] = Event()
         """The name changed, or another kit was opened."""
         self.times_opened = 0
-        """Grows with every kit opened: a sound wished for before belongs to another kit."""
+        """Grows with every kit opened: a sound asked for before belongs to another kit."""
 
     def record(self) -> KitRecord:
         """Return this kit as it is saved."""

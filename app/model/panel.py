@@ -35,7 +35,7 @@ _NOT_SAVED = {"saved": False}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelSettings:
-    """What stands on the panel; it is remembered but where `saved` says otherwise."""
+    """What stands on the panel; it is saved but where `saved` says otherwise."""
 
     prompt: str = ""
     seconds: float = LENGTH_S.default

@@ -135,7 +135,7 @@ class Session:
         self.audio: AudioState | None = None
         self.midi: MidiStatus | None = None
         self.recording = False
-        self.performing = False
+        self.master_recording = False
         """Whether all that is played is being written to a file."""
         self._selected = 0
 
@@ -205,16 +205,16 @@ class Session:
             self.recording = recording
             self.recording_changed.emit()
 
-    def set_performing(self, performing: bool) -> None:
+    def set_master_recording(self, is_recording: bool) -> None:
         """Show whether all that is played is being written to a file."""
-        if performing != self.performing:
-            self.performing = performing
+        if is_recording != self.master_recording:
+            self.master_recording = is_recording
             self.recording_changed.emit()
 
     # --- length ---
 
     def length_s(self) -> float:
-        """Return the wished length in seconds, whatever unit it was given in.
+        """Return the chosen length in seconds, whatever unit it was given in.
 
         Raises PlayerError when bars and tempo make no length the engine can do.
         """

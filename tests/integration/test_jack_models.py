@@ -66,7 +66,7 @@ class Scene:
     def loop(self, file: Path) -> None:
         """Drop a file on the first pad, let it go round, press it."""
         pad, pad_settings = self.pads[0], self.instrument.actions.pad_settings
-        self.instrument.actions.transfer.drop_file(file, 0)
+        self.instrument.actions.import_file.drop_file(file, 0)
         self.until(lambda: pad.loaded is not None)
         pad_settings.set_parameters(0, replace(pad.parameters, mode="loop"))
         self.qtbot.mouseClick(self.window.pads.buttons[0], Qt.MouseButton.LeftButton)
@@ -126,7 +126,7 @@ def ready(server: str) -> str:
 def scene(server: str, silent_server: str, qtbot: QtBot) -> Iterator[Scene]:
     main_thread = MainThread()
     parts = Parts(midi=FakeMidiInputs, midi_out=FakeMidiOutputs)
-    instrument = Instrument(find_folders(), main_thread.post, parts, remember=False)
+    instrument = Instrument(find_folders(), main_thread.post, parts, autosave=False)
     monitors = Monitors(instrument.mixer, instrument.recorder)
     window = MainWindow(instrument.session, instrument.actions, monitors, main_thread)
     qtbot.addWidget(window)

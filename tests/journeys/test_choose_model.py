@@ -23,12 +23,12 @@ def test_a_playing_pad_plays_on_while_the_model_is_switched(
     instrument: WholeInstrument, tmp_path: Path
 ) -> None:
     instrument.make("kick", 0)
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     whole = instrument.hear(0.5)
     instrument.hear(1.5)
     instrument.actions.models.library.add(write_published(tmp_path / "small"))
     small = choice(instrument, "small")
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     first = instrument.hear(0.25)
     instrument.actions.models.use(small)
     second = instrument.hear(0.25)

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 
-from app.actions.pads.hits import HitNote
+from app.actions.pads.pad_trigger import HitNote
 from tests.fakes.app.whole_instrument import WholeInstrument
 
 
@@ -19,7 +19,7 @@ def test_a_midi_note_sounds_on_the_first_frame_of_the_next_block(
     heard = np.abs(instrument.hear()).max(axis=1)
     onset = int(np.flatnonzero(heard > 1e-4)[0])
     assert abs(onset - instrument.mixer.latency_frames) <= 8
-    assert instrument.actions.hits.recent() == (HitNote(3, 1.0),)
+    assert instrument.actions.pad_trigger.recent() == (HitNote(3, 1.0),)
 
 
 def test_a_midi_note_and_the_mouse_sound_the_same(instrument: WholeInstrument) -> None:
@@ -27,7 +27,7 @@ def test_a_midi_note_and_the_mouse_sound_the_same(instrument: WholeInstrument) -
     instrument.midi.play(0x90, 36, 127)
     by_midi = instrument.hear()
     instrument.hear(1.5)
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     assert np.abs(instrument.hear() - by_midi).max() < 1e-4
 
 

@@ -35,7 +35,7 @@ def test_pads_panel_and_sounds_are_back_at_the_next_start() -> None:
     assert (second.session.prompt, second.session.bpm, second.session.seed) == ("hat", 97.5, 12)
     assert second.said() == []
     second.until_playable(4)
-    second.actions.hits.hit(4)
+    second.actions.pad_trigger.hit(4)
     assert np.abs(second.hear()).max() > 0.1
     second.stop()
 
@@ -81,7 +81,7 @@ def test_a_full_disk_costs_nothing_and_is_told_and_mended(
     instrument.until(lambda: any("the disk is full" in text for text in instrument.said()))
     instrument.until(lambda: instrument.pads[0].state == "ready")
     assert instrument.files() == []
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     assert np.abs(instrument.hear()).max() > 0.1
     full[0] = False
     instrument.until(lambda: "All takes are on disk again." in instrument.said())
@@ -162,7 +162,7 @@ def test_damaged_settings_are_put_aside_and_said() -> None:
 def test_a_second_pingpad_keeps_its_takes_but_not_the_pads() -> None:
     first = begun()
     first.make("kick", 0)
-    second = WholeInstrument(remember=False)
+    second = WholeInstrument(autosave=False)
     second.start()
     assert second.pads[0].takes.items == () and "Another Pingpad" in second.said()[0]
     second.make("snare", 1)

@@ -30,7 +30,7 @@ def test_a_file_that_was_dragged_can_be_dropped_on_another_pad(
     instrument.make("kick", 0)
     path = instrument.actions.drag_out.file_for_drag(0)
     assert path is not None
-    instrument.actions.transfer.drop_file(path, 7)
+    instrument.actions.import_file.drop_file(path, 7)
     instrument.until(lambda: instrument.pads[7].takes.current)
     instrument.until_playable(7)
     one, two = instrument.pads[0].takes.current, instrument.pads[7].takes.current

@@ -15,7 +15,7 @@ def test_a_typed_sound_is_made_lands_on_the_pad_is_heard_and_is_on_disk(
     instrument.make("punchy 909 kick", 0)
     take = instrument.pads[0].takes.current
     assert take is not None and take.recipe is not None and take.recipe.seed is not None
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     assert np.abs(instrument.hear()).max() > 0.1
     (file,) = instrument.files()
     assert file.name == "punchy-909-kick_001.wav"
@@ -26,20 +26,20 @@ def test_a_typed_sound_is_made_lands_on_the_pad_is_heard_and_is_on_disk(
 
 def test_while_a_sound_is_made_a_hit_plays_the_old_one(instrument: WholeInstrument) -> None:
     instrument.make("kick", 0)
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     old = instrument.hear()
     instrument.session.prompt = "snare"
     instrument.actions.generate.generate(0)
     instrument.engine.progress(instrument.engine.newest, 3)
     instrument.until(lambda: instrument.pads[0].state == "generating")
     instrument.hear(1.5)
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     assert np.abs(instrument.hear() - old).max() < 1e-4
     instrument.engine.finish()
     instrument.until(lambda: instrument.pads[0].title == "snare")
     instrument.until_playable(0)
     instrument.hear(1.5)
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     assert np.abs(instrument.hear() - old).max() > 0.1
 
 
@@ -47,10 +47,10 @@ def test_a_sound_that_is_playing_when_the_next_take_lands_plays_on(
     instrument: WholeInstrument,
 ) -> None:
     instrument.make("kick", 0)
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     whole = instrument.hear(0.5)
     instrument.hear(1.5)
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     first = instrument.hear(0.25)
     instrument.make("snare", 0)
     second = instrument.hear(0.25)
@@ -59,13 +59,13 @@ def test_a_sound_that_is_playing_when_the_next_take_lands_plays_on(
 
 def test_undo_is_heard_at_the_next_hit(instrument: WholeInstrument) -> None:
     instrument.make("kick", 0)
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     first = instrument.hear()
     instrument.make("snare", 0)
     instrument.hear(1.5)
     instrument.actions.takes.undo(0)
     instrument.until_playable(0)
-    instrument.actions.hits.hit(0)
+    instrument.actions.pad_trigger.hit(0)
     assert np.abs(instrument.hear() - first).max() < 1e-4
 
 

@@ -109,17 +109,17 @@ def test_all_that_is_played_is_in_the_file_when_the_instrument_is_closed(
     instrument: WholeInstrument,
 ) -> None:
     instrument.make("kick", 0)
-    instrument.actions.perform.toggle()
+    instrument.actions.master_recording.toggle()
     heard = []
     for _ in range(5):
-        instrument.actions.hits.hit(0)
+        instrument.actions.pad_trigger.hit(0)
         heard.append(instrument.hear(0.5))
-    assert instrument.session.performing
+    assert instrument.session.master_recording
     instrument.stop()
     (file,) = instrument.folders.performances.iterdir()
     read, rate = soundfile.read(file, dtype="float32")
     assert rate == RATE and np.abs(read - np.concatenate(heard)).max() < 1e-6
-    assert not instrument.session.performing and file.name in instrument.said()[-1]
+    assert not instrument.session.master_recording and file.name in instrument.said()[-1]
 
 
 @pytest.mark.parametrize("start", ["sound", "four_bars"])

@@ -61,8 +61,8 @@ def test_a_controller_taps_the_tempo_and_begins_a_bar(instrument: WholeInstrumen
 def test_a_controller_records_all_that_is_played_to_a_file(instrument: WholeInstrument) -> None:
     read_map(instrument)
     instrument.midi.play(0x90, 70, 100)
-    instrument.until(lambda: instrument.session.performing)
+    instrument.until(lambda: instrument.session.master_recording)
     instrument.hear(0.5)
     instrument.midi.play(0x90, 70, 100)
-    instrument.until(lambda: not instrument.session.performing)
+    instrument.until(lambda: not instrument.session.master_recording)
     assert len(list(instrument.folders.performances.glob("*.wav"))) == 1

@@ -63,7 +63,7 @@ class KitFile:
         """
 
         def opened(record: KitRecord) -> None:
-            self._generate.forget_wishes()
+            self._generate.forget_requests()
             self.folder = folder
             self._session.kit.restore(record)
             for take in (take for pad in record.pads for take in pad.takes):

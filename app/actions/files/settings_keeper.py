@@ -68,7 +68,7 @@ class SettingsKeeper:
             self._settings,
             **{field.name: getattr(panel, field.name) for field in fields(PanelSettings)},
             window_geometry=window_geometry,
-            model=self._actions.models.remembered,
+            model=self._actions.models.saved_name,
             midi_channel=midi.channel,
             pad_map=midi.pad_map,
             midi_lights=midi.lights,

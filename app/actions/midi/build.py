@@ -11,7 +11,7 @@ from app.actions.midi.controls import ControlActions, PadActions
 from app.actions.midi.learn_control import ControlLearner
 from app.actions.midi.learn_pads import PadLearner
 from app.actions.midi.setup import MidiSetup
-from app.actions.pads.hits import Hits
+from app.actions.pads.pad_trigger import PadTrigger
 from app.midi.clock.sender import ClockSender
 from app.midi.lights import LightSettings, PadLight, PadLights
 from app.midi.pad_player import PadPlayer
@@ -65,7 +65,7 @@ class MidiContext:
     player: PadPlayer
     playing: Callable[[int], float | None]
     """Where a pad's newest voice is, in seconds; None when it is silent."""
-    hits: Hits
+    pad_trigger: PadTrigger
     config: Path
     writer: WritesFiles
     post: Callable[[Callable[[], None]], None]
@@ -81,7 +81,7 @@ def build_midi(session: Session, actions: PadActions, context: MidiContext) -> M
     receiver = context.clock.receiver
     router = PadRouter(
         context.player,
-        context.hits.note,
+        context.pad_trigger.note,
         wake,
         receiver,
     )

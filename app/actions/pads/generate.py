@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
-from app.actions.pads.hits import Hits
-from app.actions.recording.keep_takes import KeepTakes
+from app.actions.pads.pad_trigger import PadTrigger
+from app.actions.recording.take_store import TakeStore
 from app.actions.setup.engine_status import EngineStatus
 from app.model.kit import Pad
 from app.model.session import Session
@@ -66,21 +66,21 @@ class _Job:
 
 
 class Generate:
-    """Wishes to the engine, and what becomes of its answers."""
+    """Requests to the engine, and what becomes of its answers."""
 
     def __init__(
         self,
         session: Session,
         engine: Engine,
-        keep: KeepTakes,
-        hits: Hits,
+        take_store: TakeStore,
+        pad_trigger: PadTrigger,
         status: EngineStatus,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
         self._engine = engine
-        self._keep = keep
-        self._hits = hits
+        self._take_store = take_store
+        self._pad_trigger = pad_trigger
         self._status = status
         self._now = now
         self._jobs: dict[int, _Job] = {}
@@ -88,18 +88,18 @@ class Generate:
         self._used_prompt = session.prompt
         """The panel's prompt when the panel was last used; another one was typed since."""
 
-    # --- wishes ---
+    # --- requests ---
 
     def generate(self, pad_index: int | None = None, source: Source | None = None) -> bool:
         """Make what the prompt panel says, for a pad (None: the selected one).
 
-        A newer wish for the same pad replaces the older. What comes of a `source`, which was just
-        recorded or dropped, is heard at once. False when it cannot be: a notice says why (empty
-        prompt, nonsense numbers, a locked pad).
+        A newer request for the same pad replaces the older. What comes of a `source`, which was
+        just recorded or dropped, is heard at once. False when it cannot be: a notice says why
+        (empty prompt, nonsense numbers, a locked pad).
         """
         pad = self._pad(pad_index)
         plays_when_ready = source is not None
-        return self._wish_from_panel(
+        return self._request_from_panel(
             pad, lambda: self._recipe_from_panel(source), source, plays_when_ready=plays_when_ready
         )
 
@@ -122,7 +122,7 @@ class Generate:
             source = Source(origin.clip.cut(LONGEST_S), origin.id)
         # The model in use makes it, whichever made it before.
         recipe = replace(take.recipe, seed=None, model=self._session.engine.model)
-        return self._wish(pad, recipe, source)
+        return self._request(pad, recipe, source)
 
     def vary(self, pad_index: int | None = None) -> bool:
         """Make the pad's own sound anew, starting from it at the panel's strength.
@@ -136,7 +136,7 @@ class Generate:
             self._session.notify("There is no sound on this pad to vary yet.", "warning")
             return False
         source = Source(take.clip.cut(LONGEST_S), take.id)
-        return self._wish_from_panel(pad, lambda: self._varied_recipe(take, source), source)
+        return self._request_from_panel(pad, lambda: self._varied_recipe(take, source), source)
 
     def cancel(self, pad_index: int | None = None) -> None:
         """Drop what is being made for a pad; its sound stays."""
@@ -178,7 +178,7 @@ class Generate:
         """An empty pad sounds as soon as it can; another one keeps its sound until all is there."""
         job = self._job(preview.job, "beginning")
         if job is not None and self._is_newest(preview.job, job) and job.pad.loaded is None:
-            self._keep.show_beginning(job.pad, preview.clip)
+            self._take_store.load_preview(job.pad, preview.clip)
 
     def _on_finished(self, finished: Finished) -> None:
         if finished.notice:
@@ -196,14 +196,14 @@ class Generate:
             name=finished.recipe.prompt,
         )
         if job is None or job.kit_number != self._session.kit.times_opened:
-            self._keep.keep_aside(take)
+            self._take_store.keep_without_pad(take)
             self._forget(finished.job)
             return
         newest = self._is_newest(finished.job, job)
         self._forget(finished.job)
         if newest:
             job.pad.settle()
-        self._keep.add(job.pad, take, then=lambda: self._answer(job) if newest else None)
+        self._take_store.add(job.pad, take, then=lambda: self._answer(job) if newest else None)
 
     def _answer(self, job: _Job) -> None:
         """Play what was made of a recording, as the one who hummed waits to hear it."""
@@ -211,7 +211,7 @@ class Generate:
         # A loop would not end by itself, and a new recording would record the old one's sound.
         ends = not job.pad.parameters.loops
         if job.plays_when_ready and session.hear_recordings and ends and not session.recording:
-            self._hits.hit(job.pad.index)
+            self._pad_trigger.hit(job.pad.index)
 
     def _on_failed(self, failed: Failed) -> None:
         if failed.job is None:
@@ -222,7 +222,7 @@ class Generate:
         if job is None:
             return
         if self._is_newest(failed.job, job):
-            self._keep.hide_beginning(job.pad)
+            self._take_store.drop_preview(job.pad)
             job.pad.show("failed", message=failed.message)
             self._session.notify(f"Pad {job.pad.index + 1}: {failed.message}", "error")
         self._forget(failed.job)
@@ -232,7 +232,7 @@ class Generate:
         if job is None:
             return
         if self._is_newest(cancelled.job, job):
-            self._keep.hide_beginning(job.pad)
+            self._take_store.drop_preview(job.pad)
             job.pad.settle()
         self._forget(cancelled.job)
 
@@ -242,7 +242,7 @@ class Generate:
 
     # --- how ---
 
-    def forget_wishes(self) -> None:
+    def forget_requests(self) -> None:
         """Another kit is on the pads: what is still being made is kept on disk, not on a pad."""
         for pad in self._session.kit.pads:
             self._newest.pop(pad.index, None)
@@ -276,7 +276,7 @@ class Generate:
             model=session.engine.model,
         )
 
-    def _wish_from_panel(
+    def _request_from_panel(
         self,
         pad: Pad,
         make_recipe: Callable[[], Recipe],
@@ -289,12 +289,12 @@ class Generate:
         except PlayerError as error:
             self._session.notify(str(error), "warning")
             return False
-        wished = self._wish(pad, recipe, source, plays_when_ready=plays_when_ready)
-        if wished:
+        is_requested = self._request(pad, recipe, source, plays_when_ready=plays_when_ready)
+        if is_requested:
             self._used_prompt = self._session.prompt
-        return wished
+        return is_requested
 
-    def _wish(
+    def _request(
         self, pad: Pad, recipe: Recipe, source: Source | None, *, plays_when_ready: bool = False
     ) -> bool:
         if self._session.refuse_locked(pad):

@@ -47,8 +47,8 @@ class PadLoader:
         self._mixer = mixer
         self._background = background
         self._newest: dict[int, object] = {}
-        self._begun: dict[int, object] = {}
-        """Pads that play the beginning of a sound which is still being made."""
+        self._previews: dict[int, object] = {}
+        """Pads that play the preview of a sound which is still being made."""
         self._rate = mixer.rate
 
     def load(self, pad: Pad, then: Callable[[], None] = lambda: None) -> None:
@@ -61,7 +61,7 @@ class PadLoader:
         self._newest[pad.index] = ticket
         take, rate = pad.takes.current, self._mixer.rate
         if take is None:
-            self._begun.pop(pad.index, None)
+            self._previews.pop(pad.index, None)
             self._mixer.load_layers(pad.index, ())
             pad.loaded = None
             pad.settle()
@@ -75,7 +75,7 @@ class PadLoader:
             if rate != self._mixer.rate:
                 self.load(pad, then)
                 return
-            self._begun.pop(pad.index, None)
+            self._previews.pop(pad.index, None)
             self._mixer.load_layers(pad.index, layers, self._session.swap_at)
             pad.loaded = take
             if pad.state in ("empty", "ready"):
@@ -93,22 +93,22 @@ class PadLoader:
             lambda: tuple(prepare(each.clip, rate) for each in takes), loaded, failed
         )
 
-    def load_beginning(self, pad: Pad, clip: Clip) -> None:
+    def load_preview(self, pad: Pad, clip: Clip) -> None:
         """Let hits of a pad without a sound play a clip that is no take, until the next load."""
         ticket = object()
-        self._begun[pad.index] = ticket
+        self._previews[pad.index] = ticket
         rate = self._mixer.rate
 
         def loaded(samples: NDArray[np.float32]) -> None:
-            if self._begun.get(pad.index) is ticket and rate == self._mixer.rate:
+            if self._previews.get(pad.index) is ticket and rate == self._mixer.rate:
                 self._mixer.load_layers(pad.index, (samples,))
 
-        # Nobody was promised a beginning: where it cannot be prepared, the whole says so.
+        # Nobody was promised a preview: where it cannot be prepared, the whole says so.
         self._background.run(lambda: prepare(clip, rate), loaded, lambda sentence: None)
 
-    def drop_beginning(self, pad: Pad) -> None:
-        """Silence a pad that plays a beginning."""
-        if self._begun.pop(pad.index, None) is not None:
+    def drop_preview(self, pad: Pad) -> None:
+        """Silence a pad that plays a preview."""
+        if self._previews.pop(pad.index, None) is not None:
             self._mixer.load_layers(pad.index, ())
 
     def configure(self, pad: Pad) -> None:

@@ -1,7 +1,8 @@
 """Record: what comes in, or what is played, lands on the selected pad. Main thread only.
 
-Held or toggled; at once, at a sound, or on a beat; as long as wished, or for some bars. The buffers
-are always written, so that nothing here has to be in time: their frames are chosen afterwards.
+Held or toggled; at once, at a sound, or on a beat; until it is let go of, or for some bars. The
+buffers are always written, so that nothing here has to be in time: their frames are chosen
+afterwards.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import numpy as np
 
 from app.actions.pads.generate import Generate, Source
 from app.actions.pads.pad_settings import PadSettings
-from app.actions.recording.keep_takes import KeepTakes
 from app.actions.recording.ongoing import Ongoing, State, quantum_of
 from app.actions.recording.sources import RecordingSources, TakeRecorder
+from app.actions.recording.take_store import TakeStore
 from app.audio.mixer.clock import BEATS_PER_BAR, QUANTUM_BEATS
 from app.audio.mixer.pad_parameters import LOOP_BARS
 from app.audio.recording.recorder import MARGIN_BEFORE_S, PRE_ROLL_S, trim
@@ -38,14 +39,14 @@ class Record:
         self,
         session: Session,
         sources: RecordingSources,
-        keep: KeepTakes,
+        take_store: TakeStore,
         generate: Generate,
         pad_settings: PadSettings,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
         self._sources = sources
-        self._takes = keep
+        self._take_store = take_store
         self._generate = generate
         self._pad_settings = pad_settings
         self._now = now
@@ -258,7 +259,7 @@ class Record:
         self._loop_over_bars(ongoing, clip)
         name = "recording" if ongoing.of_input else "resampled"
         take = Take(new_take_id(), clip, "recorded", None, self._now(), None, name)
-        self._takes.add(pad, take)
+        self._take_store.add(pad, take)
         if not (ongoing.of_input and self._session.prompt.strip()) or pad.locked:
             return
         if clip.seconds > LONGEST_S:

@@ -22,7 +22,7 @@ class OpensDevices(Protocol):
 
 
 class ChooseDevice:
-    """The choice stands in the session and is remembered; sound stops for a moment."""
+    """The choice stands in the session and is saved; sound stops for a moment."""
 
     def __init__(self, session: Session, devices: OpensDevices) -> None:
         self._session = session

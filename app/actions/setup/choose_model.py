@@ -46,7 +46,7 @@ class ChooseModel:
         """The model in use."""
         self.loading: ModelChoice | None = None
         """The model that is to take over."""
-        self.remembered = ""
+        self.saved_name = ""
         """The folder's name of the model to begin with the next time, "" for the embedded one."""
         self._chosen: dict[Path, ModelChoice] = {}
         self._restored: Path | None = None
@@ -93,7 +93,7 @@ class ChooseModel:
                 self._restored = folder
                 self._load(choice)
 
-        self.remembered = name
+        self.saved_name = name
         self.library.read(folder, load)
 
     def on_answer(self, answer: SwitchAnswer) -> None:
@@ -114,7 +114,7 @@ class ChooseModel:
     def _load(self, choice: ModelChoice) -> None:
         session, name = self._session, _name(choice)
         self.loading, self._chosen[choice.folder] = choice, choice
-        self.remembered = self._name_to_remember(choice.folder)
+        self.saved_name = self._name_to_save(choice.folder)
         self._engine.switch_model(choice.folder)
         self.status.show_loading(name)
         if self.status.has_failed:
@@ -146,11 +146,11 @@ class ChooseModel:
     def _keep_model(self) -> None:
         """Show that no other model is coming."""
         self.loading = None
-        self.remembered = self._name_to_remember(self.folder)
+        self.saved_name = self._name_to_save(self.folder)
         self.status.show_no_loading()
         self.library.changed.emit()
 
-    def _name_to_remember(self, folder: Path) -> str:
+    def _name_to_save(self, folder: Path) -> str:
         return folder.name if folder.parent == self.library.home else ""
 
     # --- removing ---

@@ -15,7 +15,7 @@ from engine.files.atomic import write_json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(PanelSettings):
-    """What is remembered. Every field has a default: an older file lacks the newer ones."""
+    """What is saved. Every field has a default: an older file lacks the newer ones."""
 
     window_geometry: str = ""
     """QWidget.saveGeometry() as hexadecimal digits; "" = let the desktop choose."""

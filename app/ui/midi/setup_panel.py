@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.actions.midi.build import MidiActions
 from app.actions.midi.setup import MidiChoices
-from app.actions.pads.hits import Hits
+from app.actions.pads.pad_trigger import PadTrigger
 from app.midi.lights import AUTOMATIC, OFF
 from app.midi.messages.controller_map import strip_alsa_number
 from app.midi.messages.message import DRUM_CHANNEL
@@ -56,7 +56,7 @@ class ChoiceBox(QComboBox):
 class MidiSetupPanel(QFrame):
     """Shows and changes the choices of MidiSetup."""
 
-    def __init__(self, session: Session, midi: MidiActions, hits: Hits, theme: Theme) -> None:
+    def __init__(self, session: Session, midi: MidiActions, hits: PadTrigger, theme: Theme) -> None:
         super().__init__()
         self.setObjectName("panel")
         self._session = session

@@ -27,7 +27,7 @@ class MidiWindow(QDialog):
         self._midi = actions.midi
         self.setWindowTitle("MIDI")
         self.setModal(False)
-        self.setup_panel = MidiSetupPanel(session, actions.midi, actions.hits, theme)
+        self.setup_panel = MidiSetupPanel(session, actions.midi, actions.pad_trigger, theme)
         self.learn_panel = MidiLearnPanel(session, actions.midi, theme)
         self.kits = MidiKits(session, actions.midi, actions.kit_file, theme)
         self.log = MidiLog(actions.midi.router, theme)

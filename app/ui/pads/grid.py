@@ -57,7 +57,7 @@ class PadGrid(QWidget):
         letter = self._letters[pad.index]
         face = PadFace(pad.index + 1, self._actions.midi.setup.pad_map.note(pad.index), letter)
         button = PadButton(face, self._theme, self)
-        hits, index = self._actions.hits, pad.index
+        hits, index = self._actions.pad_trigger, pad.index
         button.pressed.connect(partial(hits.hit, index))
         button.released.connect(partial(hits.release, index))
         button.selected.connect(partial(self._session.select, index))
@@ -125,7 +125,7 @@ class PadGrid(QWidget):
 
     def show_playing(self, playing: Callable[[int], float | None], now_s: float) -> None:
         """Move playheads and lights; called at every frame."""
-        for note in self._actions.hits.recent():
+        for note in self._actions.pad_trigger.recent():
             self._lit_until[note.pad] = now_s + LIT_S
         for index, button in enumerate(self.buttons):
             button.show_position(playing(index), lit=now_s < self._lit_until[index])
@@ -147,7 +147,7 @@ class PadGrid(QWidget):
 
     def _drop(self, index: int, path: Path) -> None:
         self._session.select(index)
-        self._actions.transfer.drop_file(path, index)
+        self._actions.import_file.drop_file(path, index)
 
     def drag_out(self, index: int) -> None:
         """Drag the pad's file, which is on disk by now, to another program.

@@ -12,7 +12,7 @@ from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QWidget
 
-from app.actions.pads.hits import Hits
+from app.actions.pads.pad_trigger import PadTrigger
 from app.model.session import Session
 
 QWERTY = "ZSXDCVGBHNJMQ2W3"
@@ -54,7 +54,7 @@ class PadKeys(QObject):
     tempo_tapped = Signal()
     prompt_requested = Signal()
 
-    def __init__(self, session: Session, hits: Hits, window: QWidget, letters: str) -> None:
+    def __init__(self, session: Session, hits: PadTrigger, window: QWidget, letters: str) -> None:
         super().__init__(window)
         self._session = session
         self._hits = hits

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QMenu, QWidget
 
-from app.actions.recording.perform import Perform
+from app.actions.recording.master_recording import MasterRecording
 from app.model.panel import RecordFrom
 from app.model.parameter_kinds import Choice
 from app.model.parameters import RECORD_LENGTH, RECORD_START
@@ -27,7 +27,7 @@ THRESHOLDS_DB = (-48.0, -42.0, -36.0, -30.0, -24.0, -18.0, -12.0)
 class RecordMenu:
     """Shows and changes the session's recording settings."""
 
-    def __init__(self, session: Session, perform: Perform, parent: QWidget) -> None:
+    def __init__(self, session: Session, perform: MasterRecording, parent: QWidget) -> None:
         self._session = session
         self._perform = perform
         self._parent = parent
@@ -57,7 +57,9 @@ class RecordMenu:
         count_in.setChecked(session.count_in)
         count_in.triggered.connect(lambda on: setattr(session, "count_in", on))
         menu.addSeparator()
-        ended = "End the recording to a file" if session.performing else "Record all to a file"
+        ended = (
+            "End the recording to a file" if session.master_recording else "Record all to a file"
+        )
         menu.addAction(f"{ended}\tCtrl+Shift+R", self._perform.toggle)
         folder = menu.addAction("Show recorded files", self._show_folder)
         folder.setEnabled(self._perform.folder.is_dir())

@@ -141,7 +141,7 @@ class RecordPanel(QFrame):
         self.setup = make_button("", tip, theme, "setup")
         self.setup.setProperty("big", "true")
         on_click(self.setup, lambda: self.menu.show_below(self.setup))
-        self.menu = RecordMenu(session, actions.perform, self)
+        self.menu = RecordMenu(session, actions.master_recording, self)
         self.hear = make_button("Play back", "Play what was made of the recording at once", theme)
         self.hear.setCheckable(True)
         self.hear.setProperty("quiet", "true")
@@ -241,4 +241,4 @@ class RecordPanel(QFrame):
         if path is not None:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
-            self._actions.transfer.drop_file(path, "record")
+            self._actions.import_file.drop_file(path, "record")

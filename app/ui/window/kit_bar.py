@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QSlider, QWidget
 
 from app.actions.actions import Actions
-from app.actions.recording.perform import format_length
+from app.actions.recording.master_recording import format_length
 from app.model.parameters import MASTER_GAIN
 from app.model.session import Session
 from app.ui.widgets.controls import LevelMeter, make_button, make_caption, on_click
@@ -47,7 +47,7 @@ class KitBar(QWidget):
         self.full_level.toggled.connect(lambda on: setattr(session, "full_level", on))
         self.silence = make("", "Silence. Ends all sounds (Esc)", theme, "stop")
         self.silence.setProperty("quiet", "true")
-        on_click(self.silence, actions.hits.stop_all)
+        on_click(self.silence, actions.pad_trigger.stop_all)
         self.beat = BeatBar(session, actions, theme)
         self.master = QSlider(Qt.Orientation.Horizontal)
         least, most = MASTER_GAIN.least * MASTER_STEPS, MASTER_GAIN.most * MASTER_STEPS
@@ -99,13 +99,13 @@ class KitBar(QWidget):
         theme.on_scale(draw_mark)
 
     def _toggle_perform(self) -> None:
-        self._actions.perform.toggle()
-        self.show_performing()
+        self._actions.master_recording.toggle()
+        self.show_master_recording()
 
-    def show_performing(self) -> None:
+    def show_master_recording(self) -> None:
         """Show whether the output is recorded, and for how long; call at every frame."""
-        performing = self._session.performing
-        text = f" {format_length(self._actions.perform.seconds)}" if performing else ""
+        performing = self._session.master_recording
+        text = f" {format_length(self._actions.master_recording.seconds)}" if performing else ""
         if (performing, text) != (self.perform.isChecked(), self.perform.text()):
             self.perform.setChecked(performing)
             self.perform.setText(text)

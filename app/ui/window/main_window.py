@@ -138,7 +138,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+O", self.kit_bar.open_kit),
             ("Ctrl+S", self.kit_bar.save_kit),
             ("Ctrl+Shift+S", lambda: self.kit_bar.save_kit(ask=True)),
-            ("Ctrl+Shift+R", self._actions.perform.toggle),
+            ("Ctrl+Shift+R", self._actions.master_recording.toggle),
             ("Ctrl+Q", self.close),
         )
         for keys, run in shortcuts:
@@ -154,7 +154,7 @@ class MainWindow(QMainWindow):
     def _connect_keys(self) -> None:
         record = self._actions.record
         self._repeats = KeyRepeats(self)
-        self.keys = PadKeys(self._session, self._actions.hits, self, keyboard_letters())
+        self.keys = PadKeys(self._session, self._actions.pad_trigger, self, keyboard_letters())
         self.keys.record_pressed.connect(record.press)
         self.keys.record_released.connect(record.release)
         self.keys.record_toggled.connect(record.toggle)
@@ -182,7 +182,7 @@ class MainWindow(QMainWindow):
         )
         self.pads.show_playing(output.playing, now)
         self.record_panel.show_input(self._monitors.input.level, elapsed)
-        self.kit_bar.show_performing()
+        self.kit_bar.show_master_recording()
         self.status_line.show_midi(now)
         self._frames += 1
         if self._frames % FRAMES_PER_COUNTS == 0:

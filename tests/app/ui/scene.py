@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from app.actions.actions import Actions
 from app.actions.beat import BeatControl
 from app.actions.files.drag_out import DragOut
+from app.actions.files.import_file import ImportFile
 from app.actions.files.kit_file import KitFile
-from app.actions.files.transfer import Transfer
 from app.actions.midi.build import MidiContext, build_midi
 from app.actions.midi.clock import ClockSync
 from app.actions.midi.controls import PadActions
 from app.actions.pads.choose_take import ChooseTake
 from app.actions.pads.generate import Generate
-from app.actions.pads.hits import Hits
 from app.actions.pads.load_pads import PadLoader
 from app.actions.pads.pad_settings import PadSettings
-from app.actions.recording.keep_takes import KeepTakes
-from app.actions.recording.perform import Perform
+from app.actions.pads.pad_trigger import PadTrigger
+from app.actions.recording.master_recording import MasterRecording
 from app.actions.recording.record import Record
 from app.actions.recording.sources import RecordingSources
+from app.actions.recording.take_store import TakeStore
 from app.actions.setup.choose_device import ChooseDevice
 from app.actions.setup.choose_model import ChooseModel
 from app.actions.setup.engine_status import EngineStatus
@@ -258,32 +258,36 @@ class Scene:
 
     def __init__(self, folder: Path) -> None:
         now = Immediately()
-        self.session = session = Session()
+        self.session = Session()
+        self.time_s = 100.0
         self.sound = SilentSound()
-        self.microphone = Microphone()
+        self.microphone, self.played, self.disk = Microphone(), Microphone(), DiskFile()
         self.devices = Opened()
         self.engine = PatientEngine()
         self.said: list[str] = []
-        session.notice.connect(lambda notice: self.said.append(notice.text))
-        self.store = ClipStore(folder / "takes", now, session.notify)
-        loader = PadLoader(session, self.sound, now)
-        keep = KeepTakes(session, loader, self.store)
-        self.keep = keep
-        hits = Hits(self.sound)
+        self.session.notice.connect(lambda notice: self.said.append(notice.text))
+        self.store = ClipStore(folder / "takes", now, self.session.notify)
+        loader = PadLoader(self.session, self.sound, now)
+        self.take_store = TakeStore(self.session, loader, self.store)
+        self.actions = self._build_actions(folder, loader, now)
+        self._plug_in()
+        self.main_thread = MainThread()
+        self.window = self._open_window()
+
+    def _build_actions(self, folder: Path, loader: PadLoader, now: Immediately) -> Actions:
+        session = self.session
+        pad_trigger = PadTrigger(self.sound)
         status = EngineStatus(session)
-        generate = Generate(session, self.engine, keep, hits, status)
-        self.time_s = 100.0
+        generate = Generate(session, self.engine, self.take_store, pad_trigger, status)
         clock = ClockSync(session, ClockReceiver())
         beat = BeatControl(session, self.sound, clock.read_leader)
         tempo = TapTempo(session, lambda: self.time_s)
-        self.played = Microphone()
         decks = RecordingSources(self.microphone, self.played, self.sound, beat)
         takes, pad_settings = ChooseTake(session, loader), PadSettings(session, loader)
-        record = Record(session, decks, keep, generate, pad_settings)
-        self.disk = DiskFile()
+        record = Record(session, decks, self.take_store, generate, pad_settings)
         kit_file = KitFile(session, now, now, loader, generate, self.store)
         library = ModelLibrary(session, now, ModelStore(folder / "models"))
-        perform = Perform(session, self.disk, folder / "performances", lambda: 0.0)
+        master_recording = MasterRecording(session, self.disk, folder / "performances", lambda: 0.0)
         midi = build_midi(
             session,
             PadActions(
@@ -294,18 +298,24 @@ class Scene:
                 kit_file.open,
                 tempo.tap,
                 beat.start_bar,
-                perform.toggle,
+                master_recording.toggle,
             ),
             MidiContext(
-                self.sound, self.sound.playing, hits, folder / "config", now, lambda fn: fn(), clock
+                self.sound,
+                self.sound.playing,
+                pad_trigger,
+                folder / "config",
+                now,
+                lambda fn: fn(),
+                clock,
             ),
         )
-        self.actions = Actions(
-            hits=hits,
+        return Actions(
+            pad_trigger=pad_trigger,
             generate=generate,
             record=record,
-            perform=perform,
-            transfer=Transfer(session, now, keep, generate, self.store),
+            master_recording=master_recording,
+            import_file=ImportFile(session, now, self.take_store, generate, self.store),
             drag_out=DragOut(session, self.store),
             kit_file=kit_file,
             takes=takes,
@@ -316,9 +326,6 @@ class Scene:
             beat=beat,
             tempo=tempo,
         )
-        self._plug_in()
-        self.main_thread = MainThread()
-        self.window = self._open_window()
 
     def _open_window(self) -> MainWindow:
         monitors = Monitors(self.sound, self.microphone)

@@ -112,7 +112,7 @@ class Photographer:
 
     def add(self, pad: int, clip: Clip, kind: TakeKind, name: str) -> None:
         take = Take(new_take_id(), clip, kind, None, 0.0, None, name)
-        self.scene.keep.add(self.scene.session.kit.pads[pad], take)
+        self.scene.take_store.add(self.scene.session.kit.pads[pad], take)
 
     def play_a_while(self) -> None:
         scene, session = self.scene, self.scene.session

@@ -9,7 +9,7 @@ from app.actions.midi.clock import ClockSync
 from app.actions.midi.controls import PadActions
 from app.actions.midi.learn_control import ControlLearner
 from app.actions.midi.learn_pads import PadLearner
-from app.actions.pads.hits import Hits
+from app.actions.pads.pad_trigger import PadTrigger
 from app.midi.clock.receiver import ClockReceiver
 from tests.fakes.app.playing_scene import PlayingScene
 
@@ -18,7 +18,7 @@ class MidiScene(PlayingScene):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.config = folder / "config"
-        self.hits = Hits(self.mixer)
+        self.hits = PadTrigger(self.mixer)
         self.called: list[str] = []
         """What controls did that this scene has no double of."""
         playing = PadActions(

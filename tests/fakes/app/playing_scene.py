@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.actions.files.drag_out import DragOut
+from app.actions.files.import_file import ImportFile
 from app.actions.files.kit_file import KitFile
-from app.actions.files.transfer import Transfer
 from app.actions.pads.choose_take import ChooseTake
 from app.actions.pads.generate import Generate
-from app.actions.pads.hits import Hits
 from app.actions.pads.load_pads import PadLoader
 from app.actions.pads.pad_settings import PadSettings
-from app.actions.recording.keep_takes import KeepTakes
+from app.actions.pads.pad_trigger import PadTrigger
 from app.actions.recording.record import Record
 from app.actions.recording.sources import RecordingSources
+from app.actions.recording.take_store import TakeStore
 from app.actions.setup.engine_status import EngineStatus
 from app.model.kit import Pad
 from app.model.session import Notice, Session
@@ -42,12 +42,12 @@ class PlayingScene:
         self.engine.start()
         self.store = ClipStore(folder / "run", self.writer, self.session.notify)
         self.loader = PadLoader(self.session, self.mixer, self.background)
-        keep = KeepTakes(self.session, self.loader, self.store)
+        take_store = TakeStore(self.session, self.loader, self.store)
         self.generate = Generate(
             self.session,
             self.engine,
-            keep,
-            Hits(self.mixer),
+            take_store,
+            PadTrigger(self.mixer),
             EngineStatus(self.session),
             lambda: 1000.0,
         )
@@ -57,10 +57,10 @@ class PlayingScene:
         decks = RecordingSources(self.recorder, self.played, self.timing, self.timing)
         self.pad_settings = PadSettings(self.session, self.loader)
         self.record = Record(
-            self.session, decks, keep, self.generate, self.pad_settings, lambda: 1000.0
+            self.session, decks, take_store, self.generate, self.pad_settings, lambda: 1000.0
         )
-        self.transfer = Transfer(
-            self.session, self.background, keep, self.generate, self.store, lambda: 1000.0
+        self.import_file = ImportFile(
+            self.session, self.background, take_store, self.generate, self.store, lambda: 1000.0
         )
         self.takes = ChooseTake(self.session, self.loader)
         self.drag_out = DragOut(self.session, self.store)

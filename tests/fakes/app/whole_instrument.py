@@ -25,13 +25,13 @@ from tests.fakes.engine.engine_thread import FakeEngine
 class WholeInstrument:
     """Folders come from PINGPAD_HOME, so that one after another finds what the last one left."""
 
-    def __init__(self, *, remember: bool = True) -> None:
+    def __init__(self, *, autosave: bool = True) -> None:
         self.loop = MainLoop()
         self.folders = find_folders()
         parts = Parts(
             engine=FakeEngine, audio=FakeDevices, midi=FakeMidiInputs, midi_out=FakeMidiOutputs
         )
-        self.instrument = Instrument(self.folders, self.loop.post, parts, remember=remember)
+        self.instrument = Instrument(self.folders, self.loop.post, parts, autosave=autosave)
         self.session: Session = self.instrument.session
         self.actions: Actions = self.instrument.actions
         self.mixer = self.instrument.mixer
@@ -45,16 +45,16 @@ class WholeInstrument:
         self.devices = self.instrument.devices
         self.notices: list[Notice] = []
         self.session.notice.connect(self.notices.append)
-        self.brought_back = False
+        self.restored = False
 
     def start(self) -> None:
         """Start, and wait until the last session is back."""
         self.instrument.start()
         self.instrument.background.run(lambda: None, self._back, self._back)
-        self.until(lambda: self.brought_back)
+        self.until(lambda: self.restored)
 
     def _back(self, _: object) -> None:
-        self.brought_back = True
+        self.restored = True
 
     def stop(self) -> None:
         self.instrument.stop()

@@ -185,7 +185,7 @@ def test_answers_nobody_waits_for_are_logged_and_let_go(
 def test_a_sound_made_for_a_kit_that_is_gone_is_kept_on_disk_only(scene: PlayingScene) -> None:
     scene.session.prompt = "kick"
     scene.generate.generate()
-    scene.generate.forget_wishes()
+    scene.generate.forget_requests()
     scene.session.kit.restore(scene.session.kit.record())
     scene.finish()
     assert scene.pads[0].takes.items == () and scene.pads[0].state == "empty"

@@ -78,7 +78,7 @@ def test_an_added_model_is_used_with_its_own_steps_and_words(room: Room, tmp_pat
     room.models.use(room.named("small"))
     assert room.engine.used == [room.store.root / "small"]
     assert room.said[-1] == "small is loading. embedded stays in use until then."
-    assert room.models.remembered == "small"
+    assert room.models.saved_name == "small"
     assert (room.session.steps, room.session.vocabulary) == (3, {"kick"})
     assert room.session.engine.ready and room.session.engine.loading == "small"
     room.models.use(room.named("small"))
@@ -91,7 +91,7 @@ def test_an_added_model_is_used_with_its_own_steps_and_words(room: Room, tmp_pat
     assert len(room.engine.used) == 1
     room.models.use(room.models.library.choices[0])
     assert room.engine.used[-1] == EMBEDDED_FOLDER
-    assert room.models.remembered == ""
+    assert room.models.saved_name == ""
     room.engine.switch()
     assert room.session.vocabulary
 
@@ -102,7 +102,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_one_in_use(room: Room, tmp_pat
     room.engine.refuse("It is broken.")
     assert room.said[-1] == "small: It is broken. embedded goes on making the sounds."
     assert (room.models.folder, room.models.loading) == (EMBEDDED_FOLDER, None)
-    assert room.models.remembered == ""
+    assert room.models.saved_name == ""
     assert room.session.engine.ready and room.session.engine.loading == ""
     room.models.use(room.named("small"))
     assert len(room.engine.used) == 2
@@ -113,7 +113,7 @@ def test_the_model_in_use_is_kept_by_choosing_it_again(room: Room, tmp_path: Pat
     room.models.use(room.named("small"))
     room.models.use(room.models.library.choices[0])
     assert room.engine.loading is None and len(room.engine.used) == 1
-    assert room.session.engine.loading == "" and room.models.remembered == ""
+    assert room.session.engine.loading == "" and room.models.saved_name == ""
 
 
 def test_where_memory_is_short_the_player_is_told_that_nothing_can_be_made(
@@ -148,11 +148,11 @@ def test_the_model_of_the_last_time_comes_back_with_the_steps_of_that_time(
     room: Room, tmp_path: Path
 ) -> None:
     room.models.restore("gone")
-    assert room.engine.used == [] and room.models.remembered == ""
+    assert room.engine.used == [] and room.models.saved_name == ""
     room.models.library.add(write_published(tmp_path / "small"))
     room.session.steps = 3
     room.models.restore("small")
-    assert room.engine.used == [room.store.root / "small"] and room.models.remembered == "small"
+    assert room.engine.used == [room.store.root / "small"] and room.models.saved_name == "small"
     room.engine.switch()
     assert room.session.steps == 3
     assert room.models.folder == room.store.root / "small"

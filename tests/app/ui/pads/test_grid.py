@@ -76,7 +76,7 @@ def test_playheads_and_lights_follow_the_mixer(scene: Scene) -> None:
 
 
 def test_a_midi_hit_is_seen_even_if_its_sound_is_over(scene: Scene) -> None:
-    scene.actions.hits.note(9, 0.7)
+    scene.actions.pad_trigger.note(9, 0.7)
     scene.window.show_frame()
     assert scene.window.pads.buttons[9].face.sounding
     scene.time_s += 0.2

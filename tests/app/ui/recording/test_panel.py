@@ -165,7 +165,7 @@ def test_the_button_says_what_it_waits_for_and_a_frame_lets_it_begin_and_end(
 def test_all_that_is_played_goes_to_a_file_by_button_and_by_keys(scene: Scene) -> None:
     window, button = scene.window, scene.window.kit_bar.perform
     QTest.mouseClick(button, LEFT)
-    assert scene.session.performing and len(scene.disk.paths) == 1
+    assert scene.session.master_recording and len(scene.disk.paths) == 1
     scene.disk.seconds = 65.0
     window.show_frame()
     assert button.isChecked() and button.text().strip() == "1:05"
@@ -173,7 +173,7 @@ def test_all_that_is_played_goes_to_a_file_by_button_and_by_keys(scene: Scene) -
         window, "R", Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     )
     assert scene.disk.stopped == 1
-    scene.actions.perform.on_ended(DiskTake((Path("a.wav"),), 65.0, 0.0, ""))
+    scene.actions.master_recording.on_ended(DiskTake((Path("a.wav"),), 65.0, 0.0, ""))
     window.show_frame()
     assert not button.isChecked() and button.text() == ""
     assert scene.said[-1] == "Saved 1:05 to a.wav."

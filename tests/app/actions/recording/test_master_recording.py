@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.actions.recording.perform import Perform, format_length
+from app.actions.recording.master_recording import MasterRecording, format_length
 from app.audio.recording.disk_recorder import DiskTake
 from app.model.session import Session
 from tests.fakes.app.sound import DiskFile
@@ -13,7 +13,7 @@ from tests.fakes.app.sound import DiskFile
 class Room:
     def __init__(self, folder: Path) -> None:
         self.session, self.disk = Session(), DiskFile(2.5)
-        self.perform = Perform(self.session, self.disk, folder, lambda: 1_000_000.0)
+        self.perform = MasterRecording(self.session, self.disk, folder, lambda: 1_000_000.0)
         self.said: list[tuple[str, str]] = []
         self.session.notice.connect(lambda notice: self.said.append((notice.text, notice.kind)))
 
@@ -26,13 +26,13 @@ def room(tmp_path: Path) -> Room:
 def test_one_button_starts_and_ends_a_file_of_its_own(room: Room) -> None:
     room.perform.toggle()
     (path,) = room.disk.paths
-    assert room.session.performing and room.perform.seconds == 2.5
+    assert room.session.master_recording and room.perform.seconds == 2.5
     assert path.name.startswith("Performance 1970-01-1") and path.suffix == ".wav"
     path.touch()
     room.perform.toggle()
     assert room.disk.stopped == 1
     room.perform.on_ended(DiskTake((path,), 185.0, 0.0, ""))
-    assert not room.session.performing and room.perform.seconds == 0.0
+    assert not room.session.master_recording and room.perform.seconds == 0.0
     assert room.said == [(f"Saved 3:05 to {path.name}.", "info")]
     room.perform.toggle()
     assert room.disk.paths[1] != path

@@ -1,4 +1,4 @@
-"""KeepTakes: puts a new take on a pad, into the mixer and on disk. Main thread only."""
+"""TakeStore: puts a new take on a pad, into the mixer and on disk. Main thread only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Store(Protocol):
         ...
 
 
-class KeepTakes:
+class TakeStore:
     """The one door for new takes: whatever made them, they end on disk and on their pad."""
 
     def __init__(self, session: Session, loader: PadLoader, store: Store) -> None:
@@ -57,16 +57,16 @@ class KeepTakes:
             self._loader.load(pad, then)
         pad.changed.emit()
 
-    def show_beginning(self, pad: Pad, clip: Clip) -> None:
+    def load_preview(self, pad: Pad, clip: Clip) -> None:
         """Let an empty pad play the beginning of a sound that is still being made."""
         if not pad.locked:
-            self._loader.load_beginning(pad, clip)
+            self._loader.load_preview(pad, clip)
 
-    def hide_beginning(self, pad: Pad) -> None:
+    def drop_preview(self, pad: Pad) -> None:
         """Silence a pad whose sound has begun and will not be made."""
-        self._loader.drop_beginning(pad)
+        self._loader.drop_preview(pad)
 
-    def keep_aside(self, take: Take) -> None:
+    def keep_without_pad(self, take: Take) -> None:
         """Keep a take on disk that belongs to no pad any more, and say so."""
         self._store.keep(take, None)
         self._session.notify(f"“{take.name}” finished late; it is in the takes folder.")

@@ -1,4 +1,4 @@
-"""Hits: the one door for mouse and keys to the mixer, and the notes for the lights."""
+"""PadTrigger: the one door for mouse and keys to the mixer, and the notes for the lights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class HitNote:
     """0..1."""
 
 
-class Hits:
+class PadTrigger:
     """Hits from the window. MIDI plays the same mixer by app.midi.router and leaves notes here."""
 
     def __init__(self, mixer: PadPlayer, now: Callable[[], float] = time.perf_counter) -> None:

@@ -1,4 +1,4 @@
-"""Perform: all that is played goes to a file while it is played. Main thread only."""
+"""MasterRecording: all that is played goes to a file while it is played. Main thread only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class WritesSound(Protocol):
         ...
 
 
-class Perform:
+class MasterRecording:
     """One button: start, and end what was started."""
 
     def __init__(
@@ -46,20 +46,20 @@ class Perform:
 
     def toggle(self) -> None:
         """Write what is played from now on to a file, or end that."""
-        if self._session.performing:
+        if self._session.master_recording:
             self._recorder.stop()
             return
         self._recorder.start(self._free_path())
-        self._session.set_performing(True)
+        self._session.set_master_recording(True)
 
     @property
     def seconds(self) -> float:
         """Length of the file by now."""
-        return self._recorder.seconds if self._session.performing else 0.0
+        return self._recorder.seconds if self._session.master_recording else 0.0
 
     def on_ended(self, written: DiskTake) -> None:
         """Say what is on disk, and why it ended if nobody ended it."""
-        self._session.set_performing(False)
+        self._session.set_master_recording(False)
         names = " and ".join(file.name for file in written.files)
         kept = f"Saved {format_length(written.seconds)} to {names}" if written.seconds else ""
         if written.failure and kept:

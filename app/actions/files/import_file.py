@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from app.actions.pads.generate import Generate, Source
-from app.actions.recording.keep_takes import KeepTakes
+from app.actions.recording.take_store import TakeStore
 from app.model.session import Session
 from app.model.takes import Take, new_take_id
 from app.threads.background import Background
@@ -29,21 +29,21 @@ class KnownFiles(Protocol):
         ...
 
 
-class Transfer:
+class ImportFile:
     """Files from outside, and those of the kit's own takes."""
 
     def __init__(
         self,
         session: Session,
         background: Background,
-        keep: KeepTakes,
+        take_store: TakeStore,
         generate: Generate,
         store: KnownFiles,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._session = session
         self._background = background
-        self._keep = keep
+        self._take_store = take_store
         self._generate = generate
         self._store = store
         self._now = now
@@ -80,7 +80,7 @@ class Transfer:
 
     def _use(self, path: Path, take: Take, index: int, *, from_record: bool) -> None:
         pad, clip = self._session.kit.pads[index], take.clip
-        self._keep.add(pad, take)
+        self._take_store.add(pad, take)
         if not from_record or pad.locked or not self._session.prompt.strip():
             return
         if clip.seconds > LONGEST_S:

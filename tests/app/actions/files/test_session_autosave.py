@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.actions.files.remember import Remember
+from app.actions.files.session_autosave import SessionAutosave
 from app.audio.mixer.pad_parameters import PadParameters
 from app.model.storage.clip_store import ClipStore
 from tests.fakes.app.playing_scene import PlayingScene
@@ -20,14 +20,14 @@ class Run:
         self.scene.store = ClipStore(
             folder / "takes" / f"run {number}", self.scene.writer, self.scene.session.notify
         )
-        self.scene.generate._keep._store = self.scene.store
+        self.scene.generate._take_store._store = self.scene.store
         self.file = folder / "session.json"
-        self.remember = Remember(
+        self.autosave = SessionAutosave(
             self.scene.session, self.scene.store, self.scene.writer, self.file, lambda: 500.0
         )
 
     def begin(self) -> PlayingScene:
-        self.remember.bring_back(self.scene.background, self.scene.loader)
+        self.autosave.restore(self.scene.background, self.scene.loader)
         return self.scene
 
 
@@ -50,7 +50,7 @@ def test_the_first_run_begins_with_empty_pads_and_says_nothing(tmp_path: Path) -
 
 
 def test_pads_are_back_and_playable_after_a_proper_end(last_run: Run, tmp_path: Path) -> None:
-    last_run.remember.close()
+    last_run.autosave.close()
     scene = Run(tmp_path, 2).begin()
     pad = scene.pads[0]
     assert [take.name for take in pad.takes.items] == ["kick", "boom"]
@@ -76,7 +76,7 @@ def test_pads_come_back_over_many_runs(last_run: Run, tmp_path: Path) -> None:
         run = Run(tmp_path, number)
         scene = run.begin()
         scene.make(f"new {number}", 9)
-        run.remember.close()
+        run.autosave.close()
     assert [take.name for take in scene.pads[9].takes.items] == ["new 2", "new 3", "new 4"]
     assert [take.name for take in scene.pads[0].takes.items] == ["kick", "boom"]
 

@@ -1,4 +1,4 @@
-"""Remember: the pads stand in session.json at all times, and are back at the next start.
+"""SessionAutosave: the pads stand in session.json at all times, and are back at the next start.
 
 Main thread only; reading and writing happen elsewhere.
 """
@@ -22,7 +22,7 @@ from app.threads.file_writer import WriteNewest, WritesFiles
 log = logging.getLogger(__name__)
 
 
-class Remember:
+class SessionAutosave:
     """Writes session.json whenever a pad changes, once the last session is back on the pads."""
 
     def __init__(
@@ -41,8 +41,8 @@ class Remember:
         self._writing = WriteNewest(writer, lambda sentence: log.warning("%s", sentence))
         self._written: KitRecord | None = None
 
-    def bring_back(self, background: Background, loader: PadLoader) -> None:
-        """Put the last session's sounds back on the pads, then begin to remember this one's.
+    def restore(self, background: Background, loader: PadLoader) -> None:
+        """Put the last session's sounds back on the pads, then begin to save this one's.
 
         The window is usable meanwhile: what a player makes before they are back stays on top.
         """
@@ -89,7 +89,7 @@ class Remember:
         self._write()
 
     def _write_if_changed(self) -> None:
-        # Pads change at every step of a generation; most of that is not remembered.
+        # Pads change at every step of a generation; most of that is not saved.
         if self._session.kit.record() != self._written:
             self._write()
 

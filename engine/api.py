@@ -32,7 +32,7 @@ class InsufficientMemoryError(EngineError):
 
 
 class GenerationCancelled(Exception):  # noqa: N818 -- what a player asked for, not an error
-    """Raised by a generation whose `on_step` said to stop; no error for the player."""
+    """Raised by a generation whose `on_step` returned False; no error for the player."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,14 +165,14 @@ def time_precision(folder: Path, device: str, precision: str, runs: int) -> Prec
 
 def time_first_sound(generator: Generator, recipe: Recipe) -> float:
     """Return the seconds from the recipe until the preview of its sound can be heard."""
-    heard: list[float] = []
+    preview_times: list[float] = []
 
     def on_preview(beginning: Clip) -> None:
-        heard.append(time.perf_counter())
+        preview_times.append(time.perf_counter())
 
     started = time.perf_counter()
     generator.generate(recipe, on_preview=on_preview)
-    return (heard or [time.perf_counter()])[0] - started
+    return (preview_times or [time.perf_counter()])[0] - started
 
 
 def format_table(rows: Sequence[PrecisionTimes], where: str) -> str:

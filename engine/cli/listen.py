@@ -80,7 +80,7 @@ def _write_page(arguments: Arguments, context: CommandContext) -> Path:
 
 
 def _listen_command(arguments: Arguments) -> str:
-    """The command as it can be given again, without the folders of this computer."""
+    """Return the command to repeat this, without the folders of this computer."""
     how = ["--quick"] if arguments.quick else []
     if arguments.blind is not None:
         how = ["--blind", str(arguments.blind)]

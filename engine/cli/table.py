@@ -64,7 +64,7 @@ def run(arguments: Arguments, context: CommandContext) -> int:
 
 
 def _free_folder(models: Path, name: str) -> Path:
-    """Where a model of that name goes; hours later would be late to say that it cannot."""
+    """Return where a model of that name goes, or refuse it before the hours of training."""
     if not name.strip() or Path(name).name != name:
         raise CommandError(f'"{name}" cannot be a model\'s name: choose another with --keep')
     if (models / name).exists():

@@ -29,7 +29,7 @@ class ModelCardError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """How a model came to be: what it heard, by which commands, at what cost."""
+    """How a model was trained: on which sounds, by which commands, at what cost."""
 
     on: str
     commands: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ _PUBLISHED_SUMMARIES = {
 
 
 def _card_of_published(folder: Path, config: Path) -> ModelCard:
-    """What can be told of a published model before its networks are loaded."""
+    """Derive the card of a published model from its config, before its networks are loaded."""
     table = read_config(config)
     try:
         seconds = table["sample_size"] / table["sample_rate"]

@@ -1,7 +1,7 @@
 """Models from Hugging Face: what is offered, under which licence, and fetching it. No torch.
 
 Any thread but the main one: everything here waits for the network. Addresses, tokens and resuming
-are those of huggingface_hub; what goes wrong is told apart in words.
+are those of huggingface_hub; each kind of failure has an error of its own.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class NoNetworkError(EngineError):
 
 
 class FetchCancelled(Exception):  # noqa: N818 -- what a player asked for, not an error
-    """Raised when `on_bytes` said to stop; what is there already is kept."""
+    """Raised when `on_bytes` returned False; what is there already is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Offer:
 
 
 class Hub:
-    """Hugging Face, or a mirror of it at `endpoint`; the token is the one that was kept."""
+    """Hugging Face, or a mirror of it at `endpoint`, with the token that huggingface_hub stores."""
 
     def __init__(self, endpoint: str | None = None) -> None:
         self._endpoint = endpoint

@@ -114,7 +114,7 @@ class Channel:
     ) -> None:
         """Send a message, its clip through the buffer if it fits there. Raises OSError when cut.
 
-        `name_buffer` tells the other end of a buffer that it has not heard of yet.
+        `name_buffer` sends the name of the buffer, which the other end does not know yet.
         """
         envelope = Envelope(message, buffer.name if buffer is not None and name_buffer else None)
         packed = io.BytesIO()

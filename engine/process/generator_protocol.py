@@ -1,4 +1,4 @@
-"""What a generator is, for those that use one and must not load torch to say so. No torch."""
+"""The type of a generator, for code that must not load torch to name it. No torch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Generated(Protocol):
 
 
 class Generator(Protocol):
-    """A loaded model; `on_step(step, steps)` from step 0 on says False to stop there."""
+    """A loaded model; `on_step(step, steps)` from step 0 on returns False to stop there."""
 
     @property
     def card(self) -> ModelCard:

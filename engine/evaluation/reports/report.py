@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
-from html import escape
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import soundfile
@@ -15,6 +14,7 @@ import soundfile
 from engine.clip import Clip
 from engine.evaluation.measures.prompt_checks import PROPERTIES, Check
 from engine.evaluation.reports.figures_file import write_figures
+from engine.evaluation.reports.html import render_page
 from engine.evaluation.reports.pictures import spectrogram_png
 from engine.evaluation.reports.table import (
     CHECKS_LEGEND,
@@ -28,35 +28,6 @@ from engine.evaluation.runs.scoring import Row
 
 RESULTS, PAGE = "results.json", "report.html"
 PICTURE_COLUMNS = 260
-
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
-body { font: 14px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1180px;
-  padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .2rem; }
-h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-p { max-width: 48rem; margin: .3rem 0; }
-.quiet { opacity: .7; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line);
-  white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-thead th { font-weight: 600; }
-article { border-top: 1px solid var(--line); padding: .8rem 0; }
-h3 { font-size: 1rem; margin: 0 0 .4rem; }
-h3 span { font-weight: 400; opacity: .7; }
-.sounds { display: flex; flex-wrap: wrap; gap: 1rem; }
-figure { margin: 0; width: 270px; }
-figcaption { margin-bottom: .2rem; }
-img { width: 100%; height: 128px; display: block; border-radius: 4px; }
-audio { width: 100%; height: 32px; margin-top: .3rem; }
-ul { list-style: none; margin: .3rem 0 0; padding: 0; font-size: 12px; }
-li::before { display: inline-block; width: 1.2em; font-weight: 700; }
-.right::before { content: "✓"; color: #2a9d5c; }
-.octave::before { content: "8"; color: #c98a12; }
-.wrong::before, .unheard::before { content: "✗"; color: #d1495b; }
-"""
 
 
 def write_results(evaluation: Evaluation, folder: Path) -> list[Path]:
@@ -75,38 +46,26 @@ def as_json(evaluation: Evaluation) -> str:
 
 
 def as_page(evaluation: Evaluation) -> str:
-    """One page that needs no other file and no network."""
+    """Render one page that needs no other file and no network."""
     names = "; ".join(row.name for row in evaluation.rows if row.steps is not None)
-    title = f"Pingpad evaluation: {names}"
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="quiet">{escape(_conditions(evaluation))}</p>',
-        "<h2>Measures</h2>",
-        _table(["", *(column.heading for column in COLUMNS)], evaluation.rows, format_scores),
-        f"<p>{escape(scores_legend(evaluation.about.embedder, evaluation.about.size))}</p>",
-        "<h2>What the prompts claim, right by measuring</h2>",
-        _table(["", *PROPERTIES, "all"], evaluation.rows, format_shares),
-        f"<p>{escape(CHECKS_LEGEND)}</p>",
-        "<h2>Sounds</h2>",
-        f"<p>{escape(SOUNDS_LEGEND)}</p>",
-        *(_article(evaluation, place) for place in range(len(evaluation.shown))),
-    ]
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
-    size = '<meta name="viewport" content="width=device-width">'
-    body = "\n".join(parts)
-    start = f'<!doctype html><html lang="en"><head>{head}{size}</head>'
-    return f"{start}\n<body>\n{body}\n</body></html>\n"
+    score_heads = ["", *(column.heading for column in COLUMNS)]
+    pairs = zip(evaluation.examples, evaluation.shown, strict=False)
+    values = {
+        "title": f"Pingpad evaluation: {names}",
+        "conditions": _describe_conditions(evaluation),
+        "scores": _make_table(score_heads, evaluation.rows, format_scores),
+        "scores_legend": scores_legend(evaluation.about.embedder, evaluation.about.size),
+        "checks": _make_table(["", *PROPERTIES, "all"], evaluation.rows, format_shares),
+        "checks_legend": CHECKS_LEGEND,
+        "examples": [
+            (example, [_make_figure(sound, example.seconds) for sound in sounds])
+            for example, sounds in pairs
+        ],
+    }
+    return render_page("report.html", values)
 
 
-SOUNDS_LEGEND = (
-    "A picture is as wide as the asked length; low is at the bottom, even in mel; from black to "
-    "white are 80 dB. ✓ is as the prompt says, 8 an octave off (or twice or half the tempo), ✗ not "
-    "so. In brackets, estimated: 0 is as dark or short as that kind of sound is rendered, 1 as "
-    "bright or long; what was made may lie beyond."
-)
-
-
-def _conditions(evaluation: Evaluation) -> str:
+def _describe_conditions(evaluation: Evaluation) -> str:
     about = evaluation.about
     size = about.size
     return (
@@ -116,47 +75,43 @@ def _conditions(evaluation: Evaluation) -> str:
     )
 
 
-def _table(heads: Sequence[str], rows: Iterable[Row], cells: Callable[[Row], list[str]]) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in [row.name, *cells(row)]) + "</tr>"
-        for row in rows
+@dataclass(frozen=True, slots=True)
+class _Table:
+    heads: Sequence[str]
+    lines: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A sound of the page, as data URLs."""
+
+    name: str
+    picture: str
+    audio: str
+    checks: Sequence[Check]
+
+
+def _make_table(
+    heads: Sequence[str], rows: Sequence[Row], cells: Callable[[Row], list[str]]
+) -> _Table:
+    return _Table(heads, [[row.name, *cells(row)] for row in rows])
+
+
+def _make_figure(sound: ReportSound, seconds: float) -> _Figure:
+    picture = spectrogram_png(sound.clip, PICTURE_COLUMNS, seconds)
+    return _Figure(
+        sound.row,
+        _data_url("image/png", picture),
+        _data_url("audio/ogg", _encode_ogg(sound.clip)),
+        sound.checks,
     )
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="wide">{table}</div>'
 
 
-def _article(evaluation: Evaluation, place: int) -> str:
-    example, sounds = evaluation.examples[place], evaluation.shown[place]
-    facts = f"{example.seconds:.2f} s, seed {example.seed}"
-    figures = "".join(_figure(sound, example.seconds) for sound in sounds)
-    return (
-        f"<article><h3>{escape(example.prompt)} <span>{facts}</span></h3>"
-        f'<div class="sounds">{figures}</div></article>'
-    )
+def _data_url(mime_type: str, data: bytes) -> str:
+    return f"data:{mime_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _figure(sound: ReportSound, seconds: float) -> str:
-    picture = _inline("image/png", spectrogram_png(sound.clip, PICTURE_COLUMNS, seconds))
-    audio = _inline("audio/ogg", _ogg(sound.clip))
-    checks = "".join(_item(check) for check in sound.checks)
-    name = escape(sound.row)
-    return (
-        f'<figure><figcaption>{name}</figcaption><img alt="spectrogram: {name}" src="{picture}">'
-        f'<audio controls preload="metadata" src="{audio}"></audio><ul>{checks}</ul></figure>'
-    )
-
-
-def _item(check: Check) -> str:
-    text = f"{check.property}: {check.claimed}, heard {check.measured}"
-    return f'<li class="{check.verdict}">{escape(text)}</li>'
-
-
-def _inline(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
-
-
-def _ogg(clip: Clip) -> bytes:
+def _encode_ogg(clip: Clip) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, clip.samples.clip(-1, 1), clip.rate, format="OGG", subtype="VORBIS")
     return file.getvalue()

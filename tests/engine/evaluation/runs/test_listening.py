@@ -137,7 +137,7 @@ def test_the_page_names_only_files_beside_it_and_every_one_plays(tmp_path: Path)
 def test_what_a_prompt_holds_is_text_and_no_markup(tmp_path: Path) -> None:
     text = write_listening(page_of(220), ABOUT, tmp_path).read_text(encoding="utf-8")
     assert "<snare>" not in text and "<small>" not in text
-    assert "&quot;kick&quot; &amp; &lt;snare&gt;: 220 Hz" in text
+    assert "&#34;kick&#34; &amp; &lt;snare&gt;: 220 Hz" in text
 
 
 def test_a_new_page_leaves_nothing_of_the_one_before_and_all_else(tmp_path: Path) -> None:

@@ -225,9 +225,13 @@ class PadRouter:
         return "all controls count as untouched"
 
     def _dispatch(self, message: BoundMessage, event: LoggedEvent) -> str:
-        mapping = self._mapping_of(event.port)
+        mapping = self._get_mapping(event.port)
         kind, number, value = _split(message)
-        bank = self._bank(event.port, message.channel) if isinstance(message, ProgramChange) else 0
+        bank = (
+            self._find_bank(event.port, message.channel)
+            if isinstance(message, ProgramChange)
+            else 0
+        )
         binding = mapping.find_binding(kind, number, message.channel, bank)
         if binding is not None:
             return self._apply(binding, message, value, event)
@@ -238,11 +242,11 @@ class PadRouter:
         self._held[event.port, message.channel, number] = key
         return self._hit(key, value / 127, event)
 
-    def _bank(self, port: str, channel: int) -> int:
+    def _find_bank(self, port: str, channel: int) -> int:
         msb, lsb = (self._banks.get((port, channel, part), 0) for part in (BANK_MSB, BANK_LSB))
         return 128 * msb + lsb
 
-    def _mapping_of(self, port: str) -> PortMapping:
+    def _get_mapping(self, port: str) -> PortMapping:
         found = self._ports.get(port)
         if found is None:
             found = self._ports[port] = self._mapping.compile_for(port)
@@ -342,7 +346,11 @@ class PadRouter:
         if "pad" not in learning:
             self._learning = frozenset()
         event.outcome = "learnt"
-        bank = self._bank(event.port, message.channel) if isinstance(message, ProgramChange) else 0
+        bank = (
+            self._find_bank(event.port, message.channel)
+            if isinstance(message, ProgramChange)
+            else 0
+        )
         source = Source(kind, number, bank=bank or None)
         self._enqueue(CapturedControl(source, strip_alsa_number(event.port), note, event))
         return True

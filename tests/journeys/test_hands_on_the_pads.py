@@ -46,7 +46,7 @@ def test_what_was_learnt_and_chosen_is_there_after_the_next_start(
     again.start()
     try:
         setup = again.actions.midi.setup
-        assert setup.pad_map.note(0) == 60 and setup.learnt[0].source.number == 7
+        assert setup.pad_map.notes[0] == 60 and setup.learnt[0].source.number == 7
         for place in range(128):
             again.midi.play(0xB0, 7, place)
         again.until(lambda: again.session.strength == 1.0)

@@ -99,7 +99,7 @@ class PadLearner:
     def _use(self, found: PadMap, name: str | None) -> None:
         self._end()
         self._setup.use_pad_map(found, name)
-        first, last = found.note(0), found.note(PADS - 1)
+        first, last = found.notes[0], found.notes[PADS - 1]
         self._session.notify(f"Your pads: {found.name}. Pad 1 is note {first}, pad 16 note {last}.")
 
     def _restart_timeout(self) -> None:

@@ -142,17 +142,17 @@ class MidiSetup:
         return tuple(
             dict.fromkeys(
                 binding.source.describe()
-                for binding in (*self.learnt, *self._map_bindings())
+                for binding in (*self.learnt, *self._list_map_bindings())
                 if (binding.target, binding.kit) == (target, kit)
             )
         )
 
     def list_kits(self) -> tuple[str, ...]:
         """Return the folders of all kits that a control opens; learnt ones first."""
-        found = (binding.kit for binding in (*self.learnt, *self._map_bindings()))
+        found = (binding.kit for binding in (*self.learnt, *self._list_map_bindings()))
         return tuple(dict.fromkeys(kit for kit in found if kit))
 
-    def _map_bindings(self) -> list[Binding]:
+    def _list_map_bindings(self) -> list[Binding]:
         midi = self._session.midi
         ports = midi.ports if midi is not None else ()
         present = [one for one in self.maps if not one.ports or any(map(one.matches, ports))]

@@ -93,7 +93,7 @@ class ControlLine:
         if self.does not in TARGETS:
             raise ValueError(f'does cannot be "{self.does}"; it can be {", ".join(TARGETS)}')
         target = TARGETS[self.does]
-        if sum((self.note is not None, bool(self.notes), *self._others())) != 1:
+        if sum((self.note is not None, bool(self.notes), *self._list_other_sources())) != 1:
             raise ValueError(f"{self.does} needs one of note, notes, cc, program, aftertouch")
         for name in ("note", "cc", "program"):
             _check_range(name, getattr(self, name), 0, 127)
@@ -112,7 +112,7 @@ class ControlLine:
             raise ValueError('does = "kit" and kit, a kit\'s folder, go together')
         self._check_kind(target)
 
-    def _others(self) -> tuple[bool, ...]:
+    def _list_other_sources(self) -> tuple[bool, ...]:
         return (self.cc is not None, self.program is not None, self.aftertouch)
 
     def _check_kind(self, target: Target) -> None:
@@ -131,7 +131,7 @@ class ControlLine:
         channel = None if self.channel is None else self.channel - 1
         takeover = not self.aftertouch if self.takeover is None else self.takeover
         binding = Binding(
-            self._source(channel),
+            self._make_source(channel),
             TARGETS[self.does],
             None if self.pad is None else self.pad - 1,
             self.port,
@@ -147,7 +147,7 @@ class ControlLine:
             for pad, note in enumerate(self.notes)
         )
 
-    def _source(self, channel: int | None) -> Source:
+    def _make_source(self, channel: int | None) -> Source:
         if self.cc is not None:
             return Source(CONTROL_CHANGE, self.cc, channel)
         if self.program is not None:
@@ -278,12 +278,12 @@ def read_controller_maps(own: Path, presets: Path = PRESETS) -> ControllerMaps:
 
 def format_learnt_map(bindings: Iterable[Binding]) -> str:
     """Format the file of learnt bindings."""
-    table = {"name": "Learnt", "control": [_control_table(binding) for binding in bindings]}
+    table = {"name": "Learnt", "control": [_make_control_table(binding) for binding in bindings]}
     comment = "# Written by learning. Each control may be edited or taken out.\n"
     return comment + as_toml(table)
 
 
-def _control_table(binding: Binding) -> dict[str, object]:
+def _make_control_table(binding: Binding) -> dict[str, object]:
     """Return the [[control]] table of a binding; defaults are left out."""
     source = binding.source
     kinds = {NOTE_ON: "note", CONTROL_CHANGE: "cc", PROGRAM_CHANGE: "program"}

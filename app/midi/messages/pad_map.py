@@ -33,10 +33,6 @@ class PadMap:
         """Return the pad 0..15 that a note 0..127 plays, or None."""
         return self._pads.get(note)
 
-    def note(self, pad: int) -> int:
-        """Return the note that plays a pad 0..15."""
-        return self.notes[pad]
-
 
 @dataclass(frozen=True, slots=True)
 class PadMapFile:

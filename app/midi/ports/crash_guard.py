@@ -86,7 +86,7 @@ def run_guard(lines: IO[str]) -> None:
 
 def send_all(system: MidiSystem, shutdown_messages: Sequence[ShutdownMessages]) -> None:
     """Send the messages to those outputs that are present."""
-    names = system.output_names()
+    names = system.list_outputs()
     for one in shutdown_messages:
         if one.port not in names:
             continue

@@ -154,7 +154,7 @@ class MidiInputs:
     def _update_ports(self, system: MidiSystem, errors: list[str]) -> None:
         present: dict[_PortId, int] = {}
         seen: dict[str, int] = {}
-        for index, name in enumerate(system.input_names()):
+        for index, name in enumerate(system.list_inputs()):
             if CLIENT_NAME in name or any(part in name for part in IGNORED_PORTS):
                 continue
             number = seen.get(name, 0)

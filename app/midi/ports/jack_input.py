@@ -36,21 +36,23 @@ class Libjack:
         """`library` exports libjack's functions. Raises JackRefusedError where it does not."""
         self._library = library
         pointer, text, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32
-        self.client_open = self._function("client_open", pointer, text, ctypes.c_int, pointer)
-        self.client_close = self._function("client_close", ctypes.c_int, pointer)
-        self.activate = self._function("activate", ctypes.c_int, pointer)
-        self.connect = self._function("connect", ctypes.c_int, pointer, text, text)
-        self.port_name = self._function("port_name", text, pointer)
-        self.frames_to_time = self._function("frames_to_time", ctypes.c_uint64, pointer, number)
-        self.get_time = self._function("get_time", ctypes.c_uint64)
-        self.port_register = self._function(
+        self.client_open = self._load_function("client_open", pointer, text, ctypes.c_int, pointer)
+        self.client_close = self._load_function("client_close", ctypes.c_int, pointer)
+        self.activate = self._load_function("activate", ctypes.c_int, pointer)
+        self.connect = self._load_function("connect", ctypes.c_int, pointer, text, text)
+        self.port_name = self._load_function("port_name", text, pointer)
+        self.frames_to_time = self._load_function(
+            "frames_to_time", ctypes.c_uint64, pointer, number
+        )
+        self.get_time = self._load_function("get_time", ctypes.c_uint64)
+        self.port_register = self._load_function(
             "port_register", pointer, pointer, text, text, ctypes.c_ulong, ctypes.c_ulong
         )
-        self.set_process_callback = self._function(
+        self.set_process_callback = self._load_function(
             "set_process_callback", ctypes.c_int, pointer, pointer, pointer
         )
 
-    def _function(self, name: str, returned: type, *arguments: type) -> Any:  # noqa: ANN401
+    def _load_function(self, name: str, returned: type, *arguments: type) -> Any:  # noqa: ANN401
         try:
             function = getattr(self._library, f"jack_{name}")
         except AttributeError as error:
@@ -58,7 +60,7 @@ class Libjack:
         function.restype, function.argtypes = returned, arguments
         return function
 
-    def address(self, name: str) -> int:
+    def get_address(self, name: str) -> int:
         """Return the address of a function, for compiled code."""
         function = getattr(self._library, f"jack_{name}")
         return ctypes.cast(function, ctypes.c_void_p).value or 0
@@ -93,10 +95,10 @@ class JackInput:
         if not port:
             raise JackRefusedError("the JACK server refused a port")
         shared["client"], shared["port"] = self._client, port
-        shared["last_frame_time"] = jack.address("last_frame_time")
-        shared["port_get_buffer"] = jack.address("port_get_buffer")
-        shared["get_event_count"] = jack.address("midi_get_event_count")
-        shared["event_get"] = jack.address("midi_event_get")
+        shared["last_frame_time"] = jack.get_address("last_frame_time")
+        shared["port_get_buffer"] = jack.get_address("port_get_buffer")
+        shared["get_event_count"] = jack.get_address("midi_get_event_count")
+        shared["event_get"] = jack.get_address("midi_event_get")
         # On Linux both are usually CLOCK_MONOTONIC.
         self._offset_s = time.perf_counter() - jack.get_time() / 1e6
         address = self._memory.ctypes.data
@@ -115,7 +117,7 @@ class JackInput:
             return None
         event = shared["events"][number % MIDI_EVENTS]
         data = bytes(int(byte) for byte in event["data"][: int(event["size"])])
-        self.time_s = self._time_of(int(event["frame"]))
+        self.time_s = self._find_time(int(event["frame"]))
         shared["read"] = number + 1
         return data
 
@@ -124,7 +126,7 @@ class JackInput:
         """Messages lost because they were not read in time."""
         return int(self._shared["dropped"])
 
-    def _time_of(self, frame: int) -> float | None:
+    def _find_time(self, frame: int) -> float | None:
         now_s = time.perf_counter()
         time_s = self._jack.frames_to_time(self._client, frame % _FRAME) / 1e6 + self._offset_s
         return time_s if abs(time_s - now_s) < MAX_OFFSET_S else None

@@ -124,7 +124,7 @@ class MidiOutputs:
             self._close_all()
 
     def _open_selected(self, system: MidiSystem) -> None:
-        listed = system.output_names()
+        listed = system.list_outputs()
         count = Counter(listed)
         # Two outputs of the same name cannot be told apart.
         names = [
@@ -135,14 +135,14 @@ class MidiOutputs:
             and not any(part in name for part in IGNORED_PORTS)
         ]
         self._report(tuple(names))
-        wanted = {name: self._senders_to(name, names) for name in names}
+        wanted = {name: self._find_senders(name, names) for name in names}
         for name in [name for name in self._open if self._open[name].senders != wanted.get(name)]:
             self._close(name)
         for name, senders in wanted.items():
             if senders and name not in self._open:
                 self._open_one(system, listed.index(name), name, senders)
 
-    def _senders_to(self, name: str, names: Sequence[str]) -> tuple[Sender, ...]:
+    def _find_senders(self, name: str, names: Sequence[str]) -> tuple[Sender, ...]:
         return tuple(sender for sender in self._senders if name in sender.select_outputs(names))
 
     def _open_one(

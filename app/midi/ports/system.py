@@ -70,24 +70,24 @@ class MidiOutput(Protocol):
 class MidiSystem(Protocol):
     """ALSA, JACK, CoreMIDI or Windows, or a fake. Every method may raise MidiUnavailableError."""
 
-    def input_names(self) -> list[str]:
+    def list_inputs(self) -> list[str]:
         """List the inputs that can be opened, in the system's order; names may repeat."""
         ...
 
     def open_input(self, index: int, name: str) -> MidiInput:
-        """Open the input at that index of `input_names()`, if it still has that name."""
+        """Open the input at that index of `list_inputs()`, if it still has that name."""
         ...
 
     def open_virtual_input(self) -> MidiInput | None:
         """Open an input that other programs can connect to; None where there is no such thing."""
         ...
 
-    def output_names(self) -> list[str]:
+    def list_outputs(self) -> list[str]:
         """List the outputs that can be opened, in the system's order; names may repeat."""
         ...
 
     def open_output(self, index: int, name: str) -> MidiOutput:
-        """Open the output at that index of `output_names()`, if it still has that name."""
+        """Open the output at that index of `list_outputs()`, if it still has that name."""
         ...
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class RtMidiConnector:
         if self._tried and sys.platform == "linux" and not _linux_has_midi():
             raise MidiUnavailableError(NO_SYSTEM)
         self._tried = True
-        for api in _interfaces():
+        for api in _list_interfaces():
             try:
                 return RtMidiSystem(api)
             except MidiUnavailableError as error:
@@ -150,27 +150,27 @@ class RtMidiSystem:
         self._api = api
         self._server: int | None = None
         if api == rtmidi.API_UNIX_JACK:
-            server = _jack_server()
+            server = _find_jack_server()
             _JACK_RUNS.enter(server)
             self._server = server
         self._output_list: rtmidi.MidiOut | None = None
         try:
-            self._list = self._client()
+            self._list = self._create_input_client()
         except MidiUnavailableError:
             self._leave()
             raise
 
-    def input_names(self) -> list[str]:
-        return self._names_of(self._list)
+    def list_inputs(self) -> list[str]:
+        return self._list_ports(self._list)
 
-    def output_names(self) -> list[str]:
+    def list_outputs(self) -> list[str]:
         if self._output_list is None:
-            self._output_list = self._output_client()
-        return self._names_of(self._output_list)
+            self._output_list = self._create_output_client()
+        return self._list_ports(self._output_list)
 
-    def _names_of(self, client: rtmidi.MidiIn | rtmidi.MidiOut) -> list[str]:
+    def _list_ports(self, client: rtmidi.MidiIn | rtmidi.MidiOut) -> list[str]:
         # A client whose JACK server has ended lists no ports and never sees the next server.
-        if self._server is not None and _jack_server() != self._server:
+        if self._server is not None and _find_jack_server() != self._server:
             raise MidiUnavailableError("the JACK server ended")
         try:
             return [str(name) for name in client.get_ports()]
@@ -179,13 +179,13 @@ class RtMidiSystem:
 
     def open_input(self, index: int, name: str) -> MidiInput:
         if self._api == rtmidi.API_UNIX_JACK:
-            return _jack_input(name)
-        client = self._client()
+            return _open_jack_input(name)
+        client = self._create_input_client()
         _open(client, index, name, "in")
         return RtMidiInput(client)
 
     def open_output(self, index: int, name: str) -> MidiOutput:
-        client = self._output_client()
+        client = self._create_output_client()
         _open(client, index, name, "out")
         return RtMidiOutput(client)
 
@@ -193,8 +193,8 @@ class RtMidiSystem:
         if self._api == rtmidi.API_WINDOWS_MM:
             return None  # Windows has no virtual ports.
         if self._api == rtmidi.API_UNIX_JACK:
-            return _jack_input(None)
-        client = self._client()
+            return _open_jack_input(None)
+        client = self._create_input_client()
         try:
             client.open_virtual_port(CLIENT_NAME)
         except (rtmidi.SystemError, RuntimeError, NotImplementedError) as error:
@@ -214,7 +214,7 @@ class RtMidiSystem:
             _JACK_RUNS.leave(self._server)
             self._server = None
 
-    def _client(self) -> rtmidi.MidiIn:
+    def _create_input_client(self) -> rtmidi.MidiIn:
         try:
             client = rtmidi.MidiIn(self._api, name=CLIENT_NAME)
         except rtmidi.SystemError as error:
@@ -223,7 +223,7 @@ class RtMidiSystem:
         client.ignore_types(sysex=True, timing=False, active_sense=True)
         return client
 
-    def _output_client(self) -> rtmidi.MidiOut:
+    def _create_output_client(self) -> rtmidi.MidiOut:
         try:
             return rtmidi.MidiOut(self._api, name=CLIENT_NAME)
         except rtmidi.SystemError as error:
@@ -238,35 +238,35 @@ class RtMidiInput:
     """rtmidi counts none."""
 
     def __init__(self, client: rtmidi.MidiIn) -> None:
-        self._client = client
+        self._create_input_client = client
 
     def read(self) -> bytes | None:
-        event = self._client.get_message()
+        event = self._create_input_client.get_message()
         return None if event is None else bytes(event[0])
 
     def close(self) -> None:
-        self._client.close_port()
-        self._client.delete()
+        self._create_input_client.close_port()
+        self._create_input_client.delete()
 
 
 class RtMidiOutput:
     """One open rtmidi port to send to."""
 
     def __init__(self, client: rtmidi.MidiOut) -> None:
-        self._client = client
+        self._create_input_client = client
 
     def send(self, data: bytes) -> None:
         try:
-            self._client.send_message(data)
+            self._create_input_client.send_message(data)
         except (rtmidi.SystemError, RuntimeError, ValueError) as error:
             raise MidiUnavailableError(str(error)) from error
 
     def close(self) -> None:
-        self._client.close_port()
-        self._client.delete()
+        self._create_input_client.close_port()
+        self._create_input_client.delete()
 
 
-def _jack_input(source: str | None) -> MidiInput:
+def _open_jack_input(source: str | None) -> MidiInput:
     """Open an input of the JACK that rtmidi brings, which is the one that JackRuns counts."""
     try:
         return JackInput(Libjack(ctypes.CDLL(rtmidi._rtmidi.__file__)), CLIENT_NAME, source)
@@ -284,7 +284,7 @@ def _open(client: rtmidi.MidiIn | rtmidi.MidiOut, index: int, name: str, port: s
         raise MidiUnavailableError(str(error)) from error
 
 
-def _interfaces() -> list[int]:
+def _list_interfaces() -> list[int]:
     compiled = [int(api) for api in rtmidi.get_compiled_api()]
     if sys.platform == "linux":
         # ALSA is where hardware is; JACK where there is a server and no sequencer.
@@ -295,10 +295,10 @@ def _interfaces() -> list[int]:
 
 
 def _linux_has_midi() -> bool:
-    return Path("/dev/snd/seq").exists() or _jack_server() is not None
+    return Path("/dev/snd/seq").exists() or _find_jack_server() is not None
 
 
-def _jack_server() -> int | None:
+def _find_jack_server() -> int | None:
     """Return a number that differs between runs of the JACK server; None when none runs.
 
     It is the inode of the socket the server listens on: a server that was killed leaves its

@@ -161,7 +161,7 @@ class ModelsDialog(QDialog):
             self._time_left = TimeLeft(self._now)
             self.progress.setText("")
             return
-        left = self._time_left.words(done, total)
+        left = self._time_left.format(done, total)
         self.progress.setText(f"{done >> 20} of {total >> 20} MB{left}")
 
     # --- doing ---

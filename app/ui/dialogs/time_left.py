@@ -14,7 +14,7 @@ class TimeLeft:
         self._now = now
         self._since, self._first = 0.0, -1
 
-    def words(self, done: int, total: int) -> str:
+    def format(self, done: int, total: int) -> str:
         """Return ", 5 min left" or the like; "" while nothing can be said yet."""
         now = self._now()
         if self._first < 0 or done < self._first:

@@ -61,7 +61,7 @@ class MidiLog(QTableWidget):
                 elif item.text() != text:
                     item.setText(text)
 
-    def texts(self, row: int) -> tuple[str, ...]:
+    def read_row(self, row: int) -> tuple[str, ...]:
         """Return the texts of a row, without its time."""
         items = (self.item(row, column) for column in range(1, len(COLUMNS)))
         return tuple(item.text() for item in items if item is not None)

@@ -25,7 +25,7 @@ class MidiLearnMenu:
 
     def add(self, widget: QWidget, name: str) -> None:
         """Give a widget the menu for the target of that name."""
-        for one in (widget, *_text_fields(widget)):
+        for one in (widget, *_find_text_fields(widget)):
             one.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
             one.customContextMenuRequested.connect(
                 lambda at, one=one: self._show(one, name, at),
@@ -33,7 +33,7 @@ class MidiLearnMenu:
 
     def build(self, parent: QWidget, name: str) -> QMenu:
         """Build the menu for the present state."""
-        target, setup, kit = TARGETS[name], self._midi.setup, self._kit(name)
+        target, setup, kit = TARGETS[name], self._midi.setup, self._find_kit(name)
         menu = QMenu(parent)
         text = f"Learn a MIDI control that opens {Path(kit).stem}" if kit else LEARN
         learn = menu.addAction(text, lambda: self._learn(name, kit))
@@ -48,7 +48,7 @@ class MidiLearnMenu:
             menu.addAction("Now: " + ", ".join(sources[:4])).setEnabled(False)
         return menu
 
-    def _kit(self, name: str) -> str:
+    def _find_kit(self, name: str) -> str:
         """Return the folder of the kit on the pads, for the target that opens it."""
         folder = self._kit_file.folder if name == "kit" else None
         return str(folder) if folder is not None else ""
@@ -63,6 +63,6 @@ class MidiLearnMenu:
         menu.popup(widget.mapToGlobal(at))
 
 
-def _text_fields(widget: QWidget) -> tuple[QWidget, ...]:
+def _find_text_fields(widget: QWidget) -> tuple[QWidget, ...]:
     """Return the text field of a spin box, which gets its right clicks."""
     return (widget.lineEdit(),) if isinstance(widget, QAbstractSpinBox) else ()

@@ -89,16 +89,16 @@ class MidiSetupPanel(QFrame):
     def _make_boxes(self) -> None:
         setup = self._midi.setup
 
-        def box(name: str, change: Callable[[MidiChoices, str], MidiChoices]) -> ChoiceBox:
+        def make_box(name: str, change: Callable[[MidiChoices, str], MidiChoices]) -> ChoiceBox:
             return ChoiceBox(name, lambda text: setup.choose(change(setup.choices, text)))
 
-        self.channel = box("Channel", lambda now, text: replace(now, channel=int(text)))
-        self.pad_map = box("Notes of the pads", lambda now, name: replace(now, pad_map=name))
-        self.lights = box("Lights", lambda now, name: replace(now, lights=name))
-        self.clock_from = box(
+        self.channel = make_box("Channel", lambda now, text: replace(now, channel=int(text)))
+        self.pad_map = make_box("Notes of the pads", lambda now, name: replace(now, pad_map=name))
+        self.lights = make_box("Lights", lambda now, name: replace(now, lights=name))
+        self.clock_from = make_box(
             "Follow the clock of", lambda now, name: replace(now, clock_from=name)
         )
-        self.clock_to = box("Send a clock to", lambda now, name: replace(now, clock_to=name))
+        self.clock_to = make_box("Send a clock to", lambda now, name: replace(now, clock_to=name))
 
     def _lay_out(self) -> None:
         theme = self._theme
@@ -168,13 +168,13 @@ class MidiSetupPanel(QFrame):
         self.question.setText(pads.question)
         self.question.setVisible(asking)
         known = [Choice(AUTOMATIC, "Controllers Pingpad knows"), Choice(OFF, "Off")]
-        self.lights.show_choices([*known, *_ports(setup.outputs)], choices.lights)
+        self.lights.show_choices([*known, *_make_port_choices(setup.outputs)], choices.lights)
         none = Choice("", "None")
         own = Choice(CLIENT_NAME, "Pingpad's own port")
         midi = self._session.midi
-        inputs = _ports(midi.ports if midi is not None else ())
+        inputs = _make_port_choices(midi.ports if midi is not None else ())
         self.clock_from.show_choices([none, own, *inputs], choices.clock_from)
-        self.clock_to.show_choices([none, *_ports(setup.outputs)], choices.clock_to)
+        self.clock_to.show_choices([none, *_make_port_choices(setup.outputs)], choices.clock_to)
         self.show_clock()
 
     def show_clock(self) -> None:
@@ -185,6 +185,6 @@ class MidiSetupPanel(QFrame):
         self.clock_text.setVisible(bool(text))
 
 
-def _ports(names: Sequence[str]) -> list[Choice[str]]:
+def _make_port_choices(names: Sequence[str]) -> list[Choice[str]]:
     """Return choices of ports, by the names that survive a restart."""
     return [Choice(name, name) for name in dict.fromkeys(map(strip_alsa_number, names))]

@@ -23,7 +23,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
-from app.ui.pads.face import PadFace, PadPainter, grip_area, wave_area
+from app.ui.pads.face import PadFace, PadPainter, compute_grip_area, compute_wave_area
 from app.ui.widgets.theme import COLOURS, Theme
 
 MIN_VELOCITY = 0.25
@@ -38,7 +38,7 @@ MAX_PICTURES = 6
 HIT_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
-def local_file(data: QMimeData) -> Path | None:
+def find_local_file(data: QMimeData) -> Path | None:
     """Return the first local file of a drop, if there is one."""
     for url in data.urls():
         if url.isLocalFile():
@@ -98,20 +98,20 @@ class PadButton(QWidget):
 
         `lit`: the pad was hit a moment ago, even if nothing sounds any more.
         """
-        before = self._playhead()
+        before = self._compute_playhead()
         self._position = position_s
         sounding = position_s is not None or lit
         if sounding != self._face.sounding:
             self.show_face(replace(self._face, sounding=sounding))
-        after = self._playhead()
+        after = self._compute_playhead()
         for line in (before, after) if before != after else ():
             if line is not None:
                 self.update(line)
 
-    def _playhead(self) -> QRect | None:
+    def _compute_playhead(self) -> QRect | None:
         if self._position is None or not self._face.seconds:
             return None
-        area = wave_area(self.width(), self.height(), self._theme)
+        area = compute_wave_area(self.width(), self.height(), self._theme)
         share = min(1.0, self._position / self._face.seconds)
         wide = self._theme.px(1.5)
         x = round(area.left() + share * area.width() - wide / 2)
@@ -153,7 +153,7 @@ class PadButton(QWidget):
         area = QRectF(event.rect())
         source = QRectF(area.topLeft() * ratio, area.size() * ratio)
         painter.drawPixmap(area, picture, source)
-        line = self._playhead()
+        line = self._compute_playhead()
         if line is not None:
             painter.fillRect(line, QColor(COLOURS.ink))
         painter.end()
@@ -167,14 +167,14 @@ class PadButton(QWidget):
         if event.button() != Qt.MouseButton.LeftButton:
             return
         self._pressed_at = event.position()
-        grip = grip_area(self.width(), self.height(), self._theme)
+        grip = compute_grip_area(self.width(), self.height(), self._theme)
         self._on_grip = bool(self._face.seconds) and grip.contains(event.position())
         if not self._on_grip:
             self._held = True
-            self.pressed.emit(self._velocity(event.position().y()))
+            self.pressed.emit(self._compute_velocity(event.position().y()))
         self.selected.emit()
 
-    def _velocity(self, y: float) -> float:
+    def _compute_velocity(self, y: float) -> float:
         share = 1.25 * (1.0 - y / max(1, self.height()))
         return MIN_VELOCITY + (1.0 - MIN_VELOCITY) * max(0.0, min(1.0, share))
 
@@ -192,7 +192,7 @@ class PadButton(QWidget):
             self.drag_started.emit()
 
     def _show_grip(self, at: QPointF) -> None:
-        grip = grip_area(self.width(), self.height(), self._theme)
+        grip = compute_grip_area(self.width(), self.height(), self._theme)
         over = bool(self._face.seconds) and grip.contains(at)
         self.setCursor(Qt.CursorShape.OpenHandCursor if over else Qt.CursorShape.ArrowCursor)
 
@@ -227,7 +227,7 @@ class PadButton(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept local files, except the pad's own."""
-        if not self._is_own(event) and local_file(event.mimeData()) is not None:
+        if not self._is_own(event) and find_local_file(event.mimeData()) is not None:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
             self.show_face(replace(self._face, drop_target=True))
@@ -243,7 +243,7 @@ class PadButton(QWidget):
     def dropEvent(self, event: QDropEvent) -> None:
         """Report the dropped file; always a copy, so that its owner keeps it."""
         self.show_face(replace(self._face, drop_target=False))
-        path = local_file(event.mimeData())
+        path = find_local_file(event.mimeData())
         if path is not None and not self._is_own(event):
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()

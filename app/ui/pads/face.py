@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 
 from app.model.kit import PadState
-from app.ui.widgets.theme import COLOURS, Theme, make_colour, take_colour
+from app.ui.widgets.theme import COLOURS, Theme, choose_take_colour, make_colour
 from app.ui.widgets.waveform import draw_waveform
 
 PAD_MARGIN = 11.0
@@ -57,13 +57,13 @@ class PadFace:
         return f"{self.seconds:.2f} s" if self.seconds else ""
 
 
-def wave_area(width: int, height: int, theme: Theme) -> QRectF:
+def compute_wave_area(width: int, height: int, theme: Theme) -> QRectF:
     """Return the area of the waveform in a pad of this size, in logical pixels."""
     side, top, bottom = theme.px(PAD_MARGIN), theme.px(HEADER + 15), theme.px(FOOTER + 15)
     return QRectF(side, top, max(1, width - 2 * side), max(1, height - top - bottom))
 
 
-def grip_area(width: int, height: int, theme: Theme) -> QRectF:
+def compute_grip_area(width: int, height: int, theme: Theme) -> QRectF:
     """Return the area of the grip, which drags the sound out without playing it."""
     size = theme.px(GRIP_WIDTH + PAD_MARGIN)
     return QRectF(width - size, height - size, size, size)
@@ -90,7 +90,7 @@ class PadPainter:
 
     def _draw_background(self, face: PadFace) -> None:
         painter, radius = self._painter, self._theme.px(9)
-        sounding = take_colour(face.kind) if face.seconds else COLOURS.edge
+        sounding = choose_take_colour(face.kind) if face.seconds else COLOURS.edge
         filled = COLOURS.panel if face.state == "empty" and not face.seconds else COLOURS.raised
         area = self._area.adjusted(0.5, 0.5, -0.5, -0.5)
         painter.setPen(QPen(QColor(COLOURS.line), 1))
@@ -117,9 +117,9 @@ class PadPainter:
         self._painter.drawRoundedRect(area, radius, radius)
 
     def _draw_wave(self, face: PadFace, peaks: NDArray[np.floating], ratio: float) -> None:
-        area = wave_area(round(self._area.width()), round(self._area.height()), self._theme)
+        area = compute_wave_area(round(self._area.width()), round(self._area.height()), self._theme)
         image = draw_waveform(
-            peaks, round(area.width()), round(area.height()), take_colour(face.kind), ratio
+            peaks, round(area.width()), round(area.height()), choose_take_colour(face.kind), ratio
         )
         self._painter.drawImage(area.topLeft(), image)
 
@@ -134,7 +134,7 @@ class PadPainter:
             lock = QRectF(right - light, spot.top(), light, light)
             self._draw_padlock(lock)
             right = lock.left() - theme.px(6)
-        font = theme.font(13.5, 600 if face.name else 400)
+        font = theme.make_font(13.5, 600 if face.name else 400)
         painter.setFont(font)
         painter.setPen(QColor(COLOURS.ink if face.name else COLOURS.faint))
         room = right - row.left()
@@ -148,7 +148,7 @@ class PadPainter:
         row = QRectF(side, self._area.height() - theme.px(FOOTER + 10), 0, theme.px(FOOTER))
         row.setRight(self._area.width() - side)
         used = self._draw_keycap(row, face.key)
-        painter.setFont(theme.font(11.5))
+        painter.setFont(theme.make_font(11.5))
         painter.setPen(QColor(COLOURS.faint))
         middle = Qt.AlignmentFlag.AlignVCenter
         note = QRectF(row)
@@ -159,7 +159,7 @@ class PadPainter:
             self._draw_grip(row)
             right.setRight(row.right() - theme.px(GRIP_WIDTH))
         painter.setPen(QColor(self._text_colour(face)))
-        painter.setFont(theme.font(11.5, 500))
+        painter.setFont(theme.make_font(11.5, 500))
         painter.drawText(right, middle | Qt.AlignmentFlag.AlignRight, face.text)
 
     def _text_colour(self, face: PadFace) -> str:
@@ -178,7 +178,7 @@ class PadPainter:
         painter.setPen(QPen(QColor(COLOURS.edge), 1))
         painter.setBrush(QColor(COLOURS.well))
         painter.drawRoundedRect(cap, theme.px(4), theme.px(4))
-        painter.setFont(theme.font(11.5, 600))
+        painter.setFont(theme.make_font(11.5, 600))
         painter.setPen(QColor(COLOURS.soft))
         painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, key)
         return cap.width()
@@ -215,10 +215,10 @@ class PadPainter:
                 painter.setPen(QPen(QColor(COLOURS.edge), line))
                 painter.drawEllipse(inner)
             case "ready" if face.sounding:
-                self._draw_triangle(spot, take_colour(face.kind))
+                self._draw_triangle(spot, choose_take_colour(face.kind))
             case "ready":
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(QColor(take_colour(face.kind)))
+                painter.setBrush(QColor(choose_take_colour(face.kind)))
                 painter.drawEllipse(spot.adjusted(line, line, -line, -line))
             case "pending":
                 painter.setPen(QPen(QColor(COLOURS.accent), line, Qt.PenStyle.DotLine))

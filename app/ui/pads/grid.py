@@ -16,7 +16,7 @@ from app.model.peaks import peaks
 from app.model.session import Session
 from app.ui.pads.button import PadButton
 from app.ui.pads.face import PadFace
-from app.ui.pads.keys import keyboard_letters
+from app.ui.pads.keys import read_keyboard_letters
 from app.ui.pads.menu import PadMenu, make_mime_data
 from app.ui.widgets.theme import Theme
 
@@ -44,7 +44,7 @@ class PadGrid(QWidget):
         self._actions = actions
         self._menu = menu
         self._theme = theme
-        self._letters = keyboard_letters()
+        self._letters = read_keyboard_letters()
         self._shown_takes: list[str] = [""] * PADS
         self._lit_until = [0.0] * PADS
         self.buttons = tuple(self._make_button(pad) for pad in session.kit.pads)
@@ -55,7 +55,7 @@ class PadGrid(QWidget):
 
     def _make_button(self, pad: Pad) -> PadButton:
         letter = self._letters[pad.index]
-        face = PadFace(pad.index + 1, self._actions.midi.setup.pad_map.note(pad.index), letter)
+        face = PadFace(pad.index + 1, self._actions.midi.setup.pad_map.notes[pad.index], letter)
         button = PadButton(face, self._theme, self)
         hits, index = self._actions.pad_trigger, pad.index
         button.pressed.connect(partial(hits.hit, index))
@@ -89,7 +89,7 @@ class PadGrid(QWidget):
         button.show_face(
             PadFace(
                 number=face.number,
-                note=self._actions.midi.setup.pad_map.note(pad.index),
+                note=self._actions.midi.setup.pad_map.notes[pad.index],
                 key=face.key,
                 name=pad.title,
                 state=pad.state,
@@ -160,11 +160,11 @@ class PadGrid(QWidget):
             return
         drag = QDrag(button)
         drag.setMimeData(make_mime_data(path, button.take_id))
-        drag.setPixmap(self._drag_picture(button))
+        drag.setPixmap(self._make_drag_picture(button))
         drag.setHotSpot(QPoint(-self._theme.px(10), -self._theme.px(6)))
         drag.exec(Qt.DropAction.CopyAction, Qt.DropAction.CopyAction)
 
-    def _drag_picture(self, button: PadButton) -> QPixmap:
+    def _make_drag_picture(self, button: PadButton) -> QPixmap:
         picture = button.grab(QRect(QPoint(0, 0), button.size()))
         return picture.scaledToWidth(
             round(self._theme.px(130) * picture.devicePixelRatio()),

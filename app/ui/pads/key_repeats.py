@@ -51,12 +51,12 @@ class KeyRepeats(QObject):
         return False
 
     def _hold(self, release: _Release) -> None:
-        key = _key_id(release.event)
+        key = _get_key_id(release.event)
         self._waiting[key] = release
         QTimer.singleShot(SPLIT_MS, self, lambda: self._deliver(key, release))
 
     def _press(self, watched: QWidget, event: QKeyEvent) -> bool:
-        key = _key_id(event)
+        key = _get_key_id(event)
         release = self._waiting.get(key)
         if release is None:
             return False
@@ -64,7 +64,7 @@ class KeyRepeats(QObject):
             self._deliver(key, release)
             return False
         del self._waiting[key]
-        self._send(watched, _as_repeat(event))
+        self._send(watched, _make_repeat(event))
         return True
 
     def _deliver(self, key: int, release: _Release) -> None:
@@ -81,11 +81,11 @@ class KeyRepeats(QObject):
             self._sending = False
 
 
-def _key_id(event: QKeyEvent) -> int:
+def _get_key_id(event: QKeyEvent) -> int:
     return event.nativeScanCode() or event.key()
 
 
-def _as_repeat(event: QKeyEvent) -> QKeyEvent:
+def _make_repeat(event: QKeyEvent) -> QKeyEvent:
     return QKeyEvent(
         event.type(),
         event.key(),

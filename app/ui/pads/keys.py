@@ -28,16 +28,16 @@ VARY = QKeyCombination(Qt.KeyboardModifier.ControlModifier, Qt.Key.Key_E)
 """The window's shortcut for a variation, in a text field too."""
 
 
-def letters_for(language: str) -> str:
+def find_letters(language: str) -> str:
     """Return the letters on the sixteen keys, by the keyboard's language ("de", "fr" ...)."""
     if language in QWERTZ_LANGUAGES:
         return QWERTZ
     return AZERTY if language == "fr" else QWERTY
 
 
-def keyboard_letters() -> str:
+def read_keyboard_letters() -> str:
     """Return the letters on the sixteen keys of this machine, as far as the desktop knows."""
-    return letters_for(QGuiApplication.inputMethod().locale().name()[:2])
+    return find_letters(QGuiApplication.inputMethod().locale().name()[:2])
 
 
 def is_text_focused() -> bool:
@@ -120,7 +120,7 @@ class PadKeys(QObject):
         if shifted:
             self._session.select(pad)
         else:
-            self._held[self._key_id(event)] = pad
+            self._held[self._get_key_id(event)] = pad
             self._hits.hit(pad, 1.0)
         return True
 
@@ -144,8 +144,8 @@ class PadKeys(QObject):
 
     def _release(self, event: QKeyEvent) -> bool:
         if event.isAutoRepeat():
-            return self._key_id(event) in self._held
-        pad = self._held.pop(self._key_id(event), None)
+            return self._get_key_id(event) in self._held
+        pad = self._held.pop(self._get_key_id(event), None)
         if pad is not None:
             self._hits.release(pad)
             return True
@@ -155,6 +155,6 @@ class PadKeys(QObject):
             return True
         return False
 
-    def _key_id(self, event: QKeyEvent) -> int:
+    def _get_key_id(self, event: QKeyEvent) -> int:
         """Identify a key at press and release, whatever modifiers came in between."""
         return event.nativeScanCode() or event.key()

@@ -141,14 +141,14 @@ class PadPanel(QFrame):
         column.addWidget(self.mode)
         second = QHBoxLayout()
         theme.set_spacing(second, 14)
-        second.addLayout(self._gain_column(), 1)
+        second.addLayout(self._make_gain_column(), 1)
         second.addLayout(add_caption("Choke group", self.choke, theme))
         column.addLayout(second)
         theme.set_size(self.choke, width=92)
         column.addWidget(self.page)
         column.addWidget(self._pages, 1)
 
-    def _gain_column(self) -> QVBoxLayout:
+    def _make_gain_column(self) -> QVBoxLayout:
         column = QVBoxLayout()
         self._theme.set_spacing(column, 4)
         top = QHBoxLayout()

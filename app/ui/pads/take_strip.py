@@ -24,7 +24,7 @@ from app.model.session import Session
 from app.model.takes import Take
 from app.ui.format import format_take
 from app.ui.widgets.controls import make_button, make_caption, on_click
-from app.ui.widgets.theme import COLOURS, Theme, take_colour
+from app.ui.widgets.theme import COLOURS, Theme, choose_take_colour
 from app.ui.widgets.waveform import draw_waveform
 
 ROW_HEIGHT, WAVE_WIDTH, WAVE_HEIGHT = 46.0, 84.0, 30.0
@@ -94,7 +94,7 @@ class TakeRow(QStyledItemDelegate):
                 self._waves.clear()
             columns = max(1, round(wide * ratio))
             self._waves[key] = draw_waveform(
-                peaks(take.clip, columns), wide, high, take_colour(take.kind), ratio
+                peaks(take.clip, columns), wide, high, choose_take_colour(take.kind), ratio
             )
         top = area.center().y() - high / 2
         painter.drawImage(QRectF(area.left() + theme.px(8), top, wide, high), self._waves[key])
@@ -105,8 +105,13 @@ class TakeRow(QStyledItemDelegate):
         room = area.right() - theme.px(8) - left
         half = area.height() / 2
         for row, text, font, tint in (
-            (0, take.name, theme.font(12.5, 600 if selected else 500), COLOURS.ink),
-            (1, format_take(take), theme.font(11), COLOURS.soft if selected else COLOURS.faint),
+            (0, take.name, theme.make_font(12.5, 600 if selected else 500), COLOURS.ink),
+            (
+                1,
+                format_take(take),
+                theme.make_font(11),
+                COLOURS.soft if selected else COLOURS.faint,
+            ),
         ):
             painter.setFont(font)
             painter.setPen(QColor(tint))

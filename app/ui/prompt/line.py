@@ -104,7 +104,7 @@ class PromptLine(QLineEdit):
             return []
         return [self._list.item(row).text() for row in range(self._list.count())]
 
-    def _word_before_cursor(self) -> tuple[int, str]:
+    def _find_word_before_cursor(self) -> tuple[int, str]:
         typed = self.text()[: self.cursorPosition()]
         words = split_words(typed)
         if not words or words[-1].end != len(typed) or words[-1].kind != "word":
@@ -123,7 +123,7 @@ class PromptLine(QLineEdit):
             self._check(self.text())
 
     def _complete(self) -> None:
-        _, prefix = self._word_before_cursor()
+        _, prefix = self._find_word_before_cursor()
         after = self.text()[self.cursorPosition() :]
         words: list[str] = []
         if len(prefix) >= MIN_PREFIX and not after[:1].isalnum():
@@ -139,8 +139,8 @@ class PromptLine(QLineEdit):
         for word in words:
             listed.addItem(QListWidgetItem(word))
         listed.setCurrentRow(-1)
-        start, _ = self._word_before_cursor()
-        font = self._theme.font(15)
+        start, _ = self._find_word_before_cursor()
+        font = self._theme.make_font(15)
         listed.setFont(font)
         wide = max(listed.sizeHintForColumn(0), self._theme.px(120)) + self._theme.px(28)
         high = listed.sizeHintForRow(0) * len(words) + self._theme.px(12)
@@ -168,7 +168,7 @@ class PromptLine(QLineEdit):
             self._list.hide()
 
     def _insert_word(self, word: str) -> None:
-        start, _ = self._word_before_cursor()
+        start, _ = self._find_word_before_cursor()
         cursor, text = self.cursorPosition(), self.text()
         after = text[cursor:]
         gap = "" if after.startswith(" ") else " "
@@ -177,7 +177,7 @@ class PromptLine(QLineEdit):
         self.hide_completions()
         self.textEdited.emit(self.text())
 
-    def _picked_word(self) -> str:
+    def _get_picked_word(self) -> str:
         if self._list is None or not self._list.isVisible() or self._list.currentRow() < 0:
             return ""
         return self._list.currentItem().text()
@@ -188,8 +188,8 @@ class PromptLine(QLineEdit):
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if event.isAutoRepeat():
                 return
-            if self._picked_word():
-                self._insert_word(self._picked_word())
+            if self._get_picked_word():
+                self._insert_word(self._get_picked_word())
             else:
                 self._stop_typing()
                 self.submitted.emit()
@@ -211,7 +211,7 @@ class PromptLine(QLineEdit):
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Insert the picked or only word on Tab, before Tab moves the focus."""
         words = self.completions
-        word = self._picked_word() or (words[0] if len(words) == 1 else "")
+        word = self._get_picked_word() or (words[0] if len(words) == 1 else "")
         if word and forward and QApplication.keyboardModifiers() == Qt.KeyboardModifier.NoModifier:
             self._insert_word(word)
             return True

@@ -156,12 +156,12 @@ class PromptPanel(QFrame):
         column.addWidget(self.sentence)
         second = QHBoxLayout()
         theme.set_spacing(second, 22)
-        second.addLayout(add_caption("Length", self._length_row(), theme))
-        second.addLayout(add_caption("Strength", self._strength_row(), theme))
-        second.addLayout(add_caption("Steps", self._row(self.steps), theme))
-        second.addLayout(add_caption("Seed", self._seed_row(), theme))
+        second.addLayout(add_caption("Length", self._make_length_row(), theme))
+        second.addLayout(add_caption("Strength", self._make_strength_row(), theme))
+        second.addLayout(add_caption("Steps", self._make_row(self.steps), theme))
+        second.addLayout(add_caption("Seed", self._make_seed_row(), theme))
         second.addStretch(1)
-        second.addLayout(add_caption("", self._more_row(), theme))
+        second.addLayout(add_caption("", self._make_variation_row(), theme))
         column.addLayout(second)
         theme.set_size(self.length, width=84)
         theme.set_size(self.tempo, width=98)
@@ -170,7 +170,7 @@ class PromptPanel(QFrame):
         theme.set_size(self.seed, width=176)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def _row(self, *widgets: QWidget, spacing: float = 6) -> QWidget:
+    def _make_row(self, *widgets: QWidget, spacing: float = 6) -> QWidget:
         holder = QWidget()
         row = QHBoxLayout(holder)
         self._theme.set_spacing(row, spacing)
@@ -180,17 +180,17 @@ class PromptPanel(QFrame):
         self._theme.on_scale(lambda: holder.setFixedHeight(self._theme.px(30) + 2))
         return holder
 
-    def _length_row(self) -> QWidget:
-        return self._row(self.unit, self.length, self.tempo, self.tap)
+    def _make_length_row(self) -> QWidget:
+        return self._make_row(self.unit, self.length, self.tempo, self.tap)
 
-    def _strength_row(self) -> QWidget:
-        return self._row(self.strength, self.strength_text, spacing=8)
+    def _make_strength_row(self) -> QWidget:
+        return self._make_row(self.strength, self.strength_text, spacing=8)
 
-    def _seed_row(self) -> QWidget:
-        return self._row(self.seed, self.keep_seed, spacing=4)
+    def _make_seed_row(self) -> QWidget:
+        return self._make_row(self.seed, self.keep_seed, spacing=4)
 
-    def _more_row(self) -> QWidget:
-        return self._row(self.again, self.vary, spacing=8)
+    def _make_variation_row(self) -> QWidget:
+        return self._make_row(self.again, self.vary, spacing=8)
 
     # --- input ---
 
@@ -212,12 +212,12 @@ class PromptPanel(QFrame):
         self._show_seed()
 
     def _keep_seed(self, keep: bool) -> None:
-        self._session.seed = self._last_seed() if keep else None
+        self._session.seed = self._find_last_seed() if keep else None
         self._show_seed()
 
     # --- showing the session ---
 
-    def _last_seed(self) -> int | None:
+    def _find_last_seed(self) -> int | None:
         take = self._session.selected_pad.takes.current
         return take.recipe.seed if take is not None and take.recipe is not None else None
 
@@ -255,7 +255,7 @@ class PromptPanel(QFrame):
         self.length.show_value(self._session.bars if in_bars else self._session.seconds)
 
     def _show_seed(self) -> None:
-        seed, last = self._session.seed, self._last_seed()
+        seed, last = self._session.seed, self._find_last_seed()
         if not (self.seed.hasFocus() and self.seed.isModified()):
             self.seed.setText("" if seed is None else str(seed))
             self.seed.setCursorPosition(0)
@@ -274,14 +274,14 @@ class PromptPanel(QFrame):
     def _show_unknown(self, words: tuple[str, ...]) -> None:
         text, role = format_unknown_words(words), "warning"
         if not text:
-            text, role = self._hint(), "caption"
+            text, role = self._make_hint(), "caption"
         self.sentence.setText(text)
         if self.sentence.property("role") != role:
             self.sentence.setProperty("role", role)
             self.sentence.style().unpolish(self.sentence)
             self.sentence.style().polish(self.sentence)
 
-    def _hint(self) -> str:
+    def _make_hint(self) -> str:
         if not self._session.engine.ready:
             return self._session.engine.text
         number = self._session.selected + 1

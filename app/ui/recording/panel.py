@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVB
 
 from app.actions.actions import Actions
 from app.model.session import Session
-from app.ui.pads.button import HIT_KEYS, local_file
+from app.ui.pads.button import HIT_KEYS, find_local_file
 from app.ui.recording.menu import RecordMenu, format_settings
 from app.ui.widgets.controls import LevelMeter, make_button, make_caption, on_click
 from app.ui.widgets.theme import COLOURS, Theme
@@ -104,7 +104,7 @@ class RecordButton(QPushButton):
         painter.drawRoundedRect(area, theme.px(9), theme.px(9))
         ink = COLOURS.on_accent if recording else COLOURS.ink
         text = self.label
-        painter.setFont(theme.font(15, 600))
+        painter.setFont(theme.make_font(15, 600))
         wide = painter.fontMetrics().horizontalAdvance(text)
         dot, gap = theme.px(13), theme.px(10)
         left = area.center().x() - (wide + dot + gap) / 2
@@ -190,9 +190,9 @@ class RecordPanel(QFrame):
         self.hear.setVisible(self._session.record_from == "input")
         self.button.setAccessibleDescription("recording" if recording else "not recording")
         self.button.update()
-        self.hint.setText(self._hint_text())
+        self.hint.setText(self._make_hint())
 
-    def _hint_text(self) -> str:
+    def _make_hint(self) -> str:
         if self._dragged_over:
             return "The prompt reshapes this sound"
         audio = self._session.audio
@@ -208,7 +208,7 @@ class RecordPanel(QFrame):
 
     def _set_dragged_over(self, over: bool) -> None:
         self._dragged_over = over
-        self.hint.setText(self._hint_text())
+        self.hint.setText(self._make_hint())
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -225,7 +225,7 @@ class RecordPanel(QFrame):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Accept local files, a pad's own sound too: the player may want it reshaped."""
-        if local_file(event.mimeData()) is not None:
+        if find_local_file(event.mimeData()) is not None:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
             self._set_dragged_over(True)
@@ -237,7 +237,7 @@ class RecordPanel(QFrame):
     def dropEvent(self, event: QDropEvent) -> None:
         """Use the file as if it had been recorded."""
         self._set_dragged_over(False)
-        path: Path | None = local_file(event.mimeData())
+        path: Path | None = find_local_file(event.mimeData())
         if path is not None:
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()

@@ -131,7 +131,7 @@ class Segments(QFrame, Generic[Value]):
             self._group.button(number).setChecked(choice.value == value)
         self._group.setExclusive(True)
 
-    def button(self, value: Value) -> QPushButton:
+    def find_button(self, value: Value) -> QPushButton:
         """Return the button of a value."""
         numbers = (n for n, choice in enumerate(self._choices) if choice.value == value)
         found = self._group.button(next(numbers))

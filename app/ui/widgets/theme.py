@@ -60,7 +60,7 @@ def make_colour(value: str, alpha: float = 1.0) -> QColor:
     return made
 
 
-def take_colour(kind: str | None) -> str:
+def choose_take_colour(kind: str | None) -> str:
     """Return the colour of a take's origin."""
     match kind:
         case "recorded":
@@ -104,7 +104,7 @@ class Theme(QObject):
         """Convert units to whole logical pixels; at least 1 for anything above 0."""
         return max(1, round(units * self.scale)) if units > 0 else 0
 
-    def font(self, units: float = BASE_FONT, weight: int = 400) -> QFont:
+    def make_font(self, units: float = BASE_FONT, weight: int = 400) -> QFont:
         """Return the font, `units` high, weight 100..900, with tabular figures."""
         font = QFont(self._family)
         font.setPixelSize(max(8, round(units * self.scale)))

@@ -15,7 +15,7 @@ from app.ui.midi.learn_menu import MidiLearnMenu
 from app.ui.midi.learnable import list_learnable
 from app.ui.pads.grid import PadGrid
 from app.ui.pads.key_repeats import KeyRepeats, platform_splits_repeats
-from app.ui.pads.keys import VARY, PadKeys, keyboard_letters
+from app.ui.pads.keys import VARY, PadKeys, read_keyboard_letters
 from app.ui.pads.menu import PadMenu
 from app.ui.pads.panel import PadPanel
 from app.ui.prompt.panel import PromptPanel
@@ -154,7 +154,7 @@ class MainWindow(QMainWindow):
     def _connect_keys(self) -> None:
         record = self._actions.record
         self._repeats = KeyRepeats(self)
-        self.keys = PadKeys(self._session, self._actions.pad_trigger, self, keyboard_letters())
+        self.keys = PadKeys(self._session, self._actions.pad_trigger, self, read_keyboard_letters())
         self.keys.record_pressed.connect(record.press)
         self.keys.record_released.connect(record.release)
         self.keys.record_toggled.connect(record.toggle)

@@ -45,7 +45,7 @@ class NoticeCard(QFrame):
         text = QLabel(notice.text)
         text.setTextFormat(Qt.TextFormat.PlainText)
         text.setWordWrap(True)
-        text.setFont(theme.font(12.5))
+        text.setFont(theme.make_font(12.5))
         self.close_button = QPushButton()
         self.close_button.setAccessibleName("Put away")
         self.close_button.setToolTip("Put away")

@@ -80,7 +80,7 @@ class StatusField(QWidget):
             self.update()
 
     def sizeHint(self) -> QSize:
-        wide = QFontMetricsF(self._theme.font(12)).horizontalAdvance(self._text)
+        wide = QFontMetricsF(self._theme.make_font(12)).horizontalAdvance(self._text)
         return QSize(round(wide) + self._theme.px(28), self._theme.px(22))
 
     def minimumSizeHint(self) -> QSize:
@@ -104,7 +104,7 @@ class StatusField(QWidget):
         if key not in self._icons:
             self._icons[key] = draw_icon(name, tint)
         painter.drawPixmap(spot, self._icons[key], QRectF(self._icons[key].rect()))
-        font = theme.font(12)
+        font = theme.make_font(12)
         painter.setFont(font)
         painter.setPen(QColor(self._text_colour()))
         place = QRectF(self.rect()).adjusted(theme.px(21), 0, 0, 0)

@@ -18,7 +18,7 @@ from tests.app.ui.scene import Scene
 def scene(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     # Whatever the developer's keyboard says.
     for module in (main_window, grid):
-        monkeypatch.setattr(module, "keyboard_letters", lambda: QWERTY)
+        monkeypatch.setattr(module, "read_keyboard_letters", lambda: QWERTY)
     made = Scene(tmp_path)
     qtbot.addWidget(made.window)
     made.window.show()

@@ -70,7 +70,7 @@ class FakeMidiSystem:
         """The newest open port of that name."""
         return [port for opened, port in self.opened if opened == name][-1]
 
-    def input_names(self) -> list[str]:
+    def list_inputs(self) -> list[str]:
         if not self.running:
             raise MidiUnavailableError("the server ended")
         return list(self.present)
@@ -90,7 +90,7 @@ class FakeMidiSystem:
         """The newest open output of that name."""
         return [port for opened, port in self.opened_outputs if opened == name][-1]
 
-    def output_names(self) -> list[str]:
+    def list_outputs(self) -> list[str]:
         if not self.running:
             raise MidiUnavailableError("the server ended")
         return list(self.outputs)

@@ -133,7 +133,7 @@ def test_the_lowest_pads_say_which_map_it_is(
     assert scene.midi.pad_learner.notes is None
     setup = scene.midi.setup
     assert setup.choices.pad_map == name
-    assert (setup.pad_map.note(0), setup.pad_map.note(15)) == (first, last)
+    assert (setup.pad_map.notes[0], setup.pad_map.notes[15]) == (first, last)
     assert scene.mixer.calls == []
     press(scene, first)
     assert scene.mixer.calls[0] == ("hit", 0, 100 / 127)

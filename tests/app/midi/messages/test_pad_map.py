@@ -20,7 +20,7 @@ def test_notes_36_to_51_play_the_sixteen_pads_from_the_bottom_left() -> None:
     pads = read_pad_maps(PRESETS).maps[DEFAULT_MAP]
     assert [pads.find_pad(note) for note in range(36, 52)] == list(range(16))
     assert pads.find_pad(35) is None and pads.find_pad(52) is None
-    assert pads.note(15) == 51
+    assert pads.notes[15] == 51
 
 
 def test_the_mpc_and_the_mpk_have_their_own_order() -> None:

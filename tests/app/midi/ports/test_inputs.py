@@ -243,7 +243,7 @@ def test_where_there_is_no_sequencer_and_no_server_the_sentence_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(system, "_linux_has_midi", lambda: False)
-    monkeypatch.setattr(system, "_interfaces", list)
+    monkeypatch.setattr(system, "_list_interfaces", list)
     connect = RtMidiConnector()
     for _ in range(2):
         with pytest.raises(MidiUnavailableError, match=r"snd-seq module or start JACK"):

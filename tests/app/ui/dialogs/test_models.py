@@ -160,7 +160,7 @@ def test_a_lora_is_added_onto_the_chosen_model_with_a_strength_that_can_be_chang
     scene.actions.models.library.add(write_published(tmp_path / "small"))
     dialog.list.setCurrentRow(0)
     dialog.add_lora.click()
-    assert "choose the model that the LoRA changes" in scene.said[-1]
+    assert "First choose the model that the LoRA changes" in scene.said[-1]
     dialog.list.setCurrentRow(1)
     dialog.strength.setValue(0.75)
     dialog.add_lora.click()

@@ -57,8 +57,8 @@ def test_the_log_says_what_came_and_what_it_did_the_newest_above(
     play(scene, 0xB0, 99, 1)
     for _ in range(10):
         scene.window.show_frame()
-    assert window.log.texts(0) == ("CC 99 = 1, channel 1", "LPD8 20:0", "nothing")
-    assert window.log.texts(1) == (
+    assert window.log.read_row(0) == ("CC 99 = 1, channel 1", "LPD8 20:0", "nothing")
+    assert window.log.read_row(1) == (
         "note 36 on, velocity 100, channel 10",
         "LPD8 20:0",
         "hit pad 1",
@@ -185,7 +185,7 @@ def test_silence_is_in_reach(scene: Scene, window: MidiWindow) -> None:
 
 def test_a_right_click_on_a_control_teaches_it(scene: Scene, qtbot: QtBot) -> None:
     prompt = scene.window.prompt_panel
-    for widget in (prompt.strength, prompt.steps.button(8), prompt.length.lineEdit()):
+    for widget in (prompt.strength, prompt.steps.find_button(8), prompt.length.lineEdit()):
         at = QPoint(3, 3)
         event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, widget.mapToGlobal(at))
         QApplication.sendEvent(widget, event)

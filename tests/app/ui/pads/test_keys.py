@@ -6,7 +6,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.ui.pads.keys import AZERTY, QWERTY, QWERTZ, SCAN_CODES, X11_OFFSET, letters_for
+from app.ui.pads.keys import AZERTY, QWERTY, QWERTZ, SCAN_CODES, X11_OFFSET, find_letters
 from tests.app.ui.scene import Scene
 
 KEYS = [getattr(Qt.Key, f"Key_{letter}") for letter in QWERTY]
@@ -133,7 +133,7 @@ def test_r_records_while_held_and_shift_r_until_pressed_again(playing: Scene) ->
 def test_each_keyboard_has_sixteen_different_letters() -> None:
     for letters in (QWERTY, QWERTZ, AZERTY):
         assert len(set(letters)) == 16
-    assert [letters_for(language) for language in ("en", "de", "fr")] == [QWERTY, QWERTZ, AZERTY]
+    assert [find_letters(language) for language in ("en", "de", "fr")] == [QWERTY, QWERTZ, AZERTY]
 
 
 def test_a_text_field_does_not_keep_control_e_to_itself(scene: Scene) -> None:

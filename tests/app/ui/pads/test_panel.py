@@ -10,17 +10,17 @@ LEFT = Qt.MouseButton.LeftButton
 def test_settings_go_to_the_selected_pad_and_come_back_with_it(scene: Scene) -> None:
     panel = scene.window.pad_panel
     scene.session.select(4)
-    QTest.mouseClick(panel.mode.button("gate"), LEFT)
+    QTest.mouseClick(panel.mode.find_button("gate"), LEFT)
     panel.gain.setValue(-12)
     panel.choke.activated.emit(2)
     pad = scene.session.kit.pads[4]
     assert pad.parameters == PadParameters("gate", -6.0, 2)
     scene.session.select(0)
-    assert panel.mode.button("one_shot").isChecked()
+    assert panel.mode.find_button("one_shot").isChecked()
     assert (panel.gain.value(), panel.choke.currentIndex()) == (0, 0)
     assert scene.session.kit.pads[0].parameters.gain_db == 0.0
     scene.session.select(4)
-    assert panel.mode.button("gate").isChecked()
+    assert panel.mode.find_button("gate").isChecked()
     assert (panel.gain.value(), panel.choke.currentIndex()) == (-12, 2)
 
 

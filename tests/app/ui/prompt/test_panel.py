@@ -51,13 +51,13 @@ def test_a_prompt_of_emoji_and_ten_thousand_letters_breaks_nothing(
 def test_length_in_seconds_and_in_bars(scene: Scene, panel: PromptPanel) -> None:
     panel.length.setValue(2.5)
     assert scene.session.seconds == 2.5
-    QTest.mouseClick(panel.unit.button("bars"), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.unit.find_button("bars"), Qt.MouseButton.LeftButton)
     panel.length.setValue(2)
     panel.tempo.setValue(100)
     assert (scene.session.bars, scene.session.seconds) == (2, 2.5)
     assert scene.session.length_s() == pytest.approx(4.8)
     assert panel.length.text() == "2 bars"
-    QTest.mouseClick(panel.unit.button("seconds"), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.unit.find_button("seconds"), Qt.MouseButton.LeftButton)
     assert panel.length.text() == "2.50 s"
 
 
@@ -77,7 +77,7 @@ def test_nonsense_typed_as_a_length_never_reaches_the_session(
 
 
 def test_tapping_sets_the_tempo(scene: Scene, panel: PromptPanel) -> None:
-    QTest.mouseClick(panel.unit.button("bars"), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.unit.find_button("bars"), Qt.MouseButton.LeftButton)
     for _ in range(4):
         QTest.mouseClick(panel.tap, Qt.MouseButton.LeftButton)
         scene.time_s += 0.4
@@ -89,10 +89,10 @@ def test_strength_and_steps_are_the_sessions(scene: Scene, panel: PromptPanel) -
     panel.strength.setValue(35)
     assert scene.session.strength == 0.35
     assert panel.strength_text.text() == "0.35"
-    QTest.mouseClick(panel.steps.button(2), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.steps.find_button(2), Qt.MouseButton.LeftButton)
     assert scene.session.steps == 2
     scene.session.steps = 4
-    assert panel.steps.button(4).isChecked()
+    assert panel.steps.find_button(4).isChecked()
 
 
 def test_the_last_seed_is_shown_and_can_be_kept(scene: Scene, panel: PromptPanel) -> None:

@@ -55,8 +55,8 @@ def test_the_scale_follows_the_tighter_side(
 def test_the_bundled_font_has_its_three_weights(qtbot: QtBot) -> None:
     theme = Theme()
     widths = [
-        QFontMetrics(theme.font(40, weight)).horizontalAdvance("Hamburgefonts")
+        QFontMetrics(theme.make_font(40, weight)).horizontalAdvance("Hamburgefonts")
         for weight in (400, 500, 600)
     ]
-    assert theme.font().family() == "Inter"
+    assert theme.make_font().family() == "Inter"
     assert widths == sorted(set(widths))

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 from app.model.session import Session
-from app.model.takes import Take
-
-
-class FileStore(Protocol):
-    """What dragging needs of app.model.storage.clip_store.ClipStore."""
-
-    def file_for(self, take: Take) -> Path | None:
-        """Return the take's finished file, or None while it is not on disk."""
-        ...
+from app.model.storage.clip_store import ClipStore
 
 
 class DragOut:
     """Gives out files that exist, are whole, and are never changed or deleted afterwards."""
 
-    def __init__(self, session: Session, store: FileStore) -> None:
+    def __init__(self, session: Session, store: ClipStore) -> None:
         self._session = session
         self._store = store
 

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from app.actions.pads.generate import Generate, Source
 from app.actions.recording.take_store import TakeStore
 from app.model.session import Session
+from app.model.storage.clip_store import ClipStore
 from app.model.takes import Take, new_take_id
 from app.threads.background import Background
 from engine.api import LONGEST_S
@@ -19,14 +20,6 @@ from engine.files.audio import LONGEST_FILE_S, read_clip
 
 DropTarget = int | Literal["record"]
 """A pad's index, or the Record button."""
-
-
-class KnownFiles(Protocol):
-    """What dropping needs of app.model.storage.clip_store.ClipStore."""
-
-    def path_of(self, take: Take) -> Path | None:
-        """Return where the take was written; None while it is not on disk."""
-        ...
 
 
 class ImportFile:
@@ -38,7 +31,7 @@ class ImportFile:
         background: Background,
         take_store: TakeStore,
         generate: Generate,
-        store: KnownFiles,
+        store: ClipStore,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._session = session

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
+from app.audio.mixer.keyboard import Keyboard
 from app.model.session import Session
-
-
-class Keys(Protocol):
-    """What this needs of app.audio.mixer.keyboard.Keyboard."""
-
-    pad: int | None
-    """The pad whose notes are played; None: each pad plays itself."""
-    full_level: bool
-    """Every hit is as loud as can be."""
 
 
 class PlayModes:
     """The pad selected when sixteen notes were switched on keeps them until they are off."""
 
-    def __init__(self, session: Session, keyboard: Keys) -> None:
+    def __init__(self, session: Session, keyboard: Keyboard) -> None:
         self._session = session
         self._keyboard = keyboard
         session.settings_changed.connect(self.use_settings)

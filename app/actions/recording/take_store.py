@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from app.actions.pads.load_pads import PadLoader
 from app.model.kit import Pad
 from app.model.session import Session
+from app.model.storage.clip_store import ClipStore
 from app.model.takes import Take
 from engine.clip import Clip
-
-
-class Store(Protocol):
-    """What keeping needs of app.model.storage.clip_store.ClipStore."""
-
-    def keep(self, take: Take, pad: int | None) -> None:
-        """Write a take to disk as soon as possible; returns at once."""
-        ...
-
-    def is_kept(self, take: Take) -> bool:
-        """The take is on disk, whole."""
-        ...
 
 
 class TakeStore:
     """The one door for new takes: whatever made them, they end on disk and on their pad."""
 
-    def __init__(self, session: Session, loader: PadLoader, store: Store) -> None:
+    def __init__(self, session: Session, loader: PadLoader, store: ClipStore) -> None:
         self._session = session
         self._loader = loader
         self._store = store

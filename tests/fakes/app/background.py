@@ -1,21 +1,26 @@
-"""Background and file writer that do their work when asked, or when the test says so."""
+"""Background and file writer without threads: the work is done when asked, on the test's thread.
+
+The background answers by the main loop, never before `run` returns, as the real one does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
 
-from app.errors import reason
-from app.threads.background import attempt
-from engine.errors import PlayerError
+from app.threads.background import Post, attempt
+from app.threads.file_writer import attempt_write
 
 Result = TypeVar("Result")
 
 
 class BackgroundAtOnce:
-    def __init__(self) -> None:
+    """Posts its answers; while they are `held` they wait for `let_go`."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
         self.held: list[Callable[[], None]] | None = None
-        """A list: work is held there until `let_go`."""
+        """A list: answers are held there until `let_go`."""
 
     def run(
         self,
@@ -25,7 +30,7 @@ class BackgroundAtOnce:
     ) -> None:
         outcome = attempt(work, done, failed)
         if self.held is None:
-            outcome()
+            self._post(outcome)
         else:
             self.held.append(outcome)
 
@@ -46,13 +51,7 @@ class WriterAtOnce:
         *,
         retry: bool = False,
     ) -> None:
-        sentence: str | None = None
-        try:
-            work()
-        except PlayerError as error:
-            sentence = str(error)
-        except OSError as error:
-            sentence = f"Writing to disk failed: {reason(error)}."
+        sentence = attempt_write(work)
         if sentence is not None and retry:
             self.failed.append((work, done))
         done(sentence)

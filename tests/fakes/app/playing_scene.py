@@ -34,7 +34,7 @@ class PlayingScene:
         self.notices: list[Notice] = []
         self.session.notice.connect(self.notices.append)
         self.mixer = FakeMixer()
-        self.background = BackgroundAtOnce()
+        self.background = BackgroundAtOnce(self.loop.post)
         self.writer = WriterAtOnce()
         self.engine = FakeEngine(
             lambda answer: self.loop.post(lambda: self.generate.on_answer(answer))

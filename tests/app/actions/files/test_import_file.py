@@ -33,6 +33,7 @@ def test_any_wav_lands_on_the_pad_it_was_dropped_on(
 ) -> None:
     scene.session.prompt = "kick"
     scene.import_file.drop_file(wav(tmp_path / "Ride äö #1.wav", rate, channels, subtype), 11)
+    scene.loop.run_posted()
     pad = scene.pads[11]
     take = pad.takes.current
     assert take is not None and (take.kind, take.name) == ("dropped", "Ride äö #1")
@@ -47,6 +48,7 @@ def test_a_file_on_record_is_what_the_prompt_starts_from(
     scene.session.prompt = "kick"
     scene.session.select(4)
     scene.import_file.drop_file(wav(tmp_path / "hum.wav", 44_100, 1, "PCM_16"), "record")
+    scene.loop.run_posted()
     dropped = scene.pads[4].takes.current
     asked = scene.engine.asked[scene.engine.newest]
     assert dropped is not None
@@ -57,6 +59,7 @@ def test_without_a_prompt_a_file_on_record_is_only_put_on_the_pad(
     scene: PlayingScene, tmp_path: Path
 ) -> None:
     scene.import_file.drop_file(wav(tmp_path / "hum.wav", 44_100, 1, "PCM_16"), "record")
+    scene.loop.run_posted()
     assert scene.pads[0].state == "ready" and scene.engine.asked == {}
 
 
@@ -66,6 +69,7 @@ def test_a_ten_minute_file_is_used_from_its_start_and_said(
     scene.session.prompt = "texture"
     path = wav(tmp_path / "long.wav", 8_000, 1, "PCM_U8", seconds=600.0)
     scene.import_file.drop_file(path, "record")
+    scene.loop.run_posted()
     take = scene.pads[0].takes.current
     assert take is not None and take.clip.seconds == 60.0
     source = scene.engine.asked[scene.engine.newest].source
@@ -87,6 +91,7 @@ def test_what_is_no_sound_is_said_and_changes_nothing(scene: PlayingScene, tmp_p
         (tmp_path, "is a folder"),
     ):
         scene.import_file.drop_file(path, 0)
+        scene.loop.run_posted()
         assert words in scene.said()[0]
     assert scene.pads[0].takes.items == () and scene.pads[0].state == "empty"
 
@@ -96,6 +101,7 @@ def test_a_locked_pad_takes_no_file(scene: PlayingScene, tmp_path: Path) -> None
     write_clip(path, tone(0.1))
     scene.pads[2].locked = True
     scene.import_file.drop_file(path, 2)
+    scene.loop.run_posted()
     assert scene.pads[2].takes.items == () and "locked" in scene.said()[0]
 
 
@@ -105,6 +111,7 @@ def test_a_pad_dropped_on_another_pad_brings_its_take_with_its_recipe(scene: Pla
     path = scene.drag_out.file_for_drag(0)
     assert original is not None and path is not None
     scene.import_file.drop_file(path, 5)
+    scene.loop.run_posted()
     copy = scene.pads[5].takes.current
     assert copy is not None and copy.id != original.id
     assert (copy.kind, copy.name, copy.recipe) == ("generated", "kick", original.recipe)
@@ -118,6 +125,7 @@ def test_a_pad_dropped_on_record_is_what_the_prompt_starts_from(scene: PlayingSc
     assert path is not None
     scene.session.select(3)
     scene.import_file.drop_file(path, "record")
+    scene.loop.run_posted()
     copy = scene.pads[3].takes.current
     asked = scene.engine.asked[scene.engine.newest]
     assert copy is not None and copy.recipe is not None

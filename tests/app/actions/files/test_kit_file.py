@@ -21,6 +21,7 @@ def test_a_kit_saved_and_opened_sounds_as_before(scene: PlayingScene, tmp_path: 
     scene.make("other", 0)
     scene.pad_settings.set_parameters(1, PadParameters())
     scene.kit_file.open(tmp_path / "Mine.pingpad", ended.append)
+    scene.loop.run_posted()
     assert ended == [True, True] and scene.session.kit.name == "Mine"
     record = scene.session.kit.record()
     assert all(same_pad(a, b) for a, b in zip(saved.pads, record.pads, strict=True))
@@ -37,6 +38,7 @@ def test_opening_a_kit_empties_the_pads_that_are_empty_in_it_and_loses_no_take(
     take = scene.pads[5].takes.current
     assert take is not None
     scene.kit_file.open(tmp_path / "Empty.pingpad")
+    scene.loop.run_posted()
     assert scene.pads[5].state == "empty" and scene.mixer.sounds[5] is None
     path = scene.store.file_for(take)
     assert path is not None and path.is_file()
@@ -49,6 +51,7 @@ def test_a_damaged_kit_changes_nothing_and_is_said(scene: PlayingScene, tmp_path
     before, ended = scene.session.kit.record(), []
     scene.said()
     scene.kit_file.open(tmp_path / "Mine.pingpad", ended.append)
+    scene.loop.run_posted()
     assert ended == [False] and scene.session.kit.record() == before
     assert "damaged" in scene.said()[0]
 
@@ -70,6 +73,7 @@ def test_a_sound_still_being_made_does_not_land_in_the_kit_that_was_opened(
     scene.session.prompt = "late"
     scene.generate.generate(0)
     scene.kit_file.open(tmp_path / "Empty.pingpad")
+    scene.loop.run_posted()
     scene.finish()
     assert scene.pads[0].takes.items == () and scene.pads[0].state == "empty"
     assert len(list(scene.store.folder.glob("late_*.wav"))) == 1
@@ -82,6 +86,7 @@ def test_takes_of_an_opened_kit_are_kept_on_disk_too(scene: PlayingScene, tmp_pa
         file.unlink()
     later = PlayingScene(tmp_path / "later")
     later.kit_file.open(tmp_path / "Mine.pingpad")
+    later.loop.run_posted()
     assert len(list(later.store.folder.glob("kick_*.wav"))) == 1
 
 

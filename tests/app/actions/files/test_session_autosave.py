@@ -28,6 +28,7 @@ class Run:
 
     def begin(self) -> PlayingScene:
         self.autosave.restore(self.scene.background, self.scene.loader)
+        self.scene.loop.run_posted()
         return self.scene
 
 
@@ -39,6 +40,7 @@ def last_run(tmp_path: Path) -> Run:
     scene.make("kick", 0)
     scene.make("boom", 0)
     scene.takes.undo(0)
+    scene.loop.run_posted()
     scene.make("hats", 2)
     scene.pad_settings.set_parameters(2, PadParameters("loop"))
     return run

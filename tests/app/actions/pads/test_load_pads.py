@@ -21,7 +21,9 @@ def test_of_several_loads_of_a_pad_the_last_one_counts(scene: PlayingScene) -> N
     scene.make("b")
     scene.background.held = held = []
     scene.takes.undo(0)
+    scene.loop.run_posted()
     scene.takes.redo(0)
+    scene.loop.run_posted()
     for outcome in reversed(held):
         outcome()
     pad = scene.pads[0]
@@ -34,8 +36,10 @@ def test_a_sound_prepared_too_late_does_not_land_on_a_pad_that_was_emptied(
     scene.make("a")
     scene.background.held = []
     scene.loader.load(scene.pads[0])
+    scene.loop.run_posted()
     scene.pads[0].takes.replace_all((), None)
     scene.loader.load(scene.pads[0])
+    scene.loop.run_posted()
     scene.background.let_go()
     assert scene.mixer.sounds[0] is None and scene.pads[0].state == "empty"
 
@@ -44,9 +48,11 @@ def test_another_rate_prepares_every_pad_again(scene: PlayingScene) -> None:
     scene.make("kick", 2)
     before = scene.mixer.sounds[2]
     scene.loader.follow_rate()
+    scene.loop.run_posted()
     assert scene.mixer.sounds[2] is before
     scene.mixer.rate = 96_000
     scene.loader.follow_rate()
+    scene.loop.run_posted()
     after = scene.mixer.sounds[2]
     assert before is not None and after is not None
     assert abs(len(after) - 2 * len(before)) <= 128
@@ -61,6 +67,7 @@ def test_a_rate_that_changes_while_a_sound_is_prepared_prepares_it_again(
     scene.finish()
     scene.mixer.rate = 96_000
     scene.background.let_go()
+    scene.loop.run_posted()
     samples = scene.mixer.sounds[0]
     assert samples is not None and abs(len(samples) - 96_000) <= 128
 
@@ -96,11 +103,14 @@ def test_a_pad_of_layers_brings_its_takes_oldest_first(scene: PlayingScene) -> N
         scene.make(prompt)
     assert len(scene.mixer.layers[0]) == 1
     scene.pad_settings.change(0, layers="round_robin")
+    scene.loop.run_posted()
     assert len(scene.mixer.layers[0]) == 3
     scene.make("d")
     assert len(scene.mixer.layers[0]) == 4
     scene.takes.undo(0)
+    scene.loop.run_posted()
     scene.pad_settings.change(0, layers="single")
+    scene.loop.run_posted()
     assert len(scene.mixer.layers[0]) == 1
     assert scene.pads[0].loaded is scene.pads[0].takes.items[2]
 

@@ -26,6 +26,7 @@ def test_hold_and_release_puts_the_trimmed_sound_on_the_pad(scene: PlayingScene)
     scene.record.press()
     assert scene.session.recording and scene.recorder.running
     scene.record.release()
+    scene.loop.run_posted()
     assert not scene.session.recording
     pad = scene.pads[6]
     take = pad.takes.current

@@ -24,10 +24,10 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     logging.basicConfig(format="engine: %(levelname)s %(name)s: %(message)s")
     options = WorkerOptions(given.model_folder, given.device, given.factory, given.beside)
-    return run_worker(_pipes(), options)
+    return run_worker(_take_over_pipes(), options)
 
 
-def _pipes() -> Channel:
+def _take_over_pipes() -> Channel:
     """Take the pipes over, and send what any library prints to standard error instead."""
     requests, answers = os.dup(0), os.dup(1)
     if sys.stderr is None:  # a windowed Windows program has none

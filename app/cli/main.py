@@ -61,7 +61,7 @@ def main(arguments: Sequence[str], load: Loader = load_generator, program: str =
 
         return run_engine(list(arguments[1:]))
     try:
-        given = vars(_parser(program).parse_args(arguments))
+        given = vars(_make_parser(program).parse_args(arguments))
         # By name, since none of the app's modules may lead to torch: see the import contracts.
         command: Any = import_module(given.pop("module"))
         context = CommandContext(find_folders().models, measure_realtime, load, program)
@@ -90,7 +90,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
+def _make_parser(program: str) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=program,
         description="Pingpad: words, a hum or a beat become sounds on pads. "

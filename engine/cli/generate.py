@@ -96,7 +96,7 @@ def run(arguments: Arguments, context: CommandContext) -> int:
     results = generator.generate_all(recipes, source, _show_progress)
     for sound, made in zip(sounds, results, strict=True):
         write_clip(sound.path, made.clip)
-        print(_report(sound.path, made, generator, as_json=arguments.json), flush=True)
+        print(_format_report(sound.path, made, generator, as_json=arguments.json), flush=True)
     return DONE
 
 
@@ -115,15 +115,15 @@ def _read_source(arguments: Arguments) -> Clip | None:
 def _plan_sounds(arguments: Arguments, card: ModelCard, source: Clip | None) -> list[_Sound]:
     """Check everything that can be wrong before the model is loaded."""
     check_count("--count", arguments.count)
-    recipe = _recipe(arguments, card, source)
-    paths = _paths(arguments.out or _free_path(arguments.prompt), arguments.count)
-    seeds = _seeds(arguments.seed, arguments.count)
+    recipe = _make_recipe(arguments, card, source)
+    paths = _list_paths(arguments.out or _find_free_path(arguments.prompt), arguments.count)
+    seeds = _list_seeds(arguments.seed, arguments.count)
     return [
         _Sound(replace(recipe, seed=seed), path) for seed, path in zip(seeds, paths, strict=True)
     ]
 
 
-def _recipe(arguments: Arguments, card: ModelCard, source: Clip | None) -> Recipe:
+def _make_recipe(arguments: Arguments, card: ModelCard, source: Clip | None) -> Recipe:
     """The recipe of every sound, without a seed. Raises RecipeError."""
     from engine.prompts.tokens import find_seconds
 
@@ -150,14 +150,14 @@ def _recipe(arguments: Arguments, card: ModelCard, source: Clip | None) -> Recip
     )
 
 
-def _seeds(first: int | None, count: int) -> list[int | None]:
+def _list_seeds(first: int | None, count: int) -> list[int | None]:
     if first is None:
         return [None] * count
     following = [(first + index) % (MOST_SEED + 1) for index in range(1, count)]
     return [first, *following]  # one out of range is refused by the recipe, not wrapped around
 
 
-def _paths(out: Path, count: int) -> list[Path]:
+def _list_paths(out: Path, count: int) -> list[Path]:
     if out.suffix.lower() != ".wav":
         raise UsageError(f"--out must end in .wav, got {out.name}")
     if not out.parent.is_dir():
@@ -169,7 +169,7 @@ def _paths(out: Path, count: int) -> list[Path]:
     return [out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, count + 1)]
 
 
-def _free_path(prompt: str) -> Path:
+def _find_free_path(prompt: str) -> Path:
     """Name a file by its prompt, never one that is there already."""
     from engine.prompts.tokens import split_words
 
@@ -197,7 +197,7 @@ def _show_progress(step: int, steps: int) -> bool:
     return True
 
 
-def _report(path: Path, made: Generated, generator: Generator, *, as_json: bool) -> str:
+def _format_report(path: Path, made: Generated, generator: Generator, *, as_json: bool) -> str:
     if not as_json:
         return (
             f"{path}: {made.clip.seconds:.2f} s, seed {made.recipe.seed}, "

@@ -69,7 +69,7 @@ def _write_page(arguments: Arguments, context: CommandContext) -> Path:
     methods = [parse_method(text, context.find_model) for text in arguments.models]
     device = choose_device(arguments.device)
     conditions = current_conditions(device, "")
-    about = PageInfo(conditions.made, conditions.machine, _listen_command(arguments))
+    about = PageInfo(conditions.made, conditions.machine, _format_command(arguments))
     if arguments.blind is not None:
         from engine.evaluation.runs.blind_test import make_blind_test, write_blind_test
 
@@ -79,16 +79,16 @@ def _write_page(arguments: Arguments, context: CommandContext) -> Path:
     return write_listening(found, about, arguments.out or Path("docs") / "listening")
 
 
-def _listen_command(arguments: Arguments) -> str:
+def _format_command(arguments: Arguments) -> str:
     """Return the command to repeat this, without the folders of this computer."""
     how = ["--quick"] if arguments.quick else []
     if arguments.blind is not None:
         how = ["--blind", str(arguments.blind)]
     models = arguments.models if arguments.blind is None else arguments.models[:1]
-    return shlex.join(["python", "main.py", "listen", *map(_without_root, models), *how])
+    return shlex.join(["python", "main.py", "listen", *map(_shorten_path, models), *how])
 
 
-def _without_root(model: str) -> str:
+def _shorten_path(model: str) -> str:
     """A model's name, or its folder as seen from here."""
     label, named, rest = model.partition("=")
     if not named:

@@ -108,7 +108,7 @@ def _add(arguments: Arguments, store: ModelStore) -> Path:
         return store.add_lora(source, arguments.onto, arguments.strength, arguments.name)
     if source.exists() or not _REPOSITORY.fullmatch(arguments.source):
         return store.add(source, arguments.name)
-    return _with_token(lambda: _fetch(arguments, store, Hub()))
+    return _retry_with_token(lambda: _fetch(arguments, store, Hub()))
 
 
 def _fetch(arguments: Arguments, store: ModelStore, hub: Hub) -> Path:
@@ -144,9 +144,9 @@ def _ask_for_consent(licence: str) -> None:
         raise CommandError("The licence was not accepted, and nothing was fetched.")
 
 
-def _with_token(fetch: Callable[[], Path]) -> Path:
+def _retry_with_token(fetch: Callable[[], Path]) -> Path:
     """Fetch; where a token is missing, ask for one and fetch again."""
-    from engine.library.hub import TokenNeededError, keep_token
+    from engine.library.hub import TokenNeededError, store_token
 
     try:
         return fetch()
@@ -157,5 +157,5 @@ def _with_token(fetch: Callable[[], Path]) -> Path:
         token = getpass.getpass("Token: ").strip()
         if not token:
             raise
-        keep_token(token)
+        store_token(token)
         return fetch()

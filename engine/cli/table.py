@@ -44,7 +44,7 @@ def run(arguments: Arguments, context: CommandContext) -> int:
         raise CommandError("--quick names its own config: leave one of the two out")
     config = arguments.config or PRESETS / ("quick.toml" if arguments.quick else "table.toml")
     keep = arguments.keep
-    kept = None if keep is None else _free_folder(context.models, keep)
+    kept = None if keep is None else _find_free_folder(context.models, keep)
     from engine.evaluation.reports.table import format_tables
     from engine.experiments.plan import read_plan
     from engine.experiments.results import write_table
@@ -63,7 +63,7 @@ def run(arguments: Arguments, context: CommandContext) -> int:
     return DONE
 
 
-def _free_folder(models: Path, name: str) -> Path:
+def _find_free_folder(models: Path, name: str) -> Path:
     """Return where a model of that name goes, or refuse it before the hours of training."""
     if not name.strip() or Path(name).name != name:
         raise CommandError(f'"{name}" cannot be a model\'s name: choose another with --keep')

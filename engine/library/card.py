@@ -75,10 +75,10 @@ def read_card(folder: Path) -> ModelCard:
     """Read a model folder's card. Raises ModelCardError, which says what to do next."""
     path = folder / CARD_FILE
     if has_adapter(folder):
-        return _card_of_adapted(folder)
+        return _derive_lora_card(folder)
     published = find_published(folder)
     if published is not None and not path.exists():
-        return _card_of_published(folder, published.config)
+        return _derive_published_card(folder, published.config)
     if not path.exists():
         raise ModelCardError(
             f"{folder} is not a model: it holds neither {CARD_FILE} nor model_config.json. "
@@ -110,7 +110,7 @@ def _is_model(folder: Path) -> bool:
     return own or find_published(folder) is not None
 
 
-def _card_of_adapted(folder: Path) -> ModelCard:
+def _derive_lora_card(folder: Path) -> ModelCard:
     adapter = read_adapter_file(folder)
     card = read_card(adapter.base)
     return replace(
@@ -129,7 +129,7 @@ _PUBLISHED_SUMMARIES = {
 }
 
 
-def _card_of_published(folder: Path, config: Path) -> ModelCard:
+def _derive_published_card(folder: Path, config: Path) -> ModelCard:
     """Derive the card of a published model from its config, before its networks are loaded."""
     table = read_config(config)
     try:

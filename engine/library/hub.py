@@ -125,7 +125,7 @@ class Hub:
                     endpoint=self._endpoint,
                     tqdm_class=_make_progress_class(on_bytes, done, total),
                 )
-            _check(folder / file.name, file)
+            _check_file(folder / file.name, file)
             done += file.size
             if not on_bytes(done, total):
                 raise FetchCancelled
@@ -145,7 +145,7 @@ class Hub:
                 f"agree on {self.page_url(repository)}, then try again."
             ) from error
         except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
-            if _status(error) == 401 and get_token() is not None:
+            if _read_status(error) == 401 and get_token() is not None:
                 raise TokenNeededError(
                     "Hugging Face does not accept the token: give another one."
                 ) from error
@@ -154,21 +154,21 @@ class Hub:
                 "check its name, or give a token."
             ) from error
         except LocalEntryNotFoundError as error:
-            raise _no_network(error) from error
+            raise _make_network_error(error) from error
         except EntryNotFoundError as error:
             raise EngineError(
                 f"{repository} has lost a file that it offered: try again."
             ) from error
         except HfHubHTTPError as error:
-            if _status(error) == 401:
+            if _read_status(error) == 401:
                 raise TokenNeededError(
                     "Hugging Face does not accept the token: give another one."
                 ) from error
             raise EngineError(
-                f"Hugging Face answered with an error ({_status(error)}): try again later."
+                f"Hugging Face answered with an error ({_read_status(error)}): try again later."
             ) from error
         except _NO_ANSWER as error:
-            raise _no_network(error) from error
+            raise _make_network_error(error) from error
         except OSError as error:  # a full disk, or a file of another length than was promised
             reason = " ".join(str(error).split())[:200]
             raise EngineError(
@@ -176,7 +176,7 @@ class Hub:
             ) from error
 
 
-def keep_token(token: str) -> None:
+def store_token(token: str) -> None:
     """Keep a token where huggingface_hub keeps it; raises TokenNeededError for a wrong one."""
     try:
         login(token=token, add_to_git_credential=False)
@@ -185,34 +185,34 @@ def keep_token(token: str) -> None:
             "Hugging Face does not accept the token: give another one."
         ) from error
     except _NO_ANSWER as error:
-        raise _no_network(error) from error
+        raise _make_network_error(error) from error
 
 
-def _no_network(error: Exception) -> NoNetworkError:
+def _make_network_error(error: Exception) -> NoNetworkError:
     return NoNetworkError(
         f"Hugging Face cannot be reached ({type(error).__name__}): check the network and try "
         "again, what was fetched is kept."
     )
 
 
-def _status(error: Exception) -> int | None:
+def _read_status(error: Exception) -> int | None:
     status = getattr(getattr(error, "response", None), "status_code", None)
     return status if isinstance(status, int) else None
 
 
-def _check(path: Path, file: HubFile) -> None:
+def _check_file(path: Path, file: HubFile) -> None:
     """Raise EngineError, and remove the file, unless it is the one on offer."""
     problem = None
     if path.stat().st_size != file.size:
         problem = f"has {path.stat().st_size} bytes, not {file.size}"
-    elif file.sha256 is not None and _sha256(path) != file.sha256:
+    elif file.sha256 is not None and _hash_file(path) != file.sha256:
         problem = "has another checksum than it should have"
     if problem is not None:
         path.unlink()
         raise EngineError(f"{file.name} {problem}, and was removed: fetch the model again.")
 
 
-def _sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as held:
         while block := held.read(_BLOCK):

@@ -102,8 +102,8 @@ class ModelStore:
     def fetch(self, hub: Hub, offer: Offer, on_bytes: OnBytes, name: str | None = None) -> Path:
         """Fetch a model that the player has agreed to; its text encoder too, where it needs one."""
         folder = self._choose_folder(name or PurePosixPath(offer.repository).name)
-        wanted = _model_files(offer)
-        self._check_room(bytes_to_fetch(offer))
+        wanted = _select_model_files(offer)
+        self._check_room(count_bytes_to_fetch(offer))
         unfinished = self._make_unfinished(folder)
         hub.fetch(offer, wanted, unfinished, on_bytes)
         encoder = _find_text_encoder(unfinished)
@@ -183,17 +183,17 @@ class ModelStore:
 
 def check_whole(path: Path) -> None:
     """Raise EngineError unless a safetensors file is as long as its own header says."""
-    _tensor_names(path)
+    _read_tensor_names(path)
 
 
 def is_lora(path: Path) -> bool:
     """Say whether a safetensors file holds a LoRA; raises EngineError for a damaged file."""
     if path.suffix != ".safetensors" or not path.is_file():
         return False
-    return any(mark in name for name in _tensor_names(path) for mark in _LORA_MARKS)
+    return any(mark in name for name in _read_tensor_names(path) for mark in _LORA_MARKS)
 
 
-def _tensor_names(path: Path) -> list[str]:
+def _read_tensor_names(path: Path) -> list[str]:
     """The names in a safetensors file's header, which must fit the file's length."""
     try:
         with safe_open(path, "np") as file:
@@ -211,7 +211,7 @@ def _list_files(folder: Path) -> list[Path]:
     return [folder / path for path in sorted(shown)]
 
 
-def _model_files(offer: Offer) -> tuple[HubFile, ...]:
+def _select_model_files(offer: Offer) -> tuple[HubFile, ...]:
     """Config and weights of a repository's model; safetensors where there is a choice."""
     names = {file.name for file in offer.files}
     for stem in STEMS:
@@ -222,9 +222,9 @@ def _model_files(offer: Offer) -> tuple[HubFile, ...]:
     raise EngineError(f"{offer.repository} holds no model that Pingpad knows.")
 
 
-def bytes_to_fetch(offer: Offer) -> int:
+def count_bytes_to_fetch(offer: Offer) -> int:
     """Return the size of what `fetch` takes of an offer; a text encoder comes on top."""
-    return sum(file.size for file in _model_files(offer))
+    return sum(file.size for file in _select_model_files(offer))
 
 
 def _find_text_encoder(folder: Path) -> _TextEncoder | None:

@@ -158,7 +158,7 @@ class EngineProcess:
         while (request := self._outbox.get()) is not None:
             buffer = self._create_buffer(request) if isinstance(request, Generate) else None
             try:
-                self._channel.send(_with_short_source(request), buffer, name_buffer=True)
+                self._channel.send(_cut_source(request), buffer, name_buffer=True)
             except OSError:
                 return  # it has ended, and its jobs with it
 
@@ -182,7 +182,7 @@ def stop_all(processes: list[EngineProcess]) -> None:
         process.close(GRACE_S / len(processes))
 
 
-def engine_threads(cores: int) -> int:
+def count_engine_threads(cores: int) -> int:
     """Return how many threads the engine may use, so that one core stays with the player."""
     return max(1, cores - 1)
 
@@ -209,7 +209,7 @@ def _build_environment(threads: int | None) -> dict[str, str]:
     if threads is not None:
         environment["OMP_NUM_THREADS"] = str(threads)
     else:
-        environment.setdefault("OMP_NUM_THREADS", str(engine_threads(_count_cores())))
+        environment.setdefault("OMP_NUM_THREADS", str(count_engine_threads(_count_cores())))
     return environment
 
 
@@ -225,7 +225,7 @@ def _creation_flags() -> int:
     return subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NO_WINDOW
 
 
-def _with_short_source(request: Request) -> Request:
+def _cut_source(request: Request) -> Request:
     if not isinstance(request, Generate) or request.source is None:
         return request
     source = request.source

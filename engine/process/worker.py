@@ -166,7 +166,7 @@ def run_worker(channel: Channel, options: WorkerOptions) -> int:
         _warm_up(generator, inbox)
     try:
         while True:
-            _work(channel, inbox, generator, inbox.next())
+            _make_sound(channel, inbox, generator, inbox.next())
             if generator.device != ready.device:  # memory was short there
                 ready = replace(ready, device=generator.device, precision=generator.precision)
                 channel.send(ready)
@@ -202,7 +202,7 @@ def _warm_up(generator: Generator, inbox: Inbox) -> None:
         log.exception("the first sound failed; the next one will say so")
 
 
-def _work(channel: Channel, inbox: Inbox, generator: Generator, job: Job) -> None:
+def _make_sound(channel: Channel, inbox: Inbox, generator: Generator, job: Job) -> None:
     """Make one sound and answer for it: whatever goes wrong with it is data, not an end."""
 
     def on_step(step: int, steps: int) -> bool:

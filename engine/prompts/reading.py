@@ -129,14 +129,14 @@ class _Reader:
         self._output.extend(Word(text, start, end, "word", None) for text in texts)
         return count
 
-    def _text(self, index: int) -> str:
+    def _text_at(self, index: int) -> str:
         return self._words[index].text if index < len(self._words) else ""
 
     # --- rules: how many words they took at an index, 0 for none ---
 
     def _read_phrase(self, index: int) -> int:
         for count in range(LONGEST_PHRASE, 0, -1):
-            texts = tuple(self._text(index + more) for more in range(count))
+            texts = tuple(self._text_at(index + more) for more in range(count))
             meant = read_synonyms().phrases.get(texts)
             is_own = all(text in self._vocabulary for text in texts) and count == 1
             if meant and not is_own and self._emit(meant, index, count):
@@ -152,7 +152,7 @@ class _Reader:
 
     def _read_quantity(self, index: int) -> int:
         """Drop seconds, since the model gets the length as a number; read hertz as a note."""
-        word, unit = self._words[index], self._text(index + 1)
+        word, unit = self._words[index], self._text_at(index + 1)
         if word.kind != "number" or word.value is None or unit in self._vocabulary:
             return 0
         if unit in LENGTH_UNITS:
@@ -166,26 +166,26 @@ class _Reader:
 
     def _is_spaced(self, index: int) -> bool:
         """Whether a sharp or flat and an octave stand here as two words: "C# 3"."""
-        name, octave = self._text(index), self._text(index + 1)
+        name, octave = self._text_at(index), self._text_at(index + 1)
         return (
             len(name) == 2
             and _NAME.fullmatch(name) is not None
             and re.fullmatch("[0-8]", octave) is not None
             and self._prompt[self._words[index].end : self._words[index + 1].start] == " "
-            and self._text(index + 2) not in _COUNTED
+            and self._text_at(index + 2) not in _COUNTED
         )
 
     def _read_spaced_note(self, index: int) -> int:
         if not self._is_spaced(index):
             return 0
-        (note,) = split_words(self._text(index) + self._text(index + 1))
+        (note,) = split_words(self._text_at(index) + self._text_at(index + 1))
         start, end = self._words[index].start, self._words[index + 1].end
         self._output.append(Word(note.text, start, end, "note", note.value))
         return 2
 
     def _read_bare_note(self, index: int) -> int:
         """A note without an octave where one note is asked for: models learn those with octaves."""
-        name, typed = self._text(index), self._prompt[self._words[index].start]
+        name, typed = self._text_at(index), self._prompt[self._words[index].start]
         if _NAME.fullmatch(name) is None or name not in self._vocabulary or self._octave is None:
             return 0
         if self._is_spaced(index):
@@ -210,20 +210,20 @@ class _Reader:
 
     def _read_seventh(self, index: int) -> int:
         before = self._output[-1].text if self._output else ""
-        is_seventh = self._text(index) == "7" and before in _BEFORE_SEVENTH
-        is_seventh = is_seventh and self._text(index + 1) not in _COUNTED
+        is_seventh = self._text_at(index) == "7" and before in _BEFORE_SEVENTH
+        is_seventh = is_seventh and self._text_at(index + 1) not in _COUNTED
         return self._emit(("seventh",), index, 1) if is_seventh else 0
 
     def _read_dominant(self, index: int) -> int:
         """A note of the seventh octave before "chord" is none: "E7 chord"."""
         word = self._words[index]
-        if word.kind != "note" or word.text[-1] != "7" or self._text(index + 1) != "chord":
+        if word.kind != "note" or word.text[-1] != "7" or self._text_at(index + 1) != "chord":
             return 0
         return self._emit((word.text[:-1], "seventh"), index, 1)
 
     def _read_chord(self, index: int) -> int:
         """A chord's sign: "Am", "F#m", "Cmaj" with a 7 after it, "C#minor", "Gsus" with a 4."""
-        found = _CHORD.fullmatch(self._text(index))
+        found = _CHORD.fullmatch(self._text_at(index))
         if found is None:
             return 0
         # Only a capital tells A minor from "am".
@@ -234,21 +234,21 @@ class _Reader:
             () if {word.text for word in self._words} & read_synonyms().key_words else ("chord",)
         )
         taken = self._emit((*chord, found[1], _MODES[found[2]]), index, 1)
-        if taken and found[2] == "sus" and self._text(index + 1) in ("2", "4"):
+        if taken and found[2] == "sus" and self._text_at(index + 1) in ("2", "4"):
             return 2
         return taken
 
     def _read_stop_word(self, index: int) -> int:
-        return 1 if self._text(index) in read_synonyms().stop_words else 0
+        return 1 if self._text_at(index) in read_synonyms().stop_words else 0
 
     def _read_negation(self, index: int) -> int:
         """Mark a negation and what it negates; models do not understand it, so they get neither."""
-        if self._text(index) not in read_synonyms().negations:
+        if self._text_at(index) not in read_synonyms().negations:
             return 0
         last = index
         while last + 1 < len(self._words) and not self._is_separated(last):
             last += 1
-            if self._text(last) in self._vocabulary:
+            if self._text_at(last) in self._vocabulary:
                 break
         self._unknown.append((self._words[index].start, self._words[last].end))
         return last - index + 1
@@ -260,10 +260,10 @@ class _Reader:
 
     def _read_other_form(self, index: int) -> int:
         """Another number of a word, two words as one, or a letter without its accent."""
-        text = self._text(index)
+        text = self._text_at(index)
         if self._words[index].kind != "word":
             return 0
-        for form in _forms(text):
+        for form in _list_forms(text):
             if self._emit((form,), index, 1):
                 return 1
         for cut in range(SHORTEST_PART, len(text) - SHORTEST_PART + 1):
@@ -272,7 +272,7 @@ class _Reader:
         return 0
 
 
-def _forms(text: str) -> list[str]:
+def _list_forms(text: str) -> list[str]:
     plain = "".join(
         letter
         for letter in unicodedata.normalize("NFD", text)

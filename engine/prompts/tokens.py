@@ -76,7 +76,7 @@ def split_words(prompt: str) -> tuple[Word, ...]:
     "120bpm" is the number 120 and the word bpm, "tr808" the word tr and the number 808; "80s" and
     "16th" stay whole.
     """
-    return tuple(word for match in _TOKEN.finditer(prompt) for word in _words_of(match))
+    return tuple(word for match in _TOKEN.finditer(prompt) for word in _make_words(match))
 
 
 def find_tempo(prompt: str) -> float | None:
@@ -99,7 +99,7 @@ def find_tempo(prompt: str) -> float | None:
     after = words[place + 1].text if place + 1 < len(words) else ""
     if after in _UNITS:
         return None
-    is_apart = place in (0, len(words) - 1) or _stands_alone(prompt, words[place])
+    is_apart = place in (0, len(words) - 1) or _is_alone(prompt, words[place])
     return words[place].value if is_apart else None
 
 
@@ -124,7 +124,7 @@ def complete_word(prefix: str, vocabulary: Collection[str], limit: int = 8) -> l
 
     The word itself is left out when it is typed in full. An empty prefix has no completions.
     """
-    typed = _plain(prefix.strip())
+    typed = _normalise(prefix.strip())
     if not typed:
         return []
     beginnings = sorted(
@@ -134,33 +134,33 @@ def complete_word(prefix: str, vocabulary: Collection[str], limit: int = 8) -> l
     missing = limit - len(beginnings)
     if missing <= 0 or typed in vocabulary:
         return beginnings[:limit]
-    return beginnings + _near_misses(typed, set(vocabulary) - set(beginnings), missing)
+    return beginnings + _find_near_misses(typed, set(vocabulary) - set(beginnings), missing)
 
 
-def _stands_alone(prompt: str, word: Word) -> bool:
+def _is_alone(prompt: str, word: Word) -> bool:
     before, after = prompt[: word.start].rstrip(), prompt[word.end :].lstrip()
     return before[-1:] in _SEPARATORS and after[:1] in _SEPARATORS
 
 
-def _words_of(match: re.Match[str]) -> tuple[Word, ...]:
+def _make_words(match: re.Match[str]) -> tuple[Word, ...]:
     typed, start, end = match[0], match.start(), match.end()
     if match.lastgroup == "number":
-        return (Word(_plain(typed), start, end, "number", min(float(typed), LARGEST_NUMBER)),)
+        return (Word(_normalise(typed), start, end, "number", min(float(typed), LARGEST_NUMBER)),)
     if match.lastgroup != "note":
-        return (Word(_plain(typed), start, end, "word", None),)
+        return (Word(_normalise(typed), start, end, "word", None),)
     number = parse_note(typed)
     if number is None:  # above the highest MIDI note, "b9": a word and a number
         octave = Word(typed[-1], end - 1, end, "number", float(typed[-1]))
-        return (Word(_plain(typed[:-1]), start, end - 1, "word", None), octave)
-    return (Word(_plain(typed), start, end, "note", float(number)),)
+        return (Word(_normalise(typed[:-1]), start, end - 1, "word", None), octave)
+    return (Word(_normalise(typed), start, end, "note", float(number)),)
 
 
-def _plain(typed: str) -> str:
+def _normalise(typed: str) -> str:
     composed = unicodedata.normalize("NFC", typed.lower())
     return composed.replace("’", "'").replace("♯", "#").replace("♭", "b")
 
 
-def _near_misses(typed: str, vocabulary: set[str], limit: int) -> list[str]:
+def _find_near_misses(typed: str, vocabulary: set[str], limit: int) -> list[str]:
     """Compare with whole words and with beginnings of the same length: "distrot" is distorted."""
     if len(typed) > LONGEST_TYPO or len(typed) < 3:
         return []
@@ -168,13 +168,13 @@ def _near_misses(typed: str, vocabulary: set[str], limit: int) -> list[str]:
     matcher.set_seq2(typed)
     scored = []
     for word in vocabulary:
-        likeness = max(_likeness(matcher, word), 0.95 * _likeness(matcher, word[: len(typed)]))
+        likeness = max(_compare(matcher, word), 0.95 * _compare(matcher, word[: len(typed)]))
         if likeness >= NEAR:
             scored.append((-likeness, len(word), word))
     return [word for _, _, word in sorted(scored)[:limit]]
 
 
-def _likeness(matcher: SequenceMatcher[str], word: str) -> float:
+def _compare(matcher: SequenceMatcher[str], word: str) -> float:
     matcher.set_seq1(word)
     if matcher.real_quick_ratio() < NEAR or matcher.quick_ratio() < NEAR:
         return 0.0

@@ -151,9 +151,9 @@ class ModelLibrary:
         """Keep a token for Hugging Face where its own tools keep it."""
 
         def work() -> None:
-            from engine.library.hub import keep_token
+            from engine.library.hub import store_token
 
-            keep_token(token.strip())
+            store_token(token.strip())
 
         self._run(work, lambda _: then())
 

@@ -29,7 +29,7 @@ from app.ui.dialogs.time_left import TimeLeft
 from app.ui.widgets.controls import NumberField, make_button, make_caption, on_click
 from app.ui.widgets.theme import Theme
 from engine.library.lora_file import LEAST_STRENGTH, MOST_STRENGTH
-from engine.library.store import bytes_to_fetch
+from engine.library.store import count_bytes_to_fetch
 
 if TYPE_CHECKING:
     from engine.library.hub import Offer
@@ -225,7 +225,7 @@ class ModelsDialog(QDialog):
     def ask_agreement(self, offer: Offer) -> None:
         """Show licence and size, and download once the player agrees."""
         yes = QMessageBox.StandardButton.Yes
-        size = f"{bytes_to_fetch(offer) >> 20} MB"
+        size = f"{count_bytes_to_fetch(offer) >> 20} MB"
         answer = QMessageBox.question(
             self,
             "Licence",

@@ -341,7 +341,7 @@ def test_a_missing_token_is_asked_for_and_kept(
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("getpass.getpass", lambda question: TOKEN)
     monkeypatch.setattr(
-        "engine.library.hub.keep_token", lambda token: monkeypatch.setenv("HF_TOKEN", token)
+        "engine.library.hub.store_token", lambda token: monkeypatch.setenv("HF_TOKEN", token)
     )
     assert models("add", SMALL, "--accept-licence", "--name", "gated") == 0
     assert held(home) == ["gated"]

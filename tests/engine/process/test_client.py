@@ -25,7 +25,7 @@ from engine.api import (
 )
 from engine.clip import Clip
 from engine.process.client import EngineThread
-from engine.process.engine_process import engine_threads
+from engine.process.engine_process import count_engine_threads
 from tests.fakes.engine.player import FACTORY, PATIENCE_S, Player, shared_memory_of
 
 ROOT = Path(__file__).parents[3]
@@ -266,7 +266,7 @@ def test_engine_uses_the_threads_it_is_given(tmp_path: Path) -> None:
 
 
 def test_one_core_stays_with_the_player() -> None:
-    assert [engine_threads(cores) for cores in (1, 2, 8)] == [1, 1, 7]
+    assert [count_engine_threads(cores) for cores in (1, 2, 8)] == [1, 1, 7]
 
 
 APP = """

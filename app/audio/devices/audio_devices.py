@@ -74,7 +74,7 @@ class AudioDevices:
         return self._state
 
     def rescan(self, wait_s: float = 0.0) -> AudioState:
-        """Look for devices anew and open what was asked for last; sound stops for a moment."""
+        """Look for devices again and open what was asked for last; sound stops for a moment."""
         return self.open(self._request, wait_s=wait_s)
 
     def measure(self) -> None:

@@ -223,7 +223,7 @@ class DeviceKeeper:
         return is_other(self._output, request.output) or is_other(self._input, request.input)
 
     def _look_for_missing(self, now_s: float) -> None:
-        """When it is there, open everything anew, in a moment when nothing plays."""
+        """When it is there, reopen everything, in a moment when nothing plays."""
         quiet = all(self._mixer.playing(pad) is None for pad in range(self._mixer.pads))
         if not quiet or self._is_input_busy():
             return

@@ -9,7 +9,7 @@ from app.audio.devices.missed_blocks import MissedBlocks
 from app.audio.devices.sound_system import SoundError, SoundStream, StreamPlan
 
 STALLED_S = 1.0
-"""A device whose callbacks stand still this long is taken to be gone."""
+"""A device without callbacks for this long is taken to be gone."""
 LONGEST_LATENCY_S = 2.0
 """Some sound systems report nonsense; a latency above this is not believed."""
 

@@ -59,7 +59,7 @@ class PortAudio:
         self._threads_before: frozenset[int] = frozenset()
 
     def scan(self) -> tuple[Device, ...]:
-        """Look for devices anew. PortAudio looks only when it is initialised: so it is, again."""
+        """Look for devices again. PortAudio looks only when it is initialised: so it is, again."""
         try:
             self._initialise()
             module = self._module
@@ -230,7 +230,7 @@ class PortAudioStream:
     def close(self) -> None:
         """Close, and leave a driver that hangs behind."""
         closing = threading.Thread(target=self._close, name="closing sound", daemon=True)
-        # A driver that hangs may awake: every stream of it must have been told to end by then, or
+        # A driver that hangs may wake up: every stream of it must have been told to end by then, or
         # its callback would write to the same memory as the next one's.
         self._left_behind = self._hangs.is_set()
         closing.start()

@@ -113,7 +113,7 @@ class SoundSystem(Protocol):
     """Where devices and streams come from. One thread calls all of it."""
 
     def scan(self) -> tuple[Device, ...]:
-        """Look for devices anew; only while no stream is open. Raises SoundError."""
+        """Look for devices again; only while no stream is open. Raises SoundError."""
 
     def peek(self) -> tuple[Device, ...]:
         """The devices there are now, without disturbing open streams; may take a second."""

@@ -8,7 +8,7 @@ from app.audio.kernel.ring_buffer import write_ring
 
 @jit
 def meter_input(capture: Record, incoming: Samples) -> None:
-    """Raise the peak; begin anew when it has been read."""
+    """Raise the peak; reset it when it has been read."""
     asked = capture.meter_resets_requested
     if asked != capture.meter_resets_done:
         capture.peak = 0.0

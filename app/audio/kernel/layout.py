@@ -275,7 +275,7 @@ VOICE = np.dtype(
 """`position` counts source frames from the region's first played one; `fade_gain` is the fade, 1
 until `fade_step` (per frame) is set; `gain` follows velocity, pad gain and pan; `last_output` is
 what the voice added last; `declick_start` says that the step to what it adds next is to be taken
-out; a voice with `loop_beats` begins anew on `next_beat`, and is silent before it while
+out; a voice with `loop_beats` restarts on `next_beat`, and is silent before it while
 `waits_for_bar`."""
 
 MIX = np.dtype(
@@ -300,7 +300,7 @@ MIX = np.dtype(
     ],
     align=True,
 )
-"""All the output callback reads and writes. `held_hits` is the hit of each pad that was not let go
+"""All the output callback reads and writes. `held_hits` is the hit of each pad not released yet
 (its kind is HIT); `output_ring` keeps what left, without the metronome; `set_users` counts the
 voices that play a sample set; `scratch` is the buffer in which one voice is rendered, `sinc_input`
 where frames are gathered for interpolation."""

@@ -54,7 +54,7 @@ def process_master_bus(mix: Record, out: Samples) -> None:
 
 @jit
 def reset_meter_on_request(mix: Record) -> None:
-    """Begin the meter anew when it has been read."""
+    """Reset the meter when it has been read."""
     status = mix.status
     asked = mix.control.meter_resets_requested
     if asked != status.meter_resets_done:

@@ -165,7 +165,7 @@ def read_ticks(clock: int, ticks: NDArray[np.int64]) -> Number:
 def to_int64(number: int) -> Number:
     """C's unsigned long as an ordinary number: unsigned and signed together become floats.
 
-    A constant becomes one too: functions are compiled anew for every constant they are given.
+    A constant becomes one too: functions are compiled again for every constant they are given.
     """
     return np.int64(number)
 

@@ -270,7 +270,7 @@ class Mixer:
         return read_counts(self.memory, self._dropped)
 
     def forget_longest(self) -> None:
-        """Let `Counts.longest_ms` begin anew; for one caller."""
+        """Reset `Counts.longest_ms`; for one caller."""
         self.memory.control["longest_resets_requested"] += 1
 
     def busy_histogram(self) -> NDArray[np.int64]:

@@ -9,11 +9,11 @@ from typing import Literal, TypeVar, get_args
 PadMode = Literal["one_shot", "gate", "loop", "toggle"]
 """How a pad answers a hit.
 
-one_shot: plays to the end of the sound; letting go means nothing.
-gate:     plays to the end of the sound or until let go, whichever comes first.
-loop:     goes round without a gap until it is stopped (`stop`, `stop_all`, its choke group) or
-          hit again, which starts it anew on that hit's frame; letting go means nothing.
-toggle:   goes round as a loop; the next hit ends it.
+one_shot: plays to the end of the sound; a release means nothing.
+gate:     plays to the end of the sound or until released, whichever comes first.
+loop:     repeats without a gap until it is stopped (`stop`, `stop_all`, its choke group) or hit
+          again, which restarts it on that hit's frame; a release means nothing.
+toggle:   repeats as a loop; the next hit ends it.
 
 In every mode but toggle a new hit of a pad fades out what that pad still plays.
 """
@@ -58,7 +58,7 @@ class PadParameters:
     decay_s: float = _within(0.0, 10.0, 0.0)
     """How long it takes to die away by 60 dB, from the attack on; 0 = it does not."""
     release_s: float = _within(0.005, 10.0, 0.005)
-    """How long it fades when let go (gate) or ended by a hit (toggle)."""
+    """How long it fades when released (gate) or ended by a hit (toggle)."""
     low_pass_hz: float = _within(LOWEST_HZ, HIGHEST_HZ, HIGHEST_HZ)
     """12 dB an octave; 20000 = none."""
     high_pass_hz: float = _within(LOWEST_HZ, HIGHEST_HZ, LOWEST_HZ)
@@ -68,8 +68,8 @@ class PadParameters:
     half the velocity 12 dB softer."""
     layers: LayerSelection = "single"
     loop_bars: int = 0
-    """1, 2, 4 or 8: a loop or toggle waits for the next bar and begins anew every so many, however
-    long its sound is; 0 = it goes round by itself."""
+    """1, 2, 4 or 8: a loop or toggle waits for the next bar and restarts every so many bars,
+    however long its sound is; 0 = it repeats at its own length."""
 
     @property
     def loops(self) -> bool:

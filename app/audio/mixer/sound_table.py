@@ -52,7 +52,7 @@ class SoundTable:
         """Free retired sets: the block that could still take them up is over, and then no pad
         plays them and no voice has them.
 
-        A set once put down is never taken up again, and the number of its users only falls then.
+        A retired set is never played by another voice: the number of its users only falls.
         """
         memory = self._memory
         done = int(memory.status["blocks_done"])

@@ -14,7 +14,7 @@ class Arguments:
     """What `export` was asked for."""
 
     run: Path
-    codec: Path
+    codec: Path | None
     out: Path
     name: str
     licence: str
@@ -28,10 +28,14 @@ class Arguments:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of `export`."""
-    parser.add_argument("run", type=Path, help="the folder of a flow or ARC run")
-    parser.add_argument("--codec", type=Path, required=True, help="the folder of its codec's run")
+    parser.add_argument("run", type=Path, help="the folder of a flow or ARC run, or of a codec's")
+    parser.add_argument(
+        "--codec",
+        type=Path,
+        help="the folder of a flow's codec; without it a codec's run is written as a codec",
+    )
     parser.add_argument("--out", type=Path, required=True, help="the model folder to write")
-    parser.add_argument("--name", required=True, help="what the model is called")
+    parser.add_argument("--name", default="", help="what the model is called; a codec has no name")
     parser.add_argument("--licence", default="MIT", help="of the weights, default MIT")
     parser.add_argument("--notes", default="", help="a sentence for its card")
     parser.add_argument(
@@ -52,8 +56,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Arguments, context: CommandContext) -> int:
     """Make a model folder of a trained run."""
     from engine.sampling.config import SamplingConfig
-    from engine.training.export import ModelInfo, export_model
+    from engine.training.export import ModelInfo, export_codec, export_model
 
+    made_by = tuple(arguments.made_by)
+    about = ModelInfo(arguments.name, arguments.licence, made_by, arguments.notes)
+    if arguments.codec is None:
+        export_codec(arguments.run, arguments.out, about)
+        show_line(f"written: {arguments.out}")
+        return DONE
+    if not arguments.name:
+        raise UsageError("a model needs a --name")
     try:
         asked = arguments.sampler, arguments.guidance, arguments.shift
         sampling = SamplingConfig(*asked, follows_recordings=True)
@@ -62,8 +74,6 @@ def run(arguments: Arguments, context: CommandContext) -> int:
     share = arguments.flow_share
     if not 0 <= share <= 1:
         raise UsageError(f"--flow-share must be 0..1, got {share:g}.")
-    made_by = tuple(arguments.made_by)
-    about = ModelInfo(arguments.name, arguments.licence, made_by, arguments.notes)
     export_model(arguments.run, arguments.codec, arguments.out, about, sampling, share)
     show_line(f"written: {arguments.out}")
     return DONE

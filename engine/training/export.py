@@ -16,15 +16,17 @@ from engine.files.names import to_table
 from engine.files.toml import write_toml
 from engine.library.card import ModelCard, Trained, write_card
 from engine.loading.model_folder import CONFIG, WEIGHTS, ModelConfig, PingpadModel
+from engine.models.spectral_codec import SpectralCodec
 from engine.sampling.config import SamplingConfig
-from engine.training.pretrained import load_codec
+from engine.training.codec.codec_folder import write_codec
+from engine.training.pretrained import CODEC_WEIGHTS, load_codec
 from engine.training.run.checkpoint import ema_weights, read_checkpoint, vocabulary_of
 from engine.training.run.errors import RunError
+from engine.training.run.half_precision import halve_precision
 from engine.training.run.run_folder import CONFIG as RUN_CONFIG
-from engine.training.settings import ArcRun, FlowRun, read_run
+from engine.training.settings import ArcRun, CodecRun, DatasetConfig, FlowRun, read_run
 
 STEPS = 8
-MIN_HALF_SIZE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def export_model(
         part.load_state_dict(
             {k.removeprefix(prefix): v for k, v in weights if k.startswith(prefix)}
         )
-    tensors, card = _halve_precision(model), _make_card(info, trained)
+    tensors, card = halve_precision(model), _make_card(info, trained)
     try:
         target.mkdir(parents=True, exist_ok=True)
         save_file(tensors, target / WEIGHTS)
@@ -111,27 +113,37 @@ def _read_run(folder: Path, flow_share: float) -> _TrainedFlow:
     return _TrainedFlow(run, weights, words, checkpoint["step"], method)
 
 
-def _describe_dataset(run: FlowRun) -> str:
-    if run.pool.is_own:
+def export_codec(run_folder: Path, target: Path, info: ModelInfo) -> None:
+    """Write a codec run's averaged weights into `target`, whether the run has ended or not.
+
+    Raises RunError when it is no codec run or has no checkpoint, or the disk is full.
+    """
+    run = read_run(run_folder / RUN_CONFIG)
+    if not isinstance(run, CodecRun):
+        raise RunError(f"{run_folder} is no codec run.")
+    checkpoint = read_checkpoint(run_folder)
+    if (run_folder / CODEC_WEIGHTS).exists():
+        codec = load_codec(run_folder)
+    else:
+        codec = SpectralCodec(run.codec)
+        codec.load_state_dict(ema_weights(checkpoint))
+    notes = f"{checkpoint['step']} of {run.optimiser.steps} steps. {info.notes}".strip()
+    write_codec(codec, Trained(_describe_dataset(run.pool), info.commands, notes), target)
+
+
+def _describe_dataset(pool: DatasetConfig) -> str:
+    if pool.is_own:
         return "A player's own sounds, with their captions."
+    if pool.sources:
+        return (
+            f"{sum(pool.clips)} sounds, {pool.real_share:.0%} of them notes of soundfonts and "
+            "recordings that presets/training/sources.toml and recordings.csv name with their "
+            "licences and authors; the others are rendered by engine/corpus."
+        )
     return (
         "Only sound that engine/corpus renders, with the captions it composes: "
-        f"{sum(run.pool.clips)} sounds. No recordings, no downloaded data or weights."
+        f"{sum(pool.clips)} sounds. No recordings, no downloaded data or weights."
     )
-
-
-def _halve_precision(model: PingpadModel) -> dict[str, Tensor]:
-    """Matrices in half precision; statistics, scales and frequencies are few and stay as they are.
-
-    Raises RunError when a weight is too large for it.
-    """
-    tensors = {}
-    for name, tensor in model.state_dict().items():
-        is_large = tensor.dim() > 1 and tensor.numel() >= MIN_HALF_SIZE
-        tensors[name] = tensor.to(torch.float16 if is_large else torch.float32).contiguous()
-        if not torch.isfinite(tensors[name]).all():
-            raise RunError(f"{name} holds values beyond half precision: the run has diverged.")
-    return tensors
 
 
 def _make_card(info: ModelInfo, trained: _TrainedFlow) -> ModelCard:
@@ -144,7 +156,7 @@ def _make_card(info: ModelInfo, trained: _TrainedFlow) -> ModelCard:
         default_steps=STEPS,
         vocabulary=trained.words,
         trained=Trained(
-            on=_describe_dataset(trained.run),
+            on=_describe_dataset(trained.run.pool),
             commands=info.commands,
             notes=" ".join(
                 filter(None, (f"{trained.steps} steps of {trained.method}.", info.notes))

@@ -11,6 +11,7 @@ from engine.files.strict import ConfigError
 from engine.library.card import CARD_FILE, ModelCard
 from engine.loading.model_folder import PingpadModel, load_model
 from engine.models.spectral_codec import SpectralCodec
+from engine.training.codec.codec_folder import is_codec_folder, read_codec
 from engine.training.run.errors import RunError
 from engine.training.run.run_folder import CONFIG
 from engine.training.settings import CodecRun, read_run
@@ -22,7 +23,9 @@ CODEC_KEY = "codec"
 
 
 def load_codec(folder: Path) -> SpectralCodec:
-    """Return the codec of a model folder, which has a card, or of a codec run."""
+    """Return the codec of a codec's own folder, a model folder, which has a card, or a run."""
+    if is_codec_folder(folder):
+        return read_codec(folder)
     return codec_of_model(folder) if (folder / CARD_FILE).exists() else load_codec_run(folder)
 
 

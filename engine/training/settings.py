@@ -154,9 +154,10 @@ class CodecRun:
     """Training of the autoencoder.
 
     `refine` names a finished codec run: its encoder is kept as it is, so that latents stay what
-    they are, and only the decoder is trained further. `pitch_weight` adds to the loss the
-    frequency error of the low bins relative to their frequency, which is what a note's pitch is;
-    `resolution_weight` adds errors of mid and side averaged over several resolutions.
+    they are, and only the decoder is trained further. `begin` names one whose weights the whole
+    run begins with. `pitch_weight` adds to the loss the frequency error of the low bins relative to
+    their frequency, which is what a note's pitch is; `resolution_weight` adds errors of mid and
+    side averaged over several resolutions.
     `latent_noise` is how much noise, in deviations of each channel, latents get at most, so that
     the decoder forgives a flow's errors. With `nearby_reference` partials count beside the loudest
     around them, not beside the loudest of all.
@@ -174,6 +175,7 @@ class CodecRun:
     nearby_reference: bool = False
     critics: CriticsConfig = field(default_factory=CriticsConfig)
     refine: str = ""
+    begin: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -181,6 +183,8 @@ class CodecRun:
         _at_least_one(self, ("crop_frames",))
         if not 0 <= self.latent_noise <= 1:
             raise ValueError(f"latent_noise must be 0..1, got {self.latent_noise}")
+        if self.refine and self.begin:
+            raise ValueError("a run refines a codec or begins with one: leave out refine or begin")
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,9 +123,10 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
     """Train until run.optimiser.steps, going on from the folder's checkpoint."""
     device = choose_device()
     torch.manual_seed(run.seed)
-    codec = load_codec(Path(run.refine)) if run.refine else SpectralCodec(run.codec)
+    given = run.refine or run.begin
+    codec = load_codec(Path(given)) if given else SpectralCodec(run.codec)
     if codec.config != run.codec:
-        raise RunError(f"The sizes of [codec] must be those of {run.refine}: {codec.config}.")
+        raise RunError(f"The sizes of [codec] must be those of {given}: {codec.config}.")
     for name, parameter in codec.named_parameters():
         parameter.requires_grad_(not (run.refine and name.startswith("encoder")))
     buckets = fill_pool(
@@ -136,7 +137,7 @@ def train_codec(run: CodecRun, folder: RunFolder) -> None:
         device,
     )
     checkpoint = folder.load()
-    if checkpoint is None and not run.refine:
+    if checkpoint is None and not given:
         begin_with_principal_components(codec, _frames_of(buckets))
     trainer = CodecTrainer(run, codec.to(device), buckets, checkpoint, device)
     run_steps(trainer, run.optimiser, folder, checkpoint)

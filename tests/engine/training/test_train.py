@@ -16,6 +16,7 @@ import torch
 
 from engine.api import Recipe
 from engine.corpus.captions.lexicon import vocabulary
+from engine.files.strict import ConfigError
 from engine.generation.generator import load_generator
 from engine.library.card import list_models
 from engine.models.conditioning import NOTE_MARK, UNKNOWN, PromptTokenizer
@@ -382,6 +383,20 @@ def test_a_codec_that_does_not_fit_is_not_exported(flow_folder: Path, tmp_path: 
     other = start(tmp_path / "codec", CODEC_RUN.replace("latent_dim = 8", "latent_dim = 4"))
     with pytest.raises(RunError, match="is not the codec of this run"):
         export_model(flow_folder, other, tmp_path / "model", ModelInfo("mine"), SamplingConfig())
+
+
+def test_a_codec_may_begin_with_the_weights_of_another(codec_run: Path, tmp_path: Path) -> None:
+    begin = f"begin = '{codec_run}'\ncrop_frames"
+    text = CODEC_RUN.replace("crop_frames", begin, 1).replace(
+        "learning_rate = ", "learning_rate = 1e-9 #"
+    )
+    first, second = (load_codec(f) for f in (codec_run, start(tmp_path / "run", text)))
+    torch.testing.assert_close(first.encoder_in.weight, second.encoder_in.weight, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        first.decoder_skip.weight, second.decoder_skip.weight, atol=1e-5, rtol=0
+    )
+    with pytest.raises(ConfigError, match="refine or begin"):
+        start(tmp_path / "both", text.replace("crop_frames", "refine = 'x'\ncrop_frames", 1))
 
 
 def test_a_refined_codec_keeps_its_latents_and_changes_its_decoder(

@@ -143,12 +143,18 @@ def fingerprint(weights: Mapping[str, Tensor]) -> str:
 
 
 def words_of_pool(pool: DatasetConfig, buckets: list[LengthBucket]) -> tuple[str, ...]:
-    """The words that a network trained on the pool can be told."""
-    if not pool.is_own:
-        return vocabulary()
+    """The words that a network trained on the pool can be told.
+
+    Of rendered sounds these are all that captions may have; real ones add those they have.
+    """
+    known = () if pool.is_own else vocabulary()
+    if not pool.is_own and not pool.sources:
+        return known
     captions = {sound.caption for bucket in buckets for sound in bucket.sounds}
-    words = (word for caption in captions for word in split_words(caption))
-    return tuple(sorted({word.text for word in words if word.kind == "word"}))
+    found = {
+        word.text for caption in captions for word in split_words(caption) if word.kind == "word"
+    }
+    return (*known, *sorted(found - set(known)))
 
 
 def _orders(pool: DatasetConfig) -> list[_Order]:

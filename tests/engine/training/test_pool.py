@@ -103,6 +103,20 @@ def test_a_shelf_of_own_sounds_holds_each_once_and_knows_its_words(tmp_path: Pat
     assert len(again[0]) == 3
 
 
+def test_real_sounds_add_the_words_of_their_captions(tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    put(sources / "set" / "a.wav")
+    (sources / "set" / "captions.csv").write_text("file,caption\na.wav,a flugelhorn thing\n")
+    pool = replace(POOL, sources=str(sources), real_share=1.0)
+    with pytest.raises(ValueError, match="real_share"):
+        replace(POOL, real_share=2.0)
+    buckets = fill_pool(pool, loudness, tmp_path / "pool", lambda text: None, "cpu")
+    assert {sound.kind for sound in buckets[0].sounds} == {"recording"}
+    words = words_of_pool(pool, buckets)
+    assert "flugelhorn" in words and "kick" in words
+    assert len(words) == len(set(words))
+
+
 def test_a_pool_has_one_source_and_only_own_sounds_can_be_counted() -> None:
     with pytest.raises(ValueError, match="not from both"):
         DatasetConfig(folder="a", shards="b")

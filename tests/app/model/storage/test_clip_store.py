@@ -112,7 +112,7 @@ def test_on_a_full_disk_takes_stay_in_memory_are_told_once_and_written_when_ther
     assert scene.store.unsaved == tuple(takes)
     assert scene.store.file_for(takes[0]) is None
     ((text, kind),) = scene.said
-    assert "stays on its pad" in text and "No space left" in text and kind == "error"
+    assert "stays on its pad" in text and "the disk is full" in text and kind == "error"
     scene.disk.full = False
     scene.writer.try_again()
     assert scene.store.unsaved == ()

@@ -40,7 +40,7 @@ def scene(tmp_path: Path) -> Scene:
 
 def test_the_pads_come_back_as_they_were(scene: Scene) -> None:
     kit = make_kit()
-    scene.take_store(kit)
+    scene.keep(kit)
     scene.write(kit)
     last = read_session(scene.file, scene.takes)
     assert last is not None and last.closed
@@ -58,7 +58,7 @@ def test_there_is_nothing_before_the_first_run(scene: Scene) -> None:
 
 def test_takes_made_after_the_last_write_are_found_on_their_pads(scene: Scene) -> None:
     kit = make_kit()
-    scene.take_store(kit)
+    scene.keep(kit)
     scene.write(kit, closed=False)
     newer = make_take("snare", created=6000.0)
     scene.store.keep(newer, 4)
@@ -69,7 +69,7 @@ def test_takes_made_after_the_last_write_are_found_on_their_pads(scene: Scene) -
 
 
 def test_takes_of_a_kit_that_was_replaced_do_not_come_back_on_the_pads(scene: Scene) -> None:
-    scene.take_store(make_kit())
+    scene.keep(make_kit())
     scene.write(EMPTY)
     last = read_session(scene.file, scene.takes)
     assert last is not None
@@ -82,7 +82,7 @@ def test_a_take_that_was_not_on_disk_yet_when_the_session_was_written_is_found(
     take = make_take()
     kit = replace(EMPTY, pads=(PadRecord(takes=(take,), current=0), *EMPTY.pads[1:]))
     scene.write(kit)
-    scene.take_store(kit)
+    scene.keep(kit)
     last = read_session(scene.file, scene.takes)
     assert last is not None
     assert [found.id for found in last.kit.pads[0].takes] == [take.id]
@@ -90,7 +90,7 @@ def test_a_take_that_was_not_on_disk_yet_when_the_session_was_written_is_found(
 
 def test_a_newer_take_waits_on_a_locked_pad(scene: Scene) -> None:
     kit = make_kit()
-    scene.take_store(kit)
+    scene.keep(kit)
     scene.write(kit)
     scene.store.keep(make_take(created=6000.0), 0)
     last = read_session(scene.file, scene.takes)
@@ -102,7 +102,7 @@ def test_a_take_whose_file_is_gone_is_left_out_and_the_rest_comes_back(
     scene: Scene, log_watch: LogWatch
 ) -> None:
     kit = make_kit()
-    scene.take_store(kit)
+    scene.keep(kit)
     scene.write(kit)
     gone = scene.store.path_of(kit.pads[0].takes[0])
     assert gone is not None
@@ -130,7 +130,7 @@ def test_a_damaged_session_is_made_up_for_by_the_newest_run(
 def test_a_session_with_a_wrong_value_is_damaged(scene: Scene, log_watch: LogWatch) -> None:
     log_watch.expect("gain_db must be a number", 1)
     kit = make_kit()
-    scene.take_store(kit)
+    scene.keep(kit)
     scene.write(kit)
     data = json.loads(scene.file.read_text())
     data["pads"][0]["gain_db"] = "loud"

@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.hardware.device import choose_device
 from engine.models.spectral_codec import SpectralCodec
 from engine.models.spectral_critics import SpectralCritics, views_of
-from engine.sound.spectral_features import FRAME, RATE_HZ, FrameFormat
+from engine.sound.spectral_features import FRAME, ONE_WINDOW, RATE_HZ, FrameFormat
 from engine.training.codec.latent_noise import (
     LatentNoise,
     draw_latent_noise,
@@ -42,7 +42,7 @@ from engine.training.run.loop import State, StepResult, Trainer, run_steps
 from engine.training.run.optimizer import OptimizerState
 from engine.training.run.precision import mixed_precision
 from engine.training.run.run_folder import RunFolder
-from engine.training.run.seeding import LEGACY_CODEC, StepSeeds, Stream
+from engine.training.run.seeding import LEGACY_CODEC, VERSION, StepSeeds, Stream
 from engine.training.run.throughput import Work
 from engine.training.settings import CodecRun
 
@@ -103,17 +103,21 @@ def _frames_of(buckets: list[LengthBucket]) -> Tensor:
     return torch.cat(frames)
 
 
-def _crops(buckets: list[LengthBucket], run: CodecRun, rng: np.random.Generator) -> Tensor:
-    """Random stretches (B, crop_frames, features) from one bucket, for all processes."""
+def _crops(
+    buckets: list[LengthBucket], run: CodecRun, rng: np.random.Generator, version: int
+) -> Tensor:
+    """Draw stretches (B, crop_frames, features) from one bucket, for all processes."""
     shares = np.array([len(bucket) for bucket in buckets]) / sum(len(bucket) for bucket in buckets)
     bucket = buckets[rng.choice(len(buckets), p=shares)]
     parts = run.scale.accumulate * distributed.world_size()
     chosen = rng.integers(0, len(bucket), run.optimiser.batch * parts)
     length = min(run.crop_frames, bucket.values.shape[1])
-    # Half of the crops begin at the attack, which is where percussive sounds are, and none in the
-    # silence behind a sound.
-    ends = np.array([bucket.sounds[place].seconds for place in chosen]) * RATE_HZ / FRAME
-    latest = np.clip(ends.astype(np.int64) - LEAST_HEARD, 0, bucket.values.shape[1] - length)
+    latest = np.full(len(chosen), bucket.values.shape[1] - length)
+    if version > 1:
+        # No crop begins in the silence behind a sound.
+        ends = np.array([bucket.sounds[place].seconds for place in chosen]) * RATE_HZ / FRAME
+        latest = np.clip(ends.astype(np.int64) - LEAST_HEARD, 0, latest)
+    # Half of the crops begin at the attack, which is where percussive sounds are.
     starts = np.where(rng.random(len(chosen)) < 0.5, 0, rng.integers(0, latest + 1))
     rows = [bucket.values[i, s : s + length] for i, s in zip(chosen, starts, strict=True)]
     return torch.from_numpy(np.stack(rows).astype(np.float32))
@@ -173,6 +177,8 @@ class CodecTrainer(Trainer):
     ) -> None:
         self.seeds = StepSeeds.of_run(run.seed, checkpoint, LEGACY_CODEC)
         self.run, self.codec, self.buckets = run, codec, buckets
+        # Frames of two windows came with version 2.
+        self.version = self.seeds.version if codec.format == ONE_WINDOW else VERSION
         self.optimizer = OptimizerState(codec, run.optimiser)
         self.critics: SpectralCritics | None = None
         self.critic_opt: OptimizerState | None = None
@@ -195,7 +201,7 @@ class CodecTrainer(Trainer):
 
     def step(self, step: int) -> StepResult:
         """Update the codec, then its critics, on new crops."""
-        crops = _crops(self.buckets, self.run, self.seeds.rng(step, Stream.BATCH))
+        crops = _crops(self.buckets, self.run, self.seeds.rng(step, Stream.BATCH), self.version)
         values: list[dict[str, float]] = []
         pairs: list[Pair] = []
         count = self.run.scale.accumulate
@@ -228,7 +234,7 @@ class CodecTrainer(Trainer):
             self.critics.requires_grad_(False)
         for share in distributed.microbatches(len(crops), self.run.scale.accumulate):
             frames = crops[share].to(device)
-            found = codec_losses(self.codec, frames, noise.part(share), self.run)
+            found = codec_losses(self.codec, frames, noise.part(share), self.run, self.version)
             terms = found.terms
             if self.critics is not None:
                 pleasing = self.pleasing(frames, found.made)
@@ -269,30 +275,30 @@ class CodecTrainer(Trainer):
 
 
 def codec_losses(
-    codec: SpectralCodec, frames: Tensor, noise: LatentNoise, run: CodecRun
+    codec: SpectralCodec, frames: Tensor, noise: LatentNoise, run: CodecRun, version: int
 ) -> CodecLosses:
     """The loss for frames (B, L, features) and the code's noise, without the critics' part."""
     form = codec.format
     with mixed_precision(run.scale, frames.device):
         mean, log_variance = codec.posterior(frames)
-        mean, log_variance = mean.float(), log_variance.float()
-        code = mean
+        code = mean.float()
         if codec.config.variational:
-            code = code + noise.unit * (0.5 * log_variance).exp()
+            code = code + noise.unit * (0.5 * log_variance.float()).exp()
         if run.latent_noise:
-            follow_latents(codec, mean.detach())
+            follow_latents(codec, mean.detach().float())
             code = code + noise.added * codec.latent_deviation
         made = codec.frames_from_code(code, noise.levels).float()
     audible = None
     if run.nearby_reference:
         loudness = frames[..., form.layout.magnitude].unflatten(-1, (2, form.bins))
         audible = audible_nearby(loudness, form)
-    losses = reconstruction_losses(made, frames, form, audible)
-    divergence = kl_divergence(mean, log_variance)
+    losses = reconstruction_losses(made, frames, form, audible, version)
+    # Cast anew: gradients of both uses are summed in the precision of the encoder.
+    divergence = kl_divergence(mean.float(), log_variance.float())
     if run.pitch_weight:
         losses["pitch"] = run.pitch_weight * pitch_loss(made, frames, form)
     if run.resolution_weight:
-        losses["resolution"] = run.resolution_weight * resolution_loss(made, frames, form)
+        losses["resolution"] = run.resolution_weight * resolution_loss(made, frames, form, version)
     total = torch.stack(list(losses.values())).sum() + run.kl_weight * divergence
     return CodecLosses({"loss": total, "kl": divergence, **losses}, made)
 

@@ -19,6 +19,7 @@ from engine.sound.spectral_features import (
     bin_positions,
     mid_side_power,
 )
+from engine.training.run.seeding import VERSION
 
 HEARD_BELOW = 1.9
 """Of scaled logarithms: 50 dB below a sound's loudest pixel nothing counts."""
@@ -26,19 +27,24 @@ LOUDEST_TO_NEARBY = 2.7
 """Of scaled logarithms, 70 dB."""
 
 
-def frequency_weights(form: FrameFormat) -> Tensor:
-    """Weights (form.bins,) of mean 1 that fall with frequency, about as the ear resolves it."""
-    weights = 1 / (bin_positions(form) * (RATE_HZ / WINDOW) + 400)
+def frequency_weights(form: FrameFormat, bins: int | None = None) -> Tensor:
+    """Return weights (bins,) of mean 1 that fall with frequency, about as the ear resolves it."""
+    weights = 1 / (bin_positions(form)[:bins] * (RATE_HZ / WINDOW) + 400)
     return weights / weights.mean()
 
 
 def reconstruction_losses(
-    made: Tensor, real: Tensor, form: FrameFormat = ONE_WINDOW, audible: Tensor | None = None
+    made: Tensor,
+    real: Tensor,
+    form: FrameFormat = ONE_WINDOW,
+    audible: Tensor | None = None,
+    version: int = VERSION,
 ) -> dict[str, Tensor]:
     """Mean absolute errors of frames (B, L, features), part by part.
 
     Frequencies count where there is sound and it is no noise. `audible` (B, L, 2, bins) of 0..1
-    says how much each magnitude counts; None is by `audible_in_frame`.
+    says how much each magnitude counts; None is by `audible_in_frame`. Runs of version 1 weigh
+    balance and coherence as one.
     """
     layout = form.layout
     error = (made - real).abs()
@@ -48,14 +54,16 @@ def reconstruction_losses(
     weights = frequency_weights(form).to(made)
     deviation = error[..., layout.deviation].unflatten(-1, (2, form.tonal_bins))
     tonal = (heard * (loudness > -0.6) * weights)[..., : form.tonal_bins]
-    return {
+    losses = {
         "magnitude": (magnitude * weights * (0.35 + heard)).mean(),
         "deviation": (deviation * tonal).mean() / 3,
         "noise": error[..., layout.noise].mean() * 0.3,
         "envelope": error[..., layout.envelope].mean() * 0.5,
-        "balance": error[..., layout.balance].mean() * 0.15,
-        "coherence": error[..., layout.coherence].mean() * 0.1,
     }
+    balance, coherence = error[..., layout.balance].mean(), error[..., layout.coherence].mean()
+    if version == 1:
+        return {**losses, "stereo": (balance + coherence) * 0.15}
+    return {**losses, "balance": balance * 0.15, "coherence": coherence * 0.1}
 
 
 def audible_in_frame(loudness: Tensor) -> Tensor:
@@ -107,21 +115,22 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1).mean()
 
 
-def resolution_loss(made: Tensor, real: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:
+def resolution_loss(
+    made: Tensor, real: Tensor, form: FrameFormat = ONE_WINDOW, version: int = VERSION
+) -> Tensor:
     """Mean error of mid's and side's scaled logarithms, of powers averaged over RESOLUTIONS.
 
     Regression bin by bin learns the median of a noise, which lies below its mean power: averages
     hold its level.
     """
     last = form.bins - 1
+    by_bin = frequency_weights(form, last if version == 1 else None)[None, :last]
     powers = [mid_side_power(frames, form)[..., :last] for frames in (made, real)]
     errors = []
     for resolution in RESOLUTIONS:
         first, second = (scaled_log(functional.avg_pool2d(power, resolution)) for power in powers)
         floor = second.amax((1, 2, 3), keepdim=True) - HEARD_BELOW
-        weights = functional.avg_pool1d(frequency_weights(form)[None, :last], resolution[1]).to(
-            made
-        )
+        weights = functional.avg_pool1d(by_bin, resolution[1]).to(made)
         difference = torch.maximum(first, floor) - torch.maximum(second, floor)
         errors.append((difference.abs() * weights).mean())
     return torch.stack(errors).mean()

@@ -6,11 +6,12 @@ import itertools
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, cast, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 from app.audio.devices.state import MeasuredTrip
 from app.model.panel import NOT_SAVED, PanelSettings
 from engine.files.atomic import write_json
+from engine.files.strict import ConfigError, from_table, typed_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +57,8 @@ def read_settings(path: Path) -> ReadSettings:
         return _quarantine(path, "it is not a text")
     try:
         return ReadSettings(_parse(text))
-    except ValueError as error:
-        return _quarantine(path, str(error))
+    except (ValueError, ConfigError) as error:
+        return _quarantine(path, str(error).rstrip("."))
 
 
 def write_settings(path: Path, settings: Settings) -> None:
@@ -89,37 +90,22 @@ def _parse(text: str) -> Settings:
         raise ValueError("it holds no settings")
     hints = get_type_hints(Settings)
     known: dict[str, Any] = {}
-    for field in fields(Settings):
-        if field.name in data and field.name not in NOT_SAVED:
-            known[field.name] = _checked(field.name, data[field.name], hints[field.name])
+    for name in (field.name for field in fields(Settings)):
+        if name == "round_trips":
+            known[name] = _read_trips(data.get(name))
+        elif name in data and name not in NOT_SAVED:
+            known[name] = typed_value(data[name], hints[name], name)
     return Settings(**known).clamp()
 
 
-def _measured_trips(value: object) -> tuple[MeasuredTrip, ...]:
+def _read_trips(value: object) -> tuple[MeasuredTrip, ...]:
     """Return the trips of a list in a file; what was not measured by us is left out."""
-    hints = get_type_hints(MeasuredTrip)
+    names = [field.name for field in fields(MeasuredTrip)]
     trips = []
     for row in value if isinstance(value, list) else []:
         try:
-            given = {name: _checked(name, row[name], hint) for name, hint in hints.items()}
-        except (KeyError, TypeError, ValueError):
+            table = {name: row[name] for name in names}
+            trips.append(from_table(MeasuredTrip, table, "round_trips"))
+        except (KeyError, TypeError, ConfigError):
             continue
-        trips.append(MeasuredTrip(**cast("dict[str, Any]", given)))
     return tuple(trips)
-
-
-def _checked(name: str, value: object, hint: object) -> object:
-    if name == "round_trips":
-        return _measured_trips(value)
-    if isinstance(value, int) and not isinstance(value, bool) and hint is float:
-        return float(value)
-    choices = get_args(hint)
-    if any(isinstance(choice, str) for choice in choices):
-        fits = value in choices
-    elif isinstance(value, bool):
-        fits = hint is bool
-    else:
-        fits = any(isinstance(value, kind) for kind in choices or (hint,) if isinstance(kind, type))
-    if not fits:
-        raise ValueError(f"{name} cannot be {value!r}")
-    return value

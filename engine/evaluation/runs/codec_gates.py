@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.clip import SAMPLE_RATE_HZ
+from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.evaluation.measures.codec_measures import log_mel_distance, measure_codec_errors
 from engine.evaluation.measures.gate_measures import is_whole, rise_ms, shiver_db, start_ms
 from engine.evaluation.references.gate_sounds import (
@@ -21,6 +21,7 @@ from engine.evaluation.references.gate_sounds import (
     gate_sounds,
 )
 from engine.evaluation.references.kind_references import KindReferences, measure_traits
+from engine.evaluation.references.note_judge import JudgeError, NoteJudge
 from engine.evaluation.runs.codec_comparison import CodecFigures, figures_of
 from engine.models.spectral_codec import SpectralCodec
 from engine.sound.loudness import normalise_loudness
@@ -41,11 +42,13 @@ COUNT = 24
 class GateFigures:
     """Shares of 0..1, decibels and milliseconds.
 
-    `shiver` is of held, ringing and drum sounds; `whole` of chords, `alike` of the weak kinds.
+    `shiver` is of held, ringing and drum sounds; `whole` of chords by their spectrum, `heard` by
+    the judge of notes, if it is here; `alike` of the weak kinds.
     """
 
     name: str
     whole: float
+    heard: float | None
     alike: float
     alike_by_kind: dict[str, str]
     shiver: tuple[float, float, float]
@@ -71,15 +74,23 @@ def measure_gates(
     for name, codec in codecs:
         ways.append((name, through_codec(codec, 0.0)))
         ways.append((f"{name} + {NOISE:g}", through_codec(codec, NOISE)))
+    try:
+        notes = NoteJudge()
+    except JudgeError as error:
+        show(str(error))
+        notes = None
     found = []
     for name, way in ways:
-        found.append(judge(name, way, sounds))
+        found.append(judge(name, way, sounds, notes))
         show(gate_line(found[-1]))
     return found
 
 
-def judge(name: str, through: Through, sounds: GateSounds) -> GateFigures:
+def judge(
+    name: str, through: Through, sounds: GateSounds, notes: NoteJudge | None = None
+) -> GateFigures:
     """Put all sounds through and measure what comes out."""
+    chords = [through(sound.audio) for sound in sounds.chords]
     drums = [through(sound.audio) for sound in sounds.drums]
     alike = {
         kind: [_is_alike(through(sound.audio), sound, sounds.references) for sound in group]
@@ -87,7 +98,10 @@ def judge(name: str, through: Through, sounds: GateSounds) -> GateFigures:
     }
     return GateFigures(
         name=name,
-        whole=float(np.mean([is_whole(through(s.audio), s.pitches) for s in sounds.chords])),
+        whole=float(
+            np.mean([is_whole(c, s.pitches) for c, s in zip(chords, sounds.chords, strict=True)])
+        ),
+        heard=None if notes is None else _heard_share(chords, sounds.chords, notes),
         alike=float(np.mean([right for group in alike.values() for right in group])),
         alike_by_kind={kind: f"{sum(group)}/{len(group)}" for kind, group in alike.items()},
         shiver=(
@@ -114,9 +128,10 @@ def judge(name: str, through: Through, sounds: GateSounds) -> GateFigures:
 def gate_line(found: GateFigures) -> str:
     """One coder's figures as a line."""
     shiver = " ".join(f"{value:.2f}" for value in found.shiver)
+    heard = "" if found.heard is None else f" (heard {found.heard:.0%})"
     kinds = " ".join(f"{kind} {share}" for kind, share in found.alike_by_kind.items())
     line = (
-        f"{found.name}: chords {found.whole:.0%} alike {found.alike:.0%} shiver {shiver} "
+        f"{found.name}: chords {found.whole:.0%}{heard} alike {found.alike:.0%} shiver {shiver} "
         f"drums {found.drum_log_mel:.2f} dB rise {found.rise_ms:.1f} ms "
         f"mid-frame {found.mid_frame_ms:.2f} ms | rendered {_codec_cells(found.rendered)}"
     )
@@ -155,6 +170,18 @@ def through_codec(codec: SpectralCodec, noise: float) -> Through:
         return codec.synthesise(frames, 1)[:, : audio.shape[-1]].clone()
 
     return through
+
+
+def _heard_share(made: Sequence[Tensor], sounds: Sequence[GateSound], notes: NoteJudge) -> float:
+    """The share of chords whose notes the judge of notes all hears."""
+    clips = [
+        Clip(
+            np.ascontiguousarray(chord[:, : round(s.seconds * SAMPLE_RATE_HZ)].numpy().T),
+            SAMPLE_RATE_HZ,
+        )
+        for chord, s in zip(made, sounds, strict=True)
+    ]
+    return float(np.mean([notes.hears(c, s.pitches) for c, s in zip(clips, sounds, strict=True)]))
 
 
 def _by_kind(sounds: Sequence[GateSound]) -> dict[str, list[GateSound]]:

@@ -1,0 +1,75 @@
+"""Which notes sound, by a network that has never met Pingpad: basic-pitch. Needs no torch.
+
+"A Lightweight Instrument-Agnostic Model for Polyphonic Note Transcription" (Bittner 2022). Its ONNX
+file is run by onnxruntime; neither is declared, see presets/judges.txt. One process.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.api import EngineError
+from engine.clip import Clip
+
+RATE_HZ, WINDOW = 22_050, 43_844
+"""What the network takes: 2 s, mono."""
+FRAME_S = 256 / RATE_HZ
+LOWEST_NOTE = 21
+NOTES = "StatefulPartitionedCall:1"
+WEIGHTS = "saved_models/icassp_2022/nmp.onnx"
+HEARD = 0.3
+"""How sure it must be of a note, on average over the sound."""
+ADVICE = "python -m pip install --no-deps --require-hashes -r presets/judges.txt"
+
+
+class JudgeError(EngineError):
+    """A judge that is not on this computer; the text says how to get it."""
+
+
+class NoteJudge:
+    """Tells how surely each note sounds."""
+
+    def __init__(self) -> None:
+        """Load the network. Raises JudgeError when it, or what runs it, is not here."""
+        weights = _find_weights()
+        try:
+            runtime: Any = importlib.import_module("onnxruntime")
+        except ImportError as error:
+            raise JudgeError(f"onnxruntime is not here: {ADVICE}") from error
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = runtime.InferenceSession(
+            str(weights), options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    def sureness(self, clip: Clip) -> dict[int, float]:
+        """How surely each MIDI note sounds in the first two seconds, 0..1 on average."""
+        mono = clip.at_rate(RATE_HZ).samples.mean(axis=1)[:WINDOW]
+        window = np.zeros((1, WINDOW, 1), np.float32)
+        window[0, : len(mono), 0] = mono
+        notes = self._session.run([NOTES], {self._input: window})[0][0]
+        heard = notes[: max(1, round(len(mono) / RATE_HZ / FRAME_S))].mean(axis=0)
+        return {LOWEST_NOTE + place: float(value) for place, value in enumerate(heard)}
+
+    def hears(self, clip: Clip, pitches: Sequence[float]) -> bool:
+        """Whether all of these MIDI notes sound."""
+        sureness = self.sureness(clip)
+        return all(sureness.get(round(pitch), 0.0) >= HEARD for pitch in pitches)
+
+
+def _find_weights() -> Path:
+    """Where the package lies: importing it would ask for what it needs to train."""
+    found = importlib.util.find_spec("basic_pitch")
+    if found is None or found.origin is None:
+        raise JudgeError(f"basic-pitch is not here: {ADVICE}")
+    weights = Path(found.origin).parent / WEIGHTS
+    if not weights.is_file():
+        raise JudgeError(f"{weights} is missing: {ADVICE}")
+    return weights

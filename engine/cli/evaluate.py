@@ -15,7 +15,10 @@ FEW_RECORDINGS, MANY_RECORDINGS = 2, 12
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What `evaluate` was asked for; at most one of `codec`, `recordings` and `kinds`."""
+    """What `evaluate` was asked for; at most one of `codec`, `recordings`, `kinds` and `gates`.
+
+    `sources` is the folder of real sounds that gates hear too.
+    """
 
     models: list[str]
     out: Path | None
@@ -29,6 +32,8 @@ class Arguments:
     codec: bool
     recordings: bool
     kinds: bool
+    gates: bool = False
+    sources: Path | None = None
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -76,6 +81,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="measure instead kind by kind what becomes of held-out captions and of a bare name",
     )
+    instead.add_argument(
+        "--gates",
+        action="store_true",
+        help="judge instead what autoencoders spoil, before a flow is trained on them; as --codec",
+    )
+    parser.add_argument(
+        "--sources",
+        type=Path,
+        metavar="FOLDER",
+        help="of --gates: where `corpus` has put real sounds, of which those held out are heard",
+    )
 
 
 def run(arguments: Arguments, context: CommandContext) -> int:
@@ -84,6 +100,8 @@ def run(arguments: Arguments, context: CommandContext) -> int:
         text = _evaluate_codecs(arguments, context)
     elif arguments.recordings:
         text = _evaluate_recordings(arguments, context)
+    elif arguments.gates:
+        text = _evaluate_gates(arguments, context)
     elif arguments.kinds:
         text = _evaluate_kinds(arguments, context)
     else:
@@ -131,6 +149,16 @@ def _evaluate_codecs(arguments: Arguments, context: CommandContext) -> str:
     path = write_codecs(rows, arguments.out or FOLDER)
     show_line(f"written: {path}")
     return codecs_as_json(rows) if arguments.json else format_codec_table(rows)
+
+
+def _evaluate_gates(arguments: Arguments, context: CommandContext) -> str:
+    """Judge autoencoders and return a line for each."""
+    from engine.evaluation.runs.codec_gates import COUNT, gate_line, measure_gates
+
+    folders = [context.find_model(text) for text in arguments.models]
+    count = 8 if arguments.quick else arguments.prompts or COUNT
+    found = measure_gates(folders, arguments.sources, show_line, count)
+    return "\n".join(map(gate_line, found))
 
 
 def _evaluate_recordings(arguments: Arguments, context: CommandContext) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -67,9 +67,19 @@ class GateSounds:
     references: KindReferences
 
 
-def gate_sounds(count: int, sources: Path | None, show: Callable[[str], None]) -> GateSounds:
-    """Render or read `count` sounds of each sort, half as many of each weak kind as of ten."""
-    kinds = [key for key, kind in lexicon().kinds.items() if kind.family != "voice"]
+def gate_sounds(
+    count: int,
+    sources: Path | None,
+    show: Callable[[str], None],
+    told_apart: Collection[str] | None = None,
+) -> GateSounds:
+    """Render or read `count` sounds of each sort, a quarter as many of each weak kind.
+
+    Likeness is told among the kinds `told_apart`, all but a mouth's if that is None.
+    """
+    if told_apart is None:
+        kinds = lexicon().kinds.items()
+        told_apart = [key for key, kind in kinds if kind.family != "voice"]
     return GateSounds(
         chords=_chords(count),
         held=_plain(HELD, 2.0, count, 1.2),
@@ -82,7 +92,7 @@ def gate_sounds(count: int, sources: Path | None, show: Callable[[str], None]) -
             if sources is not None
             else []
         ),
-        references=measure_kinds(kinds, show, REFERENCES),
+        references=measure_kinds(told_apart, show, REFERENCES),
     )
 
 

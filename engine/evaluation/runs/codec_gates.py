@@ -74,16 +74,21 @@ def measure_gates(
     for name, codec in codecs:
         ways.append((name, through_codec(codec, 0.0)))
         ways.append((f"{name} + {NOISE:g}", through_codec(codec, NOISE)))
-    try:
-        notes = NoteJudge()
-    except JudgeError as error:
-        show(str(error))
-        notes = None
+    notes = find_note_judge(show)
     found = []
     for name, way in ways:
         found.append(judge(name, way, sounds, notes))
         show(gate_line(found[-1]))
     return found
+
+
+def find_note_judge(show: Callable[[str], None]) -> NoteJudge | None:
+    """Return the judge of notes; where it is not here say how to get it."""
+    try:
+        return NoteJudge()
+    except JudgeError as error:
+        show(str(error))
+        return None
 
 
 def judge(

@@ -1,4 +1,4 @@
-"""The same networks, faster on a processor: other layouts, other products. Engine process.
+"""The same networks, faster on a CPU: other memory layouts, other matrix products. Needs torch.
 
 docs/performance.md holds what each way brought and what it cost. All of them change a network that
 was loaded, once, so that what is loaded and what is trained know nothing of them.
@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from engine.hardware.weights import Unfilled
+from engine.hardware.weights import SkipInit
 from engine.models.dit import DiffusionTransformer
 from engine.models.oobleck import Oobleck, Snake
 
@@ -67,13 +67,13 @@ class PackedLinear(nn.Module):
         return packed
 
 
-def pack_products(transformer: DiffusionTransformer) -> None:
+def pack_linear_layers(transformer: DiffusionTransformer) -> None:
     """Pack the weights of the blocks' products, where this processor has oneDNN; CPU only.
 
     Torch gives float32 products to MKL, which is slow on AMD, and packs bfloat16 at every call.
     """
     if platform.machine() in X86 and torch.backends.mkldnn.is_available():
-        _replace(transformer.transformer.layers, nn.Linear, PackedLinear)
+        _replace_layers(transformer.transformer.layers, nn.Linear, PackedLinear)
 
 
 # --- sounds with the channels of a sample beside each other ---
@@ -110,17 +110,17 @@ def lay_channels_last(
             # Here, since numba takes a while to load, and only these models need it.
             from engine.acceleration.snake_kernel import FusedSnake
 
-            _replace(half, Snake, FusedSnake)
+            _replace_layers(half, Snake, FusedSnake)
         for snake in [part for part in half.modules() if isinstance(part, Snake)]:
-            snake.frequency = _constant(snake.frequency[:, :, None])
-            snake.scale = _constant(snake.scale[:, :, None])
-        _replace(half, nn.Conv1d, _flat_convolution)
-        _replace(half, nn.ConvTranspose1d, _flat_transposed)
+            snake.frequency = _freeze(snake.frequency[:, :, None])
+            snake.scale = _freeze(snake.scale[:, :, None])
+        _replace_layers(half, nn.Conv1d, _make_flat_conv)
+        _replace_layers(half, nn.ConvTranspose1d, _make_flat_transposed)
         half.layers = nn.Sequential(_Flat(dtype), *half.layers, _Unflat()).to(dtype)
 
 
-def _flat_convolution(convolution: nn.Conv1d) -> nn.Conv2d:
-    with Unfilled():
+def _make_flat_conv(convolution: nn.Conv1d) -> nn.Conv2d:
+    with SkipInit():
         flat = nn.Conv2d(
             convolution.in_channels,
             convolution.out_channels,
@@ -130,11 +130,11 @@ def _flat_convolution(convolution: nn.Conv1d) -> nn.Conv2d:
             (1, convolution.dilation[0]),
             bias=convolution.bias is not None,
         )
-    return _filled(flat, convolution)
+    return _fill(flat, convolution)
 
 
-def _flat_transposed(convolution: nn.ConvTranspose1d) -> nn.ConvTranspose2d:
-    with Unfilled():
+def _make_flat_transposed(convolution: nn.ConvTranspose1d) -> nn.ConvTranspose2d:
+    with SkipInit():
         flat = nn.ConvTranspose2d(
             convolution.in_channels,
             convolution.out_channels,
@@ -143,26 +143,26 @@ def _flat_transposed(convolution: nn.ConvTranspose1d) -> nn.ConvTranspose2d:
             (0, int(convolution.padding[0])),
             bias=convolution.bias is not None,
         )
-    return _filled(flat, convolution)
+    return _fill(flat, convolution)
 
 
-def _filled(flat: Part, convolution: nn.Conv1d | nn.ConvTranspose1d) -> Part:
+def _fill(flat: Part, convolution: nn.Conv1d | nn.ConvTranspose1d) -> Part:
     """Return `flat` with the weights of another, laid out as it reads them."""
     weight = convolution.weight[:, :, None, :].contiguous(memory_format=torch.channels_last)
-    flat.weight = _constant(weight)
+    flat.weight = _freeze(weight)
     if convolution.bias is not None:
-        flat.bias = _constant(convolution.bias)
+        flat.bias = _freeze(convolution.bias)
     return flat
 
 
-def _constant(value: Tensor) -> nn.Parameter:
+def _freeze(value: Tensor) -> nn.Parameter:
     return nn.Parameter(value.detach(), requires_grad=False)
 
 
-def _replace(network: nn.Module, kind: type[Part], by: Callable[[Part], nn.Module]) -> None:
+def _replace_layers(network: nn.Module, kind: type[Part], by: Callable[[Part], nn.Module]) -> None:
     """Put something else in the place of every layer of a kind."""
     for name, part in list(network.named_children()):
         if isinstance(part, kind):
             setattr(network, name, by(part))
         else:
-            _replace(part, kind, by)
+            _replace_layers(part, kind, by)

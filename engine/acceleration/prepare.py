@@ -1,14 +1,14 @@
-"""A model is changed for the device and the precision it plays in. Engine process."""
+"""A model is changed for the device and the precision it plays in. Needs torch."""
 
 from __future__ import annotations
 
 from engine.acceleration.compiled import (
     lay_channels_last,
     lower_precision,
-    pack_products,
+    pack_linear_layers,
     quantise_blocks,
 )
-from engine.acceleration.tiles import work_in_tiles
+from engine.acceleration.tiles import tile_codec
 from engine.hardware.device import sound_dtype, steps_dtype
 from engine.loading.sound_model import SoundModel
 from engine.models.oobleck import Oobleck
@@ -22,9 +22,9 @@ def prepare_for_device(model: SoundModel, device: str, precision: str) -> None:
     lower_precision(model.transformer, steps_dtype(precision))
     for codec in [part for part in model.modules() if isinstance(part, Oobleck)]:
         if device == "cpu":
-            work_in_tiles(codec)
+            tile_codec(codec)
         lay_channels_last(codec, sound_dtype(device, precision), fused=device == "cpu")
     if precision.startswith("int8"):
         quantise_blocks(model.transformer)
     elif device == "cpu":
-        pack_products(model.transformer)
+        pack_linear_layers(model.transformer)

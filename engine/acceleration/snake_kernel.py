@@ -1,6 +1,6 @@
-"""The snake in one pass over memory, compiled by numba, on processors. Engine process.
+"""The snake in one pass over memory, compiled by numba, on processors. Needs torch.
 
-Torch needs five passes, of which the sine is the dearest. This is one, with no call in it, so that
+Torch needs five passes, of which the sine costs most. This is one, with no call in it, so that
 the compiler makes vectors of it; compiled code is kept on disk.
 """
 
@@ -42,8 +42,8 @@ _native: Callable[[Any], Callable[..., Any]] = intrinsic
 def _as_float(typing_context: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own
     """The float32 of 32 bits."""
 
-    def make(context: Any, builder: Any, signature: Any, given: Any) -> Any:  # noqa: ANN401
-        return builder.bitcast(given[0], context.get_value_type(types.float32))
+    def make(context: Any, builder: Any, signature: Any, inputs: Any) -> Any:  # noqa: ANN401
+        return builder.bitcast(inputs[0], context.get_value_type(types.float32))
 
     return types.float32(types.uint32), make
 
@@ -52,14 +52,14 @@ def _as_float(typing_context: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's 
 def _as_bits(typing_context: Any, number: Any) -> Any:  # noqa: ANN401 - numba's own
     """The 32 bits of a float32."""
 
-    def make(context: Any, builder: Any, signature: Any, given: Any) -> Any:  # noqa: ANN401
-        return builder.bitcast(given[0], context.get_value_type(types.uint32))
+    def make(context: Any, builder: Any, signature: Any, inputs: Any) -> Any:  # noqa: ANN401
+        return builder.bitcast(inputs[0], context.get_value_type(types.uint32))
 
     return types.uint32(types.float32), make
 
 
 @_compile
-def _snaked(x: Any, turns: Any, finer: Any, scale: Any) -> Any:  # noqa: ANN401 - compiled for float32
+def _snake(x: Any, turns: Any, finer: Any, scale: Any) -> Any:  # noqa: ANN401 - compiled for float32
     """x + sin(pi * (turns + finer) * x)^2 * scale: two floats tell the angle of loud sounds."""
     whole = (x * turns + _ROUND) - _ROUND
     rest = (x * turns - whole) + x * finer
@@ -74,24 +74,24 @@ def _snaked(x: Any, turns: Any, finer: Any, scale: Any) -> Any:  # noqa: ANN401 
 
 
 @_compile
-def _float_rows(x: Any, constants: Any, out: Any) -> None:  # noqa: ANN401
+def _snake_float32(x: Any, constants: Any, out: Any) -> None:  # noqa: ANN401
     turns, finer, scale = constants
     rows, channels = x.shape
     for row in range(rows):
         for channel in range(channels):
-            given = x[row, channel]
-            out[row, channel] = _snaked(given, turns[channel], finer[channel], scale[channel])
+            inputs = x[row, channel]
+            out[row, channel] = _snake(inputs, turns[channel], finer[channel], scale[channel])
 
 
 @_compile
-def _half_rows(x: Any, constants: Any, out: Any) -> None:  # noqa: ANN401
+def _snake_bfloat16(x: Any, constants: Any, out: Any) -> None:  # noqa: ANN401
     """The same for bfloat16, which are the upper halves of float32, rounded to even."""
     turns, finer, scale = constants
     rows, channels = x.shape
     for row in range(rows):
         for channel in range(channels):
-            given = _as_float(np.uint32(np.uint32(x[row, channel]) << np.uint32(16)))
-            made = _snaked(given, turns[channel], finer[channel], scale[channel])
+            inputs = _as_float(np.uint32(np.uint32(x[row, channel]) << np.uint32(16)))
+            made = _snake(inputs, turns[channel], finer[channel], scale[channel])
             bits = _as_bits(made)
             even = (bits >> np.uint32(16)) & np.uint32(1)
             rounded = np.uint32(bits + np.uint32(0x7FFF) + even) >> np.uint32(16)
@@ -112,22 +112,22 @@ class FusedSnake(nn.Module):
         """Return a tensor shaped as x; x itself stays as it is."""
         x = x.contiguous(memory_format=torch.channels_last)
         out = torch.empty_like(x)
-        work = _float_rows
-        given, made = (each.permute(0, 2, 3, 1).flatten(0, 2) for each in (x, out))
+        work = _snake_float32
+        inputs, made = (each.permute(0, 2, 3, 1).flatten(0, 2) for each in (x, out))
         if x.dtype == torch.bfloat16:
-            work, given, made = _half_rows, given.view(torch.uint16), made.view(torch.uint16)
-        self._in_threads(work, given.numpy(), made.numpy())
+            work, inputs, made = _snake_bfloat16, inputs.view(torch.uint16), made.view(torch.uint16)
+        self._run_threads(work, inputs.numpy(), made.numpy())
         return out
 
-    def _in_threads(self, work: Callable[..., None], given: Any, made: Any) -> None:  # noqa: ANN401
+    def _run_threads(self, work: Callable[..., None], inputs: Any, made: Any) -> None:  # noqa: ANN401
         """As many as torch takes; none of them holds the interpreter's lock."""
-        threads = min(torch.get_num_threads(), max(len(given) // _LEAST_ROWS, 1))
+        threads = min(torch.get_num_threads(), max(len(inputs) // _LEAST_ROWS, 1))
         if threads == 1:
-            work(given, self._constants, made)
+            work(inputs, self._constants, made)
             return
-        ends = [len(given) * i // threads for i in range(threads + 1)]
+        ends = [len(inputs) * i // threads for i in range(threads + 1)]
         parts = [
-            _POOL.submit(work, given[begin:end], self._constants, made[begin:end])
+            _POOL.submit(work, inputs[begin:end], self._constants, made[begin:end])
             for begin, end in pairwise(ends)
         ]
         for part in parts:

@@ -1,4 +1,4 @@
-"""A long sound through an autoencoder's layers, a stretch of time at a time. Engine process.
+"""A long sound through an autoencoder's layers, a stretch of time at a time. Needs torch.
 
 What large tensors cost a processor is not the arithmetic but the memory: within a tile all that
 goes from layer to layer stays in the cache, and no fresh pages are asked of the system.
@@ -19,7 +19,7 @@ _UNITS = _BESIDE * sum(DILATIONS)
 """Those that a block's residual units reach."""
 
 
-class InTiles(nn.Module):
+class TiledLayers(nn.Module):
     """Layers that compute `size` samples of their input at a time, with what they reach around.
 
     `grows` samples come out for each that goes in, or one for each `shrinks`; `size` and `reach`
@@ -31,7 +31,7 @@ class InTiles(nn.Module):
     ) -> None:
         super().__init__()
         self.part = part
-        self.size, self.reach = _rounded_up(size, shrinks), _rounded_up(reach, shrinks)
+        self.size, self.reach = _round_up(size, shrinks), _round_up(reach, shrinks)
         self.grows, self.shrinks = grows, shrinks
 
     def forward(self, x: Tensor) -> Tensor:
@@ -45,20 +45,22 @@ class InTiles(nn.Module):
             end = min(begin + self.size, length)
             first = max(begin - self.reach, 0)
             tile = self.part(x[..., first : end + self.reach])
-            pieces.append(tile[..., self._made(begin - first) : self._made(end - first)])
+            pieces.append(
+                tile[..., self._count_output(begin - first) : self._count_output(end - first)]
+            )
         return torch.cat(pieces, dim=-1)
 
-    def _made(self, samples: int) -> int:
-        """How many samples are made of so many."""
+    def _count_output(self, samples: int) -> int:
+        """Return how many samples so many become."""
         return samples * self.grows // self.shrinks
 
 
-def work_in_tiles(codec: Oobleck) -> None:
+def tile_codec(codec: Oobleck) -> None:
     """Let the blocks of both halves work in tiles, to the same numbers; for playing alone.
 
     To be called before their order is changed. A second time changes nothing.
     """
-    if any(isinstance(part, InTiles) for part in codec.modules()):
+    if any(isinstance(part, TiledLayers) for part in codec.modules()):
         return
     widths, strides = codec.config.widths, codec.config.strides
     first, *growing, snake, last = codec.decoder.layers
@@ -66,7 +68,7 @@ def work_in_tiles(codec: Oobleck) -> None:
     codec.decoder.layers = nn.Sequential(
         first,
         *(
-            InTiles(part, TILE // (width * stride), -(-reach // stride) + 1, grows=stride)
+            TiledLayers(part, TILE // (width * stride), -(-reach // stride) + 1, grows=stride)
             for part, width, stride, reach in zip(
                 [*growing[:-1], tail],
                 widths[-2::-1],
@@ -80,7 +82,7 @@ def work_in_tiles(codec: Oobleck) -> None:
     head = Stack(first, shrinking[0])
     codec.encoder.layers = nn.Sequential(
         *(
-            InTiles(part, TILE // width, reach + stride, shrinks=stride)
+            TiledLayers(part, TILE // width, reach + stride, shrinks=stride)
             for part, width, stride, reach in zip(
                 [head, *shrinking[1:]],
                 widths[:-1],
@@ -94,5 +96,5 @@ def work_in_tiles(codec: Oobleck) -> None:
     )
 
 
-def _rounded_up(samples: int, multiple: int) -> int:
+def _round_up(samples: int, multiple: int) -> int:
     return -(-max(samples, 1) // multiple) * multiple

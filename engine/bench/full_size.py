@@ -29,7 +29,7 @@ from engine.api import Recipe
 from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.generation.generator import Generator
 from engine.hardware.device import PRECISIONS, choose_device, machine_name
-from engine.hardware.weights import Unfilled
+from engine.hardware.weights import SkipInit
 from engine.loading.model_folder import load_model
 from engine.loading.stable_audio.config_open import parse_config
 from engine.loading.stable_audio.model import CODEC, PublishedNetworks
@@ -194,7 +194,7 @@ def format_table(rows: Sequence[PrecisionTimes], where: str) -> str:
 def write_model(folder: Path) -> Path:
     """Write a folder as it is published, with random weights of the right sizes."""
     random = torch.Generator().manual_seed(0)
-    with Unfilled():
+    with SkipInit():
         shapes = PublishedNetworks(parse_config(CONFIG)).published_shapes()
     folder.mkdir(parents=True)
     (folder / "model_config.json").write_text(json.dumps(CONFIG), encoding="utf-8")

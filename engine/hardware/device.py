@@ -1,4 +1,4 @@
-"""Which processor, which precision, which seed. Engine process."""
+"""Which processor, which precision, which seed. Needs torch."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ def choose_device(wanted: str = "auto", measure: Callable[[str], float] | None =
     Raises EngineError when the wanted one is not there.
     """
     if wanted == "auto":
-        there = devices()
-        return "cpu" if len(there) == 1 else _fastest(there, measure or seconds_on)
+        available = devices()
+        return (
+            "cpu" if len(available) == 1 else _choose_fastest(available, measure or measure_seconds)
+        )
     try:
         torch.empty(0, device=wanted)
     except (RuntimeError, AssertionError) as error:  # torch raises both
@@ -50,7 +52,7 @@ def devices() -> list[str]:
     return [*(name for name, is_there in found if is_there), "cpu"]
 
 
-def seconds_on(device: str) -> float:
+def measure_seconds(device: str) -> float:
     """Return how long work like a generation's takes there; infinity where it cannot be done."""
     try:
         kind = torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
@@ -72,19 +74,22 @@ def seconds_on(device: str) -> float:
     return took
 
 
-def _fastest(there: list[str], measure: Callable[[str], float]) -> str:
+def _choose_fastest(available: list[str], measure: Callable[[str], float]) -> str:
     """Return the fastest, as it was measured before, or is now."""
-    file, machine = cache_folder() / "devices.json", [torch.__version__, *map(machine_name, there)]
+    file, machine = (
+        cache_folder() / "devices.json",
+        [torch.__version__, *map(machine_name, available)],
+    )
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        known = json.loads(file.read_text(encoding="utf-8"))
-        if known["machine"] == machine and known["fastest"] in there:
-            return str(known["fastest"])
-    seconds = {name: measure(name) for name in there}
-    fastest = min(there, key=lambda name: seconds[name])
-    told = {name: took if math.isfinite(took) else None for name, took in seconds.items()}
+        cached = json.loads(file.read_text(encoding="utf-8"))
+        if cached["machine"] == machine and cached["fastest"] in available:
+            return str(cached["fastest"])
+    seconds = {name: measure(name) for name in available}
+    fastest = min(available, key=lambda name: seconds[name])
+    finite = {name: took if math.isfinite(took) else None for name, took in seconds.items()}
     with contextlib.suppress(OSError):  # then it is measured again next time
         file.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"machine": machine, "fastest": fastest, "seconds": told})
+        text = json.dumps({"machine": machine, "fastest": fastest, "seconds": finite})
         file.write_text(text, encoding="utf-8")
     return fastest
 
@@ -98,7 +103,7 @@ def cache_folder() -> Path:
 
 
 def machine_name(device: str) -> str:
-    """What to print beside measured times: the GPU's name, or the processor's with its cores."""
+    """Return what to print beside measured times: the GPU's name, or the CPU's with its cores."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     if device == "mps":
@@ -114,7 +119,8 @@ def machine_name(device: str) -> str:
 def choose_precision(device: str, wanted: str | None = None) -> str:
     """Return one of PRECISIONS but auto: the wanted one, the environment's, or the faster float.
 
-    Raises EngineError for one that is not there. Those that are heard are never chosen unasked.
+    Raises EngineError for one that is not there. Those that change the sound audibly are never
+    chosen unasked.
     """
     wanted = wanted or os.environ.get(PRECISION_VARIABLE) or "auto"
     if wanted not in PRECISIONS:

@@ -1,4 +1,4 @@
-"""How much memory is free, and what is said when it is not enough. Engine process."""
+"""How much memory is free, and what is said when it is not enough. Needs torch."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import torch
 from engine.api import InsufficientMemoryError
 
 GIB = 2**30
-ROOM_TO_PLAY = GIB // 4
+HEADROOM = GIB // 4
 """Bytes that a short sound takes beside the weights."""
 _MEMINFO = Path("/proc/meminfo")
-_NO_ROOM = ("out of memory", "can't allocate memory", "could not create a memory")
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "could not create a memory")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an error means that memory was short: torch has one for each device."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _NO_ROOM)
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _OUT_OF_MEMORY)
 
 
 def free_bytes(device: str = "cpu") -> int | None:
@@ -33,10 +33,10 @@ def free_bytes(device: str = "cpu") -> int | None:
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     if device != "cpu":
         return None
-    return _free_windows() if sys.platform == "win32" else _free_linux()
+    return _read_free_windows() if sys.platform == "win32" else _read_free_linux()
 
 
-def _free_linux() -> int | None:
+def _read_free_linux() -> int | None:
     if not _MEMINFO.is_file():
         return None
     for line in _MEMINFO.read_text(encoding="ascii", errors="replace").splitlines():
@@ -56,15 +56,15 @@ class _MemoryStatus(ctypes.Structure):
     )
 
 
-def _free_windows() -> int | None:
+def _read_free_windows() -> int | None:
     status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
     kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - other systems have no such name
     return int(status.available) if kernel.GlobalMemoryStatusEx(ctypes.byref(status)) else None
 
 
-def check_room(weights: Path, free: int | None) -> None:
+def check_memory(weights: Path, free: int | None) -> None:
     """Raise InsufficientMemoryError unless `free` bytes hold weights and their copy."""
-    needed = 2 * weights.stat().st_size + ROOM_TO_PLAY
+    needed = 2 * weights.stat().st_size + HEADROOM
     if free is not None and free < needed:
         raise InsufficientMemoryError(
             f"The model in {weights.parent.name} needs about {needed / GIB:.1f} GB of free memory, "

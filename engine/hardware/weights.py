@@ -1,4 +1,4 @@
-"""Tensors from a file, read and checked strictly. Engine process."""
+"""Tensors from a file, read and checked strictly. Needs torch."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from engine.api import EngineError
-from engine.hardware.memory import check_room, free_bytes
+from engine.hardware.memory import check_memory, free_bytes
 
 CHECKPOINT_SUFFIXES = (".ckpt", ".pt", ".bin")
 
 
-_FILLERS = frozenset(
+_INITIALISERS = frozenset(
     {Tensor.uniform_, Tensor.normal_, nn.init.kaiming_uniform_, nn.init.uniform_, nn.init.normal_}
 )
 
 
-class Unfilled(TorchFunctionMode):
-    """Networks built inside draw no random weights: they are filled from a file.
+class SkipInit(TorchFunctionMode):
+    """Build networks inside without random weights: they are filled from a file.
 
     Memory that nobody writes to is not taken. Torch's own way, the "meta" device, takes seconds
     at first, since there random numbers import torch's compiler.
@@ -41,7 +41,7 @@ class Unfilled(TorchFunctionMode):
     ) -> Any:  # noqa: ANN401 - whatever torch's function returns
         """Leave out what would fill a tensor with random numbers."""
         given = dict(kwargs or {})
-        if func in _FILLERS:
+        if func in _INITIALISERS:
             return args[0] if args else given["tensor"]
         return func(*args, **given)
 
@@ -49,10 +49,10 @@ class Unfilled(TorchFunctionMode):
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def unfilled(build: Callable[[], Network], folder: Path) -> Network:
+def build_unfilled(build: Callable[[], Network], folder: Path) -> Network:
     """Build a network that is filled next; raises EngineError where memory has no room for it."""
     try:
-        with Unfilled():
+        with SkipInit():
             return build()
     except (RuntimeError, TypeError, MemoryError) as error:
         # Torch raises the first for what it cannot allocate, the second for counts beyond 64 bits.
@@ -71,13 +71,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise EngineError(
             f"The model in {path.parent} has no {path.name}: install the model again."
         )
-    check_room(path, free_bytes())
+    check_memory(path, free_bytes())
     if path.suffix in CHECKPOINT_SUFFIXES:
         return _read_checkpoint(path)
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise _damage_error(path, error) from error
 
 
 def _read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -88,13 +88,13 @@ def _read_checkpoint(path: Path) -> dict[str, Tensor]:
         )
     except pickle.UnpicklingError as error:
         if not _is_pickled(path):
-            raise _damaged(path, error) from error
+            raise _damage_error(path, error) from error
         raise EngineError(
             f"{path} holds more than tensors, maybe program code, which Pingpad never runs: "
             "use the model's .safetensors file."
         ) from error
     except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
-        raise _damaged(path, error) from error
+        raise _damage_error(path, error) from error
     tensors = found.get("state_dict", found) if isinstance(found, dict) else None
     if not isinstance(tensors, dict) or not tensors:
         raise EngineError(f"{path} holds no weights: install the model again.")
@@ -111,7 +111,7 @@ def _is_pickled(path: Path) -> bool:
         return file.read(1) == b"\x80"
 
 
-def _damaged(path: Path, error: Exception) -> EngineError:
+def _damage_error(path: Path, error: Exception) -> EngineError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     return EngineError(f"{path} is damaged or not whole ({reason}): install the model again.")
 
@@ -125,7 +125,7 @@ def check_tensors(
         ("has unknown", sorted(set(found) - set(wanted))),
     ):
         if names:
-            raise EngineError(f"The model in {folder} {problem} tensors: {_some(names)}.")
+            raise EngineError(f"The model in {folder} {problem} tensors: {_list_some(names)}.")
     for name, tensor in found.items():
         if tensor.shape != wanted[name]:
             raise EngineError(
@@ -136,6 +136,6 @@ def check_tensors(
             raise EngineError(f"The model in {folder}: {name} holds values that are not numbers.")
 
 
-def _some(names: list[str]) -> str:
+def _list_some(names: list[str]) -> str:
     shown = ", ".join(names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

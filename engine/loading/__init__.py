@@ -1,1 +1,1 @@
-"""From a folder to a playable model. Needs torch."""
+"""From a folder to a sound model. Needs torch."""

@@ -1,5 +1,6 @@
-"""LoRA adapters: low-rank changes of a model's weights, read, checked and made. Engine process.
+"""LoRA adapters: low-rank changes of a model's weights, read, checked and merged. Needs torch.
 
+Instead of peft, which knows neither Stable Audio 3's layout nor our networks.
 Layouts: that of the library peft (adapter_config.json beside the file holds its scale) and that of
 Stable Audio 3's trainer (the scale in the file's metadata). W + strength * scale * B A (Hu et al.
 2021, "LoRA", section 4.1), with magnitudes normalised as DoRA does (Liu et al. 2024, section 4).
@@ -55,8 +56,8 @@ class LowRank:
     rows: Tensor | None = None
     columns: Tensor | None = None
 
-    def changed(self, weight: Tensor, strength: float) -> Tensor:
-        """A weight (outputs, inputs, ...) with the change; of strength 0, the weight itself."""
+    def merge(self, weight: Tensor, strength: float) -> Tensor:
+        """Return a weight (outputs, inputs, ...) with the change; the weight itself at 0."""
         if strength == 0:
             return weight
         change = (self.up.float() @ self.down.float()).to(weight.device)
@@ -74,19 +75,19 @@ def read_adapter(path: Path) -> dict[str, LowRank]:
     Raises EngineError for what is no LoRA, or a kind that is not known here.
     """
     tensors = read_tensors(path)
-    config = _config(path)
+    config = _read_config(path)
     kind = str(config.get("adapter_type", "lora"))
     if kind not in _KINDS:
         raise EngineError(f"{path} is a LoRA of the kind {kind}; known are {', '.join(_KINDS)}.")
     layers: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        layer, part = _split(name)
+        layer, part = _split_name(name)
         if part is None:
             raise EngineError(f"{path} is no LoRA that Pingpad knows: it holds {name}.")
         if not torch.isfinite(tensor).all():
             raise EngineError(f"{path}: {name} holds values that are not numbers.")
         layers.setdefault(layer, {})[part] = tensor
-    return {name: _low_rank(path, name, parts, config) for name, parts in layers.items()}
+    return {name: _make_low_rank(path, name, parts, config) for name, parts in layers.items()}
 
 
 def change_weights(
@@ -108,10 +109,10 @@ def change_weights(
             )
     with torch.no_grad():
         for name, change in changes.items():
-            weights[name].copy_(change.changed(weights[name], strength))
+            weights[name].copy_(change.merge(weights[name], strength))
 
 
-def _split(name: str) -> tuple[str, str | None]:
+def _split_name(name: str) -> tuple[str, str | None]:
     for prefix in _PREFIXES:
         while name.startswith(prefix):
             name = name.removeprefix(prefix)
@@ -121,8 +122,8 @@ def _split(name: str) -> tuple[str, str | None]:
     return name, None
 
 
-def _config(path: Path) -> dict[str, Any]:
-    """What is told of a LoRA in its file's metadata, or in the file that peft puts beside it."""
+def _read_config(path: Path) -> dict[str, Any]:
+    """Read what a LoRA's metadata says, or the file that peft puts beside it."""
     text = None
     if path.suffix == ".safetensors":
         try:
@@ -140,7 +141,7 @@ def _config(path: Path) -> dict[str, Any]:
         raise EngineError(f"What is told of the LoRA {path} cannot be read ({error}).") from error
 
 
-def _low_rank(
+def _make_low_rank(
     path: Path, name: str, parts: Mapping[str, Tensor], config: Mapping[str, Any]
 ) -> LowRank:
     if "down" not in parts or "up" not in parts:

@@ -1,4 +1,4 @@
-"""Prompt and length as the transformer's conditioning. Engine process."""
+"""Prompt and length as the transformer's conditioning. Needs torch."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ NOTE_MARK = 2 * len(VALUE_PERIODS)
 class ConditionerConfig:
     """Sizes of the embedded model's text encoder and of its length embedding.
 
-    `pooled` tells the global condition what is asked for, notes and tempos exactly; `keyed` tells
-    it tonics as well, which are mere words else.
+    `pooled` adds the pooled prompt to the global condition, notes and tempos exactly; `keyed` adds
+    tonics too, which are mere words else.
     """
 
     width: int = 256
@@ -72,7 +72,7 @@ class Tokens:
     bpm: Tensor
 
     def to(self, device: torch.device | str) -> Tokens:
-        """The same on a device."""
+        """Return the same on a device."""
         parts = (self.ids, self.values, self.real, self.bpm)
         return Tokens(*(part.to(device) for part in parts))
 
@@ -90,7 +90,7 @@ class PromptTokenizer:
 
     def __call__(self, prompts: Sequence[str]) -> Tokens:
         """Tokenize; every row has at least one token, shorter rows are padded."""
-        rows = [self._row(prompt) for prompt in prompts]
+        rows = [self._tokenize(prompt) for prompt in prompts]
         length = max(len(row) for row in rows)
         ids = torch.zeros(len(rows), length, dtype=torch.long)
         values = torch.zeros(len(rows), length)
@@ -100,16 +100,18 @@ class PromptTokenizer:
         bpm = torch.tensor([find_tempo(prompt) or 0.0 for prompt in prompts])
         return Tokens(ids, values, ids != PAD, bpm)
 
-    def _row(self, prompt: str) -> list[tuple[int, float]]:
+    def _tokenize(self, prompt: str) -> list[tuple[int, float]]:
         row: list[tuple[int, float]] = []
-        told = read_prompt(prompt, self._ids).words[: self._most_words]
-        for place, word in enumerate(told):
+        words = read_prompt(prompt, self._ids).words[: self._most_words]
+        for place, word in enumerate(words):
             if word.kind == "note" and word.value is not None:
                 row.append((NOTE, word.value))
             elif word.kind == "number" and word.value is not None and word.text not in self._ids:
                 row.append((NUMBER, min(word.value, 2000.0)))
             else:
-                row.append((self._ids.get(word.text, UNKNOWN), _tonic(told[place : place + 2])))
+                row.append(
+                    (self._ids.get(word.text, UNKNOWN), _read_tonic(words[place : place + 2]))
+                )
         return row or [(UNKNOWN, 0.0)]
 
 
@@ -179,7 +181,7 @@ class Conditioner(nn.Module):
         real, bpm = tokens.real, tokens.bpm
         embedded = self.t5.shared(tokens.ids)
         has_value = (tokens.ids == NOTE) | (tokens.ids == NUMBER)
-        embedded = embedded + self.value(_value_features(tokens.values)) * has_value[..., None]
+        embedded = embedded + self.value(_embed_values(tokens.values)) * has_value[..., None]
         encoded = self.t5(embedded, real) * real[..., None]
         length = self.seconds(seconds)
         if keep is not None:
@@ -194,22 +196,22 @@ class Conditioner(nn.Module):
             shown = real[..., None].to(encoded.dtype)
             global_cond = global_cond + self.pool((encoded * shown).sum(1) / shown.sum(1))
             given = tokens.real if keep is None else tokens.real & keep[:, None]
-            global_cond = global_cond + self._exact_values(tokens, given)
+            global_cond = global_cond + self._embed_exact_values(tokens, given)
         return Conditioning(context, mask, global_cond, seconds, bpm)
 
-    def _exact_values(self, tokens: Tokens, given: Tensor) -> Tensor:
+    def _embed_exact_values(self, tokens: Tokens, given: Tensor) -> Tensor:
         """What the given notes and numbers add to the global condition: (B, width)."""
         marks = [tokens.ids == NOTE, tokens.ids == NUMBER]
         if self.config.keyed:
             marks.append((tokens.ids >= FIRST_WORD) & (tokens.values > 0))
         kinds = torch.stack(marks, dim=-1)
-        features = torch.cat([_value_features(tokens.values), kinds.float()], dim=-1)
-        counted = (kinds.any(-1) & given)[..., None]
-        added: Tensor = (self.exact(features) * counted).sum(1)
+        features = torch.cat([_embed_values(tokens.values), kinds.float()], dim=-1)
+        weights = (kinds.any(-1) & given)[..., None]
+        added: Tensor = (self.exact(features) * weights).sum(1)
         return added
 
 
-def _tonic(words: Sequence[Word]) -> float:
+def _read_tonic(words: Sequence[Word]) -> float:
     """Return the first word's value where the second one makes a tonic of it, else 0."""
     letter = parse_pitch_class(words[0].text)
     if letter is None or len(words) < 2 or words[1].text not in MODES:
@@ -217,7 +219,7 @@ def _tonic(words: Sequence[Word]) -> float:
     return TONIC + letter
 
 
-def _value_features(values: Tensor) -> Tensor:
+def _embed_values(values: Tensor) -> Tensor:
     periods = torch.tensor(VALUE_PERIODS, device=values.device)
     angle = 2 * math.pi * values[..., None] / periods
     return torch.cat([angle.sin(), angle.cos()], dim=-1)

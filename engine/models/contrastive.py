@@ -1,4 +1,4 @@
-"""The own audio-text model: sounds and captions as directions in one space. Engine process.
+"""The own audio-text model: sounds and captions as directions in one space. Needs torch.
 
 Small on purpose: it is trained on a laptop, and it judges; it does not generate. Of one family with
 CLAP (Wu et al. 2023, "Large-scale contrastive language-audio pretraining"): two towers, cosines.
@@ -29,7 +29,7 @@ LARGEST_SCALE = 100.0
 """Sharper comparisons than this only fit the noise of a batch (as in CLIP)."""
 FIRST_SCALE = 14.0
 STRIDE = 4
-"""Frames that the audio tower takes at once: 80 ms. Where in them a hit falls, channels tell."""
+"""Frames that the audio tower takes at once: 80 ms. Where in them a hit falls, the channels say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +105,12 @@ class AudioTower(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """(B, L, FRAME_SIZE) to (B, dims); silence after the sound makes no difference."""
-        real = _sounding(frames)
-        x = self.stem(frames.transpose(1, 2)).transpose(1, 2) * real
+        mask = _make_padding_mask(frames)
+        x = self.stem(frames.transpose(1, 2)).transpose(1, 2) * mask
         for block in self.blocks:
-            x = x + block(x, real) * real
+            x = x + block(x, mask) * mask
         x = self.norm(x)
-        weights = self.attention(x).masked_fill(real == 0, -1e4).softmax(1)
+        weights = self.attention(x).masked_fill(mask == 0, -1e4).softmax(1)
         pooled = torch.einsum("blh,blw->bhw", weights, x)
         result: Tensor = self.out(pooled.flatten(1))
         return result
@@ -123,24 +123,24 @@ class _ConvBlock(nn.Module):
         self.conv = nn.Conv1d(width, 2 * width, 3, padding=dilation, dilation=dilation)
         self.out = nn.Linear(2 * width, width)
 
-    def forward(self, x: Tensor, real: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         # Normalised silence must stay silence, or the end of the padding would be heard.
-        x = (self.norm(x) * real).transpose(1, 2)
+        x = (self.norm(x) * mask).transpose(1, 2)
         result: Tensor = self.out(functional.gelu(self.conv(x).transpose(1, 2)))
         return result
 
 
-def _sounding(frames: Tensor) -> Tensor:
+def _make_padding_mask(frames: Tensor) -> Tensor:
     """(B, ceil(L / STRIDE), 1): 1 up to the last group of frames with sound, at least one."""
-    heard = (frames.amax(-1) > 0).to(frames)
-    groups = functional.max_pool1d(heard[:, None], STRIDE, ceil_mode=True)[:, 0]
+    sounding = (frames.amax(-1) > 0).to(frames)
+    groups = functional.max_pool1d(sounding[:, None], STRIDE, ceil_mode=True)[:, 0]
     until_last = groups.flip(1).cummax(1).values.flip(1)
     first = torch.arange(until_last.shape[1], device=frames.device)[None] == 0
     return torch.where(first, torch.ones_like(until_last), until_last)[..., None]
 
 
 class TextTower(nn.Module):
-    """Words of a caption attend to each other; their order is not told.
+    """Words of a caption attend to each other; their order is not embedded.
 
     The corpus holds captions apart by their words alone, and says "kick, dry, 909" in any order.
     """
@@ -165,8 +165,8 @@ class TextTower(nn.Module):
         x = self.words(tokens.ids) + value * has_value[..., None]
         for block in self.blocks:
             x = block(x, tokens.real)
-        real = tokens.real[..., None]
-        mean = (self.norm(x) * real).sum(1) / real.sum(1)
+        mask = tokens.real[..., None]
+        mean = (self.norm(x) * mask).sum(1) / mask.sum(1)
         result: Tensor = self.out(mean)
         return result
 
@@ -182,12 +182,12 @@ class _TextBlock(nn.Module):
             nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
 
-    def forward(self, x: Tensor, real: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         q, k, v = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for part in self.to_qkv(self.norm(x)).chunk(3, dim=-1)
         )
-        heard = attend(q, k, v, real[:, None, None, :])
-        x = x + self.to_out(heard.transpose(1, 2).flatten(2))
+        attended = attend(q, k, v, mask[:, None, None, :])
+        x = x + self.to_out(attended.transpose(1, 2).flatten(2))
         result: Tensor = x + self.perceptron(x)
         return result

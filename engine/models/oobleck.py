@@ -94,7 +94,7 @@ class Snake(nn.Module):
         return wave.sin_().square_().mul_(self.scale).add_(x)
 
 
-def _same_length(inputs: int, outputs: int, dilation: int = 1, bias: bool = True) -> nn.Conv1d:
+def _make_same_conv(inputs: int, outputs: int, dilation: int = 1, bias: bool = True) -> nn.Conv1d:
     padding = KERNEL // 2 * dilation
     return nn.Conv1d(inputs, outputs, KERNEL, 1, padding, dilation, bias=bias)
 
@@ -106,7 +106,7 @@ class ResidualUnit(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             Snake(channels),
-            _same_length(channels, channels, dilation),
+            _make_same_conv(channels, channels, dilation),
             Snake(channels),
             nn.Conv1d(channels, channels, 1),
         )
@@ -130,20 +130,20 @@ class Stack(nn.Module):
         return out
 
 
-def _residual_units(channels: int) -> list[nn.Module]:
+def _make_residual_units(channels: int) -> list[nn.Module]:
     return [ResidualUnit(channels, dilation) for dilation in DILATIONS]
 
 
-def _shrinking(inputs: int, outputs: int, stride: int) -> Stack:
-    """One block of the encoder: `stride` samples become one."""
+def _make_encoder_block(inputs: int, outputs: int, stride: int) -> Stack:
+    """Make one block of the encoder: `stride` samples become one."""
     shrink = nn.Conv1d(inputs, outputs, 2 * stride, stride, padding=stride // 2)
-    return Stack(*_residual_units(inputs), Snake(inputs), shrink)
+    return Stack(*_make_residual_units(inputs), Snake(inputs), shrink)
 
 
-def _growing(inputs: int, outputs: int, stride: int) -> Stack:
-    """One block of the decoder: one sample becomes `stride`."""
+def _make_decoder_block(inputs: int, outputs: int, stride: int) -> Stack:
+    """Make one block of the decoder: one sample becomes `stride`."""
     grow = nn.ConvTranspose1d(inputs, outputs, 2 * stride, stride, padding=stride // 2)
-    return Stack(Snake(inputs), grow, *_residual_units(outputs))
+    return Stack(Snake(inputs), grow, *_make_residual_units(outputs))
 
 
 class Oobleck(nn.Module):
@@ -155,25 +155,28 @@ class Oobleck(nn.Module):
         widths, strides = config.widths, config.strides
         sides = list(zip(widths[:-1], widths[1:], strides, strict=True))
         self.encoder = Stack(
-            _same_length(config.audio_channels, widths[0]),
-            *(_shrinking(narrow, wide, stride) for narrow, wide, stride in sides),
+            _make_same_conv(config.audio_channels, widths[0]),
+            *(_make_encoder_block(narrow, wide, stride) for narrow, wide, stride in sides),
             Snake(widths[-1]),
             nn.Conv1d(widths[-1], 2 * config.latent_dim, 3, padding=1),
         )
         self.decoder = Stack(
-            _same_length(config.latent_dim, widths[-1]),
-            *(_growing(wide, narrow, stride) for narrow, wide, stride in reversed(sides)),
+            _make_same_conv(config.latent_dim, widths[-1]),
+            *(
+                _make_decoder_block(wide, narrow, stride)
+                for narrow, wide, stride in reversed(sides)
+            ),
             Snake(widths[0]),
-            _same_length(widths[0], config.audio_channels, bias=False),
+            _make_same_conv(widths[0], config.audio_channels, bias=False),
         )
 
     def posterior(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the latents of a sound."""
+        """Return mean and standard deviation of the latents of a sound."""
         mean, scale = self.encoder(audio).chunk(2, dim=1)
         return mean, functional.softplus(scale) + LEAST_DEVIATION
 
     def encode(self, audio: Tensor, noise: Tensor) -> Tensor:
-        """Latents of a sound, drawn from the posterior by standard normal noise of their shape.
+        """Draw latents of a sound from the posterior, by standard normal noise of their shape.
 
         T must be a multiple of samples_per_latent. The published models always draw.
         """
@@ -181,12 +184,12 @@ class Oobleck(nn.Module):
         return noise * deviation + mean
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Sound of latents; peaks may lie beyond full scale, cutting them is the caller's."""
+        """Return sound of latents; peaks may lie beyond full scale, which callers cut."""
         audio: Tensor = self.decoder(latents)
         return audio
 
     def decode_part(self, latents: Tensor, first: int, count: int) -> Tensor:
-        """The samples of latents `first` to `first + count`, as decoding all would give them."""
+        """Decode latents `first` to `first + count`, as decoding all would give them."""
         context = self.config.context
         begin, end = max(first - context, 0), first + count + context
         audio = self.decode(latents[..., begin:end])
@@ -208,7 +211,7 @@ class Oobleck(nn.Module):
             begin, size = begin + size, window
 
     def published_shapes(self) -> dict[str, torch.Size]:
-        """Names and shapes of the tensors that a published checkpoint of this size holds."""
+        """Return names and shapes of the tensors that a published checkpoint of this size holds."""
         shapes: dict[str, torch.Size] = {}
         for name, tensor in self.state_dict().items():
             stem, _, last = name.rpartition(".")

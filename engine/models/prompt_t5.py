@@ -1,6 +1,6 @@
 """Prompt and length of the published models: T5's or T5Gemma's tokens, a seconds token.
 
-Engine process.
+Needs torch.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ transformer blocks let each take from the other. They see a few latents at a tim
 then in chunks shifted by half of one. Two attentions are subtracted (Ye et al. 2024, "Differential
 transformer", here without its learnt weight) and tanh stands for normalisation (Zhu et al. 2025,
 "Transformers without normalization"). Names of layers are those of the published checkpoints, with
-weight normalisation folded when one is loaded. Engine process.
+weight normalisation folded when one is loaded. Needs torch.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class DynamicTanh(nn.Module):
 
 
 class DifferentialAttention(nn.Module):
-    """What one attention finds beyond what another one does: (B, L, width)."""
+    """One attention minus another one, which cancels what both see: (B, L, width)."""
 
     def __init__(self, width: int, head_dims: int) -> None:
         super().__init__()
@@ -109,9 +109,11 @@ class DifferentialAttention(nn.Module):
         """Map (B, L, width) to (B, L, width)."""
         parts = self.to_qkv(x).unflatten(-1, (5, -1, self.head_dims)).permute(2, 0, 3, 1, 4)
         q, k, v, other_q, other_k = parts
-        found = attend(rotate(self.q_norm(q), table), rotate(self.k_norm(k), table), v)
-        known = attend(rotate(self.q_norm(other_q), table), rotate(self.k_norm(other_k), table), v)
-        out: Tensor = self.to_out((found - known).transpose(1, 2).flatten(2))
+        attended = attend(rotate(self.q_norm(q), table), rotate(self.k_norm(k), table), v)
+        subtracted = attend(
+            rotate(self.q_norm(other_q), table), rotate(self.k_norm(other_k), table), v
+        )
+        out: Tensor = self.to_out((attended - subtracted).transpose(1, 2).flatten(2))
         return out
 
 
@@ -125,8 +127,8 @@ class _Gated(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         value, gate = self.proj(x).chunk(2, dim=-1)
-        opened: Tensor = torch.sin(math.pi * gate) if self.sine else functional.silu(gate)
-        return value * opened
+        gate_gain: Tensor = torch.sin(math.pi * gate) if self.sine else functional.silu(gate)
+        return value * gate_gain
 
 
 class _FeedForward(nn.Module):
@@ -159,7 +161,7 @@ class SameBlock(nn.Module):
         return out
 
 
-def _mapping(inputs: int, outputs: int, wide: bool) -> nn.Conv1d:
+def _make_mapping(inputs: int, outputs: int, wide: bool) -> nn.Conv1d:
     kernel = MAPPING_KERNEL if wide else 1
     return nn.Conv1d(inputs, outputs, kernel, padding=kernel // 2)
 
@@ -167,68 +169,72 @@ def _mapping(inputs: int, outputs: int, wide: bool) -> nn.Conv1d:
 class Resampling(nn.Module):
     """Blocks over latents and their patches, which stand side by side: a latent's patches, it.
 
-    (In the decoder the latent comes first.) What is sought of the two begins as `new_tokens`.
+    (In the decoder the latent comes first.) What is wanted of the two begins as `new_tokens`.
     """
 
-    def __init__(self, config: SameConfig, depth: int, sine_blocks: int, sought: int) -> None:
+    def __init__(self, config: SameConfig, depth: int, sine_blocks: int, wanted: int) -> None:
         super().__init__()
         self.group = config.stride + 1
         self.chunk = config.chunk_latents * self.group
-        sought = sought if config.own_tokens else 1
-        self.new_tokens = nn.Parameter(torch.zeros(1, sought, config.width))
+        wanted = wanted if config.own_tokens else 1
+        self.new_tokens = nn.Parameter(torch.zeros(1, wanted, config.width))
         self.transformers = nn.ModuleList(
             SameBlock(config, depth - i < sine_blocks) for i in range(depth)
         )
 
-    def resampled(self, given: Tensor, sought: int) -> Tensor:
-        """Given tokens (B, latents, each, width) to the sought ones (B, latents, sought, width)."""
-        batch, latents = given.shape[:2]
-        new = self.new_tokens.expand(batch * latents, sought, -1)
-        x = torch.cat([given, new.unflatten(0, (batch, latents))], dim=2).flatten(1, 2)
+    def resample(self, inputs: Tensor, wanted: int) -> Tensor:
+        """Given tokens (B, latents, each, width) to the wanted ones (B, latents, wanted, width)."""
+        batch, latents = inputs.shape[:2]
+        new = self.new_tokens.expand(batch * latents, wanted, -1)
+        x = torch.cat([inputs, new.unflatten(0, (batch, latents))], dim=2).flatten(1, 2)
         half, shift = len(self.transformers) // 2, self.chunk // 2
-        x = self._in_chunks(self.transformers[:half], x)
+        x = self._run_in_chunks(self.transformers[:half], x)
         # At both ends the outermost half chunk is there twice.
         x = torch.cat([x[:, :shift], x, x[:, -shift:]], dim=1)
-        x = self._in_chunks(self.transformers[half:], x)[:, shift:-shift]
-        return x.unflatten(1, (-1, self.group))[:, :, -sought:]
+        x = self._run_in_chunks(self.transformers[half:], x)[:, shift:-shift]
+        return x.unflatten(1, (-1, self.group))[:, :, -wanted:]
 
-    def _in_chunks(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
+    def _run_in_chunks(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
         chunks = x.unflatten(1, (-1, self.chunk)).flatten(0, 1)
         for block in blocks:
             chunks = block(chunks)
         return chunks.unflatten(0, (len(x), -1)).flatten(1, 2)
 
 
-class _Gathering(Resampling):
+class _Downsampling(Resampling):
     """Patches (B, channels, P) to what becomes their latents (B, width, P / stride)."""
 
     def __init__(self, config: SameConfig) -> None:
         super().__init__(config, config.encoder_depth, 0, 1)
         self.stride = config.stride
-        self.mapping = _mapping(config.patch_channels, config.width, config.wide_encoder_mapping)
+        self.mapping = _make_mapping(
+            config.patch_channels, config.width, config.wide_encoder_mapping
+        )
 
     def forward(self, patches: Tensor) -> Tensor:
         tokens = self.mapping(patches).transpose(1, 2).unflatten(1, (-1, self.stride))
-        return self.resampled(tokens, 1)[:, :, 0].transpose(1, 2)
+        return self.resample(tokens, 1)[:, :, 0].transpose(1, 2)
 
 
-class _Spreading(Resampling):
+class _Upsampling(Resampling):
     """What was made of latents (B, width, L) to their patches (B, channels, L * stride)."""
 
     def __init__(self, config: SameConfig) -> None:
         super().__init__(config, config.decoder_depth, config.sine_blocks, config.stride)
         self.stride = config.stride
         self.chunk_latents = config.chunk_latents
-        self.mapping = _mapping(config.width, config.patch_channels, config.wide_decoder_mapping)
+        self.mapping = _make_mapping(
+            config.width, config.patch_channels, config.wide_decoder_mapping
+        )
 
     def forward(self, latents: Tensor) -> Tensor:
-        padded = _filled_up(latents, self.chunk_latents)
-        tokens = self.resampled(padded.transpose(1, 2)[:, :, None], self.stride)
+        padded = _pad_to_multiple(latents, self.chunk_latents)
+        tokens = self.resample(padded.transpose(1, 2)[:, :, None], self.stride)
         patches: Tensor = self.mapping(tokens.flatten(1, 2).transpose(1, 2))
         return patches
 
 
-class _Turned(nn.Module):
+class _Transpose(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x.transpose(1, 2)
 
@@ -258,29 +264,29 @@ class Same(nn.Module):
             nn.Linear(config.width, config.latent_dim),
             nn.Linear(config.latent_dim, config.width),
         )
-        self.encoder = Stack(_Gathering(config), _Turned(), out, _Turned())
-        self.decoder = Stack(_Turned(), back, _Turned(), _Spreading(config))
+        self.encoder = Stack(_Downsampling(config), _Transpose(), out, _Transpose())
+        self.decoder = Stack(_Transpose(), back, _Transpose(), _Upsampling(config))
         self.bottleneck = _Bottleneck(config.latent_dim)
 
     def encode(self, audio: Tensor) -> Tensor:
-        """Latents of a sound; T must be a multiple of samples_per_latent."""
+        """Return latents of a sound; T must be a multiple of samples_per_latent."""
         config, bottleneck = self.config, self.bottleneck
         latents = audio.shape[-1] // config.samples_per_latent
-        filled = _filled_up(audio, config.samples_per_latent * config.chunk_latents)
-        patches = filled.unflatten(-1, (-1, config.patch_size)).transpose(2, 3).flatten(1, 2)
-        found: Tensor = self.encoder(patches)
-        scaled = found * bottleneck.scaling_factor + bottleneck.bias
+        padded = _pad_to_multiple(audio, config.samples_per_latent * config.chunk_latents)
+        patches = padded.unflatten(-1, (-1, config.patch_size)).transpose(2, 3).flatten(1, 2)
+        raw: Tensor = self.encoder(patches)
+        scaled = raw * bottleneck.scaling_factor + bottleneck.bias
         return scaled[..., :latents] / bottleneck.running_std
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Sound of latents; peaks may lie beyond full scale, cutting them is the caller's."""
+        """Return sound of latents; peaks may lie beyond full scale, which callers cut."""
         config = self.config
         patches = self.decoder(latents * self.bottleneck.running_std)
         audio = patches.unflatten(1, (-1, config.patch_size)).transpose(2, 3).flatten(2)
         return audio[..., : latents.shape[-1] * config.samples_per_latent]
 
     def decode_part(self, latents: Tensor, first: int, count: int) -> Tensor:
-        """The samples of latents `first` to `first + count`, as decoding all would give them."""
+        """Decode latents `first` to `first + count`, as decoding all would give them."""
         chunk, samples = self.config.chunk_latents, self.config.samples_per_latent
         # The shifted chunks tie a chunk to its neighbours, and no further.
         begin = max(first // chunk - 1, 0) * chunk
@@ -299,7 +305,7 @@ class Same(nn.Module):
             begin, size = begin + size, window
 
     def published_shapes(self) -> dict[str, torch.Size]:
-        """Names and shapes of the tensors that a published checkpoint of this size holds."""
+        """Return names and shapes of the tensors that a published checkpoint of this size holds."""
         shapes: dict[str, torch.Size] = {}
         for name, tensor in self.state_dict().items():
             if name.endswith("mapping.weight"):
@@ -324,6 +330,6 @@ class Same(nn.Module):
         return tensors
 
 
-def _filled_up(x: Tensor, multiple: int) -> Tensor:
+def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     """Zeros after x (..., T), up to the next multiple."""
     return functional.pad(x, (0, -x.shape[-1] % multiple))

@@ -59,7 +59,7 @@ class SpectralCodecConfig:
 
 
 class ConvNeXtBlock(nn.Module):
-    """Depthwise convolution over time, then a two-layer perceptron, residual: (B, L, width)."""
+    """Depthwise convolution over time, then a two-layer MLP, residual: (B, L, width)."""
 
     def __init__(self, width: int, expansion: int, kernel: int) -> None:
         super().__init__()

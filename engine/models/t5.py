@@ -1,6 +1,6 @@
-"""The T5 encoder (Raffel et al. 2020), names of weights as in the published checkpoints.
+"""The T5 encoder (Raffel et al. 2020), weights named as in published checkpoints. Needs torch.
 
-Written here because importing transformers takes longer than making the first sound may take.
+It stands in for transformers, whose import alone takes longer than a first sound may take.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class _AttentionLayer(nn.Module):
         return x + self.SelfAttention(self.layer_norm(x), bias)
 
 
-class _Perceptron(nn.Module):
+class _Mlp(nn.Module):
     def __init__(self, config: T5Config) -> None:
         super().__init__()
         self.wi = nn.Linear(config.d_model, config.d_ff, bias=False)
@@ -103,10 +103,10 @@ class _Perceptron(nn.Module):
         return result
 
 
-class _PerceptronLayer(nn.Module):
+class _MlpLayer(nn.Module):
     def __init__(self, config: T5Config) -> None:
         super().__init__()
-        self.DenseReluDense = _Perceptron(config)
+        self.DenseReluDense = _Mlp(config)
         self.layer_norm = T5LayerNorm(config.d_model)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class _PerceptronLayer(nn.Module):
 class _Block(nn.Module):
     def __init__(self, config: T5Config, with_bias: bool) -> None:
         super().__init__()
-        layers = [_AttentionLayer(config, with_bias), _PerceptronLayer(config)]
+        layers = [_AttentionLayer(config, with_bias), _MlpLayer(config)]
         self.layer = nn.ModuleList(layers)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""The encoder of T5Gemma (Zhang et al. 2025), names of weights as in the published checkpoints.
+"""The encoder of T5Gemma (Zhang et al. 2025), weights named as in published checkpoints.
 
-Written here because importing transformers takes longer than making the first sound may take.
-Engine process.
+It stands in for transformers, whose import alone takes longer than a first sound may take. Needs
+torch.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ class T5GemmaConfig:
 class GemmaNorm(nn.Module):
     """Root-mean-square normalisation whose learnt scale is counted from 1."""
 
-    def __init__(self, width: int, least: float) -> None:
+    def __init__(self, width: int, eps: float) -> None:
         super().__init__()
-        self.least = least
+        self.eps = eps
         self.weight = nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise over the last axis, in float32."""
-        scale = torch.rsqrt(x.float().square().mean(-1, keepdim=True) + self.least)
+        scale = torch.rsqrt(x.float().square().mean(-1, keepdim=True) + self.eps)
         return (x.float() * scale * (1 + self.weight.float())).to(x.dtype)
 
 
 class GemmaAttention(nn.Module):
-    """Self attention with rotary positions and scores that are bent below a largest one."""
+    """Self attention with rotary positions and soft-capped scores."""
 
     def __init__(self, config: T5GemmaConfig) -> None:
         super().__init__()
@@ -88,8 +88,8 @@ class GemmaAttention(nn.Module):
         return result
 
 
-class GemmaPerceptron(nn.Module):
-    """The gated perceptron of a layer."""
+class GemmaMlp(nn.Module):
+    """The gated MLP of a layer."""
 
     def __init__(self, config: T5GemmaConfig) -> None:
         super().__init__()
@@ -106,24 +106,24 @@ class GemmaPerceptron(nn.Module):
 
 
 class GemmaLayer(nn.Module):
-    """Attention and perceptron, each normalised before and after, each residual."""
+    """Attention and MLP, each normalised before and after, each residual."""
 
     def __init__(self, config: T5GemmaConfig) -> None:
         super().__init__()
-        width, least = config.hidden_size, config.rms_norm_eps
+        width, eps = config.hidden_size, config.rms_norm_eps
         self.self_attn = GemmaAttention(config)
-        self.mlp = GemmaPerceptron(config)
-        self.pre_self_attn_layernorm = GemmaNorm(width, least)
-        self.post_self_attn_layernorm = GemmaNorm(width, least)
-        self.pre_feedforward_layernorm = GemmaNorm(width, least)
-        self.post_feedforward_layernorm = GemmaNorm(width, least)
+        self.mlp = GemmaMlp(config)
+        self.pre_self_attn_layernorm = GemmaNorm(width, eps)
+        self.post_self_attn_layernorm = GemmaNorm(width, eps)
+        self.pre_feedforward_layernorm = GemmaNorm(width, eps)
+        self.post_feedforward_layernorm = GemmaNorm(width, eps)
 
     def forward(self, x: Tensor, mask: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
         """Map (B, S, width)."""
-        heard = self.self_attn(self.pre_self_attn_layernorm(x), mask, table)
-        x = x + self.post_self_attn_layernorm(heard)
-        thought = self.mlp(self.pre_feedforward_layernorm(x))
-        result: Tensor = x + self.post_feedforward_layernorm(thought)
+        attended = self.self_attn(self.pre_self_attn_layernorm(x), mask, table)
+        x = x + self.post_self_attn_layernorm(attended)
+        added = self.mlp(self.pre_feedforward_layernorm(x))
+        result: Tensor = x + self.post_feedforward_layernorm(added)
         return result
 
 

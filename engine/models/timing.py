@@ -1,4 +1,4 @@
-"""Where a token lies in the asked length and in the beat, as features. Engine process.
+"""Where a token lies in the asked length and in the beat, as features. Needs torch.
 
 Positions alone would leave a small network to work out the beat of every tempo by itself.
 """

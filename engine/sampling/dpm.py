@@ -1,8 +1,10 @@
 """DPM-Solver++(3M) SDE for networks of the v objective, as stable-audio-open-1.0 is sampled.
 
 Noise is counted by its ratio to the data, sigma: x = data + sigma * noise. Lu et al. 2022,
-"DPM-Solver++", and the third order multistep form of k-diffusion, which Stable Audio uses.
-Engine process.
+"DPM-Solver++", in the third-order multistep form of k-diffusion, which Stable Audio uses. Our own,
+since k-diffusion draws its noise on the way, by torchsde: a seed would mean another sound on each
+device, and a CUDA graph could not capture it.
+Needs torch.
 """
 
 from __future__ import annotations
@@ -47,42 +49,42 @@ def dpm_3m_sde(
     past: list[Tensor] = []
     falls: list[Tensor] = []
     for i in range(len(sigmas) - 1):
-        clean = _clean_estimate(velocity, x, sigmas[i])
+        x0 = _predict_x0(velocity, x, sigmas[i])
         if i == len(sigmas) - 2:
-            x = clean
+            x = x0
         else:
             fall = (sigmas[i] / sigmas[i + 1]).log()
-            x = _stepped(x, [clean, *past], [fall, *falls])
+            x = _take_step(x, [x0, *past], [fall, *falls])
             x = x + noise(x) * float(sigmas[i + 1] * (-2 * fall).expm1().neg().sqrt())
-            past, falls = [clean, *past][:2], [fall, *falls][:2]
+            past, falls = [x0, *past][:2], [fall, *falls][:2]
         on_step(i + 1)
     return x
 
 
-def _clean_estimate(velocity: Velocity, x: Tensor, sigma: Tensor) -> Tensor:
+def _predict_x0(velocity: Velocity, x: Tensor, sigma: Tensor) -> Tensor:
     """The data that x = data + sigma * noise points at, by a network of the v objective.
 
     The network sees cos(a) * data + sin(a) * noise with tan(a) = sigma, at time 2 a / pi
     (Salimans and Ho 2022, section 4 and appendix D).
     """
     length = float((sigma.square() + 1).sqrt())
-    # Filled in rather than copied to the GPU, which no recording may hold.
+    # Filled in rather than copied to the GPU, which no graph may capture.
     time = torch.full((x.shape[0],), float(sigma.atan() / math.pi * 2), device=x.device)
     return x / length**2 - velocity(x / length, time) * (float(sigma) / length)
 
 
-def _stepped(x: Tensor, clean: list[Tensor], falls: list[Tensor]) -> Tensor:
-    """One step without its noise; estimates and falls of the logarithm of sigma, newest first."""
+def _take_step(x: Tensor, x0: list[Tensor], falls: list[Tensor]) -> Tensor:
+    """Take a step without its noise; x0 predictions and falls of log sigma, newest first."""
     fall = falls[0]
     whole = 2 * fall
-    x = x * float(torch.exp(-whole)) - clean[0] * float((-whole).expm1())
+    x = x * float(torch.exp(-whole)) - x0[0] * float((-whole).expm1())
     second = (-whole).expm1() / whole + 1
-    if len(clean) == 2:
-        return x + (clean[0] - clean[1]) * float(second * fall / falls[1])
-    if len(clean) > 2:
+    if len(x0) == 2:
+        return x + (x0[0] - x0[1]) * float(second * fall / falls[1])
+    if len(x0) > 2:
         near, far = falls[1] / fall, falls[2] / fall
-        slope = (clean[0] - clean[1]) / float(near)
-        bend = (slope - (clean[1] - clean[2]) / float(far)) / float(near + far)
+        slope = (x0[0] - x0[1]) / float(near)
+        bend = (slope - (x0[1] - x0[2]) / float(far)) / float(near + far)
         third = second / whole - 0.5
         x = x + (slope + bend * float(near)) * float(second) - bend * float(third)
     return x

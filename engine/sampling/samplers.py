@@ -1,4 +1,4 @@
-"""Samplers: from noise, or a noised recording, to latents. Engine process."""
+"""Samplers: from noise, or a noised source, to latents. Needs torch."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def ping_pong(
     """Denoise to the end, add noise to the next time, and so on (paper, section 2.6)."""
     for i in range(len(times) - 1):
         now = _fill_time(times[i], x)
-        clean = predict_x0(x, now, velocity(x, now))
+        x0 = predict_x0(x, now, velocity(x, now))
         if float(times[i + 1]) > 0:
-            clean = add_noise(clean, noise(x), _fill_time(times[i + 1], x))
-        x = clean
+            x0 = add_noise(x0, noise(x), _fill_time(times[i + 1], x))
+        x = x0
         on_step(i + 1)
     return x
 
@@ -47,5 +47,5 @@ def euler(velocity: Velocity, x: Tensor, times: Tensor, on_step: OnStep) -> Tens
 
 
 def _fill_time(time: Tensor, x: Tensor) -> Tensor:
-    """A time for each of a batch, without a copy to the GPU, which no recording may hold."""
+    """Return a time for each of a batch, without a copy to the GPU, which no graph may capture."""
     return torch.full((x.shape[0],), float(time), device=x.device)

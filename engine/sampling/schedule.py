@@ -1,4 +1,4 @@
-"""Times that a sampler visits, from the start time down to 0. Engine process."""
+"""Times that a sampler visits, from the start time down to 0. Needs torch."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""How loud a sound is, and sounds brought to one loudness. Engine process.
+"""How loud a sound is, and sounds brought to one loudness. Needs torch.
 
-Loudness is the momentary one of ITU-R BS.1770: K-weighted power in windows of 400 ms.
+Loudness is the momentary one of ITU-R BS.1770: K-weighted power in windows of 400 ms. pyloudnorm
+measures one sound at a time and none shorter than 400 ms; hits are shorter, and training and
+evaluation measure batches.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ _SILENT = 1e-10
 
 
 def loudness(audio: Tensor, rate: int) -> Tensor:
-    """LUFS (B,) of the loudest 400 ms of sounds (B, 2, T); a shorter one is filled with silence."""
+    """Return LUFS (B,) of the loudest 400 ms of sounds (B, 2, T), padded if shorter."""
     window, hop = round(WINDOW_S * rate), round(HOP_S * rate)
     length = audio.shape[-1]
     # What is left of the last window is silence, so that no end goes unheard.
@@ -35,7 +37,7 @@ def loudness(audio: Tensor, rate: int) -> Tensor:
 
 
 def normalise_loudness(audio: Tensor, rate: int) -> Tensor:
-    """Sounds (B, 2, T), each by one gain as loud as LEVEL_LUFS, or as its peak and noise allow."""
+    """Bring sounds (B, 2, T) to LEVEL_LUFS by one gain each, as far as peak and noise allow."""
     peak_db = 20 * audio.float().abs().amax((1, 2)).clamp(min=_SILENT).log10()
     gain_db = (LEVEL_LUFS - loudness(audio, rate)).clamp(max=MOST_GAIN_DB)
     gain_db = torch.minimum(gain_db, HIGHEST_PEAK_DB - peak_db)
@@ -43,7 +45,7 @@ def normalise_loudness(audio: Tensor, rate: int) -> Tensor:
 
 
 def k_weights(window: int, rate: int) -> Tensor:
-    """Power gains (window / 2 + 1) of BS.1770's two filters at the frequencies of an rfft.
+    """Return power gains (window / 2 + 1) of BS.1770's two filters at the frequencies of an rfft.
 
     A shelf of 4 dB above 1.7 kHz for the head, and a high-pass at 38 Hz; both as analogue filters.
     """

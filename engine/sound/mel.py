@@ -1,4 +1,4 @@
-"""Log-mel frames of stereo sound, level taken out: what the embedder hears. Engine process."""
+"""Log-mel frames of stereo sound, level taken out: what the embedder hears. Needs torch."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The config of a small Stable Audio 3: what can be played is read, the rest refused by name.
 
-As `published_config` does for Stable Audio Open; `may` holds the defaults of their code. The medium
-models are not built: differential attention in the transformer, windows in the autoencoder. Engine
-process.
+As `config_open` does for Stable Audio Open; `may` holds the defaults of their code. The medium
+models are not built: differential attention in the transformer, windows in the autoencoder. Needs
+torch.
 """
 
 from __future__ import annotations
@@ -148,22 +148,22 @@ _FEED_FORWARD = Rules(
 _NORM = Rules(may={"eps": 1e-5, "fix_scale": False}, harmless=("force_fp32",))
 
 
-def read_third(table: object, size: int) -> PublishedConfig:
+def read_stable_audio_3(table: object, size: int) -> PublishedConfig:
     """Read the model's table; `size` in samples. Raises ConfigError or ValueError."""
     model = read_table(table, "model", _MODEL)
     where = "model.diffusion"
     diffusion = read_table(model["diffusion"], where, _DIFFUSION)
     objective = diffusion["diffusion_objective"]
     must_be_one_of(objective, SAMPLING, f"{where}.diffusion_objective")
-    transformer = _transformer(diffusion["config"], f"{where}.config")
-    prompt, seconds = _conditioners(model["conditioning"], transformer.cond_token_dim)
-    codec = _codec(model["pretransform"])
+    transformer = _read_transformer(diffusion["config"], f"{where}.config")
+    prompt, seconds = _read_conditioners(model["conditioning"], transformer.cond_token_dim)
+    codec = _read_codec(model["pretransform"])
     must_be(model["io_channels"], transformer.io_channels, "model.io_channels")
     numbers = MappingProxyType({TOTAL: seconds})
     return PublishedConfig(size, codec, transformer, prompt, numbers, SAMPLING[objective])
 
 
-def _transformer(entry: object, where: str) -> DiffusionTransformerConfig:
+def _read_transformer(entry: object, where: str) -> DiffusionTransformerConfig:
     values = read_table(entry, where, _TRANSFORMER)
     read_table(values["attn_kwargs"], f"{where}.attn_kwargs", _ATTENTION)
     read_table(values.get("norm_kwargs", {}), f"{where}.norm_kwargs", _NORM)
@@ -172,7 +172,7 @@ def _transformer(entry: object, where: str) -> DiffusionTransformerConfig:
     sizes |= {
         "registers": values.get("num_memory_tokens", 0),
         "local_cond_dim": values["local_add_cond_dim"],
-        "ff_multiple": _whole(feed.get("mult", 4), f"{where}.ff_kwargs.mult"),
+        "ff_multiple": _read_whole(feed.get("mult", 4), f"{where}.ff_kwargs.mult"),
         "adaln_only": True,
         "rms_norm": True,
         "fixed_fourier_times": True,
@@ -184,7 +184,7 @@ def _transformer(entry: object, where: str) -> DiffusionTransformerConfig:
     return config
 
 
-def _conditioners(table: object, width: int) -> tuple[PromptConfig, SecondsConfig]:
+def _read_conditioners(table: object, width: int) -> tuple[PromptConfig, SecondsConfig]:
     where = "model.conditioning"
     conditioning = read_table(table, where, _CONDITIONING)
     must_be(conditioning["cond_dim"], width, f"{where}.cond_dim")
@@ -210,7 +210,7 @@ def _conditioners(table: object, width: int) -> tuple[PromptConfig, SecondsConfi
     )
 
 
-def _codec(table: object) -> SameConfig:
+def _read_codec(table: object) -> SameConfig:
     where = "model.pretransform.config"
     outer = read_table(table, "model.pretransform", _PRETRANSFORM)["config"]
     autoencoder = read_table(outer, where, _AUTOENCODER)
@@ -218,7 +218,7 @@ def _codec(table: object) -> SameConfig:
     patch = read_table(patches["config"], f"{where}.pretransform.config", _PATCH_SIZES)
     norm = read_table(autoencoder["bottleneck"], f"{where}.bottleneck", _BOTTLENECK)
     soft = read_table(norm["config"], f"{where}.bottleneck.config", _SOFT_NORM)
-    encoder, decoder = (_coder(autoencoder, side, where) for side in ("encoder", "decoder"))
+    encoder, decoder = (_read_coder(autoencoder, side, where) for side in ("encoder", "decoder"))
     for name in (*_SAME, *_MAY_SAME):
         must_be(encoder[name], decoder[name], f"{where}.encoder.config.{name}")
     for value, name in (
@@ -226,21 +226,21 @@ def _codec(table: object) -> SameConfig:
         (decoder["latent_dim"], "decoder.config.latent_dim"),
     ):
         must_be(value, autoencoder["latent_dim"], f"{where}.{name}")
-    stride = _whole(decoder["strides"], f"{where}.decoder.config.strides")
-    chunk = _whole(decoder["chunk_size"], f"{where}.decoder.config.chunk_size")
+    stride = _read_whole(decoder["strides"], f"{where}.decoder.config.strides")
+    chunk = _read_whole(decoder["chunk_size"], f"{where}.decoder.config.chunk_size")
     if chunk % stride:
         raise ConfigError(f"{where}.decoder.config.chunk_size must be a multiple of {stride}.")
     values = {
         "patch_size": patch["patch_size"],
-        "width": _whole(decoder["channels"], f"{where}.decoder.config.channels")
-        * _whole(decoder["c_mults"], f"{where}.decoder.config.c_mults"),
+        "width": _read_whole(decoder["channels"], f"{where}.decoder.config.channels")
+        * _read_whole(decoder["c_mults"], f"{where}.decoder.config.c_mults"),
         "head_dims": decoder["dim_heads"],
         "latent_dim": autoencoder["latent_dim"],
         "stride": stride,
         "chunk_latents": chunk // stride,
         "encoder_depth": encoder["transformer_depths"],
         "decoder_depth": decoder["transformer_depths"],
-        "ff_multiple": _whole(decoder["ff_mult"], f"{where}.decoder.config.ff_mult"),
+        "ff_multiple": _read_whole(decoder["ff_mult"], f"{where}.decoder.config.ff_mult"),
         "sine_blocks": decoder.get("sinusoidal_blocks", 0),
         "own_tokens": not decoder["variable_stride"],
         "wide_encoder_mapping": encoder.get("conv_mapping", False),
@@ -255,7 +255,7 @@ def _codec(table: object) -> SameConfig:
     return codec
 
 
-def _coder(autoencoder: Mapping[str, Any], side: str, where: str) -> dict[str, Any]:
+def _read_coder(autoencoder: Mapping[str, Any], side: str, where: str) -> dict[str, Any]:
     """The sizes of one half, whose lists have one entry: there is one resampling."""
     coder = read_table(autoencoder[side], f"{where}.{side}", _CODER)
     sizes = dict(_MAY_SAME) | read_table(coder["config"], f"{where}.{side}.config", _CODER_SIZES)
@@ -270,7 +270,7 @@ def _coder(autoencoder: Mapping[str, Any], side: str, where: str) -> dict[str, A
     return sizes
 
 
-def _whole(value: object, where: str) -> int:
+def _read_whole(value: object, where: str) -> int:
     """A number that may be written as 4.0."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
         raise ConfigError(f"{where} must be a whole number, got {value!r}.")

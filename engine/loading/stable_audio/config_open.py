@@ -1,8 +1,8 @@
 """The config of a published model: what can be played is read, what cannot is refused by name.
 
-Here are the rules of Stable Audio Open; `published_config_3` has those of Stable Audio 3. Their
+Here are the rules of Stable Audio Open; `config_3` has those of Stable Audio 3. Their
 code fills absent keys with defaults; those are the values under `may`. A key that is not known here
-would change the sound in ways that Pingpad would not follow. Engine process.
+would change the sound in ways that Pingpad would not follow. Needs torch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from engine.clip import SAMPLE_RATE_HZ
 from engine.files.names import with_keys_on_disk
 from engine.files.strict import ConfigError, from_table
-from engine.loading.stable_audio.config_3 import read_third
+from engine.loading.stable_audio.config_3 import read_stable_audio_3
 from engine.loading.stable_audio.schema import Rules, is_same, must_be, must_be_one_of, read_table
 from engine.loading.stable_audio.sizes import NUMBERS, PublishedConfig, SecondsConfig
 from engine.models.dit_config import DiffusionTransformerConfig
@@ -124,30 +124,30 @@ def parse_config(table: dict[str, Any]) -> PublishedConfig:
         raise ConfigError(f"sample_size must be a whole number, got {size!r}.")
     kind = table.get("model_type")
     must_be_one_of(kind, KINDS, "model_type")
-    read = read_third if kind == KINDS[1] else _read_open
+    read = read_stable_audio_3 if kind == KINDS[1] else _read_stable_audio_open
     try:
         return read(table.get("model"), size)
     except ValueError as error:
         raise ConfigError(f"{error}.") from error
 
 
-def _read_open(table: object, size: int) -> PublishedConfig:
+def _read_stable_audio_open(table: object, size: int) -> PublishedConfig:
     """What a model of the Stable Audio Open kind is."""
     model = read_table(table, "model", _MODEL)
     diffusion = read_table(model["diffusion"], "model.diffusion", _DIFFUSION)
     objective = diffusion.get("diffusion_objective", UNNAMED_OBJECTIVE)
     must_be_one_of(objective, SAMPLING, "model.diffusion.diffusion_objective")
-    transformer = _transformer(diffusion["config"])
-    prompt, numbers = _conditioners(model["conditioning"], transformer.cond_token_dim)
+    transformer = _read_transformer(diffusion["config"])
+    prompt, numbers = _read_conditioners(model["conditioning"], transformer.cond_token_dim)
     must_be(diffusion["global_cond_ids"], [*numbers], "model.diffusion.global_cond_ids")
     where = "model.diffusion.cross_attention_cond_ids"
     must_be(diffusion["cross_attention_cond_ids"], ["prompt", *numbers], where)
-    codec = _codec(model["pretransform"])
+    codec = _read_codec(model["pretransform"])
     must_be(model["io_channels"], transformer.io_channels, "model.io_channels")
     return PublishedConfig(size, codec, transformer, prompt, numbers, SAMPLING[objective])
 
 
-def _transformer(entry: object) -> DiffusionTransformerConfig:
+def _read_transformer(entry: object) -> DiffusionTransformerConfig:
     where = "model.diffusion.config"
     values = read_table(entry, where, _TRANSFORMER)
     attention = read_table(values.pop("attn_kwargs", {}), f"{where}.attn_kwargs", _ATTENTION)
@@ -158,7 +158,7 @@ def _transformer(entry: object) -> DiffusionTransformerConfig:
     return from_table(DiffusionTransformerConfig, table, where)
 
 
-def _codec(table: object) -> OobleckConfig:
+def _read_codec(table: object) -> OobleckConfig:
     where = "model.pretransform"
     autoencoder = read_table(
         read_table(table, where, _PRETRANSFORM)["config"], f"{where}.config", _AUTOENCODER
@@ -188,7 +188,9 @@ def _codec(table: object) -> OobleckConfig:
     return codec
 
 
-def _conditioners(table: object, width: int) -> tuple[PromptConfig, Mapping[str, SecondsConfig]]:
+def _read_conditioners(
+    table: object, width: int
+) -> tuple[PromptConfig, Mapping[str, SecondsConfig]]:
     where = "model.conditioning"
     conditioning = read_table(table, where, _CONDITIONING)
     must_be(conditioning["cond_dim"], width, f"{where}.cond_dim")

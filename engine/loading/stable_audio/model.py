@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from engine.api import EngineError
 from engine.clip import SAMPLE_RATE_HZ
 from engine.files.strict import ConfigError
-from engine.hardware.weights import check_tensors, read_tensors, unfilled
+from engine.hardware.weights import build_unfilled, check_tensors, read_tensors
 from engine.library.published_files import PublishedFiles, read_config
 from engine.loading.sound_model import DecodeWindows, SoundModel, TokenizedPrompts, layer_weights
 from engine.loading.stable_audio.config_open import parse_config
@@ -215,7 +215,7 @@ def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:
     # First, since it is soon done, and the first thing that is missing for new players.
     encoder = find_text_encoder(folder, config.prompt)
     prompt = load_text_encoder(encoder, config.prompt, config.transformer.cond_token_dim)
-    networks = unfilled(lambda: PublishedNetworks(config), folder)
+    networks = build_unfilled(lambda: PublishedNetworks(config), folder)
     tensors = read_tensors(files.weights)
     check_tensors(networks.published_shapes(), tensors, folder)
     networks.fill(tensors)

@@ -1,4 +1,4 @@
-"""What the tables of a published config may hold, and reading them by that. Engine process."""
+"""What the tables of a published config may hold, and reading them by that. Needs torch."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def must_be_one_of(value: object, known: Collection[str], where: str) -> None:
 
 
 def is_same(value: object, wanted: object) -> bool:
-    """Equal, and not a truth value in a number's place."""
+    """Say whether both are equal, and neither is a bool standing in for a number."""
     return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)

@@ -1,4 +1,4 @@
-"""What a published config says, whichever kind of model it is of. Engine process."""
+"""What a published config says, whichever kind of model it is of. Needs torch."""
 
 from __future__ import annotations
 

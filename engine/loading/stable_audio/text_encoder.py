@@ -1,8 +1,7 @@
 """The encoder that reads a published model's prompts: found on this computer, loaded.
 
 Published models do not hold their text encoder, T5 or T5Gemma. It is a folder of config.json,
-tokenizer.json and model.safetensors, as on Hugging Face, and is never downloaded here. Engine
-process.
+tokenizer.json and model.safetensors, as on Hugging Face, and is never downloaded here. Needs torch.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from engine.api import EngineError
 from engine.files.strict import ConfigError, from_table
-from engine.hardware.weights import check_tensors, read_tensors, unfilled
+from engine.hardware.weights import build_unfilled, check_tensors, read_tensors
 from engine.library.published_files import read_config
 from engine.models.prompt_t5 import MOST_TOKENS, PromptConfig, PromptEncoder
 from engine.models.t5 import T5Config, T5Encoder
@@ -94,7 +93,7 @@ def load_text_encoder(folder: Path, config: PromptConfig, width: int) -> PromptE
     """
     try:
         table = read_config(folder / CONFIG)
-        sizes = _gemma_sizes(table) if config.gemma else _sizes(table)
+        sizes = _read_gemma_sizes(table) if config.gemma else _read_sizes(table)
     except ConfigError as error:
         reason = str(error).rstrip(".")
         raise EngineError(f"The text encoder in {folder} cannot be used: {reason}.") from error
@@ -104,28 +103,30 @@ def load_text_encoder(folder: Path, config: PromptConfig, width: int) -> PromptE
             f"The text encoder in {folder} is not the model's: its width must be {width}, "
             f"got {found}."
         )
-    encoder = unfilled(lambda: _encoder(sizes), folder)
-    weights = _encoder_weights(folder, config.gemma)
+    encoder = build_unfilled(lambda: _make_encoder(sizes), folder)
+    weights = _read_encoder_weights(folder, config.gemma)
     wanted = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
     check_tensors(wanted, weights, folder)
-    encoder.load_state_dict({name: _copy(name, weights[name]) for name in weights}, assign=True)
-    tokenizer = _tokenizer(folder, sizes.vocab_size)
+    encoder.load_state_dict(
+        {name: _copy_tensor(name, weights[name]) for name in weights}, assign=True
+    )
+    tokenizer = _load_tokenizer(folder, sizes.vocab_size)
     if not config.gemma and not tokenizer.encode("").ids:
         raise EngineError(f"{folder / TOKENIZER} sets no end mark: it is not T5's tokenizer.")
     return PromptEncoder(encoder, tokenizer, config.max_length)
 
 
-def _encoder(sizes: T5Config | T5GemmaConfig) -> T5Encoder | T5GemmaEncoder:
+def _make_encoder(sizes: T5Config | T5GemmaConfig) -> T5Encoder | T5GemmaEncoder:
     return T5Encoder(sizes) if isinstance(sizes, T5Config) else T5GemmaEncoder(sizes)
 
 
-def _copy(name: str, tensor: Tensor) -> Tensor:
+def _copy_tensor(name: str, tensor: Tensor) -> Tensor:
     """Float32 apart from the file; T5Gemma's many words stay as they are until they are read."""
     as_is = name == _GEMMA_WORDS and tensor.is_floating_point()
     return tensor.to(tensor.dtype if as_is else torch.float32, copy=True)
 
 
-def _sizes(table: dict[str, Any]) -> T5Config:
+def _read_sizes(table: dict[str, Any]) -> T5Config:
     for name, wanted in _MUST.items():
         if table.get(name, wanted) != wanted:
             raise ConfigError(f"{CONFIG}.{name} must be {wanted!r}, got {table[name]!r}.")
@@ -142,7 +143,7 @@ def _sizes(table: dict[str, Any]) -> T5Config:
     return config
 
 
-def _gemma_sizes(table: dict[str, Any]) -> T5GemmaConfig:
+def _read_gemma_sizes(table: dict[str, Any]) -> T5GemmaConfig:
     inside = table.get("encoder")
     if table.get("model_type") != "t5gemma" or not isinstance(inside, dict):
         raise ConfigError(f"{CONFIG} is not T5Gemma's: model_type is {table.get('model_type')!r}.")
@@ -164,27 +165,27 @@ def _gemma_sizes(table: dict[str, Any]) -> T5GemmaConfig:
     return config
 
 
-def _encoder_weights(folder: Path, gemma: bool) -> dict[str, Tensor]:
+def _read_encoder_weights(folder: Path, gemma: bool) -> dict[str, Tensor]:
     """Tensors of the encoder, by its own names."""
     there = [folder / name for name in WEIGHTS if (folder / name).is_file()]
     found = read_tensors((there or [folder / WEIGHTS[0]])[0])
     read = {name: tensor for name, tensor in found.items() if not name.startswith(_UNREAD)}
     if gemma:
-        return {_without(_GEMMA_PREFIXES, name): tensor for name, tensor in read.items()}
+        return {_strip_prefix(_GEMMA_PREFIXES, name): tensor for name, tensor in read.items()}
     shared = read.pop(_SAME_AS_SHARED, None)
     if shared is not None:
         read.setdefault("shared.weight", shared)
     return read
 
 
-def _without(prefixes: tuple[str, ...], name: str) -> str:
+def _strip_prefix(prefixes: tuple[str, ...], name: str) -> str:
     for prefix in prefixes:
         if name.startswith(prefix):
             return name.removeprefix(prefix)
     return name
 
 
-def _tokenizer(folder: Path, vocab_size: int) -> Tokenizer:
+def _load_tokenizer(folder: Path, vocab_size: int) -> Tokenizer:
     path = folder / TOKENIZER
     if not path.is_file():
         raise EngineError(f"The text encoder in {folder} has no {TOKENIZER}: install it again.")

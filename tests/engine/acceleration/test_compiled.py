@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from engine.acceleration.compiled import (
     PackedLinear,
     lay_channels_last,
-    pack_products,
+    pack_linear_layers,
     quantise_blocks,
 )
 from engine.api import EngineError, Recipe
@@ -63,7 +63,7 @@ def test_packed_products_are_the_same(model: SoundModel, dtype: torch.dtype) -> 
     told = Conditioning(data["a.cross_attn_cond"].to(dtype), None, data["a.global_cond"].to(dtype))
     network = model.transformer.to(dtype)
     before = network(data["a.x"].to(dtype), data["a.t"], told)
-    pack_products(network)
+    pack_linear_layers(network)
     packed = [part for part in network.modules() if isinstance(part, PackedLinear)]
     if not packed:
         pytest.skip("there is no oneDNN here")

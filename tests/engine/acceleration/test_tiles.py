@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from engine.acceleration import tiles
 from engine.acceleration.compiled import lay_channels_last
-from engine.acceleration.tiles import InTiles, work_in_tiles
+from engine.acceleration.tiles import TiledLayers, tile_codec
 from engine.models.oobleck import Oobleck, OobleckConfig
 
 CONFIG = OobleckConfig(channels=4, latent_dim=8)
@@ -26,7 +26,7 @@ def exact() -> Oobleck:
 def tiled(exact: Oobleck, numbers: int, monkeypatch: pytest.MonkeyPatch) -> Oobleck:
     monkeypatch.setattr(tiles, "TILE", numbers)
     codec = deepcopy(exact)
-    work_in_tiles(codec)
+    tile_codec(codec)
     return codec
 
 
@@ -38,7 +38,7 @@ def sizes_seen(codec: Oobleck) -> list[int]:
         seen.append(given[0].shape[-1])
 
     for part in codec.modules():
-        if isinstance(part, InTiles):
+        if isinstance(part, TiledLayers):
             part.part.register_forward_pre_hook(note)
     return seen
 
@@ -75,7 +75,7 @@ def test_every_block_reaches_as_far_as_it_must(
 ) -> None:
     codec = tiled(exact, 64, monkeypatch)
     # Snakes of noise see even what comes from the far end of a reach.
-    for part in [part for part in codec.modules() if isinstance(part, InTiles)]:
+    for part in [part for part in codec.modules() if isinstance(part, TiledLayers)]:
         part.reach -= 2 * part.shrinks
     z = torch.randn(1, CONFIG.latent_dim, 19, dtype=torch.float64)
     assert (codec.decode(z) - exact.decode(z)).abs().max() > 1e-12
@@ -87,7 +87,7 @@ def test_tiles_go_with_channels_last_and_come_once(monkeypatch: pytest.MonkeyPat
     codec = tiled(plain, 4096, monkeypatch)
     lay_channels_last(codec)
     before = [type(part) for part in codec.modules()]
-    work_in_tiles(codec)
+    tile_codec(codec)
     lay_channels_last(codec)
     assert [type(part) for part in codec.modules()] == before
     z = torch.randn(1, CONFIG.latent_dim, 19)

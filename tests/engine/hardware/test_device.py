@@ -10,7 +10,7 @@ import torch
 
 from engine.api import EngineError
 from engine.hardware import device as device_module
-from engine.hardware.device import cache_folder, choose_device, draw_seed, seconds_on
+from engine.hardware.device import cache_folder, choose_device, draw_seed, measure_seconds
 
 
 def test_auto_is_a_device_that_works() -> None:
@@ -68,5 +68,5 @@ def test_where_there_is_one_device_nothing_is_measured(monkeypatch: pytest.Monke
 
 
 def test_a_device_is_measured_by_work_and_one_that_fails_takes_for_ever() -> None:
-    assert 0 < seconds_on("cpu") < 60
-    assert seconds_on("meta") == math.inf
+    assert 0 < measure_seconds("cpu") < 60
+    assert measure_seconds("meta") == math.inf

@@ -18,7 +18,7 @@ from engine.generation import generator as generator_module
 from engine.generation.generator import IN_WINDOWS, Generator, load_generator
 from engine.generation.placement import FEWER_AT_ONCE, ON_THE_CPU
 from engine.hardware import weights
-from engine.hardware.memory import GIB, check_room, free_bytes, is_out_of_memory
+from engine.hardware.memory import GIB, check_memory, free_bytes, is_out_of_memory
 from engine.library.card import read_card
 from engine.loading.model_folder import load_model
 from engine.loading.sound_model import DecodeWindows, SoundModel, TokenizedPrompts
@@ -196,11 +196,11 @@ def test_a_model_that_does_not_fit_is_refused_in_words(
     path.parent.mkdir()
     with path.open("wb") as file:
         file.truncate(GIB)  # a hole: no room is taken
-    check_room(path, 3 * GIB)
-    check_room(path, None)
+    check_memory(path, 3 * GIB)
+    check_memory(path, None)
     said = "big needs about 2.2 GB of free memory, and 2.0 GB are free: close other programs"
     with pytest.raises(EngineError, match=said):
-        check_room(path, 2 * GIB)
+        check_memory(path, 2 * GIB)
     monkeypatch.setattr(weights, "free_bytes", lambda: 2 * GIB)
     with pytest.raises(EngineError, match=said):
         weights.read_tensors(path)

@@ -8,12 +8,12 @@ import sys
 import torch
 from torch import nn
 
-from engine.hardware.weights import Unfilled
+from engine.hardware.weights import SkipInit
 
 
 def test_nothing_random_is_drawn_for_networks_to_be_filled() -> None:
     before = torch.get_rng_state()
-    with Unfilled():
+    with SkipInit():
         built = nn.ModuleList(
             [nn.Linear(3, 4), nn.Conv1d(3, 4, 5), nn.ConvTranspose1d(3, 4, 5), nn.Embedding(3, 4)]
         )
@@ -35,9 +35,9 @@ import json, sys
 from pathlib import Path
 from engine.loading.stable_audio.config_open import parse_config
 from engine.loading.stable_audio.model import PublishedNetworks
-from engine.hardware.weights import Unfilled
+from engine.hardware.weights import SkipInit
 table = json.loads(Path("tests/data/parity/model_config.json").read_text(encoding="utf-8"))
-with Unfilled():
+with SkipInit():
     PublishedNetworks(parse_config(table))
 print([name for name in ("sympy", "torch._dynamo", "transformers") if name in sys.modules])
 """

@@ -177,7 +177,7 @@ def test_two_tonics_differ_in_the_global_condition_and_an_article_is_none() -> N
 
     def told(prompt: str) -> torch.Tensor:
         tokens = conditioner.tokenizer([prompt])
-        return conditioner._exact_values(tokens, tokens.real)
+        return conditioner._embed_exact_values(tokens, tokens.real)
 
     assert not torch.allclose(told("c# minor"), told("a minor"), atol=0.01)
     assert not torch.allclose(told("c# minor"), told("kick"), atol=0.01)

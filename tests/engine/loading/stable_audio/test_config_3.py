@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.api import EngineError
 from engine.files.strict import ConfigError
-from engine.hardware.weights import Unfilled
+from engine.hardware.weights import SkipInit
 from engine.loading.model_folder import load_model
 from engine.loading.stable_audio.config_open import parse_config
 from engine.loading.stable_audio.model import CODEC, PADDING, TRANSFORMER, PublishedNetworks
@@ -68,7 +68,7 @@ def test_the_released_size_is_read() -> None:
 
 
 def test_a_file_of_its_tensors_is_as_long_as_the_released_one() -> None:
-    with Unfilled():
+    with SkipInit():
         shapes = PublishedNetworks(parse_config(full_size())).published_shapes()
     assert len(shapes) == RELEASED_TENSORS
     assert sum(name.startswith(TRANSFORMER) for name in shapes) == 438

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from engine.api import Recipe
 from engine.bench.full_size import CONFIG, write_model
 from engine.generation.generator import load_generator
-from engine.hardware.weights import Unfilled
+from engine.hardware.weights import SkipInit
 from engine.loading.stable_audio.config_open import parse_config
 from engine.loading.stable_audio.model import CODEC, PublishedNetworks
 from tests.fakes.engine.published_folder import PUBLISHED
@@ -34,7 +34,7 @@ def is_half(name: str) -> bool:
 
 def networks(name: str = "model_config.json") -> PublishedNetworks:
     config = parse_config(json.loads((PUBLISHED / name).read_text(encoding="utf-8")))
-    with Unfilled():
+    with SkipInit():
         return PublishedNetworks(config)
 
 
@@ -45,7 +45,7 @@ def test_the_networks_want_exactly_the_released_tensors(name: str) -> None:
 
 
 def test_the_bench_times_a_model_of_that_size() -> None:
-    with Unfilled():
+    with SkipInit():
         assert PublishedNetworks(parse_config(CONFIG)).published_shapes() == SHAPES
 
 

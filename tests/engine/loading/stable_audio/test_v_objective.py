@@ -24,7 +24,7 @@ from engine.api import EngineError, Recipe
 from engine.clip import Clip
 from engine.files.strict import ConfigError
 from engine.generation.generator import Generator
-from engine.hardware.weights import Unfilled
+from engine.hardware.weights import SkipInit
 from engine.library.card import read_card
 from engine.loading.model_folder import load_model
 from engine.loading.stable_audio.config_open import parse_config
@@ -112,7 +112,7 @@ def test_the_released_size_is_read_and_has_the_released_number_of_weights() -> N
     assert config.latents == 1024
     assert list(config.numbers) == ["seconds_start", "seconds_total"]
     assert config.sampling == SamplingConfig("v_dpm_3m_sde", guidance=7.0)
-    with Unfilled():
+    with SkipInit():
         networks = PublishedNetworks(config)
     shapes = networks.published_shapes()
     held = [shape for name, shape in shapes.items() if not name.startswith(CODEC)]

@@ -17,10 +17,9 @@ from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 
+from engine.evaluation.callbacks import LoadGenerator, ShowLine
 from engine.evaluation.references.embedders import Embedder, load_embedder
 from engine.evaluation.runs.evaluate import (
-    Load,
-    Show,
     build_reference_set,
     current_conditions,
     embedder_name,
@@ -109,7 +108,9 @@ class PaperTable:
 class PaperRun:
     """One run folder of the table. Raises EngineError with a sentence when it cannot go on."""
 
-    def __init__(self, plan: PaperPlan, run: Path, load: Load, device: str, show: Show) -> None:
+    def __init__(
+        self, plan: PaperPlan, run: Path, load: LoadGenerator, device: str, show: ShowLine
+    ) -> None:
         self.plan, self.run = plan, run
         self._load, self._device, self._show = load, choose_device(device), show
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from engine.api import EngineError, Recipe
+from engine.evaluation.callbacks import LoadGenerator
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
     held_out_examples_of,
@@ -20,7 +21,6 @@ from engine.evaluation.reports.listening_page import PageInfo, write_listening
 from engine.evaluation.runs.listening import (
     Chapter,
     ListeningRow,
-    Load,
     Method,
     Tile,
     format_steps,
@@ -40,7 +40,9 @@ class BlindTest:
     key: tuple[str, ...]
 
 
-def make_blind_test(method: Method, pairs: int, load: Load, device: str, rng: Random) -> BlindTest:
+def make_blind_test(
+    method: Method, pairs: int, load: LoadGenerator, device: str, rng: Random
+) -> BlindTest:
     """So many pairs, each of another kind of sound, kinds and orders drawn from `rng`.
 
     Raises EngineError for more pairs than there are kinds.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.clip import SAMPLE_RATE_HZ, Clip
+from engine.evaluation.callbacks import ShowLine
 from engine.evaluation.measures.codec_measures import CodecErrors, measure_codec_errors
 from engine.evaluation.references.examples import Example, held_out_examples, stack_clips
 from engine.evaluation.references.opus import ADVICE, Coded, OpusTool, code_with_opus
@@ -19,8 +20,6 @@ from engine.models.spectral_codec import SpectralCodec
 from engine.sound import spectral_features, spectral_synthesis
 from engine.training.codec.losses import kl_divergence
 from engine.training.pretrained import load_codec
-
-Show = Callable[[str], None]
 
 KBIT = (64, 32)
 SEED = 1
@@ -70,7 +69,7 @@ class CodecRow:
 
 
 def compare_codecs(
-    folders: Sequence[Path], sounds: int, show: Show, opus: OpusTool | None
+    folders: Sequence[Path], sounds: int, show: ShowLine, opus: OpusTool | None
 ) -> list[CodecRow]:
     """Measure the embedded kind of codec in model or run folders, its frames alone, and Opus.
 
@@ -86,7 +85,7 @@ def compare_codecs(
     return [measure_coder(coder, examples, show) for coder in coders]
 
 
-def measure_coder(coder: Coder, examples: Sequence[Example], show: Show) -> CodecRow:
+def measure_coder(coder: Coder, examples: Sequence[Example], show: ShowLine) -> CodecRow:
     """Code every sound and measure it."""
     errors: list[CodecErrors] = []
     kbits: list[float | None] = []

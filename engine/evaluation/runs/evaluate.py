@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 
 from engine.api import EngineError
 from engine.clip import Clip
+from engine.evaluation.callbacks import LoadGenerator, ShowLine
 from engine.evaluation.measures.metrics import NEIGHBOURS
 from engine.evaluation.measures.prompt_checks import Check
 from engine.evaluation.references.embedders import Embedder
@@ -25,10 +26,6 @@ from engine.evaluation.runs.sampling import (
 )
 from engine.evaluation.runs.scoring import ReferenceSet, Row, Scores, summarize_runs
 from engine.hardware.device import choose_device, machine_name
-from engine.process.generator_protocol import Generator
-
-Load = Callable[[Path, str], Generator]
-Show = Callable[[str], None]
 
 MAX_PROMPTS = 10_000
 
@@ -117,9 +114,9 @@ def evaluate(
     candidates: Sequence[Candidate],
     embedder: Embedder | None,
     size: EvaluationSize,
-    load: Load,
+    load: LoadGenerator,
     device: str,
-    show: Show,
+    show: ShowLine,
 ) -> Evaluation:
     """Measure every candidate on the same held-out prompts, beside real sounds and chance."""
     started, device = time.monotonic(), choose_device(device)
@@ -153,7 +150,7 @@ def evaluate(
 
 
 def build_reference_set(
-    embedder: Embedder | None, size: EvaluationSize, show: Show
+    embedder: Embedder | None, size: EvaluationSize, show: ShowLine
 ) -> ReferenceSet:
     """Render and embed what all models are compared with; the same each time."""
     if embedder is None:
@@ -177,7 +174,11 @@ class Measurement:
 
 
 def load_for_references(
-    references: ReferenceSet, load: Load, folder: Path, device: str, steps: int | None = None
+    references: ReferenceSet,
+    load: LoadGenerator,
+    folder: Path,
+    device: str,
+    steps: int | None = None,
 ) -> LoadedCandidate:
     """Load a model and see how much memory the longest of the prompts takes."""
     longest = max(references.examples, key=lambda example: example.seconds)
@@ -185,7 +186,11 @@ def load_for_references(
 
 
 def measure(
-    loaded: LoadedCandidate, steps: int, references: ReferenceSet, size: EvaluationSize, show: Show
+    loaded: LoadedCandidate,
+    steps: int,
+    references: ReferenceSet,
+    size: EvaluationSize,
+    show: ShowLine,
 ) -> Measurement:
     """Let a model make all prompts in so many steps, `size.repeats` times with other seeds."""
     amount = SamplingPlan(size.prompts, size.varied, size.seeds)

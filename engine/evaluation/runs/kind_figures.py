@@ -5,15 +5,15 @@ One process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from engine.api import EngineError, Recipe
 from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.corpus.captions.lexicon import Kind
+from engine.evaluation.callbacks import LoadGenerator, ShowLine
 from engine.evaluation.measures.prompt_checks import Check, check_sound
 from engine.evaluation.references.examples import Example, stack_clips
 from engine.evaluation.references.kind_examples import (
@@ -32,9 +32,6 @@ from engine.evaluation.runs.evaluate import Conditions, current_conditions
 from engine.evaluation.runs.sampling import Candidate, never_cancel
 from engine.process.generator_protocol import Generator
 from engine.sound.loudness import loudness
-
-Load = Callable[[Path, str], Generator]
-Show = Callable[[str], None]
 
 MAX_SOUNDS = 100
 SILENT_LUFS = -40.0
@@ -110,9 +107,9 @@ def choose_kinds_size(quick: bool, captions: int | None) -> KindsSize:
 def compare_kinds(
     candidates: Sequence[Candidate],
     size: KindsSize,
-    load: Load,
+    load: LoadGenerator,
     device: str,
-    show: Show,
+    show: ShowLine,
     kinds: Sequence[Kind] | None = None,
 ) -> list[KindsEvaluation]:
     """Go through every kind of sound with each model; raises EngineError."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.api import Recipe
 from engine.clip import SAMPLE_RATE_HZ, Clip
+from engine.evaluation.callbacks import LoadGenerator, ShowLine
 from engine.evaluation.measures.descriptors import onset_times
 from engine.evaluation.references.examples import Example, held_out_examples, stack_clips
 from engine.evaluation.runs.restyling import (
@@ -27,9 +28,6 @@ from engine.evaluation.runs.sampling import Candidate, never_cancel, parse_candi
 from engine.process.generator_protocol import Generator
 from engine.sound.loudness import normalise_loudness
 from engine.sound.postprocess import postprocess
-
-Load = Callable[[Path, str], Generator]
-Show = Callable[[str], None]
 
 CAPTIONS = {"drum": 4, "tonal": 5, "effect": 3, "texture": 2, "loop": 4}
 """So many held-out captions of each family; all loops are of one kind."""
@@ -124,7 +122,7 @@ def parse_method(text: str, find: Callable[[str], Path]) -> Method:
 
 
 def make_chapters(
-    methods: Sequence[Method], load: Load, device: str, show: Show, quick: bool = False
+    methods: Sequence[Method], load: LoadGenerator, device: str, show: ShowLine, quick: bool = False
 ) -> tuple[Chapter, ...]:
     """Make every sound of the page; the first method also makes what only one does.
 
@@ -175,7 +173,7 @@ def format_steps(steps: int) -> str:
     return f"{steps} step{'' if steps == 1 else 's'}"
 
 
-def held_out_trials(searched: int, show: Show) -> list[Trial]:
+def held_out_trials(searched: int, show: ShowLine) -> list[Trial]:
     """The first held-out captions of each family, no kind twice but loops."""
     found: dict[str, list[Example]] = {family: [] for family in CAPTIONS}
     for example in held_out_examples(searched, show):

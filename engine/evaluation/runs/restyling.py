@@ -15,13 +15,12 @@ import numpy as np
 from engine.api import Recipe
 from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.corpus.sources.rendered import RenderedCorpus
+from engine.evaluation.callbacks import ShowLine
 from engine.evaluation.measures.codec_measures import log_mel_distance
 from engine.evaluation.measures.descriptors import Samples, onset_times, pitch_track
 from engine.evaluation.references.examples import CORPUS_SEED, LONGEST_S, stack_clips
 from engine.evaluation.runs.sampling import Candidate, never_cancel
 from engine.process.generator_protocol import Generator
-
-Show = Callable[[str], None]
 
 STRENGTHS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.95)
 PROMPTS = {
@@ -85,7 +84,7 @@ def compare_recordings(
     of_each: int,
     load: Callable[[Path, str], Generator],
     device: str,
-    show: Show,
+    show: ShowLine,
 ) -> list[Likeness]:
     """Restyle all recordings with each model at each strength; raises EngineError."""
     sources = render_recordings(of_each)

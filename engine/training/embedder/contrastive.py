@@ -32,7 +32,7 @@ HELD_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RetrievalAccuracy:
     """Shares 0..1 of sounds whose own caption came first, or among the first five."""
 
     first: float
@@ -60,12 +60,12 @@ def same_captions(captions: list[str]) -> Tensor:
     return numbers[:, None] == numbers[None, :]
 
 
-def found_captions(audio: Tensor, text: Tensor, same: Tensor) -> Found:
+def measure_retrieval(audio: Tensor, text: Tensor, same: Tensor) -> RetrievalAccuracy:
     """How well sounds find their captions among all of them; (N, D) each, `same` as above."""
     cosines = audio @ text.T
     best = cosines.masked_fill(~same, -2).amax(1, keepdim=True)
     ahead = ((cosines > best) & ~same).sum(1)
-    return Found(float((ahead < 1).float().mean()), float((ahead < 5).float().mean()))
+    return RetrievalAccuracy(float((ahead < 1).float().mean()), float((ahead < 5).float().mean()))
 
 
 def train_embedder(run: EmbedderRun, folder: RunFolder) -> None:
@@ -138,17 +138,17 @@ def _step(
     norm = optimizer.update(loss, step)
     with torch.no_grad():
         model.log_scale.clamp_(max=math.log(LARGEST_SCALE))
-    found = found_captions(audio.detach(), text.detach(), same)
+    accuracy = measure_retrieval(audio.detach(), text.detach(), same)
     return {
         "loss": float(loss.detach()),
-        "found_first": found.first,
+        "found_first": accuracy.first,
         "scale": float(model.scale.detach()),
         "gradient": norm,
     }
 
 
 @torch.no_grad()
-def measure_on_held_out(model: ContrastiveModel, run: EmbedderRun) -> Found:
+def measure_on_held_out(model: ContrastiveModel, run: EmbedderRun) -> RetrievalAccuracy:
     """How well the model finds captions that training never saw, among run.held_out of them."""
     corpus = RenderedCorpus(run.pool.seed, "held_out", families=run.pool.families)
     device = str(model.log_scale.device)
@@ -159,14 +159,14 @@ def measure_on_held_out(model: ContrastiveModel, run: EmbedderRun) -> Found:
         audio.append(model.embed_audio(batch.audio))
         captions += [sound.caption for sound in batch.sounds]
     same = same_captions(captions).to(device)
-    return found_captions(torch.cat(audio), model.embed_text(captions), same)
+    return measure_retrieval(torch.cat(audio), model.embed_text(captions), same)
 
 
 def _finish(run: EmbedderRun, model: ContrastiveModel, folder: RunFolder) -> None:
-    found = measure_on_held_out(model, run)
+    accuracy = measure_on_held_out(model, run)
     folder.note(
-        f"of {run.held_out} held-out captions the right one came first for {found.first:.0%} of the"
-        f" sounds, among the first five for {found.in_five:.0%}"
+        f"of {run.held_out} held-out captions the right one came first for {accuracy.first:.0%} "
+        f"of the sounds, among the first five for {accuracy.in_five:.0%}"
     )
     sounds = sum(run.pool.clips)
     card = EmbedderCard(
@@ -176,8 +176,8 @@ def _finish(run: EmbedderRun, model: ContrastiveModel, folder: RunFolder) -> Non
         seed=run.seed,
         steps=run.optimiser.steps,
         candidates=run.held_out,
-        found_first=found.first,
-        found_in_five=found.in_five,
+        found_first=accuracy.first,
+        found_in_five=accuracy.in_five,
         sizes=model.config,
         vocabulary=model.tokenizer.vocabulary,
     )

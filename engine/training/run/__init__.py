@@ -1,1 +1,1 @@
-"""A training run: its folder, optimizer, precision, processes."""
+"""A training run: its loop, seeds, folder, optimizer, precision and processes."""

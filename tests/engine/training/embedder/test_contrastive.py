@@ -14,7 +14,7 @@ from engine.loading.embedder_folder import load_embedder_folder
 from engine.training.embedder.contrastive import (
     MODEL_FOLDER,
     contrastive_loss,
-    found_captions,
+    measure_retrieval,
     same_captions,
 )
 from engine.training.run.checkpoint import CHECKPOINT
@@ -61,7 +61,7 @@ def test_captions_of_the_same_words_are_the_same() -> None:
 
 def test_found_counts_the_right_caption_among_all() -> None:
     audio, text = torch.eye(3), torch.eye(3)[[0, 2, 1]]
-    found = found_captions(audio, text, torch.eye(3) > 0)
+    found = measure_retrieval(audio, text, torch.eye(3) > 0)
     assert found.first == pytest.approx(1 / 3)
     assert found.in_five == 1
 

@@ -204,15 +204,16 @@ def _noise(turn: Tensor, magnitude: Tensor) -> Tensor:
     return noise / torch.einsum("nk,bkt->bnt", bands, energy)
 
 
-def low_pass(audio: Tensor, form: FrameFormat) -> Tensor:
-    """Return what lies below form.split_hz of (..., T)."""
-    samples = audio.shape[-1]
+def low_pass(audio: Tensor, form: FrameFormat, step: int = 1) -> Tensor:
+    """Return what lies below form.split_hz of (..., T), or of every `step`-th sample of it."""
+    samples = audio.shape[-1] * step
     size = 1 << (samples + 4096 - 1).bit_length()
-    spectrum = torch.fft.rfft(audio, size)
+    spectrum = torch.fft.rfft(audio, size // step)
     frequency = torch.arange(spectrum.shape[-1], device=audio.device) * (RATE_HZ / size)
     octaves = torch.log2(frequency.clamp_min(1.0) / form.split_hz) / form.split_octaves
     gain = 0.5 - 0.5 * torch.sin((octaves * math.pi).clamp(-math.pi / 2, math.pi / 2))
-    return torch.fft.irfft(spectrum * gain, size)[..., :samples]
+    # The inverse transform fills up what is missing with zeros: the samples in between.
+    return torch.fft.irfft(spectrum * (gain * step), size)[..., :samples]
 
 
 def split_bands(audio: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:

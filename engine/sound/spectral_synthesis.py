@@ -40,6 +40,8 @@ from engine.sound.spectral_features import (
 
 MOST_GAIN = 1.5
 """What sub-frame energies may add to the spectra, which a network decodes better than them."""
+LOW_STEP = 8
+"""Every so many samples are enough for what the long window holds: 2.7 kHz."""
 IN_STEP_BINS = 46
 """Bins (up to 1 kHz) that start in step at an onset."""
 SIDES_BLOCK = 24
@@ -86,12 +88,13 @@ def synthesise(features: Tensor, seed: int = 0, form: FrameFormat = ONE_WINDOW) 
         phase = _phases(low, leads, guide, random)
         # Bin 2k of the long window and bin k of the short one have one frequency: one phase.
         guide = phase[:, : low.magnitude.shape[1] : LOW_WINDOW // WINDOW]
-        low_audio = _audio(low, phase, features, random, form)
+        low_audio = _audio(low, phase, features, random, form, LOW_STEP)
     phase = _phases(high, leads, guide, random)
     audio = _audio(high, phase, features, random, form)
     if low_audio is None:
         return _with_envelope(split_bands(audio, form), features, form)
-    bands = torch.stack([low_pass(low_audio, form), audio - low_pass(audio, form)], dim=-2)
+    lows = low_pass(low_audio, form, LOW_STEP)
+    bands = torch.stack([lows, audio - low_pass(audio, form)], dim=-2)
     return _with_envelope(bands, features, form)
 
 
@@ -164,10 +167,11 @@ def _audio(
     features: Tensor,
     random: np.random.Generator,
     form: FrameFormat,
+    step: int = 1,
 ) -> Tensor:
-    """A band's sound (2, samples)."""
+    """A band's sound (2, samples / step): every `step`-th sample of it."""
     sides = _stereo_spectra(band, torch.from_numpy(phase), features, random, form)
-    return torch.stack([_inverse(side, band.size) for side in sides])
+    return torch.stack([_inverse(side, band.size, step) for side in sides])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -287,18 +291,21 @@ def _of_band(values: Tensor, band: _Band, form: FrameFormat) -> Tensor:
     return bins_of_format(values, form)[..., : form.low_bins]
 
 
-def _inverse(spectrum: Tensor, size: int) -> Tensor:
-    """Overlap-add (hops, bins) to (hops * HOP,), weighted so that equal windows sum to one."""
-    hops = spectrum.shape[0]
-    window = torch.hann_window(size)
+def _inverse(spectrum: Tensor, window_size: int, step: int) -> Tensor:
+    """Overlap-add (hops, bins) to (hops * HOP / step,), weighted so that equal windows sum to one.
+
+    Of spectra that end early enough every `step`-th sample says all.
+    """
+    hops, size, hop = spectrum.shape[0], window_size // step, HOP // step
+    window = torch.hann_window(window_size)[::step]
     # The long window's magnitudes are scaled to those of the short one.
     pieces = torch.fft.irfft(spectrum * (size / WINDOW), size) * window
     weights = window.square().expand(hops, size)
-    length = (hops - 1) * HOP + size
+    length = (hops - 1) * hop + size
     both = torch.stack([pieces, weights]).transpose(1, 2)
-    summed = functional.fold(both, (1, length), (1, size), stride=(1, HOP))[:, 0, 0]
-    start = size // 2 - HOP // 2
-    signal, weight = summed[:, start : start + hops * HOP]
+    summed = functional.fold(both, (1, length), (1, size), stride=(1, hop))[:, 0, 0]
+    start = size // 2 - hop // 2
+    signal, weight = summed[:, start : start + hops * hop]
     return signal / weight.clamp_min(0.3)
 
 

@@ -18,6 +18,7 @@ import soundfile
 
 from app.cli import main as command_line
 from engine.api import EngineError
+from engine.cli.context import Loader
 from engine.files.audio import read_clip
 from engine.library.card import write_card
 from tests.fakes.engine.generator import CARD, FakeGenerator, load_generator
@@ -38,7 +39,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("PINGPAD_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
-    def run(*arguments: str, load: command_line.Loader = load_generator) -> int:
+    def run(*arguments: str, load: Loader = load_generator) -> int:
         return command_line.main(arguments, load)
 
     return run

@@ -21,7 +21,7 @@ def test_what_goes_on_and_bugs_of_every_thread_are_in_the_file(
     try:
         logging.getLogger("engine").info("made a kick")
         sys.excepthook(ValueError, ValueError("on the main thread"), None)
-        thread = threading.Thread(target=lambda: {}[0], name="midi")
+        thread = threading.Thread(target=lambda: dict[int, int]()[0], name="midi")
         thread.start()
         thread.join()
     finally:

@@ -30,7 +30,7 @@ def test_clip_cannot_be_changed() -> None:
 
 
 def test_a_clip_is_cut_to_its_first_seconds_and_a_shorter_one_is_itself() -> None:
-    clip = Clip(np.arange(8, dtype=np.float32).reshape(8, 1) / 8, 4_000)
+    clip = Clip((np.arange(8).reshape(8, 1) / 8).astype(np.float32), 4_000)
     cut = clip.cut(0.001)
     assert cut.rate == 4_000 and np.array_equal(cut.samples, clip.samples[:4])
     assert clip.cut(0.002) is clip

@@ -37,7 +37,7 @@ class Target(QLabel):
 
     def dropEvent(self, event: QDropEvent) -> None:
         paths = [url.toLocalFile() for url in event.mimeData().urls()]
-        facts = {
+        facts: dict[str, object] = {
             "event": "dropped",
             "paths": paths,
             "exist": [Path(path).is_file() for path in paths],

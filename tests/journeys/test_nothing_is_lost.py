@@ -9,7 +9,7 @@ import pytest
 
 from app.audio.devices.state import DeviceRequest
 from app.audio.mixer.pad_parameters import PadParameters
-from app.model.storage import clip_store
+from engine.files.audio import write_clip
 from tests.fakes.app.takes import same_pad
 from tests.fakes.app.whole_instrument import WholeInstrument
 from tests.log_watch import LogWatch
@@ -64,12 +64,12 @@ def test_after_a_crash_the_sounds_are_back_and_the_player_is_told() -> None:
 def test_a_full_disk_costs_nothing_and_is_told_and_mended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real, full = clip_store.write_clip, [True]
+    full = [True]
 
     def write(path: Path, clip: object, subtype: str) -> None:
         if full[0]:
             raise OSError(28, "No space left on device")
-        real(path, clip, subtype)  # type: ignore[arg-type]
+        write_clip(path, clip, subtype)  # type: ignore[arg-type]
 
     instrument = WholeInstrument()
     monkeypatch.setattr(instrument.instrument.store, "_write_clip", write)

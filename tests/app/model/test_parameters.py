@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
@@ -25,14 +26,18 @@ def test_every_field_of_a_pad_but_its_switch_has_a_row() -> None:
     assert rows == {field.name for field in fields(PadParameters)} - {"reverse"}
 
 
+def changed(name: str, value: object) -> dict[str, Any]:
+    return {name: value}
+
+
 @numbers
 def test_a_number_of_a_pad_takes_both_its_ends_and_nothing_beyond(row: Number) -> None:
     for end in (row.least, row.most):
-        assert getattr(replace(DEFAULT_PARAMETERS, **{row.field: end}), row.field) == end
+        assert getattr(replace(DEFAULT_PARAMETERS, **changed(row.field, end)), row.field) == end
     assert (row.least, row.most) == RANGES[row.field]
     for beyond in (row.least - 0.01, row.most + 0.01):
         with pytest.raises(ValueError, match=row.field):
-            replace(DEFAULT_PARAMETERS, **{row.field: beyond})
+            replace(DEFAULT_PARAMETERS, **changed(row.field, beyond))
 
 
 @numbers
@@ -45,7 +50,7 @@ def test_a_slider_reaches_both_ends_and_none_where_there_is_such(row: Number) ->
 @options
 def test_a_pad_takes_each_of_the_choices(row: Options[object]) -> None:
     for number, value in enumerate(row.values):
-        assert getattr(replace(DEFAULT_PARAMETERS, **{row.field: value}), row.field) == value
+        assert getattr(replace(DEFAULT_PARAMETERS, **changed(row.field, value)), row.field) == value
         assert row.index(value) == number
 
 
@@ -59,10 +64,11 @@ def test_every_row_of_the_session_starts_at_its_default() -> None:
 
 
 def test_every_row_is_reached_by_midi() -> None:
-    for row in (*PAD_NUMBERS.values(), *PAD_OPTIONS):
-        assert TARGETS[row.target].kind == "value" and TARGETS[row.target].for_pad
-    for row in (*SESSION_NUMBERS, *SESSION_OPTIONS):
-        assert TARGETS[row.target].kind == "value" and not TARGETS[row.target].for_pad
+    of_pads = [row.target for row in PAD_NUMBERS.values()] + [row.target for row in PAD_OPTIONS]
+    of_all = [row.target for row in SESSION_NUMBERS] + [row.target for row in SESSION_OPTIONS]
+    assert all(TARGETS[name].kind == "value" for name in of_pads + of_all)
+    assert all(TARGETS[name].for_pad for name in of_pads)
+    assert not any(TARGETS[name].for_pad for name in of_all)
 
 
 def test_a_scale_goes_the_wrong_way_round_too_and_comes_back() -> None:

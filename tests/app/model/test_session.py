@@ -9,7 +9,8 @@ from engine.errors import PlayerError
 
 
 def test_a_setting_tells_only_when_it_changes() -> None:
-    session, heard = Session(), []
+    session = Session()
+    heard: list[object] = []
     session.settings_changed.connect(lambda: heard.append(session.prompt))
     session.prompt = "kick"
     session.prompt = "kick"
@@ -24,7 +25,8 @@ def test_two_sessions_share_no_settings() -> None:
 
 
 def test_selecting_tells_and_refuses_pads_that_are_not_there() -> None:
-    session, heard = Session(), []
+    session = Session()
+    heard: list[object] = []
     session.selection_changed.connect(lambda: heard.append(session.selected))
     session.select(5)
     session.select(5)
@@ -34,7 +36,8 @@ def test_selecting_tells_and_refuses_pads_that_are_not_there() -> None:
 
 
 def test_notices_engine_and_recording_are_told() -> None:
-    session, heard = Session(), []
+    session = Session()
+    heard: list[object] = []
     session.notice.connect(heard.append)
     session.engine_changed.connect(lambda: heard.append(session.engine))
     session.recording_changed.connect(lambda: heard.append(session.recording))

@@ -62,7 +62,7 @@ def test_whatever_goes_wrong_comes_back_as_a_sentence_and_work_goes_on(
     def work() -> None:
         raise error
 
-    background.run(work, pytest.fail, said.append)
+    background.run(work, lambda _: pytest.fail("it did not fail"), said.append)
     background.run(lambda: "next", said.append, pytest.fail)
     loop.run_until(lambda: len(said) == 2)
     assert sentence in said[0] and said[1] == "next"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -57,7 +57,8 @@ def test_writes_happen_elsewhere_in_order_and_are_reported_on_the_main_thread(
 def test_a_refused_write_is_told_and_not_tried_again_unless_asked(
     writer: FileWriter, loop: MainLoop
 ) -> None:
-    disk, done = Disk(full=True), []
+    disk = Disk(full=True)
+    done: list[str | None] = []
     writer.write(lambda: disk.write("kit"), done.append)
     loop.run_until(lambda: done)
     assert done == ["Writing to disk failed: the disk is full."]
@@ -84,7 +85,8 @@ def test_a_clip_that_cannot_be_written_is_told_by_its_reason(
 def test_a_write_that_must_not_be_lost_is_tried_until_there_is_room(
     writer: FileWriter, loop: MainLoop
 ) -> None:
-    disk, done = Disk(full=True), []
+    disk = Disk(full=True)
+    done: list[str | None] = []
     writer.write(lambda: disk.write("take"), done.append, retry=True)
     loop.run_until(lambda: len(done) >= 3)
     disk.full = False
@@ -93,7 +95,8 @@ def test_a_write_that_must_not_be_lost_is_tried_until_there_is_room(
 
 
 def test_a_full_disk_does_not_hold_up_other_writes(writer: FileWriter, loop: MainLoop) -> None:
-    disk, other, done = Disk(full=True), Disk(), []
+    disk, other = Disk(full=True), Disk()
+    done: list[str | None] = []
     writer.write(lambda: disk.write("take"), lambda sentence: None, retry=True)
     writer.write(lambda: other.write("settings"), done.append)
     loop.run_until(lambda: done)
@@ -139,10 +142,18 @@ def test_a_bug_in_one_write_reaches_the_player_and_the_thread_goes_on(
 
 
 def test_of_many_writes_of_one_file_only_the_newest_waits() -> None:
-    held, written, failed = [], [], []
+    held: list[tuple[Callable[[], None], Callable[[str | None], object]]] = []
+    written: list[int] = []
+    failed: list[str] = []
 
     class Slow:
-        def write(self, work: object, done: object, *, retry: bool = False) -> None:
+        def write(
+            self,
+            work: Callable[[], None],
+            done: Callable[[str | None], object],
+            *,
+            retry: bool = False,
+        ) -> None:
             held.append((work, done))
 
     newest = WriteNewest(Slow(), failed.append)
@@ -157,7 +168,8 @@ def test_of_many_writes_of_one_file_only_the_newest_waits() -> None:
 
 
 def test_a_failed_newest_write_is_told_and_the_next_one_works() -> None:
-    disk, failed = Disk(full=True), []
+    disk = Disk(full=True)
+    failed: list[str] = []
     newest = WriteNewest(WriterAtOnce(), failed.append)
     newest.write(lambda: disk.write("a"))
     disk.full = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +83,7 @@ def test_sounds_with_channels_beside_each_other_are_the_same(
     model: SoundModel, dtype: torch.dtype, least_db: float, most_db: float, fused: bool
 ) -> None:
     assert isinstance(model, PublishedModel)
+    codec: Any
     codec, data = model.codec, load_file(PARITY / "autoencoder.safetensors")
     before = codec.decode(data["z"]), codec.posterior(data["audio"])
     lay_channels_last(codec, dtype, fused=fused)

@@ -12,6 +12,7 @@ import pytest
 
 from app.cli import main as command_line
 from engine.api import Recipe
+from engine.evaluation.runs.evaluate import measure
 from engine.experiments import table as paper_table
 from engine.experiments.plan import ROWS, read_plan
 from engine.experiments.rows import pool_runs, read_measurement
@@ -125,7 +126,7 @@ def test_what_is_done_is_not_done_again(made: QuickTable, monkeypatch: pytest.Mo
 def test_a_lost_row_alone_is_measured_again(
     made: QuickTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure, steps = paper_table.measure, []
+    steps: list[Any] = []
 
     def counting(generator: Any, wanted: int, *rest: Any) -> Any:  # noqa: ANN401 - passes on
         steps.append(wanted)
@@ -144,7 +145,7 @@ def test_a_lost_row_alone_is_measured_again(
 def test_rows_of_another_sampling_are_measured_again(
     made: QuickTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure, steps = paper_table.measure, []
+    steps: list[Any] = []
 
     def counting(generator: Any, wanted: int, *rest: Any) -> Any:  # noqa: ANN401 - passes on
         steps.append((generator.generator.model.sampling.guidance, wanted))

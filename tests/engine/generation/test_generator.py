@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def test_the_same_recipe_makes_the_same_samples(generator: Generator) -> None:
     [{"seed": 8}, {"prompt": "soft snare"}, {"steps": 4}, {"prompt": "deep kick d2"}],
     ids=["seed", "prompt", "steps", "note"],
 )
-def test_another_recipe_makes_other_samples(generator: Generator, change: dict[str, int]) -> None:
+def test_another_recipe_makes_other_samples(generator: Generator, change: dict[str, Any]) -> None:
     plain = generator.generate(RECIPE).clip.samples
     assert not np.array_equal(plain, generator.generate(replace(RECIPE, **change)).clip.samples)
 
@@ -74,7 +75,7 @@ def test_a_missing_seed_is_drawn_and_makes_the_clip_again(generator: Generator) 
 def test_the_seed_draws_the_latents_and_not_only_the_phases(
     generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    codec = generator.model.codec
+    codec: Any = generator.model.codec
     decode, heard = codec.decode, []
 
     def listening(latents: Tensor, seed: int = 0) -> Tensor:
@@ -143,7 +144,7 @@ def test_guidance_changes_the_sound_and_a_scale_of_one_does_not() -> None:
 @pytest.mark.parametrize("sampler", ["ping_pong", "euler"])
 def test_less_strength_keeps_more_of_the_source(sampler: str) -> None:
     generator = Generator(tiny_model(SamplingConfig(sampler)), TINY_CARD, "cpu")
-    codec = generator.model.codec
+    codec: Any = generator.model.codec
     decoded = codec.decode(codec.encode(sine(220, 0.3, 0.9, 0.9)), 7)[0, :, :13_230]
     through_codec = Clip(np.ascontiguousarray(decoded.numpy().T), RATE_HZ)
     kept = [

@@ -18,7 +18,7 @@ def test_nothing_random_is_drawn_for_networks_to_be_filled() -> None:
             [nn.Linear(3, 4), nn.Conv1d(3, 4, 5), nn.ConvTranspose1d(3, 4, 5), nn.Embedding(3, 4)]
         )
     assert torch.equal(before, torch.get_rng_state())
-    assert [tuple(module.weight.shape) for module in built] == [
+    assert [tuple(module.get_parameter("weight").shape) for module in built] == [
         (4, 3),
         (4, 3, 5),
         (3, 4, 5),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -114,7 +115,7 @@ def test_peft_s_own_file_says_the_scale(base: Path) -> None:
 def test_magnitudes_are_the_lengths_of_rows_or_columns(
     base: Path, kind: str, more: Tensors
 ) -> None:
-    bent = weights_of(add(base, trained(**more), {"adapter_type": kind}))[LAYER]
+    bent = weights_of(add(base, trained(**cast(Any, more)), {"adapter_type": kind}))[LAYER]
     direction = added(weights_of(base)[LAYER], 0.7)
     if "magnitude_c" in more or COLUMNS.numel() in {t.numel() for t in more.values()}:
         assert torch.allclose(bent.norm(dim=0), COLUMNS, atol=1e-4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -136,7 +138,7 @@ def test_hidden_prompts_are_all_alike_and_others_untouched(conditioner: Conditio
         ({"longest_s": float("nan")}, "longest_s must be above 0, got nan"),
     ],
 )
-def test_impossible_sizes_are_refused(sizes: dict[str, int], message: str) -> None:
+def test_impossible_sizes_are_refused(sizes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ConditionerConfig(**sizes)
 

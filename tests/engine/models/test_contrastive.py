@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional
@@ -65,6 +67,6 @@ def test_silence_and_an_empty_prompt_have_an_embedding(model: ContrastiveModel) 
         ({"dilations": ()}, "dilations must be 1 or more"),
     ],
 )
-def test_sizes_that_make_no_network_are_refused(wrong: dict[str, int], text: str) -> None:
+def test_sizes_that_make_no_network_are_refused(wrong: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         ContrastiveConfig(**wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -136,7 +137,7 @@ def test_positions_turn_queries_by_their_distance_only() -> None:
         ({"embed_dim": 64, "num_heads": 4}, "at least 32 dims, got 64 / 4"),
     ],
 )
-def test_impossible_sizes_are_refused(sizes: dict[str, int], message: str) -> None:
+def test_impossible_sizes_are_refused(sizes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DiffusionTransformerConfig(**sizes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -146,6 +147,6 @@ def test_folding_leaves_the_checkpoint_as_it_is(published: dict[str, Tensor]) ->
         ({"strides": (), "multiples": ()}, "as many multiples as strides"),
     ],
 )
-def test_sizes_that_cannot_be_are_refused(sizes: dict[str, int], said: str) -> None:
+def test_sizes_that_cannot_be_are_refused(sizes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         OobleckConfig(**sizes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -80,7 +82,7 @@ def test_wild_latents_make_finite_sound(codec: SpectralCodec) -> None:
         ({"kernel": -1}, "kernel must be odd and at least 1, got -1"),
     ],
 )
-def test_impossible_sizes_are_refused(config: dict[str, int], message: str) -> None:
+def test_impossible_sizes_are_refused(config: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SpectralCodecConfig(**config)
 

@@ -19,6 +19,7 @@ from app.actions.setup.engine_status import EngineStatus
 from app.model.kit import Pad
 from app.model.session import Notice, Session
 from app.model.storage.clip_store import ClipStore
+from engine.api import Answer, SwitchAnswer
 from tests.fakes.app.background import BackgroundAtOnce, WriterAtOnce
 from tests.fakes.app.main_loop import MainLoop
 from tests.fakes.app.mixer import FakeMixer
@@ -36,9 +37,7 @@ class PlayingScene:
         self.mixer = FakeMixer()
         self.background = BackgroundAtOnce(self.loop.post)
         self.writer = WriterAtOnce()
-        self.engine = FakeEngine(
-            lambda answer: self.loop.post(lambda: self.generate.on_answer(answer))
-        )
+        self.engine = FakeEngine(lambda answer: self.loop.post(lambda: self._on_answer(answer)))
         self.engine.start()
         self.store = ClipStore(folder / "run", self.writer, self.session.notify)
         self.loader = PadLoader(self.session, self.mixer, self.background)
@@ -71,6 +70,10 @@ class PlayingScene:
     @property
     def pads(self) -> tuple[Pad, ...]:
         return self.session.kit.pads
+
+    def _on_answer(self, answer: Answer) -> None:
+        if not isinstance(answer, SwitchAnswer):
+            self.generate.on_answer(answer)
 
     def make(self, prompt: str = "kick", pad: int = 0) -> None:
         """Generate a sound to its end."""

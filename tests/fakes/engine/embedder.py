@@ -8,13 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.api import Recipe, Timing
+from engine.api import Recipe
 from engine.clip import Clip
 from engine.evaluation.references.examples import Example
-from engine.library.card import ModelCard
 from engine.prompts.tokens import split_words
 from engine.sound.mel import mel_frames
-from tests.fakes.engine.generator import CARD, Generated
+from tests.fakes.engine.generator import SoundOfRecipe
 
 DIMS = 16
 
@@ -37,28 +36,19 @@ class FakeEmbedder:
         return rows
 
 
-class RealMaker:
+class RealMaker(SoundOfRecipe):
     """Answers each prompt with its real sound, at a level that the seed gives."""
 
     def __init__(self, examples: Sequence[Example], device: str = "cpu") -> None:
         self.device = device
-        self.precision = "none"
         self.recipes: list[Recipe] = []
         self._sounds = {example.prompt: example.real for example in examples}
 
-    @property
-    def card(self) -> ModelCard:
-        return CARD
-
-    def generate(
-        self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
-    ) -> Generated:
-        assert source is None and on_step(recipe.steps, recipe.steps)
+    def sound(self, recipe: Recipe, source: Clip | None) -> Clip:
+        assert source is None
         self.recipes.append(recipe)
         real = self._sounds[recipe.prompt]
-        level = 0.5 + 0.1 * ((recipe.seed or 0) % 5)
-        clip = Clip(real.samples * level, real.rate)
-        return Generated(recipe, clip, Timing(0.0, 0.0, 0.0, 0.0, 1e3 * clip.seconds / 4))
+        return Clip(real.samples * (0.5 + 0.1 * ((recipe.seed or 0) % 5)), real.rate)
 
 
 def loads(maker: RealMaker) -> Callable[[Path, str], RealMaker]:

@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +49,36 @@ class Generated:
     notice: str = ""
 
 
+class SoundOfRecipe(ABC):
+    """A generator of which a test says only what a recipe sounds like."""
+
+    card = CARD
+    device = "cpu"
+    precision = "none"
+
+    @abstractmethod
+    def sound(self, recipe: Recipe, source: Clip | None) -> Clip: ...
+
+    def generate(
+        self,
+        recipe: Recipe,
+        source: Clip | None,
+        on_step: Callable[[int, int], bool],
+        on_preview: Callable[[Clip], None] | None = None,
+    ) -> Generated:
+        assert on_step(recipe.steps, recipe.steps)
+        clip = self.sound(recipe, source)
+        return Generated(recipe, clip, Timing(0.0, 0.0, 0.0, 0.0, 1e3 * clip.seconds / 4))
+
+    def generate_all(
+        self,
+        recipes: Sequence[Recipe],
+        source: Clip | None,
+        on_step: Callable[[int, int], bool],
+    ) -> Iterator[Generated]:
+        return (self.generate(recipe, source, on_step) for recipe in recipes)
+
+
 class FakeGenerator:
     def __init__(self, device: str, name: str = CARD.name, *, moves: bool = False) -> None:
         self.card = replace(CARD, name=name)
@@ -60,7 +91,7 @@ class FakeGenerator:
         recipe: Recipe,
         source: Clip | None,
         on_step: Callable[[int, int], bool],
-        on_preview: Callable[[Clip], None] = lambda clip: None,
+        on_preview: Callable[[Clip], None] | None = None,
     ) -> Generated:
         word, _, rest = recipe.prompt.partition(" ")
         if not on_step(0, recipe.steps):
@@ -76,7 +107,7 @@ class FakeGenerator:
         seed = _DRAWN_SEED if recipe.seed is None else recipe.seed
         made = _ramp(recipe.seconds, seed) if source is None else _halved(source)
         notice = ""
-        if word == "begin":
+        if word == "begin" and on_preview is not None:
             on_preview(Clip(made.samples[: made.frames // 4].copy(), made.rate))
         if word == "crowd" or self._moves:
             self.device, notice = "another", "Memory is short."

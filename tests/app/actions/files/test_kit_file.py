@@ -48,7 +48,8 @@ def test_a_damaged_kit_changes_nothing_and_is_said(scene: PlayingScene, tmp_path
     scene.make("kick")
     scene.kit_file.save(tmp_path / "Mine")
     (tmp_path / "Mine.pingpad" / "kit.json").write_text("{")
-    before, ended = scene.session.kit.record(), []
+    before = scene.session.kit.record()
+    ended: list[bool] = []
     scene.said()
     scene.kit_file.open(tmp_path / "Mine.pingpad", ended.append)
     scene.loop.run_posted()

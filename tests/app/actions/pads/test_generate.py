@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -379,7 +380,8 @@ def test_a_sound_is_not_replaced_by_a_beginning(scene: PlayingScene) -> None:
 def test_a_beginning_prepared_late_stays_away(scene: PlayingScene) -> None:
     scene.session.prompt = "long pad"
     scene.generate.generate()
-    scene.background.held = held = []
+    held: list[Callable[[], None]] = []
+    scene.background.held = held
     scene.engine.begin(scene.engine.newest, tone(0.25))
     scene.loop.run_posted()
     scene.finish()

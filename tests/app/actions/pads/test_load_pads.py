@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,8 @@ def test_a_sound_reaches_the_mixer_in_stereo_at_its_rate(scene: PlayingScene) ->
 def test_of_several_loads_of_a_pad_the_last_one_counts(scene: PlayingScene) -> None:
     scene.make("a")
     scene.make("b")
-    scene.background.held = held = []
+    held: list[Callable[[], None]] = []
+    scene.background.held = held
     scene.takes.undo(0)
     scene.loop.run_posted()
     scene.takes.redo(0)

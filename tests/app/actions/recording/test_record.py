@@ -294,7 +294,7 @@ def test_let_go_before_its_beat_it_lasts_one(scene: PlayingScene) -> None:
 
 def test_toggled_again_what_waits_is_given_up(scene: PlayingScene) -> None:
     for start in ("sound", "bar"):
-        scene.session.record_start = start  # type: ignore[assignment]
+        scene.session.record_start = start
         wait(scene, scene.timing.frame + 1000)
         scene.record.toggle()
         scene.record.toggle()

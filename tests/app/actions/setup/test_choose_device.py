@@ -11,6 +11,9 @@ class Devices:
     def open(self, request: DeviceRequest) -> None:
         self.opened.append(request)
 
+    def measure(self) -> None:
+        raise AssertionError("nobody asked for that")
+
 
 def test_a_chosen_device_is_opened_and_stands_in_the_session() -> None:
     session, devices = Session(), Devices()

@@ -33,8 +33,8 @@ class Rig:
         self.keeper = DeviceKeeper(self.mixer, self.recorder, self.system)
         self.now_s = 100.0
 
-    def choose(self, *names: str | None) -> AudioState:
-        return self.request(DeviceRequest(*names))
+    def choose(self, output: str | None = None, source: str | None = None) -> AudioState:
+        return self.request(DeviceRequest(output, source))
 
     def request(self, request: DeviceRequest) -> AudioState:
         self.keeper.choose(request, self.now_s)
@@ -357,7 +357,9 @@ def test_the_requested_channels_are_recorded(text: str, opened: int, heard: list
     stream = rig.system.stream("input")
     assert stream.plan.channels == opened
     rig.recorder.start()
-    stream.run(64, np.tile(np.arange(1.0, opened + 1.0, dtype=np.float32), (64, 1)) / 10)
+    stream.run(
+        64, np.tile(np.arange(1.0, opened + 1.0, dtype=np.float32) / np.float32(10), (64, 1))
+    )
     clip = rig.recorder.stop()
     assert clip is not None
     assert np.allclose(clip.samples[-64:], np.array(heard) / 10)

@@ -16,8 +16,12 @@ BLOCK = 128
 PERIOD_S = BLOCK / RATE
 CLOCK = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_int64))
 
+Times = NDArray[np.float64] | Sequence[float]
 
-def errors(begins_s: Sequence[float], rate: float = RATE) -> NDArray[np.float64]:
+
+def errors(
+    begins_s: NDArray[np.float64] | Sequence[float], rate: float = RATE
+) -> NDArray[np.float64]:
     """Fill blocks that begin at these times; for each, by how many frames a hit is misplaced.
 
     The card began with frame 0 at time 100 and plays `rate` frames a second.
@@ -25,7 +29,7 @@ def errors(begins_s: Sequence[float], rate: float = RATE) -> NDArray[np.float64]
     mixer = Mixer(RATE)
     now_ns = [0]
 
-    @CLOCK
+    @CLOCK  # type: ignore[untyped-decorator]
     def read(_which: int, seconds: ctypes.Array[ctypes.c_int64]) -> int:
         seconds[0], seconds[1] = divmod(now_ns[0], 10**9)
         return 0

@@ -13,14 +13,15 @@ from app.audio.mixer.pad_parameters import PAD_MODES, PadParameters
 
 RATE = 48_000
 DELAY = 78
+Wave = NDArray[np.float32]
 
 
-def sine(hertz: float, frames: int = RATE, level: float = 0.5, phase: float = 0.0) -> NDArray:
+def sine(hertz: float, frames: int = RATE, level: float = 0.5, phase: float = 0.0) -> Wave:
     wave = level * np.sin(2 * np.pi * hertz * np.arange(frames) / RATE + phase)
     return np.stack([wave, wave], axis=1).astype(np.float32)
 
 
-def played(parameters: PadParameters, sound: NDArray, frames: int = RATE, **hit: float) -> NDArray:
+def played(parameters: PadParameters, sound: Wave, frames: int = RATE, **hit: float) -> Wave:
     mixer = Mixer(RATE)
     mixer.load(0, sound)
     mixer.configure(0, parameters)
@@ -28,11 +29,11 @@ def played(parameters: PadParameters, sound: NDArray, frames: int = RATE, **hit:
     return mixer.render(frames + DELAY)[DELAY:]
 
 
-def level_db(wave: NDArray) -> float:
+def level_db(wave: Wave) -> float:
     return float(20 * np.log10(np.sqrt(np.mean(wave**2)) * np.sqrt(2) + 1e-12))
 
 
-def spectrum_db(wave: NDArray) -> NDArray:
+def spectrum_db(wave: Wave) -> Wave:
     """One bin a hertz for a second of sound; a full-scale sine is 0 dB."""
     window = np.blackman(len(wave))
     return np.asarray(20 * np.log10(np.abs(np.fft.rfft(wave * window)) / window.sum() * 2 + 1e-12))
@@ -195,7 +196,7 @@ def test_layers_are_played_first_in_turn_or_by_velocity(layers: str, heard: list
 # --- no clicks ---
 
 
-def largest_step(out: NDArray) -> float:
+def largest_step(out: Wave) -> float:
     return float(np.abs(np.diff(out, axis=0)).max())
 
 
@@ -231,7 +232,7 @@ def test_whatever_cuts_a_sound_does_not_click(cut: str, mode: str) -> None:
     mixer.render(4800)
     mixer.hit(0)
     parts = [mixer.render(3128)]
-    CUTS[cut](mixer)
+    CUTS[cut](mixer)  # type: ignore[no-untyped-call]
     parts.append(mixer.render(12_000))
     own = largest_step(sine(80.0))
     assert largest_step(np.concatenate(parts)) < 8 * own

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -30,7 +31,7 @@ from app.audio.mixer.pad_parameters import PadParameters
 )
 def test_nonsense_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{name} must be .*got {value!r}"):
-        replace(PadParameters(), **{name: value})
+        replace(PadParameters(), **{name: cast(Any, value)})
 
 
 def test_an_end_before_the_start_is_refused() -> None:

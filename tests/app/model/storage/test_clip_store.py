@@ -12,6 +12,7 @@ import pytest
 
 from app.model.storage.clip_store import ClipStore, recover, run_folder
 from engine.clip import Clip, ClipError
+from engine.files.atomic import write_json
 from engine.files.audio import read_clip, write_clip
 from tests.fakes.app.background import WriterAtOnce
 from tests.fakes.app.takes import make_take, same_take
@@ -136,7 +137,7 @@ def test_a_description_that_could_not_be_written_does_not_make_a_second_wav(
 ) -> None:
     from app.model.storage import clip_store
 
-    real = clip_store.write_json
+    real = write_json
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

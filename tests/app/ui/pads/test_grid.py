@@ -146,7 +146,7 @@ def test_an_empty_pad_begins_no_drag(scene: Scene, monkeypatch: pytest.MonkeyPat
 def test_the_grid_stays_square_at_every_size(scene: Scene, qtbot: QtBot) -> None:
     for width, height in ((1024, 640), (1280, 800), (2560, 1440)):
         scene.window.resize(width, height)
-        qtbot.waitUntil(lambda size=(width, height): scene.window.size().toTuple() == size)
+        qtbot.waitUntil(lambda size=(width, height): scene.window.size().toTuple() == size)  # type: ignore[misc]
         sizes = {button.size().toTuple() for button in scene.window.pads.buttons}
         widths, heights = {size[0] for size in sizes}, {size[1] for size in sizes}
         assert max(widths) - min(widths) <= 1

@@ -68,7 +68,7 @@ def test_escape_leaves_the_prompt_and_slash_comes_back(scene: Scene) -> None:
     assert window.pads.buttons[0].hasFocus()
     QTest.keyClick(window.pads.buttons[0], Qt.Key.Key_Z)
     assert scene.sound.hits == [(0, 1.0)]
-    QTest.keyClick(window.pads.buttons[0], "/")
+    QTest.keyClick(window.pads.buttons[0], Qt.Key.Key_Slash)
     assert prompt.hasFocus()
     QTest.keyClick(prompt, Qt.Key.Key_Escape)
     modifier = Qt.KeyboardModifier.ControlModifier

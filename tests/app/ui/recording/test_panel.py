@@ -170,7 +170,9 @@ def test_all_that_is_played_goes_to_a_file_by_button_and_by_keys(scene: Scene) -
     window.show_frame()
     assert button.isChecked() and button.text().strip() == "1:05"
     QTest.keyClick(
-        window, "R", Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        window,
+        Qt.Key.Key_R,
+        Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier,
     )
     assert scene.disk.stopped == 1
     scene.actions.master_recording.on_ended(DiskTake((Path("a.wav"),), 65.0, 0.0, ""))

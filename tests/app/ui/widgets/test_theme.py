@@ -5,7 +5,8 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QColor, QFontMetrics
 from pytestqt.qtbot import QtBot
 
-from app.ui.widgets.theme import ASSETS, COLOURS, Theme
+from app.ui.widgets.theme import COLOURS, Theme
+from engine.files.paths import ASSETS
 
 
 def luminance(value: str) -> float:

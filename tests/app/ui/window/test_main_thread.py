@@ -1,4 +1,5 @@
 import threading
+from functools import partial
 
 from pytestqt.qtbot import QtBot
 
@@ -9,9 +10,12 @@ def test_what_other_threads_post_runs_on_the_main_thread_in_order(qtbot: QtBot) 
     main_thread = MainThread()
     seen: list[tuple[int, int]] = []
 
+    def note(number: int) -> None:
+        seen.append((number, threading.get_ident()))
+
     def work() -> None:
         for number in range(100):
-            main_thread.post(lambda number=number: seen.append((number, threading.get_ident())))
+            main_thread.post(partial(note, number))
 
     thread = threading.Thread(target=work)
     thread.start()

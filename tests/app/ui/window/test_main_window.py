@@ -6,6 +6,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QFileDialog,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -17,7 +18,6 @@ from pytestqt.qtbot import QtBot
 
 from app.audio.mixer.meter import Meter
 from app.ui.pads.button import PadButton
-from app.ui.window.kit_bar import QFileDialog
 from app.ui.window.main_window import choose_size
 from tests.app.ui.scene import Scene
 
@@ -83,7 +83,7 @@ def test_text_grows_with_the_window(scene: Scene, qtbot: QtBot) -> None:
     for width, height in SIZES[1:]:
         scene.window.resize(width, height)
         size = QSize(width, height)
-        qtbot.waitUntil(lambda size=size: scene.window.size() == size)
+        qtbot.waitUntil(lambda size=size: scene.window.size() == size)  # type: ignore[misc]
         heights.append(scene.window.prompt_panel.generate.fontMetrics().height())
     assert heights[1] > 1.2 * heights[0]
     assert heights[2] > 2.5 * heights[0]
@@ -104,12 +104,12 @@ def test_a_frame_with_nothing_new_paints_nothing(scene: Scene, qtbot: QtBot) -> 
             return False
 
     watch = Watch()
-    QApplication.instance().installEventFilter(watch)  # type: ignore[union-attr]
+    QApplication.instance().installEventFilter(watch)
     for _ in range(10):
         scene.time_s += 0.016
         scene.window.show_frame()
         QApplication.processEvents()
-    QApplication.instance().removeEventFilter(watch)  # type: ignore[union-attr]
+    QApplication.instance().removeEventFilter(watch)
     assert painted == []
 
 

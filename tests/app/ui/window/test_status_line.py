@@ -97,7 +97,7 @@ def test_the_sound_field_opens_the_menu_of_devices(scene: Scene, qtbot: QtBot) -
         lambda: QTest.mouseClick(field, Qt.MouseButton.LeftButton),
         lambda: QTest.keyClick(field, Qt.Key.Key_Return),
     ):
-        ask()
+        ask()  # type: ignore[no-untyped-call]
         menu = QApplication.activePopupWidget()
         assert isinstance(menu, QMenu)
         menu.close()

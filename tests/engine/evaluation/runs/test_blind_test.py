@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -19,31 +18,25 @@ from engine.evaluation.references.kind_examples import (
 from engine.evaluation.reports.listening_page import PageInfo
 from engine.evaluation.runs.blind_test import BlindTest, make_blind_test, write_blind_test
 from engine.evaluation.runs.listening import parse_method
-from tests.fakes.engine.generator import CARD
+from tests.fakes.engine.generator import SoundOfRecipe
 
 PAIRS = 8
 ABOUT = PageInfo("2026-11-21", "a machine", "python main.py listen --blind 8")
 
 
-class Copies:
+class Copies(SoundOfRecipe):
     """A generator whose sounds are the real ones at another level, or 400 Hz at that level."""
-
-    card, device, precision = CARD, "cpu", "none"
 
     def __init__(self, reals: dict[str, Clip] | None = None) -> None:
         self._reals = reals
 
-    def generate(
-        self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
-    ) -> Copies:
+    def sound(self, recipe: Recipe, source: Clip | None) -> Clip:
         if self._reals is not None:
             real = self._reals[recipe.prompt]
-            self.clip = Clip(real.samples * np.float32(0.2), real.rate)
-        else:
-            time = np.arange(round(recipe.seconds * 44_100)) / 44_100
-            wave = 0.05 * np.sin(2 * np.pi * 400 * time).astype(np.float32)
-            self.clip = Clip(np.stack([wave, wave], axis=1), 44_100)
-        return self
+            return Clip(real.samples * np.float32(0.2), real.rate)
+        time = np.arange(round(recipe.seconds * 44_100)) / 44_100
+        wave = (0.05 * np.sin(2 * np.pi * 400 * time)).astype(np.float32)
+        return Clip(np.stack([wave, wave], axis=1), 44_100)
 
 
 def drawn(generator: Copies, pairs: int = PAIRS, seed: int = 1) -> BlindTest:

@@ -84,9 +84,14 @@ def test_figures_that_cannot_be_written_are_told(tmp_path: Path) -> None:
 
 def test_tools_are_taken_where_both_halves_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     here = {"opusenc": "/x", "opusdec": "/x"}
-    assert find_opus(here.get) is opus.OPUS_TOOLS
-    assert find_opus({"opusenc": "/x"}.get) is None
-    assert find_opus({}.get) is None
+
+    def which(name: str) -> str | None:
+        return here.get(name)
+
+    assert find_opus(which) is opus.OPUS_TOOLS
+    del here["opusdec"]
+    assert find_opus(which) is None
+    assert find_opus(lambda name: None) is None
 
 
 def test_an_ffmpeg_without_opus_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

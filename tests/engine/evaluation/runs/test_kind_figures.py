@@ -30,7 +30,7 @@ from engine.evaluation.runs.kind_figures import (
     compare_kinds,
 )
 from engine.evaluation.runs.sampling import Candidate
-from tests.fakes.engine.generator import CARD
+from tests.fakes.engine.generator import SoundOfRecipe
 
 RATE = 44_100
 SIZE = KindsSize(captions=3, seeds=3, sounds_of_a_kind=6)
@@ -39,18 +39,14 @@ Play = Callable[[Recipe], Clip]
 
 
 @dataclass
-class Maker:
+class Maker(SoundOfRecipe):
     """A generator whose sounds are those of `play`."""
 
     play: Play
-    card, device, precision = CARD, "cpu", "none"
 
-    def generate(
-        self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
-    ) -> Maker:
-        assert source is None and recipe.steps == 2 and on_step(0, 2)
-        self.clip = self.play(recipe)
-        return self
+    def sound(self, recipe: Recipe, source: Clip | None) -> Clip:
+        assert source is None and recipe.steps == 2
+        return self.play(recipe)
 
 
 def silent(text: str) -> None:
@@ -69,7 +65,7 @@ def real_sounds(*kinds: Kind) -> Play:
     for kind in kinds:
         variants = render_variants(kind, SIZE.seeds)
         sounds |= {(variants.prompt, seed): clip for seed, clip in enumerate(variants.clips, 1)}
-    return lambda recipe: sounds[recipe.prompt, recipe.seed]
+    return lambda recipe: sounds[recipe.prompt, recipe.seed or 0]
 
 
 def tone(seconds: float, gain: float = 0.5) -> Clip:
@@ -81,7 +77,10 @@ def tone(seconds: float, gain: float = 0.5) -> Clip:
 
 def found_of(play: Play, *kinds: Kind) -> KindsEvaluation:
     candidates = [Candidate("it@2", Path("it"), 2)]
-    load = lambda folder, device: Maker(play)  # noqa: E731 - a loader in a line
+
+    def load(folder: Path, device: str) -> Maker:
+        return Maker(play)
+
     (found,) = compare_kinds(candidates, SIZE, load, "cpu", silent, kinds)
     return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from engine.evaluation.runs.restyling import (
     share_in_tune,
 )
 from engine.evaluation.runs.sampling import Candidate
-from tests.fakes.engine.generator import CARD
+from tests.fakes.engine.generator import SoundOfRecipe
 
 RATE = 44_100
 
@@ -45,25 +44,17 @@ def stereo(mono: Samples) -> Clip:
     return Clip(np.repeat(mono[:, None], 2, 1).astype(np.float32) * 0.3, RATE)
 
 
-class Repeats:
+class Repeats(SoundOfRecipe):
     """A generator whose sound is its recording, `late_s` later."""
-
-    card, device, precision = CARD, "cpu", "float32"
 
     def __init__(self, late_s: float) -> None:
         self._late = round(late_s * RATE)
 
-    def generate(
-        self, recipe: Recipe, source: Clip | None, on_step: Callable[[int, int], bool]
-    ) -> object:
-        assert source is not None and recipe.strength in STRENGTHS and on_step(0, 1)
+    def sound(self, recipe: Recipe, source: Clip | None) -> Clip:
+        assert source is not None and recipe.strength in STRENGTHS
         late = np.zeros_like(source.samples)
         late[self._late :] = source.samples[: source.frames - self._late]
-
-        class GeneratedSounds:
-            clip = Clip(late, source.rate)
-
-        return GeneratedSounds()
+        return Clip(late, source.rate)
 
 
 def test_a_track_follows_a_tune_and_has_gaps_where_nothing_sounds() -> None:

@@ -55,7 +55,7 @@ def test_the_base_model_is_the_same_but_for_its_sampling() -> None:
 def test_the_recorded_small_model_is_read() -> None:
     config = parse_config(json.loads((PARITY / "model_config.json").read_text(encoding="utf-8")))
     assert config.latents == 16
-    assert config.codec.channels == 4
+    assert isinstance(config.codec, OobleckConfig) and config.codec.channels == 4
 
 
 @pytest.mark.parametrize(

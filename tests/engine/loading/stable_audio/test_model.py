@@ -112,7 +112,7 @@ def test_a_base_model_under_its_published_names_is_sampled_its_way(folder: Path)
         times.append(float(time[0]))
         return forward(x, time, told)  # type: ignore[arg-type]
 
-    generator.model.transformer.forward = listening  # type: ignore[method-assign]
+    generator.model.transformer.forward = listening  # type: ignore[assignment]
     generator.generate(replace(RECIPE, steps=3))
     assert times == pytest.approx(ping_pong_times(3)[:-1].tolist())
 

@@ -31,6 +31,7 @@ from engine.loading.stable_audio.config_open import parse_config
 from engine.loading.stable_audio.model import CODEC, PublishedModel, PublishedNetworks
 from engine.models.dit import Conditioning
 from engine.models.layers import BlockConfig, CrossAttention
+from engine.models.oobleck import Oobleck
 from engine.sampling.config import SamplingConfig
 from engine.sampling.dpm import dpm_3m_sde, make_sigmas, start_at_sigma
 from engine.sampling.guidance import apply_guidance, concat_conditionings
@@ -217,6 +218,7 @@ def test_latents_are_those_of_the_reference(
     source = None
     if start < 1:
         audio = load_file(PARITY / "pingpong_a2a_0.5.safetensors")["prepared_audio"]
+        assert isinstance(model.codec, Oobleck)
         source = model.codec.encode(audio, data[f"{name}.vae_noise"])
     x = start_at_sigma(data[f"{name}.initial_noise"], source, sigmas[0])
     assert relative_error(x, data[f"{name}.first_x"]) < 2e-5

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from engine.models.conditioning import Conditioner, ConditionerConfig
 from engine.models.discriminators import Discriminator
@@ -109,7 +110,9 @@ def test_the_penalty_is_the_squared_change_summed_over_positions() -> None:
     torch.manual_seed(0)
     critic = small_critic()
     gentle = finite_slope(critic)
-    critic.head.layers[-1].weight.data *= 10
+    last = critic.head.layers[-1]
+    assert isinstance(last, nn.Conv1d)
+    last.weight.data *= 10
     torch.manual_seed(0)
     small_critic()
     assert gentle > 0

@@ -137,8 +137,8 @@ def test_compiled_blocks_are_the_same_network(flow_folder: Path) -> None:
     apply_scaling(compiled, ScalingConfig(compile="eager"))
     drawn = training.draw_batch(0)
     given = (drawn.data, drawn.times, drawn.tokens, drawn.seconds, None)
-    outputs = [network(*given) for network in (plain, compiled)]
-    assert torch.allclose(*outputs, atol=1e-5)
+    one, other = (network(*given) for network in (plain, compiled))
+    assert torch.allclose(one, other, atol=1e-5)
     assert plain.state_dict().keys() == compiled.state_dict().keys()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine.models.dit import Conditioning, DiffusionTransformer
 from engine.models.dit_config import DiffusionTransformerConfig
-from engine.training.run import throughput
 from engine.training.run.metrics_log import METRICS
 from engine.training.run.throughput import (
     TRAINING_PASSES,
@@ -61,7 +61,7 @@ def test_the_measured_rate_is_one_that_a_machine_can_have() -> None:
 
 def test_work_is_told_by_the_second_and_as_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(throughput.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     watch = ThroughputMeter()
     watch.set_peak_flops(1000.0)
     now[0] = 104.0

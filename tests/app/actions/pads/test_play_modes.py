@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 from app.actions.pads.play_modes import PlayModes
+from app.audio.mixer.keyboard import Keyboard
+from app.audio.mixer.mixer import Mixer
 from app.model.session import Session
 
 
-class Keys:
-    pad: int | None = None
-    full_level = False
-
-
 def test_the_selected_pad_keeps_the_keyboard_until_it_is_switched_off() -> None:
-    session, keys = Session(), Keys()
+    session, keys = Session(), Keyboard(Mixer())
     PlayModes(session, keys)
     session.select(5)
     session.sixteen_notes = True
@@ -23,7 +20,7 @@ def test_the_selected_pad_keeps_the_keyboard_until_it_is_switched_off() -> None:
 
 
 def test_full_level_is_for_all_who_hit_pads() -> None:
-    session, keys = Session(), Keys()
+    session, keys = Session(), Keyboard(Mixer())
     PlayModes(session, keys)
     session.full_level = True
     assert keys.full_level

@@ -40,7 +40,7 @@ _native: Callable[[Any], Callable[..., Any]] = intrinsic
 
 @_native
 def _as_float(typing_context: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own
-    """The float32 of 32 bits."""
+    """Return the float32 of 32 bits."""
 
     def make(context: Any, builder: Any, signature: Any, inputs: Any) -> Any:  # noqa: ANN401
         return builder.bitcast(inputs[0], context.get_value_type(types.float32))
@@ -50,7 +50,7 @@ def _as_float(typing_context: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's 
 
 @_native
 def _as_bits(typing_context: Any, number: Any) -> Any:  # noqa: ANN401 - numba's own
-    """The 32 bits of a float32."""
+    """Return the 32 bits of a float32."""
 
     def make(context: Any, builder: Any, signature: Any, inputs: Any) -> Any:  # noqa: ANN401
         return builder.bitcast(inputs[0], context.get_value_type(types.uint32))
@@ -85,7 +85,7 @@ def _snake_float32(x: Any, constants: Any, out: Any) -> None:  # noqa: ANN401
 
 @_compile
 def _snake_bfloat16(x: Any, constants: Any, out: Any) -> None:  # noqa: ANN401
-    """The same for bfloat16, which are the upper halves of float32, rounded to even."""
+    """Do the same for bfloat16, the upper half of a float32, rounded to even."""
     turns, finer, scale = constants
     rows, channels = x.shape
     for row in range(rows):
@@ -120,7 +120,7 @@ class FusedSnake(nn.Module):
         return out
 
     def _run_threads(self, work: Callable[..., None], inputs: Any, made: Any) -> None:  # noqa: ANN401
-        """As many as torch takes; none of them holds the interpreter's lock."""
+        """Share rows among as many threads as torch takes; none holds the interpreter's lock."""
         threads = min(torch.get_num_threads(), max(len(inputs) // _LEAST_ROWS, 1))
         if threads == 1:
             work(inputs, self._constants, made)

@@ -65,7 +65,7 @@ class Decoder:
     def _concat(
         self, parts: Iterator[Tensor], windows: DecodeWindows, on_preview: OnPreview | None
     ) -> Clip:
-        """All parts as one clip; the first one is a preview where it is not yet all."""
+        """Concatenate all parts; the first one is a preview where it is not yet all."""
         rate = self._model.sample_rate
         pieces: list[NDArray[np.float32]] = []
         for part in parts:

@@ -40,10 +40,10 @@ class SkipInit(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever torch's function returns
         """Leave out what would fill a tensor with random numbers."""
-        given = dict(kwargs or {})
+        named = dict(kwargs or {})
         if func in _INITIALISERS:
-            return args[0] if args else given["tensor"]
-        return func(*args, **given)
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
 
 
 Network = TypeVar("Network", bound=nn.Module)

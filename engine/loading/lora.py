@@ -138,7 +138,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         config = {} if text is None else json.loads(text)
         return {} if not isinstance(config, dict) else config
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"What is told of the LoRA {path} cannot be read ({error}).") from error
+        raise EngineError(f"The settings of the LoRA {path} cannot be read ({error}).") from error
 
 
 def _make_low_rank(

@@ -200,7 +200,7 @@ class Conditioner(nn.Module):
         return Conditioning(context, mask, global_cond, seconds, bpm)
 
     def _embed_exact_values(self, tokens: Tokens, given: Tensor) -> Tensor:
-        """What the given notes and numbers add to the global condition: (B, width)."""
+        """Return what the given notes and numbers add to the global condition: (B, width)."""
         marks = [tokens.ids == NOTE, tokens.ids == NUMBER]
         if self.config.keyed:
             marks.append((tokens.ids >= FIRST_WORD) & (tokens.values > 0))

@@ -197,7 +197,7 @@ class DiffusionTransformer(nn.Module):
         if not self.config.latents_per_second:
             return 0.0
         if conditioning.seconds is None or conditioning.bpm is None:
-            raise ValueError("a network with timing must be told seconds and bpm")
+            raise ValueError("a network with timing needs seconds and bpm")
         per_second = self.config.latents_per_second / self.config.patch_size
         features = timing_features(tokens, per_second, conditioning.seconds, conditioning.bpm)
         to_timing_embed = self.transformer.to_timing_embed

@@ -26,8 +26,8 @@ class DiffusionTransformerConfig:
 
     `adaln_only`: the global condition modulates the blocks, through sigmoid gates, and is no token.
     `local_cond_dim` is the width of what conditions each latent by itself (Conditioning's
-    inpaint_cond). With `latents_per_second` of 0 tokens are not told of tempo and length. Without
-    `project_cond_tokens` conditioning tokens keep their width, with fewer heads.
+    inpaint_cond). With `latents_per_second` of 0 there is no timing: tokens know of no tempo or
+    length. Without `project_cond_tokens` conditioning tokens keep their width, with fewer heads.
     """
 
     io_channels: int = 64

@@ -63,7 +63,7 @@ class PromptEncoder(nn.Module):
         self._tokenizer = tokenizer
 
     def tokens(self, prompts: Sequence[str]) -> list[list[int]]:
-        """Ids of each prompt's tokens, T5's end mark last, at most most_tokens of them."""
+        """Return ids of each prompt's tokens, T5's end mark last, at most most_tokens of them."""
         # Half a surrogate pair is no text to the tokenizer, but may be pasted.
         texts = [prompt.encode("utf-8", "replace").decode() for prompt in prompts]
         return [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]

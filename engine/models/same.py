@@ -331,5 +331,5 @@ class Same(nn.Module):
 
 
 def _pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Zeros after x (..., T), up to the next multiple."""
+    """Pad x (..., T) with zeros up to the next multiple."""
     return functional.pad(x, (0, -x.shape[-1] % multiple))

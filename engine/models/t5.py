@@ -67,7 +67,7 @@ class T5Attention(nn.Module):
         return result
 
     def position_bias(self, length: int) -> Tensor:
-        """Biases (1, heads, length, length) by bucketed distance, both directions."""
+        """Return biases (1, heads, length, length) by bucketed distance, both directions."""
         config = self.config
         device = self.relative_attention_bias.weight.device
         positions = torch.arange(length, device=device)
@@ -131,7 +131,7 @@ class _Stack(nn.Module):
         self.final_layer_norm = T5LayerNorm(config.d_model)
 
     def position_bias(self, length: int) -> Tensor:
-        """The first block's biases, which all blocks share."""
+        """Return the first block's biases, which all blocks share."""
         first = cast(_Block, self.block[0])
         attention = cast(_AttentionLayer, first.layer[0])
         return attention.SelfAttention.position_bias(length)

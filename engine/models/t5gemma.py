@@ -152,7 +152,7 @@ class T5GemmaEncoder(nn.Module):
         return result
 
     def _table(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosines and sines (S, head_dim) of the positions, over whole heads."""
+        """Return cosines and sines (S, head_dim) of the positions, over whole heads."""
         dims = self.config.head_dim
         exponent = torch.arange(0, dims, 2, device=x.device).float() / dims
         positions = torch.arange(x.shape[1], device=x.device).float()

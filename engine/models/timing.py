@@ -18,7 +18,7 @@ TIMING_FEATURES = 2 * len(BEATS) + 1 + 2 * len(LENGTHS) + 1
 
 
 def timing_features(tokens: int, per_second: float, seconds: Tensor, bpm: Tensor) -> Tensor:
-    """Features (B, tokens, TIMING_FEATURES) for tokens of 1 / per_second each.
+    """Return features (B, tokens, TIMING_FEATURES) for tokens of 1 / per_second each.
 
     `seconds` (B,) are the asked lengths; `bpm` (B,) beats a minute, 0 where no tempo is asked for.
     """

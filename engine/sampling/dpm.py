@@ -62,7 +62,7 @@ def dpm_3m_sde(
 
 
 def _predict_x0(velocity: Velocity, x: Tensor, sigma: Tensor) -> Tensor:
-    """The data that x = data + sigma * noise points at, by a network of the v objective.
+    """Return the data that x = data + sigma * noise points at, by a v-objective network.
 
     The network sees cos(a) * data + sin(a) * noise with tan(a) = sigma, at time 2 a / pi
     (Salimans and Ho 2022, section 4 and appendix D).

@@ -39,7 +39,7 @@ def steps_at_pace(
     first_log_snr: float = FIRST_LOG_SNR,
     last_log_snr: float = LAST_LOG_SNR,
 ) -> int:
-    """How many of the steps from noise are left at `start`, one at least.
+    """Return how many of the steps from noise are left at `start`, one at least.
 
     With so many the times fall from there as fast as they do from noise; more would cost time and
     change little.

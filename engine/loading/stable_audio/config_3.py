@@ -256,7 +256,7 @@ def _read_codec(table: object) -> SameConfig:
 
 
 def _read_coder(autoencoder: Mapping[str, Any], side: str, where: str) -> dict[str, Any]:
-    """The sizes of one half, whose lists have one entry: there is one resampling."""
+    """Read the sizes of one half, whose lists have one entry: there is one resampling."""
     coder = read_table(autoencoder[side], f"{where}.{side}", _CODER)
     sizes = dict(_MAY_SAME) | read_table(coder["config"], f"{where}.{side}.config", _CODER_SIZES)
     for name in ("c_mults", "strides", "transformer_depths", "sinusoidal_blocks"):
@@ -271,7 +271,7 @@ def _read_coder(autoencoder: Mapping[str, Any], side: str, where: str) -> dict[s
 
 
 def _read_whole(value: object, where: str) -> int:
-    """A number that may be written as 4.0."""
+    """Read a whole number, which may be written as 4.0."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
         raise ConfigError(f"{where} must be a whole number, got {value!r}.")
     if value < 1:

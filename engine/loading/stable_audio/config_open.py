@@ -132,7 +132,7 @@ def parse_config(table: dict[str, Any]) -> PublishedConfig:
 
 
 def _read_stable_audio_open(table: object, size: int) -> PublishedConfig:
-    """What a model of the Stable Audio Open kind is."""
+    """Read the table of a model of the Stable Audio Open kind."""
     model = read_table(table, "model", _MODEL)
     diffusion = read_table(model["diffusion"], "model.diffusion", _DIFFUSION)
     objective = diffusion.get("diffusion_objective", UNNAMED_OBJECTIVE)

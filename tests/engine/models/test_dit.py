@@ -157,7 +157,7 @@ def test_timing_begins_as_if_it_were_not_there_and_then_tells_the_tempo() -> Non
 
 def test_a_network_with_timing_must_be_told_seconds_and_tempo() -> None:
     timed = DiffusionTransformer(replace(transformer().config, latents_per_second=16.0))
-    with pytest.raises(ValueError, match="must be told seconds and bpm"):
+    with pytest.raises(ValueError, match="needs seconds and bpm"):
         timed(sample(), torch.ones(1), conditioning())
 
 

@@ -50,4 +50,4 @@ def _shard_with_fsdp(network: nn.Module) -> None:
                 fully_shard(block)
         fully_shard(part)
         if isinstance(part, DiffusionTransformer):
-            register_fsdp_forward_method(part, "hidden")
+            register_fsdp_forward_method(part, "hidden_states")

@@ -95,6 +95,11 @@ class Transformer(nn.Module):
             nn.init.zeros_(self.to_timing_embed.bias)
 
 
+def _variance(time: Tensor) -> Tensor:
+    """The variance (B, 1, 1) at times (B,) of what lies between data and noise of variance 1."""
+    return (time.square() + (1 - time).square())[:, None, None]
+
+
 def _make_mlp(inputs: int, outputs: int, bias: bool = False) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(inputs, outputs, bias), nn.SiLU(), nn.Linear(outputs, outputs, bias)
@@ -129,13 +134,21 @@ class DiffusionTransformer(nn.Module):
         hidden = self.hidden_states(x, time, conditioning, self.config.depth)
         tokens = hidden[:, self.config.prepended_tokens :]
         y = self.transformer.project_out(tokens).transpose(1, 2)
-        return self._unpatch(self.postprocess_conv(y) + y)
+        y = self._unpatch(self.postprocess_conv(y) + y)
+        if not self.config.preconditioned:
+            return y
+        # Of data and noise of variance 1: the best linear guess, and what is left at its size
+        # ("Elucidating the Design Space of Diffusion-Based Generative Models", section 5).
+        guess = (2 * time - 1)[:, None, None] / _variance(time)
+        return guess * x + y / _variance(time).sqrt()
 
     def hidden_states(
         self, x: Tensor, time: Tensor, conditioning: Conditioning | CachedConditioning, depth: int
     ) -> Tensor:
         """Return the first `depth` blocks' output (B, prepended + L / patch_size, embed_dim)."""
         transformer = self.transformer
+        if self.config.preconditioned:
+            x = x / _variance(time).sqrt()
         patched = self._patch(x)
         cached = conditioning
         if isinstance(cached, Conditioning):

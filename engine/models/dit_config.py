@@ -27,7 +27,8 @@ class DiffusionTransformerConfig:
     `adaln_only`: the global condition modulates the blocks, through sigmoid gates, and is no token.
     `local_cond_dim` is the width of what conditions each latent by itself (Conditioning's
     inpaint_cond). With `latents_per_second` of 0 there is no timing: tokens know of no tempo or
-    length. Without `project_cond_tokens` conditioning tokens keep their width, with fewer heads.
+    length. Without `project_cond_tokens` conditioning tokens keep their width, with fewer heads. A
+    `preconditioned` network has to predict only what no linear guess of the velocity can.
     """
 
     io_channels: int = 64
@@ -47,6 +48,7 @@ class DiffusionTransformerConfig:
     local_cond_dim: int = 0
     rms_norm: bool = False
     fixed_fourier_times: bool = False
+    preconditioned: bool = False
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not fit each other."""

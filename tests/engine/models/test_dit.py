@@ -165,3 +165,34 @@ def test_a_network_with_timing_must_be_told_seconds_and_tempo() -> None:
 def test_an_impossible_rate_of_latents_is_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="latents_per_second must be at least 0"):
         DiffusionTransformerConfig(latents_per_second=rate)
+
+
+@torch.inference_mode()
+def test_a_preconditioned_network_that_knows_nothing_guesses_as_well_as_a_line_can() -> None:
+    plain = transformer()
+    network = DiffusionTransformer(replace(plain.config, preconditioned=True)).eval()
+    network.load_state_dict(plain.state_dict())
+    torch.nn.init.zeros_(network.transformer.project_out.weight)
+    random = torch.Generator().manual_seed(0)
+    data, noise = (torch.randn((64, 6, 40), generator=random) for _ in range(2))
+    for time in (0.05, 0.3, 0.5, 0.8, 0.99):
+        times = torch.full((64,), time)
+        x = (1 - time) * data + time * noise
+        made = network(x, times, conditioning(64))
+        slope = float(((noise - data) * x).mean() / x.square().mean())
+        torch.testing.assert_close(made, (made / x).median() * x, atol=1e-4, rtol=1e-3)
+        assert (made / x).median().item() == pytest.approx(slope, abs=0.03)
+        left = (noise - data - made).square().mean() * (time**2 + (1 - time) ** 2)
+        assert left.item() == pytest.approx(1, abs=0.03)
+
+
+@torch.inference_mode()
+def test_preconditioning_gives_the_network_inputs_and_leaves_it_outputs_of_one_size() -> None:
+    plain = transformer()
+    network = DiffusionTransformer(replace(plain.config, preconditioned=True)).eval()
+    network.load_state_dict(plain.state_dict())
+    x, times = torch.randn(2, 6, 40), torch.tensor([0.2, 0.9])
+    size = (times.square() + (1 - times).square()).sqrt()[:, None, None]
+    inner = plain(x / size, times, conditioning(2))
+    wanted = (2 * times - 1)[:, None, None] / size.square() * x + inner / size
+    torch.testing.assert_close(network(x, times, conditioning(2)), wanted)

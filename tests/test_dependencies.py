@@ -22,7 +22,7 @@ DISTRIBUTIONS = {
 BY_NAME = {"tensorboard"}
 """Imported by torch, for us."""
 BY_HAND = {"tinysoundfont"}
-"""Installed without its own dependencies, as presets/training/sources.toml says."""
+"""Installed without its own dependencies, as presets/corpus/sources.toml says."""
 
 
 def project() -> dict[str, Any]:

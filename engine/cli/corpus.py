@@ -22,9 +22,7 @@ class Arguments:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of `corpus`."""
-    parser.add_argument(
-        "preset", type=Path, nargs="?", help="default: presets/training/sources.toml"
-    )
+    parser.add_argument("preset", type=Path, nargs="?", help="default: presets/corpus/sources.toml")
     parser.add_argument("--out", type=Path, default=Path("runs/sources"), metavar="FOLDER")
     parser.add_argument(
         "--downloads",
@@ -49,7 +47,7 @@ def run(arguments: Arguments, context: CommandContext) -> int:
     downloads = arguments.downloads or out.with_name(f"{out.name}-downloads")
     if arguments.folder is not None and not arguments.folder.is_dir():
         raise CommandError(f"there is no folder {arguments.folder}")
-    sources = read_sources(arguments.preset or PRESETS / "training" / "sources.toml")
+    sources = read_sources(arguments.preset or PRESETS / "corpus" / "sources.toml")
     found = fetch_sources(sources, out, downloads, arguments.folder, show_line)
     total = sum(found.counts.values())
     show_line(f"{total} sound files in {out}, {len(found.problems)} left out; see {CREDITS} there")

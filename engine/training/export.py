@@ -137,7 +137,7 @@ def _describe_dataset(pool: DatasetConfig) -> str:
     if pool.sources:
         return (
             f"{sum(pool.clips)} sounds, {pool.real_share:.0%} of them notes of soundfonts and "
-            "recordings that presets/training/sources.toml and recordings.csv name with their "
+            "recordings that presets/corpus/sources.toml and recordings.csv name with their "
             "licences and authors; the others are rendered by engine/corpus."
         )
     return (

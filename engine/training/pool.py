@@ -217,7 +217,7 @@ def _corpus(
 ) -> RenderedCorpus | MixedCorpus | FolderCorpus:
     if pool.is_own:
         return own_corpus(pool.folder, pool.shards, pool.seed, show)
-    rendered = RenderedCorpus(pool.seed, families=pool.families)
+    rendered = RenderedCorpus(pool.seed, families=pool.families, free_lengths=pool.free_lengths)
     if not pool.sources:
         return rendered
     return MixedCorpus(rendered, RealCorpus(Path(pool.sources), pool.seed, show), pool.real_share)

@@ -87,7 +87,8 @@ class DatasetConfig:
     among families besides its own family's. Or they are the player's own: of a `folder`, or of tar
     files in `shards`; then 0 clips means each sound once. Of rendered sounds there may be `pairs`
     besides, as many for each length: a hum or a beatbox bar and what it becomes. Of rendered
-    batches `real_share` are replaced by real sounds of the folder `sources`, where it is named.
+    batches `real_share` are replaced by real sounds of the folder `sources`, where it is named. Of
+    rendered lengths `free_lengths` say nothing of how a sound decays.
     """
 
     seed: int = 1
@@ -100,6 +101,7 @@ class DatasetConfig:
     shards: str = ""
     sources: str = ""
     real_share: float = 0.5
+    free_lengths: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse lists of different lengths, and buckets without sounds."""
@@ -118,8 +120,9 @@ class DatasetConfig:
         _at_least_one(self, ("render_batch",))
         if self.sources and self.is_own:
             raise ValueError("sources are mixed with rendered sounds: leave out folder and shards")
-        if not 0 <= self.real_share <= 1:
-            raise ValueError(f"real_share must be 0..1, got {self.real_share}")
+        for name in ("real_share", "free_lengths"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be 0..1, got {getattr(self, name)}")
         check_families(self.families)
         for seconds in () if self.is_own else self.seconds:
             fitting_kinds(self.families, seconds)

@@ -27,10 +27,13 @@ def _drive(rng: Random) -> float:
     return round(rng.uniform(0, 0.2) if rng.random() < 0.35 else rng.random(), 3)
 
 
-def _seconds(kind: Kind, decay: float, space: float, rng: Random, most: float) -> float:
-    """An asked length: usually what the sound needs, sometimes more."""
+def _seconds(
+    kind: Kind, decay: float, space: float, rng: Random, limits: tuple[float, float]
+) -> float:
+    """An asked length: usually what the sound needs, sometimes more; see `draw_plan` of limits."""
+    most, free_lengths = limits
     shortest, longest = kind.seconds.low, min(kind.seconds.high, most)
-    if "decay" not in kind.free:
+    if "decay" not in kind.free or (free_lengths and rng.random() < free_lengths):
         return round(float(shortest * (longest / shortest) ** rng.random()), 3)
     share = min(1.0, 0.25 * rng.random() + 0.55 * decay + 0.3 * space)
     if rng.random() < 0.25:
@@ -86,8 +89,12 @@ def _loop(kind: Kind, rng: Random, most: float) -> Plan:
     )
 
 
-def draw_plan(kind: Kind, rng: Random, max_seconds: float) -> Plan:
-    """Draw one sound of a kind, at most `max_seconds` long."""
+def draw_plan(kind: Kind, rng: Random, max_seconds: float, free_lengths: float = 0.0) -> Plan:
+    """One sound of a kind, at most `max_seconds` long.
+
+    A share `free_lengths` of the lengths says nothing of the decay: else a bell would learn to
+    fill whatever length it is given.
+    """
     if kind.key in ("loop", "beatbox loop"):
         return _loop(kind, rng, max_seconds)
     values = _only_free(kind, (_property(rng), _property(rng), _drive(rng), _space(rng)))
@@ -98,7 +105,7 @@ def draw_plan(kind: Kind, rng: Random, max_seconds: float) -> Plan:
         kind=kind,
         variant=variant,
         form=rng.choice(kind.forms),
-        seconds=_seconds(kind, values[1], values[3], rng, max_seconds),
+        seconds=_seconds(kind, values[1], values[3], rng, (max_seconds, free_lengths)),
         pitch=pitch,
         values=values,
     )

@@ -1,4 +1,4 @@
-"""Which real sounds a corpus is made of, as written in presets/training/sources.toml. No torch."""
+"""Which real sounds a corpus is made of, as written in presets/corpus/sources.toml. No torch."""
 
 from __future__ import annotations
 

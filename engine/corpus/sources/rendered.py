@@ -100,7 +100,7 @@ class RenderedCorpus:
     """Sounds by number: a batch is the same for the same seed, split, index, size and length.
 
     A family that is named twice is drawn twice as often. Among families there may be kinds: each
-    is drawn besides its family.
+    is drawn besides its family. Of the lengths `free_lengths` say nothing of the decay.
     """
 
     def __init__(
@@ -109,12 +109,14 @@ class RenderedCorpus:
         split: str = "train",
         sample_rate: int = SAMPLE_RATE_HZ,
         families: tuple[str, ...] | None = None,
+        free_lengths: float = 0.0,
     ) -> None:
         if split not in ("train", "held_out"):
             raise ValueError(f"split must be 'train' or 'held_out', got {split!r}")
         if sample_rate < LOWEST_RATE:
             raise ValueError(f"sample_rate must be {LOWEST_RATE} or more, got {sample_rate}")
         self.seed, self.split, self.sample_rate = seed, split, sample_rate
+        self.free_lengths = free_lengths
         self.book = lexicon()
         self.families = DEFAULT_FAMILIES if families is None else families
         check_families(self.families)
@@ -165,7 +167,8 @@ class RenderedCorpus:
         kinds, shares = self._kinds(max_seconds)
         held = self.split == "held_out"
         for _ in range(MOST_PLANS):
-            plan = draw_plan(rng.choices(kinds, shares)[0], rng, max_seconds)
+            kind = rng.choices(kinds, shares)[0]
+            plan = draw_plan(kind, rng, max_seconds, self.free_lengths)
             if is_held_combination(plan) != held:
                 continue
             for _ in range(40):

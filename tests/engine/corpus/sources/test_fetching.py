@@ -175,7 +175,7 @@ def test_without_its_client_a_package_is_asked_for_by_name(
 
 
 def test_the_preset_that_ships_is_whole() -> None:
-    sources = read_sources(PRESETS / "training" / "sources.toml")
+    sources = read_sources(PRESETS / "corpus" / "sources.toml")
     assert {package.name for package in sources.packages} >= {"fluid-soundfont-gm"}
     assert len(sources.recordings) > 1_000
     for package_ in sources.packages:
@@ -184,7 +184,7 @@ def test_the_preset_that_ships_is_whole() -> None:
 
 
 def test_a_preset_with_a_wrong_checksum_is_refused(tmp_path: Path) -> None:
-    text = (PRESETS / "training" / "sources.toml").read_text().replace("6f531493", "nonsense", 1)
+    text = (PRESETS / "corpus" / "sources.toml").read_text().replace("6f531493", "nonsense", 1)
     (tmp_path / "sources.toml").write_text(text)
     with pytest.raises(ConfigError, match="sha256"):
         read_sources(tmp_path / "sources.toml")

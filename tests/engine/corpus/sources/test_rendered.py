@@ -1,5 +1,7 @@
 """What the rendered corpus promises: truth of captions, pitch, timing, and the same sound again."""
 
+import math
+
 import pytest
 import torch
 
@@ -146,3 +148,21 @@ def test_kinds_that_hold_nothing_out_are_refused_instead_of_sought_for_ever() ->
     with pytest.raises(CorpusError, match=f"No sound of {kinds[0]} in 4 s"):
         RenderedCorpus(1, "held_out", families=(kinds[0],)).batch(0, 1, 4.0)
     assert RenderedCorpus(1, families=(kinds[0],)).sounds(0, 1, 4.0)[0].kind == kinds[0]
+
+
+def test_free_lengths_say_nothing_of_the_decay() -> None:
+    def tie(free_lengths: float) -> float:
+        corpus = RenderedCorpus(1, families=("bell",), free_lengths=free_lengths)
+        sounds = corpus.sounds(0, 400, 4.0)
+        pairs = torch.tensor([(sound.decay, math.log(sound.seconds)) for sound in sounds])
+        return float(torch.corrcoef(pairs.T)[0, 1])
+
+    assert tie(0.0) > 0.4
+    assert abs(tie(1.0)) < 0.15
+    assert 0.15 < tie(0.5) < 0.4
+
+
+def test_without_free_lengths_sounds_are_what_they_were() -> None:
+    sound = RenderedCorpus(3).sounds(5, 6, 0.8)[0]
+    assert RenderedCorpus(3, free_lengths=0.0).sounds(5, 6, 0.8)[0] == sound
+    assert RenderedCorpus(3, free_lengths=1.0).sounds(5, 6, 0.8)[0] != sound

@@ -1,4 +1,8 @@
-"""MIDI messages, parsed and validated once where they come in. Any thread."""
+"""MIDI messages, parsed and validated once where they come in. Any thread.
+
+mido parses them too, into objects with attributes made at run time and an exception for each bad
+byte; the MIDI thread wants frozen values, or None, within microseconds.
+"""
 
 from __future__ import annotations
 

@@ -24,6 +24,8 @@ MARKERS = {
     "jack": ("integration/test_jack_",),
     "x11": ("integration/test_window.py",),
     "slow": (
+        "app/audio/kernel/test_kernel_model.py",
+        "app/audio/mixer/test_clock.py",
         "app/bench",
         "app/ui",
         "engine/acceleration",
@@ -36,6 +38,7 @@ MARKERS = {
         "engine/loading",
         "engine/models",
         "engine/process",
+        "engine/sound",
         "examples",
         "integration/test_wheel.py",
     ),

@@ -1,7 +1,7 @@
-"""AudioDevices: the thread that owns the sound system from first to last.
+"""AudioDevices: the thread that owns the sound system.
 
-It scans, opens and closes there, because some of PortAudio's hosts (WASAPI) insist on one thread,
-and because scanning takes longer than a window may wait.
+All scanning, opening and closing happens on it, because some of PortAudio's host APIs (WASAPI)
+require a single thread, and because a scan would block the window for too long.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class AudioDevices:
-    """Keeps sound going on a thread of its own, which calls `on_change` with every new state."""
+    """Keeps the devices open on its own thread, which calls `on_change` with every new state."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class AudioDevices:
         on_change: Callable[[AudioState], None],
         system: SoundSystem | None = None,
     ) -> None:
-        """Open nothing yet. `system` is PortAudio unless a test brings its own."""
+        """Open nothing yet. `system` is PortAudio by default; tests pass a fake."""
         self._keeper = DeviceKeeper(mixer, recorder, system or PortAudio())
         self._on_change = on_change
         self._state = AudioState(rate=mixer.rate)
@@ -57,10 +57,10 @@ class AudioDevices:
         *,
         wait_s: float = 0.0,
     ) -> AudioState:
-        """Open what is asked for, closing what is open.
+        """Close the open devices and open the requested ones.
 
-        Return at once; `on_change` gets what came of it. With `wait_s`, wait up to that long and
-        return what came. The first time on a machine the kernel is compiled, some seconds.
+        Return at once; `on_change` receives the result. With `wait_s`, wait for it up to that long
+        and return it. The first time on a machine this compiles the kernel, some seconds.
         """
         with self._changed:
             self._request = request
@@ -74,17 +74,17 @@ class AudioDevices:
         return self._state
 
     def rescan(self, wait_s: float = 0.0) -> AudioState:
-        """Look for devices again and open what was asked for last; sound stops for a moment."""
+        """Rescan the devices and repeat the last request; sound stops for a moment."""
         return self.open(self._request, wait_s=wait_s)
 
     def measure(self) -> None:
-        """Measure the round trip: some seconds of clicks, while nothing else sounds."""
+        """Measure the round trip: plays some seconds of clicks, with everything else silent."""
         with self._changed:
             self._measure_requested = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Close everything; bounded, even when a driver hangs."""
+        """Close everything; returns in bounded time, even when a driver hangs."""
         with self._changed:
             thread, self._thread = self._thread, None
             self._stopping = True
@@ -124,7 +124,7 @@ class AudioDevices:
         if requests:
             self._keeper.choose(requests[-1], time.monotonic())
         elif measure:
-            # Published in between, so that the same result twice is a change twice.
+            # Publish a state without a result first: an equal result must count as a change too.
             self._publish(replace(self._state, round_trip=None))
             self._keeper.measure(time.monotonic)
         else:
@@ -138,7 +138,7 @@ class AudioDevices:
             self._changed.notify_all()
 
     def _publish(self, state: AudioState) -> None:
-        """Hand over what is new; a listener's bug must not silence the instrument."""
+        """Report a changed state; a listener's bug must not silence the instrument."""
         if state == self._state:
             return
         self._state = state

@@ -1,7 +1,7 @@
-"""Keeps an output and an input open: finds them, notices when they go, opens them again.
+"""DeviceKeeper: keeps an output and an input open, and reopens them when they come back.
 
 Not a thread itself: `app.audio.devices.audio_devices` calls `poll` a few times a second, always
-from the same thread, because a sound system may insist on that.
+from the same thread, because a sound system may require that.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ from app.audio.recording.recorder import InputRecorder
 
 RETRY_S = 2.0
 PEEK_EVERY_S = 10.0
-"""Looking for a device while another plays takes another process: not too often."""
+"""Interval of looking for a missing device while another plays, which starts a process."""
 DRAIN_S = 0.1
-"""Longer than the mixer takes to fade everything out."""
+"""Longer than the mixer's fade-out."""
 SILENT_BLOCK_FRAMES = 512
 
 log = logging.getLogger(__name__)
@@ -71,18 +71,18 @@ class DeviceKeeper:
         self._silent_since_s: float | None = None
 
     def choose(self, request: DeviceRequest, now_s: float) -> None:
-        """Close what is open and open what is asked for, now."""
+        """Close the open devices and open the requested ones, now."""
         self._close_devices()
         self._failed_trip = None
         self._opener.request = request
-        # What was measured meanwhile is newer.
+        # Trips measured in this session are newer than those of the request.
         self._known.trips = self._known.trips or request.round_trips
         self._next_try_s = now_s
         self._next_peek_s = now_s + PEEK_EVERY_S
         self.poll(now_s)
 
     def poll(self, now_s: float) -> None:
-        """Notice what went, open what came, and keep time while nothing plays."""
+        """Drop dead devices, open available ones, advance the clock while there is no output."""
         self._drop_dead_devices(now_s)
         if self._output is None and now_s >= self._next_try_s and not self._is_input_busy():
             self._next_try_s = now_s + RETRY_S
@@ -93,7 +93,7 @@ class DeviceKeeper:
         self._advance_without_output(now_s)
 
     def state(self) -> AudioState:
-        """Return what is open now."""
+        """Return the state of the open devices."""
         output, source = self._output, self._input
         state = AudioState(
             output_name=output.device.name if output else None,
@@ -117,7 +117,7 @@ class DeviceKeeper:
         block, rate = self._mixer.block_frames, self._mixer.rate
         look_ahead_ms = 1000.0 * self._mixer.latency_frames / rate
         output_ms = output.latency_ms(2 * block, rate) + look_ahead_ms
-        # PortAudio's JACK knows no latency of inputs; it is one block.
+        # PortAudio's JACK host reports no input latency; it is one block.
         input_ms = source.latency_ms(block, rate) if source else 0.0
         trip_ms = output_ms + input_ms
         if state.round_trip is not None and not state.round_trip.error:
@@ -125,14 +125,14 @@ class DeviceKeeper:
         return replace(state, block_frames=block, latency_ms=output_ms, round_trip_ms=trip_ms)
 
     def close(self) -> None:
-        """Close the streams and let the sound system go."""
+        """Close the streams and shut the sound system down."""
         self._close_devices()
         self._system.shut()
 
     # --- measuring ---
 
     def measure(self, now_s: Callable[[], float]) -> None:
-        """Play clicks and find them in the input; everything is closed meanwhile."""
+        """Measure the round trip by clicks, with the streams closed and reopened afterwards."""
         output, source = self._output, self._input
         if output is None or source is None:
             self._failed_trip = RoundTrip(error="This needs a sound output and an input.")
@@ -158,7 +158,7 @@ class DeviceKeeper:
             return RoundTrip(error=f"Output and input could not be opened together ({error}).")
 
     def _find_round_trip(self) -> RoundTrip | None:
-        """Return what is known of the round trip with what is open."""
+        """Return the known round trip of the open devices, or the failed measurement."""
         output, source = self._output, self._input
         if self._failed_trip is not None or output is None or source is None:
             return self._failed_trip
@@ -192,7 +192,7 @@ class DeviceKeeper:
             )
 
     def _open_again(self, output: OpenDevice, source: OpenDevice | None, now_s: float) -> None:
-        """Close and open the same devices, without looking for others: that takes a second."""
+        """Close and reopen the same devices without a scan, which would take a second."""
         self._close_devices()
         self._next_try_s = now_s
         try:
@@ -212,18 +212,18 @@ class DeviceKeeper:
     # --- watching ---
 
     def _is_input_busy(self) -> bool:
-        """Whether a take still comes in, which a scan would cut: it waits for the take's end."""
+        """Return whether a take is being recorded, which a scan would cut off."""
         return self._input is not None and self._recorder.recording
 
     def _lacks_a_device(self) -> bool:
-        """Whether there is no microphone, or another device than was asked for."""
+        """Return whether there is no input, or a device stands in for a requested one."""
         request = self._opener.request
         if self._input is None:
             return True
         return is_other(self._output, request.output) or is_other(self._input, request.input)
 
     def _look_for_missing(self, now_s: float) -> None:
-        """When it is there, reopen everything, in a moment when nothing plays."""
+        """Reopen everything if a missing device is back, at a moment when nothing plays."""
         quiet = all(self._mixer.playing(pad) is None for pad in range(self._mixer.pads))
         if not quiet or self._is_input_busy():
             return
@@ -232,7 +232,7 @@ class DeviceKeeper:
             self._open_all()
 
     def _is_back(self, devices: Sequence[Device]) -> bool:
-        """Whether one of the devices that there are now is one that was missed."""
+        """Return whether a missing device is among the present ones."""
         request, inputs = self._opener.request, _inputs_among(devices)
         if self._input is None and set(list_names(inputs)) - set(self._input_names):
             return True
@@ -260,7 +260,7 @@ class DeviceKeeper:
             self._recorder.interrupt()
 
     def _follow_missed_blocks(self, now_s: float) -> None:
-        """Open an output that misses block after block with longer ones, if the choice is ours."""
+        """Reopen an output that keeps missing blocks with longer ones, unless the size is set."""
         output = self._output
         if output is None or self._opener.request.block_frames:
             return
@@ -275,7 +275,7 @@ class DeviceKeeper:
         self._open_again(output, self._input, now_s)
 
     def _advance_without_output(self, now_s: float) -> None:
-        """Keep the mixer's clock going without a device, so that no hit waits for one to come."""
+        """Advance the mixer's clock without a device, so that hits do not pile up meanwhile."""
         if self._output is not None:
             self._silent_since_s = None
             return

@@ -1,4 +1,4 @@
-"""Sentences about sound devices for the player: what is wrong, and what to do. Plain functions."""
+"""Messages about sound devices for the player: what is wrong and what to do. Plain functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_SYSTEM = (
 
 
 def explain_failed_scan(error: SoundError) -> str:
-    """Say that the sound system itself fails."""
+    """Say that the sound system itself failed."""
     return f"The sound system does not answer ({error}). {AGAIN}"
 
 
@@ -33,31 +33,31 @@ def explain_failed_input(device: Device, error: SoundError) -> str:
 
 
 def explain_lost_output(name: str) -> str:
-    """Say that the output went."""
+    """Say that the output is gone."""
     return f"The sound output {name} is gone. Plug it in again; {AGAIN}"
 
 
 def explain_lost_input(name: str) -> str:
-    """Say that the microphone went."""
+    """Say that the microphone is gone."""
     return f"The microphone {name} is gone. Plug it in; Pingpad finds it."
 
 
 def explain_other_device(requested: str | None, device: Device, doing: str) -> str:
-    """Say that another device stands in for the requested one, "" when it is the one."""
+    """Say that a device stands in for the requested one; "" when it is the requested one."""
     if requested is None or is_called(device, requested):
         return ""
     return f"{requested} is not there: {doing} {device.name} until it is back."
 
 
 def explain_other_rate(requested: int, device: Device, rate: int) -> str:
-    """Say that a device plays at another rate than the requested one, "" when it does not."""
+    """Say that a device plays at another rate than the requested one; "" when it does not."""
     if requested in (0, rate):
         return ""
     return f"{device.name} cannot do {requested / 1000:g} kHz: playing at {rate / 1000:g} kHz."
 
 
 def explain_other_channels(requested: Channels, device: Device, channels: Channels) -> str:
-    """Say that other channels than the requested ones are recorded, "" when they are not."""
+    """Say that other channels than the requested ones are recorded; "" when they are not."""
     if not requested.count or requested == channels:
         return ""
     return f"{device.name} has no input {requested}: recording from {channels}."

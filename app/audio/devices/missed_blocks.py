@@ -1,21 +1,21 @@
-"""MissedBlocks: whether an output keeps up with its blocks, and what else it should be given.
+"""MissedBlocks: detects an output whose block size is too small, and picks a longer one.
 
-Not a thread itself: `app.audio.devices.keeper` asks it on the sound thread.
+Used by `app.audio.devices.keeper` on the sound thread.
 """
 
 from __future__ import annotations
 
 WINDOW_S = 2.0
 MANY = 3
-"""Blocks missed in that time: one now and then is the machine's, this many are the block's."""
+"""Missed blocks per window: one now and then is normal, this many mean too small a block."""
 BAD_WINDOWS = 4
-"""In a row: a start, or a model that loads, may take its time once."""
+"""Windows in a row: the start, or loading a model, may cause misses once."""
 LONGER = (512, 1024)
-"""Through PulseAudio 256 frames lost nearly as much as its own 104, and 512 nothing."""
+"""Through PulseAudio 256 frames missed nearly as many blocks as its own 104, and 512 none."""
 
 
 class MissedBlocks:
-    """Judges one open output."""
+    """Watches one open output."""
 
     def __init__(self) -> None:
         self._since_s: float | None = None
@@ -23,7 +23,10 @@ class MissedBlocks:
         self._bad_windows = 0
 
     def are_many(self, missed: int, now_s: float) -> bool:
-        """Say whether many blocks were missed in each of the last windows; `missed` is the sum."""
+        """Return whether many blocks were missed in each of the last windows.
+
+        `missed` is the total so far.
+        """
         if self._since_s is None:
             self._since_s, self._missed = now_s, missed
         elif now_s - self._since_s >= WINDOW_S:
@@ -34,5 +37,5 @@ class MissedBlocks:
 
 
 def next_longer(block_frames: int) -> int | None:
-    """Return the next longer block; None when there is none that can still be played."""
+    """Return the next longer block; None when a longer one would be too slow to play."""
     return next((longer for longer in LONGER if longer > block_frames), None)

@@ -1,4 +1,4 @@
-"""OpenDevice: a device with its running stream, and whether that still calls back. Sound thread."""
+"""OpenDevice: a device with its running stream, and whether that is still alive. Sound thread."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from app.audio.devices.missed_blocks import MissedBlocks
 from app.audio.devices.sound_system import SoundError, SoundStream, StreamPlan
 
 STALLED_S = 1.0
-"""A device without callbacks for this long is taken to be gone."""
+"""A device without callbacks for this long is considered gone."""
 LONGEST_LATENCY_S = 2.0
-"""Some sound systems report nonsense; a latency above this is not believed."""
+"""Some sound systems report nonsense; a higher latency is ignored."""
 
 
 class OpenDevice:
-    """Made of a stream that was opened; closed once."""
+    """A stream that was opened successfully; closed once."""
 
     def __init__(self, stream: SoundStream, plan: StreamPlan, count: Callable[[], int]) -> None:
-        """`count` is how many callbacks came."""
+        """`count` returns the number of callbacks so far."""
         self.stream = stream
         self.plan = plan
         self.device = plan.device
@@ -28,7 +28,7 @@ class OpenDevice:
         self._moved_s: float | None = None
 
     def start(self) -> None:
-        """Let the callbacks begin, or close the stream and raise SoundError."""
+        """Start the callbacks; on failure close the stream and raise SoundError."""
         try:
             self.stream.start()
         except SoundError:
@@ -36,7 +36,7 @@ class OpenDevice:
             raise
 
     def is_alive(self, now_s: float) -> bool:
-        """Whether callbacks came lately."""
+        """Return whether there have been callbacks within STALLED_S."""
         count = self._count()
         if count != self._last_count or self._moved_s is None:
             self._last_count = count
@@ -44,7 +44,7 @@ class OpenDevice:
         return self.stream.active and now_s - self._moved_s <= STALLED_S
 
     def latency_ms(self, default_frames: int, rate: int) -> float:
-        """Return the stream's latency; if it tells none, that of so many frames."""
+        """Return the stream's latency; `default_frames` as milliseconds if it reports none."""
         latency_s = self.stream.latency_s
         if not 0.0 < latency_s <= LONGEST_LATENCY_S:
             latency_s = default_frames / rate
@@ -52,5 +52,5 @@ class OpenDevice:
 
 
 def is_other(opened: OpenDevice | None, requested: str | None) -> bool:
-    """Whether a device is open that stands in for the requested one."""
+    """Return whether an open device stands in for the requested one."""
     return opened is not None and requested is not None and not is_called(opened.device, requested)

@@ -1,4 +1,4 @@
-"""DeviceOpener: opens the streams that a request asks for, or what comes nearest. Sound thread."""
+"""DeviceOpener: opens the requested streams, or the nearest alternative. Sound thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.audio.recording.recorder import InputRecorder
 
 
 class DeviceOpener:
-    """Connects devices with one mixer and one recorder; their rates and formats follow."""
+    """Connects devices with one mixer and one recorder, which adopt their rate and format."""
 
     def __init__(self, mixer: Mixer, recorder: InputRecorder, system: SoundSystem) -> None:
         self._mixer = mixer
@@ -28,17 +28,17 @@ class DeviceOpener:
         self._system = system
         self._default_rate = mixer.rate
         self._blocks: dict[str, int] = {}
-        """By full name, the blocks of devices that did not keep up with their own."""
+        """By full name, the block sizes of devices that missed blocks with their own."""
         self.request = DeviceRequest()
         self.channels = FIRST_TWO
-        """Which channels of the input are recorded."""
+        """The channels of the input that are recorded."""
 
     def set_block(self, device: Device, frames: int) -> None:
-        """Give a device blocks of so many frames from now on, unless the player asks for others."""
+        """Use blocks of so many frames for a device from now on, unless the player sets a size."""
         self._blocks[full_name(device)] = frames
 
     def open_first_output(self, devices: Sequence[Device]) -> tuple[OpenDevice | None, str]:
-        """Open the first of the outputs that can be; return it and what the player is told."""
+        """Open the first output that works; return it and a message for the player."""
         failures = []
         for device in devices:
             try:
@@ -53,7 +53,7 @@ class DeviceOpener:
         return None, failures[0] if failures else messages.NO_OUTPUT
 
     def open_first_input(self, devices: Sequence[Device]) -> tuple[OpenDevice | None, str]:
-        """Open the first of the inputs that can be; return it and what the player is told."""
+        """Open the first input that works; return it and a message for the player."""
         message = messages.NO_INPUT
         for device in devices:
             for rate in dict.fromkeys((self._mixer.rate, device.rate)):
@@ -71,7 +71,7 @@ class DeviceOpener:
         return message or messages.explain_other_channels(request.channels, device, self.channels)
 
     def _open_at_best_rate(self, device: Device) -> OpenDevice:
-        """Open at the requested or the default rate if the device can, else at the device's own."""
+        """Open at the requested or the default rate if possible, else at the device's own rate."""
         *better, last = dict.fromkeys((self.request.rate or self._default_rate, device.rate))
         for rate in better:
             try:
@@ -81,7 +81,7 @@ class DeviceOpener:
         return self.open_output(device, last)
 
     def open_output(self, device: Device, rate: int) -> OpenDevice:
-        """Open an output and let the mixer work at its rate. Raises SoundError."""
+        """Open an output and set the mixer to its rate. Raises SoundError."""
         mixer = self._mixer
         plan = StreamPlan(
             device,
@@ -94,7 +94,7 @@ class DeviceOpener:
         )
         stream = self._system.open_output(plan)
         if rate != mixer.rate:
-            # What plays was made for the old rate.
+            # Sounds that are playing were resampled for the old rate.
             mixer.stop_all()
             mixer.advance_silently(mixer.rate // 10, 128)
             mixer.set_rate(rate)
@@ -103,7 +103,7 @@ class DeviceOpener:
         return opened
 
     def open_input(self, device: Device, rate: int) -> OpenDevice:
-        """Open an input and let the recorder take its format. Raises SoundError."""
+        """Open an input and set the recorder to its format. Raises SoundError."""
         recorder = self._recorder
         channels = self.channels = self.request.channels.of(device.inputs)
         recorder.set_format(rate, channels.count, skipped=channels.first - 1)

@@ -1,6 +1,6 @@
-"""PortAudio behind the protocol of sound_system: the only module that imports sounddevice.
+"""PortAudio as a SoundSystem: the only module that imports sounddevice.
 
-One thread calls all of it: `app.audio.devices.audio_devices`.
+Used from one thread only, that of `app.audio.devices.audio_devices`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from app.audio.devices.sound_system import (
 )
 
 CLOSE_WITHIN_S = 2.0
-"""A driver that needs longer to close a stream hangs."""
+"""A driver that takes longer to close a stream is considered to hang."""
 CLOSE_HANGING_WITHIN_S = 0.2
-"""A driver that hangs already is asked to close another stream, but not waited for."""
+"""Wait for a driver that already hangs to close another stream."""
 PEEK_WITHIN_S = 5.0
 LOOP_BACK_MARGIN_S = 5.0
 
@@ -41,25 +41,25 @@ print(json.dumps([sounddevice.query_hostapis(), list(sounddevice.query_devices()
 """
 
 _Module: TypeAlias = Any
-"""sounddevice has no types; it is loaded late, on the sound thread."""
+"""sounddevice has no type annotations; it is imported late, on the sound thread."""
 
 log = logging.getLogger(__name__)
 
 _left_behind: list[_Module] = []
-"""Libraries that still have threads inside: they must never be unloaded."""
+"""Libraries with threads still running in them: they must never be unloaded."""
 
 
 class PortAudio:
     """The real sound system."""
 
     def __init__(self) -> None:
-        """Load nothing yet: PortAudio looks at every device when it is loaded."""
+        """Load nothing yet: PortAudio probes every device when it is initialised."""
         self._module: _Module = None
         self._hangs = threading.Event()
         self._threads_before: frozenset[int] = frozenset()
 
     def scan(self) -> tuple[Device, ...]:
-        """Look for devices again. PortAudio looks only when it is initialised: so it is, again."""
+        """Scan the devices by initialising PortAudio again: it probes them only then."""
         try:
             self._initialise()
             module = self._module
@@ -70,7 +70,7 @@ class PortAudio:
 
     def _initialise(self) -> None:
         loaded = "sounddevice" in sys.modules
-        # sounddevice takes its library with ASIO only when this is set before it is loaded.
+        # sounddevice loads its library with ASIO only if this is set before the import.
         os.environ.setdefault("SD_ENABLE_ASIO", "1")
         import sounddevice
 
@@ -80,16 +80,16 @@ class PortAudio:
         elif loaded and sounddevice._initialized:
             sounddevice._terminate()
         if not sounddevice._initialized:
-            # JACK's thread begins here, the others' when a stream is started.
+            # JACK's thread starts here, that of other hosts when a stream is started.
             self._threads_before = realtime_priority.find_native_threads()
             sounddevice._initialize()
 
     def _load_second_copy(self) -> None:
-        """Leave a PortAudio that hangs behind, with its threads, and load a copy beside it.
+        """Abandon a PortAudio that hangs, with its threads, and load a second copy of the library.
 
         WORKAROUND PortAudio's JACK host waits ten minutes for a callback when a stream is stopped
         after its server died (WaitCondition in src/hostapi/jack/pa_jack.c), and terminating or
-        closing would wait as well. A copy of the file has state of its own.
+        closing would wait as well. A copy of the file has its own state.
         """
         module = self._module
         loaded_from = find_loaded_library("libportaudio")
@@ -103,7 +103,7 @@ class PortAudio:
         self._hangs.clear()
 
     def open_output(self, plan: StreamPlan) -> SoundStream:
-        """Open an output; the kernel limits, so PortAudio neither clips nor dithers."""
+        """Open an output without clipping and dithering: the kernel has a limiter."""
         return self._open("output", plan)
 
     def open_input(self, plan: StreamPlan) -> SoundStream:
@@ -137,44 +137,44 @@ class PortAudio:
     def loop_back(
         self, output: StreamPlan, source: StreamPlan, played: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Play and record by one stream, whose frames in and out belong together."""
+        """Play and record with one duplex stream, whose input and output frames are aligned."""
         module = self._module
-        heard = np.zeros(len(played), np.float32)
+        recorded = np.zeros(len(played), np.float32)
         done = threading.Event()
         place = 0
 
-        def pass_block(incoming: _Module, outgoing: _Module, frames: int, *_: object) -> None:
+        def process_block(incoming: _Module, outgoing: _Module, frames: int, *_: object) -> None:
             nonlocal place
             count = min(frames, len(played) - place)
             outgoing[:] = 0.0
             outgoing[:count] = played[place : place + count, np.newaxis]
-            heard[place : place + count] = incoming[:count].sum(axis=1)
+            recorded[place : place + count] = incoming[:count].sum(axis=1)
             place += count
             if place == len(played):
                 done.set()
 
         try:
-            both = module.Stream(
+            duplex = module.Stream(
                 samplerate=output.rate,
                 blocksize=output.block_frames,
                 device=(source.device.index, output.device.index),
                 channels=(source.channels, output.channels),
                 dtype="float32",
                 latency="low",
-                callback=pass_block,
+                callback=process_block,
             )
         except (module.PortAudioError, ValueError) as error:
             raise to_sound_error(error) from error
-        stream = PortAudioStream(both, self._hangs, self._threads_before)
+        stream = PortAudioStream(duplex, self._hangs, self._threads_before)
         try:
             stream.start()
             done.wait(len(played) / output.rate + LOOP_BACK_MARGIN_S)
         finally:
             stream.close()
-        return heard
+        return recorded
 
     def peek(self) -> tuple[Device, ...]:
-        """Ask another process: this one's PortAudio cannot look without closing its streams."""
+        """List the devices from another process: a scan in this one would close its streams."""
         try:
             found = subprocess.run(
                 [sys.executable, "-c", _PEEK],
@@ -189,18 +189,18 @@ class PortAudio:
         return tuple(_to_device(hosts, found) for found in devices)
 
     def shut(self) -> None:
-        """Let go of every host."""
+        """Terminate PortAudio."""
         if self._module is None:
             return
         if self._hangs.is_set():
-            # sounddevice terminates at exit what counts as initialised: this would take minutes.
+            # At exit sounddevice terminates an initialised PortAudio, which would take minutes.
             self._module._initialized = 0
         elif self._module._initialized:
             self._module._terminate()
 
 
 class PortAudioStream:
-    """A sounddevice stream behind the protocol SoundStream."""
+    """A sounddevice stream as a SoundStream."""
 
     def __init__(
         self, stream: _Module, hangs: threading.Event, threads_before: frozenset[int]
@@ -212,7 +212,7 @@ class PortAudioStream:
         self._left_behind = False
 
     def start(self) -> None:
-        """Let the callbacks begin, with real-time priority where the system grants it."""
+        """Start the callbacks, with real-time priority where the system grants it."""
         before = realtime_priority.find_native_threads()
         try:
             self._stream.start()
@@ -228,10 +228,10 @@ class PortAudioStream:
         return not realtime_priority.SUPPORTED or realtime_priority.is_granted(self._threads)
 
     def close(self) -> None:
-        """Close, and leave a driver that hangs behind."""
+        """Close the stream; abandon a driver that hangs."""
         closing = threading.Thread(target=self._close, name="closing sound", daemon=True)
-        # A driver that hangs may wake up: every stream of it must have been told to end by then, or
-        # its callback would write to the same memory as the next one's.
+        # A driver that hangs may wake up: by then each of its streams must have been aborted, or
+        # its callback would write to the same memory as that of the next stream.
         self._left_behind = self._hangs.is_set()
         closing.start()
         closing.join(CLOSE_HANGING_WITHIN_S if self._left_behind else CLOSE_WITHIN_S)
@@ -243,14 +243,14 @@ class PortAudioStream:
     def _close(self) -> None:
         # Aborted, not stopped: a device that was pulled out never plays its last block.
         self._stream.abort(ignore_errors=True)
-        # Ten minutes later, when JACK's host has given up, sounddevice would hand this stream to
-        # the copy of the library that took over, and crash.
+        # Ten minutes later, when JACK's host has given up, sounddevice would pass this stream to
+        # the second copy of the library, and crash.
         if not self._left_behind:
             self._stream.close(ignore_errors=True)
 
     @property
     def active(self) -> bool:
-        """Whether PortAudio calls back, as far as it knows."""
+        """Whether the stream is active according to PortAudio."""
         try:
             return bool(self._stream.active)
         except Exception:  # PortAudio's own error class is known only once it is loaded
@@ -258,12 +258,12 @@ class PortAudioStream:
 
     @property
     def latency_s(self) -> float:
-        """As PortAudio reckons it."""
+        """The latency that PortAudio reports."""
         return float(self._stream.latency)
 
 
 def _make_host_settings(module: _Module, plan: StreamPlan) -> _Module:
-    """Return what a host has to know besides; None for nothing."""
+    """Return the host-specific settings of a stream, or None."""
     if not plan.exclusive:
         return None
     if plan.device.host == "Windows WASAPI":
@@ -274,13 +274,13 @@ def _make_host_settings(module: _Module, plan: StreamPlan) -> _Module:
 
 
 def find_loaded_library(name: str) -> Path | None:
-    """Return a file a loaded library came from; None where the system does not tell."""
+    """Return the file of a loaded library; None where the system does not tell."""
     maps = Path("/proc/self/maps")
     if not maps.exists():
         return None
     for line in maps.read_text().splitlines():
         path = Path(line.split(maxsplit=5)[-1])
-        # A copy that took over before has no file any more.
+        # The file of an earlier second copy has been deleted.
         if path.name.startswith(name) and path.exists():
             return path
     return None
@@ -301,7 +301,7 @@ def _to_device(hosts: _Module, found: _Module) -> Device:
 
 
 def to_sound_error(error: Exception) -> SoundError:
-    """Return the error with PortAudio's own text, without its number."""
+    """Convert an error to a SoundError with PortAudio's text, without its error number."""
     if isinstance(error, OSError | ImportError):
         return SoundSystemMissing(str(error))
     text = str(error.args[0]) if error.args else type(error).__name__

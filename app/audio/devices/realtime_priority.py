@@ -1,9 +1,9 @@
-"""Real-time priority for a sound card's threads: asked for on Linux, and whether it is there.
+"""Real-time priority for a sound card's threads on Linux: requesting and checking it.
 
-macOS and Windows give it to sound by themselves; JACK does, where its server has it. PortAudio's
-ALSA threads run like any other program's unless somebody asks: the system itself, which grants it
-to those in a certain group, else RealtimeKit. Sound thread;
-`raise_priority` and `lower_priority` any.
+macOS and Windows grant it to audio threads by themselves; so does JACK, if its server has it.
+PortAudio's ALSA threads have normal priority unless it is requested: from the kernel, which grants
+it to members of a certain group, else from RealtimeKit. Sound thread; `raise_priority` and
+`lower_priority` any.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pathlib import Path
 from app.audio.devices import rtkit
 
 PRIORITY = 60
-"""1..99: above what works, below a JACK server's own 70."""
+"""1..99: above worker threads, below a JACK server's own 70."""
 WAKING = 50
-"""For what must wake at once, but never before sound."""
+"""For threads that must wake up at once, but after those of sound."""
 _TASKS = Path("/proc/self/task")
 SUPPORTED = sys.platform == "linux"
-"""Whether this system says what its threads have."""
+"""Whether this system reports its threads' priorities."""
 
 
 def find_native_threads() -> frozenset[int]:
-    """Return the threads of this process that are not Python's; none where that is not known."""
+    """Return this process's threads that are not Python's; empty where that is not known."""
     if not SUPPORTED:
         return frozenset()
     ours = {thread.native_id for thread in threading.enumerate()}
@@ -35,7 +35,7 @@ def find_native_threads() -> frozenset[int]:
 
 
 def request(threads: Iterable[int]) -> None:
-    """Ask for real-time priority for those that lack it; a system that refuses is no error."""
+    """Request real-time priority for the threads that lack it; a refusal is not an error."""
     refused = []
     for thread in threads:
         try:
@@ -52,10 +52,10 @@ def request(threads: Iterable[int]) -> None:
 
 
 def raise_priority() -> None:
-    """Give the calling thread real-time priority below sound's, where the system itself grants it.
+    """Give the calling thread real-time priority below sound's, where the kernel grants it.
 
-    For a thread that must wake at once, works some microseconds, and may be a Python thread.
-    RealtimeKit is not asked: it would end the program for a fifth of a second of such work.
+    For a thread that must wake up at once and works for some microseconds; it may be a Python
+    thread. RealtimeKit is not used: it ends the process if such a thread works for 0.2 s.
     """
     if SUPPORTED:
         with suppress(OSError):
@@ -63,14 +63,14 @@ def raise_priority() -> None:
 
 
 def lower_priority() -> None:
-    """Take real-time priority from the calling thread: for what may take long."""
+    """Give the calling thread normal priority again, before work that may take long."""
     if SUPPORTED:
         with suppress(OSError):
             os.sched_setscheduler(0, _without_inheritance(os.SCHED_OTHER), os.sched_param(0))
 
 
 def is_granted(threads: Iterable[int]) -> bool:
-    """Say whether any of these threads has it."""
+    """Return whether any of these threads has real-time priority."""
     return any(_has_realtime(thread) for thread in threads)
 
 
@@ -83,5 +83,5 @@ def _has_realtime(thread: int) -> bool:
 
 
 def _without_inheritance(policy: int) -> int:
-    """Return the policy, for this thread and not for those it starts."""
+    """Return the policy with the flag that threads and processes it starts do not inherit it."""
     return policy | os.SCHED_RESET_ON_FORK

@@ -1,4 +1,4 @@
-"""Round trip: how long a sound takes out of the computer and back in, by clicks. Any thread."""
+"""Round-trip latency, from output to input, measured by clicks. Any thread."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ CLICKS = 8
 FIRST_S, APART_S = 0.5, 0.4
 CLICK_S = 0.005
 LONGEST_S = 0.35
-"""A sound that comes later than this is not taken for the answer to a click."""
+"""Longest round trip that is measured."""
 LEVEL = 0.5
 LEAST_LIKENESS = 0.4
-"""How closely what comes back must match a click, 0..1: a room and a cheap microphone change it."""
+"""Least normalised correlation with a click, 0..1: rooms and cheap microphones distort it."""
 MOST_SPREAD_MS = 25.0
-"""Clicks further apart than this were delayed by a busy system, not by the air."""
+"""A larger spread is caused by a busy system, not by the acoustic path."""
 QUIETEST = 1e-3
-"""Below this, linear, nothing has come back but noise."""
+"""Below this peak, linear, the input holds nothing but noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """What was measured; `error` says why it was not, "" when it was."""
+    """A measurement; `error` is why it failed, or ""."""
 
     milliseconds: float = 0.0
     spread_ms: float = 0.0
     """From the earliest to the latest click."""
     heard: int = 0
-    """Of CLICKS."""
+    """How many of CLICKS were detected."""
     error: str = ""
 
 
 def make_clicks(rate: int) -> NDArray[np.float32]:
-    """Return what to play, `(frames,)`: bursts of noise, which match nothing but themselves."""
+    """Return the clicks to play, `(frames,)`: bursts of noise, whose autocorrelation is narrow."""
     clicks = np.zeros(round((FIRST_S + CLICKS * APART_S) * rate), np.float32)
     burst = _make_burst(rate)
     for start in _click_starts(rate):
@@ -42,12 +42,12 @@ def make_clicks(rate: int) -> NDArray[np.float32]:
     return clicks
 
 
-def find_round_trip(heard: NDArray[np.float32], rate: int) -> RoundTrip:
-    """Return how much later than they were played clicks are in `heard`, `(frames,)`."""
+def find_round_trip(recorded: NDArray[np.float32], rate: int) -> RoundTrip:
+    """Return the delay of the clicks in the recorded input, `(frames,)`."""
     delays = [
         delay
         for start in _click_starts(rate)
-        if (delay := _find_delay(heard[start:], rate)) is not None
+        if (delay := _find_delay(recorded[start:], rate)) is not None
     ]
     if len(delays) <= CLICKS // 2:
         return RoundTrip(
@@ -75,10 +75,10 @@ def _make_burst(rate: int) -> NDArray[np.float32]:
     return noise.astype(np.float32)
 
 
-def _find_delay(heard: NDArray[np.float32], rate: int) -> int | None:
-    """Return frames until what is most like a click; None when nothing is."""
+def _find_delay(recorded: NDArray[np.float32], rate: int) -> int | None:
+    """Return the frame at which the correlation with a click peaks; None without a match."""
     burst = _make_burst(rate)
-    window = heard[: round(LONGEST_S * rate) + len(burst)].astype(np.float64)
+    window = recorded[: round(LONGEST_S * rate) + len(burst)].astype(np.float64)
     if len(window) < len(burst) or np.abs(window).max() < QUIETEST:
         return None
     match = np.abs(np.correlate(window, burst, "valid"))

@@ -1,8 +1,8 @@
-"""RealtimeKit: the desktop's service that grants real-time priority where the system does not.
+"""RealtimeKit: the D-Bus service that grants real-time priority to programs of ordinary users.
 
-Desktops let no program of a user become real-time by itself, but this service on the system's
-D-Bus may make one so, with a limit that keeps it from freezing the computer. It is asked by the
-program that comes with D-Bus; where there is neither, nothing happens. Linux. Sound thread.
+The service sets a limit on CPU time that keeps such a program from freezing the computer. It is
+called through `dbus-send`; without that, or without the service, nothing happens. Linux. Sound
+thread.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ ANSWER_WITHIN_S = 2.0
 
 
 def request(threads: Iterable[int], priority: int) -> bool:
-    """Ask for real-time priority, at most `priority`, for threads of this process.
+    """Request real-time priority, at most `priority`, for threads of this process.
 
-    Return whether the service granted all of it. What it demands for that is promised first: a
-    thread that works for a fifth of a second without a pause ends the process.
+    Return whether the service granted it to all. It requires that RLIMIT_RTTIME be set first: a
+    real-time thread that runs for 0.2 s without blocking ends the process.
     """
     try:
         highest = _property("MaxRealtimePriority")
@@ -40,7 +40,7 @@ def request(threads: Iterable[int], priority: int) -> bool:
 
 
 def _property(name: str) -> int:
-    """Return a number that the service tells about itself."""
+    """Return a numeric property of the service."""
     get = "org.freedesktop.DBus.Properties.Get"
     return int(_call(get, f"string:{SERVICE}", f"string:{name}").split()[-1])
 
@@ -56,7 +56,7 @@ def _call(*words: str) -> str:
 
 
 def _limit_realtime(longest_us: int) -> None:
-    """Let the system end this process if a real-time thread works longer without a pause."""
+    """Set RLIMIT_RTTIME: the system ends this process if a real-time thread runs longer."""
     if sys.platform != "linux":
         return
     import resource

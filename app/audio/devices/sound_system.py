@@ -1,6 +1,7 @@
-"""Protocol of a sound system: devices and streams. No device here.
+"""SoundSystem, SoundStream: the protocols of a sound system, with devices and streams as values.
 
-`app.audio.devices.portaudio` implements it, and a double of the tests that enforces the same rules.
+`app.audio.devices.portaudio` implements them, and so does a fake in the tests, which enforces the
+rules given here.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ class SoundError(Exception):
 
 
 class SoundSystemMissing(SoundError):  # noqa: N818 - it is what it says
-    """There is no sound system on this computer; looking again would not find one."""
+    """There is no sound system on this computer; another scan would not find one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A sound device. `outputs` and `inputs` are channels, 0 for none; `rate` its own, in Hz."""
+    """A sound device. `outputs` and `inputs` are channel counts; `rate` is its default, in Hz."""
 
     index: int
     name: str
@@ -42,13 +43,13 @@ class Channels:
     count: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what no recorder keeps."""
+        """Raise ValueError for channels that cannot be recorded."""
         if self.first < 1 or self.count not in (0, 1, 2):
             raise ValueError(f"channels must be one or two from 1 on, got {self}")
 
     @classmethod
     def read(cls, text: str) -> Channels:
-        """Parse a text as of `__str__`; any other means the first two."""
+        """Parse the format of `__str__`; any other text means the first two."""
         first, _, last = text.partition("+")
         try:
             return cls(int(first), max(int(last or first) - int(first) + 1, 1))
@@ -62,7 +63,7 @@ class Channels:
         return str(self.first) if self.count == 1 else f"{self.first}+{self.first + 1}"
 
     def of(self, inputs: int) -> Channels:
-        """Return these, or the first two of a device with so many inputs that lacks them."""
+        """Return these channels if a device with so many inputs has them, else the first two."""
         if self.count == 0 or self.first + self.count - 1 > inputs:
             return Channels(1, min(inputs, 2))
         return self
@@ -73,9 +74,8 @@ FIRST_TWO = Channels()
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """How to open a stream. `callback` and `memory` are addresses; block 0 leaves it the device.
-
-    `exclusive` asks for the device alone, where the host can do that.
+    """How to open a stream. `callback` and `memory` are addresses; `block_frames` 0 is the device's
+    default; `exclusive` requests exclusive mode where the host has one.
     """
 
     device: Device
@@ -88,35 +88,35 @@ class StreamPlan:
 
 
 class SoundStream(Protocol):
-    """An open stream: started once, closed once, asked nothing after that."""
+    """An open stream: started once, closed once, not used after that."""
 
     def start(self) -> None:
-        """Let the callbacks begin. Raises SoundError."""
+        """Start the callbacks. Raises SoundError."""
 
     def close(self) -> None:
-        """End the callbacks and let the device go; never raises."""
+        """End the callbacks and release the device; never raises."""
 
     @property
     def active(self) -> bool:
-        """Whether the device still calls back, as far as the sound system knows."""
+        """Whether the stream is running, as far as the sound system knows."""
 
     @property
     def latency_s(self) -> float:
-        """Seconds between a callback and its sound, as the sound system reckons."""
+        """Seconds between a callback and its sound, as the sound system reports it."""
 
     @property
     def realtime(self) -> bool:
-        """Whether the callbacks have real-time priority, as far as the system tells."""
+        """Whether the callbacks have real-time priority, as far as that is known."""
 
 
 class SoundSystem(Protocol):
-    """Where devices and streams come from. One thread calls all of it."""
+    """Lists devices and opens streams. Used from one thread."""
 
     def scan(self) -> tuple[Device, ...]:
-        """Look for devices again; only while no stream is open. Raises SoundError."""
+        """Scan the devices; only while no stream is open. Raises SoundError."""
 
     def peek(self) -> tuple[Device, ...]:
-        """The devices there are now, without disturbing open streams; may take a second."""
+        """List the present devices without disturbing open streams; may take a second."""
 
     def open_output(self, plan: StreamPlan) -> SoundStream:
         """Open an output; raises SoundError."""
@@ -127,10 +127,10 @@ class SoundSystem(Protocol):
     def loop_back(
         self, output: StreamPlan, source: StreamPlan, played: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Play `(frames,)` and return what came in meanwhile, frame by frame, channels added.
+        """Play `(frames,)` and return the input of the same frames, channels summed.
 
-        Only while no stream is open; lasts as long as the sound. Raises SoundError.
+        Only while no stream is open; takes as long as the sound. Raises SoundError.
         """
 
     def shut(self) -> None:
-        """Let go of the sound system; only while no stream is open."""
+        """Release the sound system; only while no stream is open."""

@@ -1,4 +1,4 @@
-"""What the player asked of the sound devices, and what is open now. Plain values, any thread."""
+"""DeviceRequest and AudioState: the requested and the open sound devices. Values, any thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OPENING = "Opening the sound output…"
 
 @dataclass(frozen=True, slots=True)
 class MeasuredTrip:
-    """How long a sound took out and back in, and with what: devices by their full names."""
+    """A measured round trip and its setup; devices are given by their full names."""
 
     output: str
     input: str
@@ -22,20 +22,21 @@ class MeasuredTrip:
     spread_ms: float
     """From the earliest to the latest click."""
     heard: int
-    """How many clicks came back."""
+    """How many clicks were detected."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioState:
-    """What sounds now. Names are None where there is no device; `message` says what to do, or "".
+    """The open devices. Names are None where there is no device; `message` says what to do, or "".
 
-    `latency_ms` is from a hit's own frame to the loudspeaker as the sound system reckons it, with
-    the limiter's look-ahead; `round_trip_ms` on from there, through the air, to the input's
-    callback. `outputs` and `inputs` are the names to choose from.
-    `round_trip` is what was measured with these devices, this rate and this block, None before;
-    without the look-ahead. `round_trips` are all that are known. `input_channels` is how many
-    the input has, `channels` which of them are recorded; `realtime` whether the output's callbacks
-    have real-time priority; `exclusive` whether the system can give a device to Pingpad alone.
+    `latency_ms` is from a hit's frame to the loudspeaker as the sound system reports it, including
+    the limiter's look-ahead; `round_trip_ms` adds the way through the air to the input's callback.
+    `outputs` and `inputs` are the names to choose from.
+
+    `round_trip` is the measurement with these devices, this rate and this block size, without the
+    look-ahead; None before. `round_trips` are all known ones. `input_channels` is how many channels
+    the input has, `channels` those that are recorded; `realtime` is whether the output's callbacks
+    have real-time priority; `exclusive` is whether the system has an exclusive mode.
     """
 
     output_name: str | None = None
@@ -56,7 +57,7 @@ class AudioState:
 
     @property
     def heard_after_s(self) -> float:
-        """Seconds from what happens now to its sound: one block later, and out of the device."""
+        """Seconds from a hit that happens now to its sound: one block plus the output latency."""
         if self.output_name is None:
             return 0.0
         return self.block_frames / self.rate + self.latency_ms / 1000.0
@@ -64,10 +65,10 @@ class AudioState:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRequest:
-    """What the player asks for: device names, None for the best there is.
+    """The player's choice: device names, None for the best available.
 
-    Block and rate 0 are the device's own, with longer blocks where it does not keep up.
-    `exclusive`: the device alone, where that can be. `round_trips`: those known from before.
+    Block and rate 0 are the device's own, with longer blocks if it misses blocks. `exclusive`
+    requests exclusive mode where available. `round_trips` are those known from earlier sessions.
     """
 
     output: str | None = None

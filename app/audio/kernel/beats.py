@@ -31,7 +31,7 @@ def beat_to_frame(mix: Record, beat: float) -> Number:
 
 @jit
 def frame_to_beat(mix: Record, frame: int) -> Number:
-    """Return where the beat is at a frame."""
+    """Return the position in beats at a frame."""
     line = mix.tempo_lines[mix.control.tempo_line]
     return (frame - line.anchor) / line.frames_per_beat
 
@@ -40,7 +40,7 @@ def frame_to_beat(mix: Record, frame: int) -> Number:
 def find_next_multiple(mix: Record, frame: int, beats: float) -> Number:
     """Return the first beat at or after a frame that is a multiple of `beats`."""
     beat = math.ceil(frame_to_beat(mix, frame) / beats - TINY) * beats
-    # A beat that was rounded up to this very frame has not passed.
+    # The frame of a beat is rounded up: the beat before may still fall on this frame.
     return beat - beats if beat_to_frame(mix, beat - beats) >= frame else beat
 
 
@@ -54,18 +54,18 @@ def compute_click_gain(mix: Record, beat: float) -> Number:
 
 @jit
 def add_metronome(mix: Record, out: Samples) -> None:
-    """Add the clicks, as late as the limiter makes everything else; they are not captured."""
+    """Add the clicks, delayed like everything else by the limiter's latency; not captured."""
     if mix.control.metronome == 0.0 and mix.control.count_in == 0.0 and mix.click.frames_left == 0:
         return
     start = to_int64(0)
     first = mix.status.frame - (mix.control.limiter_window - 1 + PEAK_REACH)
-    shortly = mix.tempo_lines[mix.control.tempo_line].frames_per_beat / 8.0
+    min_distance = mix.tempo_lines[mix.control.tempo_line].frames_per_beat / 8.0
     while start < out.shape[0]:
         beat = find_next_multiple(mix, first + start, 1.0)
         frame = beat_to_frame(mix, beat)
         gain = compute_click_gain(mix, beat)
-        # A followed clock may move a beat back behind its click: it clicks once.
-        if frame == first + start and gain > 0.0 and frame - mix.click.frame >= shortly:
+        # An external clock may move a beat that has clicked back into the future: click only once.
+        if frame == first + start and gain > 0.0 and frame - mix.click.frame >= min_distance:
             mix.click.frame = frame
             mix.click.sound = 0 if beat % BEATS_PER_BAR == 0.0 else 1
             mix.click.frames_left = mix.control.click_frames[mix.click.sound]
@@ -78,7 +78,7 @@ def add_metronome(mix: Record, out: Samples) -> None:
 
 @jit
 def add_click(mix: Record, out: Samples) -> None:
-    """Add what is left of the click that sounds."""
+    """Add the rest of the current click."""
     frames = mix.control.click_frames[mix.click.sound]
     samples = carray(as_pointer(mix.control.click_address[mix.click.sound]), (frames,), np.float32)
     gain = np.float32(mix.click.gain)

@@ -1,7 +1,7 @@
-"""Block timing: when a block begins, without its thread's jitter. The output callback's thread.
+"""Block timing: when a block begins, without wake-up jitter. The output callback's thread.
 
-A sound card takes blocks as evenly as a clock, the thread that fills them wakes now sooner and now
-later: hits placed by when it woke would inherit that. A delay-locked loop follows the card instead
+A sound card consumes blocks at a steady rate, but the thread that fills them wakes with jitter,
+which hits placed by its wake-up times would inherit. A delay-locked loop follows the card instead
 (Adriaensen, "Using a DLL to filter time").
 """
 
@@ -16,16 +16,16 @@ from app.audio.kernel.numba_support import Record, jit
 BANDWIDTH_HZ = 1.0
 """Slow enough to average hundreds of blocks, fast enough to follow a card that warms up."""
 MAX_JITTER = 0.25
-"""A block that begins off by more than this share of itself says nothing about the card."""
+"""A block that is late by more than this share of its duration is an outlier."""
 MAX_LATE_BLOCKS = 8
-"""After so many late blocks in a row, or one that late, the card is taken to have stood still."""
+"""After so many outliers in a row, or one block that late, the card is assumed to have stopped."""
 MAX_DRIFT = 0.002
 """No sound card drifts more than this, as a share of its rate."""
 
 
 @jit
 def track_block_start(mix: Record, began: int, frames: int) -> None:
-    """Note when a block of `frames` began for the card, given when the thread woke for it."""
+    """Estimate when a block of `frames` began for the card, given when the thread woke for it."""
     status = mix.status
     period = frames * mix.control.ticks_per_s / mix.control.rate
     late = began - status.next_block_ticks
@@ -34,7 +34,7 @@ def track_block_start(mix: Record, began: int, frames: int) -> None:
         or late > MAX_LATE_BLOCKS * period
         or status.outliers >= MAX_LATE_BLOCKS
     ):
-        # Nothing wakes too soon: what was thought before was wrong.
+        # No thread wakes early: the estimate was wrong, or the card stopped. Start over.
         status.next_block_ticks = began
         status.outliers = 0
         late = 0.0

@@ -1,4 +1,4 @@
-"""What PortAudio calls: the output and the input callback. The sound card's threads."""
+"""The PortAudio callbacks of output and input. The sound card's threads."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run_block(mix: Record, out: Samples) -> None:
 
 @jit
 def run_chunk(mix: Record, out: Samples) -> None:
-    """Fill one chunk, cut at every frame on which something is due."""
+    """Fill one chunk, split at every frame on which a command, swap or repeat is due."""
     frames = out.shape[0]
     start = to_int64(0)
     while start < frames:
@@ -80,7 +80,7 @@ def run_chunk(mix: Record, out: Samples) -> None:
 
 @jit
 def publish_positions(mix: Record) -> None:
-    """Write where the newest voice of each pad is."""
+    """Publish the position of each pad's newest voice."""
     for pad in range(mix.control.pads):
         mix.pad_states[pad].newest = 0
         mix.pad_states[pad].position = -1
@@ -95,7 +95,7 @@ def publish_positions(mix: Record) -> None:
 
 @jit
 def count_block(mix: Record, frames: int, flags: int, began: int) -> None:
-    """Count the block, its underflow, and how much of the time it lasts it took."""
+    """Count the block and its underflow; measure how much of its duration the callback took."""
     status = mix.status
     status.callbacks += 1
     if flags & UNDERFLOW:
@@ -135,7 +135,7 @@ def output_callback(
 def input_callback(
     source: int, sink: int, frames: int, times: int, flags: int, memory: Record
 ) -> Number:
-    """PaStreamCallback of the input: meters, and keeps frames in its ring."""
+    """PaStreamCallback of the input: meter the block and write it into the ring buffer."""
     capture = carray(memory, (1,))[0]
     skipped = capture.skipped
     shape = (to_int64(frames), skipped + capture.ring.channels)

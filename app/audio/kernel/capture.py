@@ -1,4 +1,4 @@
-"""The input: metered, and kept in its ring buffer. The input callback's thread."""
+"""Input capture: meters the input and writes it into a ring buffer. The input callback's thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.audio.kernel.ring_buffer import write_ring
 
 @jit
 def meter_input(capture: Record, incoming: Samples) -> None:
-    """Raise the peak; reset it when it has been read."""
+    """Update the peak; reset it first if that was requested."""
     asked = capture.meter_resets_requested
     if asked != capture.meter_resets_done:
         capture.peak = 0.0
@@ -21,7 +21,7 @@ def meter_input(capture: Record, incoming: Samples) -> None:
 
 @jit
 def capture_input(capture: Record, incoming: Samples) -> None:
-    """Put the block into the ring and note when it came."""
+    """Write the block into the ring buffer and record when it arrived."""
     capture.blocks_begun += 1
     fence()
     capture.block_ticks = read_ticks(capture.clock, capture.clock_result)

@@ -1,4 +1,4 @@
-"""Command queue: from the ring to the frame a command is due on. The output callback's thread."""
+"""Command queue: runs each command on the frame it is due. The output callback's thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.audio.kernel.voices import fade, fade_pad, trigger_pad
 
 @jit
 def read_commands(mix: Record) -> None:
-    """Move the ring's new commands among the pending ones, which are in order of frame."""
+    """Move new commands from the ring into the pending ones, which are sorted by frame."""
     status = mix.status
     pending = mix.pending
     waiting = status.pending_end - status.pending_start
@@ -48,7 +48,7 @@ def copy_command(into: Record, command: Record) -> None:
 
 @jit
 def insert_command(mix: Record, command: Record) -> None:
-    """Put a command behind all that are due before it or with it."""
+    """Insert a command after all that are due before it or on the same frame."""
     status = mix.status
     pending = mix.pending
     if command.kind == STOP_ALL:
@@ -76,7 +76,7 @@ def find_next_command(mix: Record) -> Number:
 
 @jit
 def run_due_commands(mix: Record, at: int) -> None:
-    """Carry out every command that is due on frame `at` of the chunk or was due before."""
+    """Run every command that is due on frame `at` of the chunk or before."""
     while find_next_command(mix) <= mix.status.frame + at:
         command = mix.pending[mix.status.pending_start]
         mix.status.pending_start += 1
@@ -125,7 +125,7 @@ def repeat_held_pads(mix: Record, at: int) -> None:
         return
     for pad in range(mix.control.pads):
         held = mix.held_hits[pad]
-        # A hand a little before the beat meant the beat: its hit is not followed by another one.
+        # A hit shortly before the beat was meant for the beat: do not repeat it right away.
         passed = frame_to_beat(mix, frame) - frame_to_beat(mix, held.frame)
         if held.kind == HIT and passed > mix.control.repeat_beats / 2.0:
             trigger_pad(mix, held, at)

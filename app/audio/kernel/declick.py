@@ -1,8 +1,8 @@
-"""Declick: steps are taken out of the sound, so that no cut clicks. The output callback's thread.
+"""Declick: removes the steps that cuts leave in the sound. The output callback's thread.
 
-Where a sound breaks off at a value, that value goes on from there and dies away within some
-milliseconds; where one begins at a value, its opposite is added and dies away. What is left has a
-bend where the step was, which nobody hears.
+Where a sound is cut off at some value, an offset of that value is added from there on and decays
+exponentially within some milliseconds; where a sound begins at some value, the negative offset is
+added. The step becomes a change of slope, which is inaudible.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from app.audio.kernel.numba_support import Record, Samples, jit
 
 SILENT = 1e-7
-"""-140 dB: what is left of a step below this is left out."""
+"""-140 dB: an offset that has decayed below this is set to zero."""
 
 
 @jit
 def remove_step(mix: Record, at: int, left: float, right: float) -> None:
-    """Take out a fall of `left`, `right` (negative: a rise) before frame `at` of the chunk."""
+    """Compensate a fall of `left`, `right` (negative: a rise) before frame `at` of the chunk."""
     mix.declick.any = 1
     mix.declick.steps[at, 0] += left
     mix.declick.steps[at, 1] += right
@@ -23,7 +23,7 @@ def remove_step(mix: Record, at: int, left: float, right: float) -> None:
 
 @jit
 def add_declick(mix: Record, out: Samples) -> None:
-    """Add to the chunk what is left of the steps that were taken out."""
+    """Add the decaying offsets of all removed steps to the chunk."""
     declick = mix.declick
     if declick.any == 0:
         return
@@ -37,7 +37,7 @@ def add_declick(mix: Record, out: Samples) -> None:
             declick.steps[frame, channel] = 0.0
             out[frame, channel] += value
         declick.value[channel] = value
-        # A voice that ended with the chunk: its step belongs to the next one's first frame.
+        # The step of a voice that ended with this chunk belongs to the next chunk's first frame.
         declick.steps[0, channel] = declick.steps[frames, channel]
         declick.steps[frames, channel] = 0.0
     waiting = abs(declick.steps[0, 0]) + abs(declick.steps[0, 1])

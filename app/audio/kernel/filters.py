@@ -1,8 +1,8 @@
-"""A pad's low-pass and high-pass: state-variable filters, 12 dB an octave. The output callback.
+"""A pad's low-pass and high-pass: state-variable filters, 12 dB/octave. The output callback.
 
-After Zavalishin, "The Art of VA Filter Design" (trapezoidal integrators), in Simper's form: it
-stays well behaved while its frequency moves. A filter switched on or off glides from or to where
-it is not heard.
+After Zavalishin, "The Art of VA Filter Design" (trapezoidal integrators), in Simper's form, which
+is stable under modulation. A filter that is switched on or off glides from or to a frequency at
+which it is inaudible.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.audio.kernel.numba_support import Number, Record, approach, jit
+from app.audio.kernel.numba_support import DENORMAL, Number, Record, approach, jit
 
 DAMPING = 2.0**0.5
-"""Butterworth: as flat as it can be."""
-SILENT = 1e-20
-"""Below this a filter's memory is set to zero: denormal numbers are slow."""
+"""Butterworth: maximally flat."""
 
 
 @jit
 def filter_scratch(mix: Record, voice: Record, count: int) -> None:
-    """Filter the scratch buffer's first frames as the voice's pad asks."""
+    """Filter the first `count` frames of the scratch buffer by the voice's pad's filters."""
     pad = mix.pads[voice.pad]
     if voice.low_pass + pad.low_pass > 0.0:
         if voice.low_pass == 0.0:
@@ -45,7 +43,7 @@ def run_filter(
     is_high_pass: bool,
     count: int,
 ) -> Number:
-    """Filter in place and return where the frequency (tan(pi f / rate)) arrived."""
+    """Filter in place; return the frequency reached, as tan(pi f / rate)."""
     scratch, smoothing = mix.scratch, mix.control.gain_smoothing
     moved = True
     first = second = third = 0.0
@@ -66,6 +64,6 @@ def run_filter(
             state[2 * channel + 1] = 2.0 * low - low_memory
             scratch[frame, channel] = sample - DAMPING * band - low if is_high_pass else low
     for index in range(4):
-        if abs(state[index]) < SILENT:
+        if abs(state[index]) < DENORMAL:
             state[index] = 0.0
     return frequency

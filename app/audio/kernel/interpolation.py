@@ -1,4 +1,4 @@
-"""Interpolation filters: windowed sincs for reading a sound between its frames. Any thread."""
+"""Design of the interpolation filters: windowed sincs for fractional positions. Any thread."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from app.audio.kernel.layout import PEAK_TAPS, SINC_COUNT
 
 PHASES = 128
-"""Filters between two frames; the kernel mixes neighbours, which leaves errors below -80 dB."""
+"""Filters per frame; the kernel interpolates between neighbours, with errors below -80 dB."""
 LANES = 8
-"""The kernel sums so many taps at a time (SIMD): filters have a multiple of it."""
+"""SIMD width of the kernel's sum: the number of taps is a multiple of it."""
 TAPS = 32
 CUTOFF = 0.44
-"""Of the rate, where the filter is down 6 dB: with 32 taps nothing passes above half the rate."""
+"""-6 dB point as a share of the rate: with 32 taps the stop band begins at half the rate."""
 BETA = 7.0
-"""Kaiser's window: the stop band is 70 dB down."""
+"""Of the Kaiser window: 70 dB of stop-band attenuation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sincs:
-    """All filters in one array, and for each semitone its taps and its first weight's place."""
+    """All filters in one array; for each semitone its tap count and its first weight's index."""
 
     weights: NDArray[np.float32]
     taps: tuple[int, ...]
@@ -32,7 +32,7 @@ class Sincs:
 
 @cache
 def make_sincs() -> Sincs:
-    """Make the filters: for n semitones up they are 2**(n/12) times as long and as low."""
+    """Design the filters: for n semitones up, 2**(n/12) times as long, with as much less cutoff."""
     tables = [_make_filters(2.0 ** (semitones / 12.0)) for semitones in range(SINC_COUNT)]
     taps = tuple(table.shape[1] for table in tables)
     sizes = np.cumsum([0, *(table.size for table in tables)])
@@ -53,8 +53,8 @@ def _make_filters(speed: float) -> NDArray[np.float64]:
 
 
 def make_peak_filters() -> NDArray[np.float32]:
-    """Return `(3, PEAK_TAPS)` weights: of a quarter, a half and three quarters after the frame
-    that has `PEAK_TAPS / 2` frames behind it.
+    """Return `(3, PEAK_TAPS)` weights that interpolate 1/4, 1/2 and 3/4 of a frame after the frame
+    at `PEAK_TAPS / 2 - 1`.
     """
     middle = PEAK_TAPS // 2 - 1
     distance = np.arange(PEAK_TAPS) - middle - np.array([[0.25], [0.5], [0.75]])

@@ -1,7 +1,7 @@
-"""A JACK MIDI input: each event with its own frame. The thread of a JACK client.
+"""JACK MIDI input with a frame-accurate time for each event. The thread of a JACK client.
 
-Python-JACK-Client calls Python for each cycle, which waits for the interpreter lock; this callback
-is compiled and calls libjack by address.
+Python-JACK-Client calls into Python on each cycle, which waits for the interpreter lock; this
+callback is compiled and calls libjack by address.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FRAME = 0xFFFFFFFF
 
 @jack_callback(JACK_MIDI)
 def midi_callback(frames: int, memory: Record) -> Number:
-    """JackProcessCallback: put this cycle's events of up to three bytes into the ring."""
+    """JackProcessCallback: write this cycle's events of up to three bytes into the ring."""
     jack = carray(memory, (1,))[0]
     count = to_int64(frames)
     began = call_c(jack.last_frame_time, jack.client, 0, 0) & FRAME

@@ -1,7 +1,7 @@
-"""Layout of the memory that the app's threads and the compiled callbacks share, word by word.
+"""Layout of the memory that the app's threads and the compiled callbacks share, field by field.
 
-Every word has one writer: either the app (under the mixer's lock) or the callback. All words are
-64 bits wide and aligned, so that neither side ever reads half of one.
+Every field has one writer: either the app (under the mixer's lock) or the callback. Fields that
+both sides use are 64 bits wide and aligned, so that no read is ever torn.
 """
 
 from __future__ import annotations
@@ -9,43 +9,43 @@ from __future__ import annotations
 import numpy as np
 
 COMMANDS = 1024
-"""Room in the command ring: far more than hands and a MIDI cable can send between two blocks."""
+"""Capacity of the command ring: far more than a MIDI cable can send between two blocks."""
 MAX_PADS = 64
 MAX_VOICES = 64
 SLOTS = 2 * MAX_VOICES
-"""Every voice has a second slot, so that a cut voice can fade while its successor starts."""
+"""Two slots per voice, so that a voice that was cut can fade out while its successor starts."""
 SAMPLE_SETS = 1024
 """Sample sets the kernel can hold at once: those on pads and replaced ones that still sound."""
 LAYERS = 16
-"""Sounds of one sample set, which a pad plays in turn or by velocity."""
+"""Sounds in one sample set, which a pad plays in turn or by velocity."""
 CHUNK = 256
-"""Frames the kernel works on at a time, whatever the block."""
+"""Frames the kernel processes at a time, whatever the block size."""
 LONGEST_LIMITER_WINDOW = 1024
-"""Frames of the limiter's look-ahead that fit, enough for 1.5 ms at 400 kHz."""
+"""Longest look-ahead of the limiter in frames, enough for 1.5 ms at 400 kHz."""
 SINC_COUNT = 25
-"""Interpolation filters: one for each semitone a sound is played faster, 0 to 24."""
+"""Interpolation filters: one for each semitone of upward transposition, 0 to 24."""
 LONGEST_SINC_TAPS = 128
 PEAK_TAPS = 12
-"""Frames the limiter looks at to find a peak between two of them."""
+"""Taps of the filters by which the limiter finds a peak between two frames."""
 PEAK_REACH = PEAK_TAPS // 2
-"""Frames it therefore knows a peak later."""
+"""Frames of delay that these filters add."""
 
 GAIN_UNIT = 1 << 30
-"""The limiter averages its gain in whole steps of this: the sum never drifts, unity is exact."""
+"""Fixed-point unity gain of the limiter's moving average: an integer sum never drifts."""
 
 BUSY_BINS = 1000
-"""Callbacks are counted by how much of their block they took, in thousandths of it."""
+"""Bins of the load histogram: the time a callback took, in thousandths of its block's duration."""
 
 BEATS_PER_BAR = 4
 TEMPO_LINES = 64
-"""Tempo lines: a new one is written beside the one in use, and then pointed at."""
+"""Slots for tempo lines: a new one is written into the next slot, then `tempo_line` names it."""
 
 NO_SET = -1
 NO_PENDING_SET = -2
 NOW = -1
-"""A command's frame: the first of the next block."""
+"""As the frame of a command: the first frame of the next block."""
 NEVER = 1 << 62
-"""A frame later than any."""
+"""A frame later than any other."""
 
 ONE_SHOT, GATE, LOOP, TOGGLE = 0, 1, 2, 3
 SINGLE, ROUND_ROBIN, BY_VELOCITY = 0, 1, 2
@@ -89,14 +89,23 @@ CONTROL = np.dtype(
     ],
     align=True,
 )
-"""Written by the app. `gain_smoothing`, `dc_pole`, `limiter_release` and `declick_decay` are
-per-frame factors; `limiter_window` are frames; `clock` is the address of the system's steady clock,
-0 where there is none; `sinc_weights` that of the interpolation filters
-(`app.audio.kernel.interpolation`); `tempo_line` the tempo line in use; `repeat_beats` how far held
-pads repeat their hit, 0 for not at all; `metronome` the gain of its clicks, of which the first one
-is a bar's; `count_in` that of clicks from beat `count_in_from` to before `count_in_until`,
-metronome or not. `*_requested` counts the resets the app asked for, `*_done` in STATUS those
-carried out."""
+"""Written by the app.
+
+- `gain_smoothing`, `dc_pole`, `limiter_release`, `declick_decay`: per-frame factors
+- `limiter_window`: look-ahead in frames
+- `open_filter`, `closed_filter`: the frequencies at which a low-pass and a high-pass are inaudible,
+  as tan(pi f / rate)
+- `sinc_weights`: address of the interpolation filters (`app.audio.kernel.interpolation`);
+  `sinc_taps` and `sinc_start`: taps and first weight of each
+- `tempo_line`: index of the tempo line in use
+- `repeat_beats`: interval at which held pads are hit again, 0 for no note repeat
+- `metronome`: gain of the metronome's clicks, 0 for off
+- `count_in`: gain of the clicks from beat `count_in_from` to before `count_in_until`, with or
+  without metronome
+- `click_address`, `click_frames`: the click of a bar's first beat, and that of the other beats
+- `clock`: address of the system's steady clock function, 0 where there is none
+- `*_resets_requested`: resets the app has requested; `*_resets_done` in STATUS counts those done
+"""
 
 STATUS = np.dtype(
     [
@@ -129,15 +138,23 @@ STATUS = np.dtype(
     ],
     align=True,
 )
-"""Written by the callback. `frame` counts all frames played; the last block began at `block_ticks`
-for the card, and the next one will at `next_block_ticks`, if it runs by `drift` slower than it says
-and the last `outliers` blocks were only late; a `late` callback took longer than its own block
-lasts; `busy_histogram` counts callbacks by the thousandths of their block they took, the last bin
-those that took all of it or more; `power` sums the squares of `metered_frames`; `clock_result` is
-where the clock writes."""
+"""Written by the callback.
+
+- `frame`: frames played so far
+- `block_ticks`: when the last block began, smoothed; `next_block_ticks`: the prediction for the
+  next one (`app.audio.kernel.block_timing`)
+- `drift`: by what share of its rate the sound card runs slow
+- `outliers`: late blocks in a row that were left out of the estimate
+- `busy_ticks`: time spent in callbacks; `longest_ticks`: that of the longest one
+- `late`: callbacks that took longer than their block lasts
+- `busy_histogram`: callbacks by the thousandths of their block that they took; the last bin holds
+  those that took all of it or more
+- `power`: sum of squares over `metered_frames`
+- `clock_result`: the buffer into which the clock function writes
+"""
 
 CALLBACK_COUNTS = ("callbacks", "late", "longest_ticks", "busy_ticks", "busy_histogram")
-"""The fields of STATUS that count callbacks and their time."""
+"""Fields of STATUS that count callbacks and the time they took."""
 
 MASTER_BUS = np.dtype(
     [
@@ -159,16 +176,16 @@ MASTER_BUS = np.dtype(
     ],
     align=True,
 )
-"""State of the master bus: gain, DC blocker, limiter. `history` holds the last frames twice over,
-so that they lie in a row wherever they begin; `quiet_frames` counts those since the last loud
-one."""
+"""State of the master bus: gain, DC blocker, limiter. `history` holds the last frames twice, so
+that they can be read contiguously from any index; `quiet_frames` counts the frames since the last
+loud one."""
 
 DECLICK = np.dtype(
     [("value", "f8", (2,)), ("steps", "f8", (CHUNK + 1, 2)), ("any", "i8")],
     align=True,
 )
-"""Steps taken out of the sound: `steps` of the chunk by frame, `value` what is left of earlier
-ones."""
+"""State of the declicker: `steps` are the steps to remove in this chunk, by frame; `value` is the
+decaying rest of earlier ones; `any` is 0 while there is nothing to add."""
 
 COMMAND = np.dtype(
     [
@@ -181,7 +198,8 @@ COMMAND = np.dtype(
     ],
     align=True,
 )
-"""`note` is a key of a chromatic pad in semitones, `note_speed` source frames a frame."""
+"""`note` is the transposition of a chromatic pad in semitones, `note_speed` the same as source
+frames per output frame."""
 PAD = np.dtype(
     [
         ("sample_set", "i8"),
@@ -204,22 +222,23 @@ PAD = np.dtype(
     ],
     align=True,
 )
-"""Written by the app. `sample_set` is what is to be played, by a running loop from the next
-multiple of `swap_beats` on, 0 for at once; `start` and `end` are shares of the sound; `speed` is
-source frames a frame; `decay` a factor a frame; `low_pass` and `high_pass` are tan(pi f / rate), 0
-for none; `loop_beats` is the length of a loop that is locked to bars, 0 for the sound's own."""
+"""Written by the app. `sample_set` is the set to play; a running loop swaps to it on the next
+multiple of `swap_beats`, 0 for at once. `start` and `end` are fractions of the sound; `speed` is in
+source frames per output frame; `decay` is a factor per frame; `low_pass` and `high_pass` are
+tan(pi f / rate), 0 for none; `loop_beats` is the length of a loop that is locked to bars, 0 for the
+sound's own length."""
 TEMPO_LINE = np.dtype([("anchor", "f8"), ("frames_per_beat", "f8")], align=True)
-"""Written by the app: the frame of beat 0, with its fraction, and the length of a beat."""
+"""Written by the app: the (fractional) frame of beat 0, and the length of a beat in frames."""
 CLICK = np.dtype(
     [("frame", "i8"), ("sound", "i8"), ("frames_left", "i8"), ("gain", "f8")], align=True
 )
-"""The metronome's click that sounds: the frame of its beat, which of the two sounds it is."""
+"""The metronome's current click: the frame of its beat, and which of the two sounds it is."""
 RING = np.dtype(
     [("samples", "i8"), ("capacity", "i8"), ("channels", "i8"), ("position", "i8")], align=True
 )
-"""The last sound that passed, in a ring of `capacity` frames: frame n lies at n modulo that. The
-app sets it up while no callback runs, 0 frames keep nothing; the callback counts `position`, the
-number of the next frame."""
+"""A ring buffer of `capacity` frames: frame n is stored at index n modulo `capacity`. The app sets
+it up while no callback runs, with a capacity of 0 to store nothing; the callback advances
+`position`, the number of the next frame."""
 PAD_STATE = np.dtype(
     [
         ("active_set", "i8"),
@@ -232,8 +251,8 @@ PAD_STATE = np.dtype(
     align=True,
 )
 """Written by the callback for each pad: the sample set that hits play, the one that waits for
-`swap_beat`, how many hits played the former, and where the newest voice is in frames of its sound,
--1 for none."""
+`swap_beat`, how many hits have played the active one (`turn`), the order of the newest voice, and
+its position in frames of its sound, -1 for none."""
 SAMPLE_SET = np.dtype(
     [("layers", "i8"), ("address", "i8", (LAYERS,)), ("frames", "i8", (LAYERS,))], align=True
 )
@@ -272,11 +291,11 @@ VOICE = np.dtype(
     ],
     align=True,
 )
-"""`position` counts source frames from the region's first played one; `fade_gain` is the fade, 1
-until `fade_step` (per frame) is set; `gain` follows velocity, pad gain and pan; `last_output` is
-what the voice added last; `declick_start` says that the step to what it adds next is to be taken
-out; a voice with `loop_beats` restarts on `next_beat`, and is silent before it while
-`waits_for_bar`."""
+"""`position` counts source frames from the first frame of the region that is played; `fade_gain`
+stays 1 until `fade_step` (per frame) is set; `gain` follows velocity, pad gain and pan;
+`last_output` is the last frame the voice added; `declick_start` means that the step to the next
+frame it adds is to be removed; a voice with `loop_beats` restarts on `next_beat`, and is silent
+until then while `waits_for_bar` is 1."""
 
 MIX = np.dtype(
     [
@@ -300,10 +319,10 @@ MIX = np.dtype(
     ],
     align=True,
 )
-"""All the output callback reads and writes. `held_hits` is the hit of each pad not released yet
-(its kind is HIT); `output_ring` keeps what left, without the metronome; `set_users` counts the
-voices that play a sample set; `scratch` is the buffer in which one voice is rendered, `sinc_input`
-where frames are gathered for interpolation."""
+"""All the output callback reads and writes. `held_hits` is each pad's last hit (its kind is HIT
+until it is released); `output_ring` holds the output without the metronome; `set_users` counts the
+voices that play a sample set; one voice is rendered into `scratch`; frames for interpolation are
+gathered in `sinc_input`."""
 
 CAPTURE = np.dtype(
     [
@@ -323,13 +342,13 @@ CAPTURE = np.dtype(
     ],
     align=True,
 )
-"""All the input callback reads and writes. The app writes `skipped` (how many channels come before
-those that are kept), `clock` (as in CONTROL) and `meter_resets_requested`, the callback the rest:
-`block_ticks` is when the last block came, `block_position` the number of its first frame in the
-ring."""
+"""All the input callback reads and writes. The app writes `skipped` (how many channels precede
+those that are captured), `clock` (as in CONTROL) and `meter_resets_requested`, the callback the
+rest: `block_ticks` is when the last block arrived, `block_position` the number of its first frame
+in the ring."""
 
 MIDI_EVENTS = 1024
-"""Room for what comes in between two polls: a MIDI cable carries one event in this many."""
+"""Capacity of the event ring, far more than a MIDI cable carries between two polls."""
 
 JACK_EVENT = np.dtype([("frame", "i8"), ("size", "i8"), ("data", "i8", (3,))], align=True)
 
@@ -351,5 +370,5 @@ JACK_MIDI = np.dtype(
 )
 """All that the callback of a JACK MIDI input reads and writes. The app writes the handles of client
 and port, the addresses of four functions of libjack, and how many events it has `read`; the
-callback the rest: `event` is where libjack writes one (jack_midi_event_t), `frame` the server's own
-frame time of an event, in 32 bits."""
+callback writes the rest. libjack writes each event (jack_midi_event_t) to `event`; `frame` is the
+JACK server's frame time of an event, in 32 bits."""

@@ -10,24 +10,21 @@ import numpy as np
 
 from app.audio.kernel.interpolation import make_peak_filters
 from app.audio.kernel.layout import GAIN_UNIT, PEAK_REACH, PEAK_TAPS
-from app.audio.kernel.numba_support import Number, Record, Samples, approach, fence, jit
+from app.audio.kernel.numba_support import DENORMAL, Number, Record, Samples, approach, fence, jit
 
 CEILING = 10.0 ** (-0.3 / 20.0)
-"""The limiter lets nothing above -0.3 dBFS pass, between the frames either, as far as four times
-oversampling shows: what it misses stays below full scale."""
+"""-0.3 dBFS, the limiter's true-peak ceiling, as measured by fourfold oversampling: the peaks that
+this misses stay below full scale."""
 CEILING_F32 = np.nextafter(np.float32(CEILING), np.float32(0.0))
 
 PEAK_FILTERS = make_peak_filters()
 QUIET = np.float32(CEILING / np.abs(PEAK_FILTERS).sum(axis=1).max())
-"""No filter of PEAK_FILTERS can make more than the ceiling of frames below this."""
-
-SILENT = 1e-20
-"""Below this a filter's memory is set to zero: denormal numbers are slow."""
+"""No filter of PEAK_FILTERS can exceed the ceiling while all frames are below this."""
 
 
 @jit
 def process_master_bus(mix: Record, out: Samples) -> None:
-    """Turn the voices' sum into what may leave: smoothed gain, no DC, no overs; meter it."""
+    """Apply gain, DC blocker and limiter to the sum of the voices, and meter the result."""
     bus = mix.master_bus
     status = mix.status
     reset_meter_on_request(mix)
@@ -54,7 +51,7 @@ def process_master_bus(mix: Record, out: Samples) -> None:
 
 @jit
 def reset_meter_on_request(mix: Record) -> None:
-    """Reset the meter when it has been read."""
+    """Reset the meter if the app has requested it."""
     status = mix.status
     asked = mix.control.meter_resets_requested
     if asked != status.meter_resets_done:
@@ -69,10 +66,10 @@ def reset_meter_on_request(mix: Record) -> None:
 
 @jit
 def measure_true_peak(bus: Record, left: Number, right: Number) -> Number:
-    """Return the highest the sound gets from six frames ago to the next frame, between them too.
+    """Return the true peak between the frame six frames ago and the one after it.
 
-    Four times oversampled, as ITU-R BS.1770 measures it. Where the last frames are all quiet
-    nothing between them can pass the ceiling: then it is not worth looking.
+    Fourfold oversampling as in ITU-R BS.1770. While all of the last frames are quiet no peak
+    between them can exceed the ceiling, so the filters are skipped and 0 is returned.
     """
     index = bus.history_index
     for place in (index, index + PEAK_TAPS):
@@ -97,10 +94,10 @@ def measure_true_peak(bus: Record, left: Number, right: Number) -> Number:
 
 @jit
 def block_dc(mix: Record, channel: int, sample: float) -> Number:
-    """One-pole high-pass at 5 Hz: a constant offset would eat headroom and click at every cut."""
+    """Apply a one-pole high-pass at 5 Hz: a DC offset costs headroom and clicks at every cut."""
     bus = mix.master_bus
     blocked = sample - bus.dc_input[channel] + mix.control.dc_pole * bus.dc_output[channel]
-    if abs(blocked) < SILENT:
+    if abs(blocked) < DENORMAL:
         blocked = 0.0
     bus.dc_input[channel] = sample
     bus.dc_output[channel] = blocked
@@ -109,10 +106,10 @@ def block_dc(mix: Record, channel: int, sample: float) -> Number:
 
 @jit
 def compute_limiter_gain(mix: Record, peak: Number) -> Number:
-    """Return the gain for the frame that leaves now, given the peak of the one that enters.
+    """Return the gain for the frame that leaves the delay line, given the peak of the one entering.
 
-    The least gain any frame in the look-ahead window needs, released slowly, then averaged over
-    the window: the average is ready when the peak leaves, and nowhere above what it needs.
+    The minimum of the gains that the frames in the look-ahead window need, with a slow release,
+    averaged over the window: the average has come down by the time the peak leaves.
     """
     bus = mix.master_bus
     window = mix.control.limiter_window
@@ -136,7 +133,7 @@ def compute_limiter_gain(mix: Record, peak: Number) -> Number:
 
 @jit
 def find_min_gain(bus: Record, window: int) -> None:
-    """Look through the window for the least gain, the newest of equals."""
+    """Find the lowest gain in the window; of equal ones, the newest."""
     bus.min_gain = 2.0
     for age in range(window):
         place = bus.window_index - age
@@ -149,5 +146,5 @@ def find_min_gain(bus: Record, window: int) -> None:
 
 @jit
 def clamp(sample: float) -> Number:
-    """Rounding may reach one bit above the ceiling; nothing more is left to clamp."""
+    """Clamp to the ceiling: after the limiter only rounding can exceed it, by one bit."""
     return np.float32(min(max(sample, -CEILING_F32), CEILING_F32))

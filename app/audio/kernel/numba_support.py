@@ -1,7 +1,7 @@
-"""Numba support: decorators, intrinsics and small functions for compiled code. Compile time.
+"""Numba support: decorators, intrinsics and helper functions for compiled code.
 
-The kernel is Python compiled by numba instead of a C extension or PyO3: one language, no compiler
-on the player's machine, and the tests' model beside it in the same terms.
+The kernel is Python compiled by numba instead of a C or Rust extension: one language, no compiler
+on the player's machine, and a reference model in the tests that uses the same names.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ from numpy.typing import NDArray
 Record: TypeAlias = Any
 """A record of app.audio.kernel.layout: numba knows its fields, Python's type checkers cannot."""
 Numba: TypeAlias = Any
-"""What numba and llvmlite hand around while they compile."""
+"""A type, value, context or builder of numba and llvmlite at compile time."""
 Number: TypeAlias = Any
-"""A number of the machine: to Python's type checkers neither int nor float."""
+"""A machine number: to Python's type checkers neither int nor float."""
 Samples: TypeAlias = NDArray[np.float32]
+
+DENORMAL = 1e-20
+"""Filter state below this is set to zero: arithmetic on denormal numbers is slow."""
 
 carray: Callable[..., Numba] = numba.carray  # type: ignore[attr-defined]
 
@@ -37,8 +40,8 @@ WINDOWS = sys.platform == "win32"
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-# By numpy's rules a division by zero is infinite, where Python's would raise in the callback.
-# Python never calls these functions: to leave out what it would need halves the compile time.
+# error_model="numpy": a division by zero gives infinity instead of raising in the callback.
+# Python never calls these functions; leaving out the wrappers halves the compile time.
 _compile: Numba = njit(  # type: ignore[call-overload]
     error_model="numpy", nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
@@ -50,26 +53,27 @@ def jit(function: _Function) -> _Function:
 
 
 def intrinsic(function: Callable[..., Numba]) -> Callable[..., Numba]:
-    """Make a function that writes its own machine code."""
+    """Declare a function that emits its own LLVM IR."""
     return cast("Callable[..., Numba]", numba_intrinsic(function))
 
 
 def portaudio_callback(memory: np.dtype[Any]) -> Callable[[Callable[..., Number]], Numba]:
-    """Compile a PaStreamCallback that works on `memory`."""
+    """Return a decorator that compiles a PaStreamCallback whose user data is `memory`."""
     long = types.uint32 if WINDOWS else types.uint64
     return _callback(memory, types.voidptr, types.voidptr, long, types.voidptr, long)
 
 
 def jack_callback(memory: np.dtype[Any]) -> Callable[[Callable[..., Number]], Numba]:
-    """Compile a JackProcessCallback that works on `memory`."""
+    """Return a decorator that compiles a JackProcessCallback whose user data is `memory`."""
     return _callback(memory, types.uint32)
 
 
 def _callback(memory: np.dtype[Any], *arguments: Numba) -> Callable[[Callable[..., Number]], Numba]:
-    """Compile what is called with these arguments and the memory; keep it in numba's cache.
+    """Return a decorator that compiles a C callback taking `arguments` and the memory; cached.
 
-    numba finds what it kept by the signature, of which the memory's whole layout is part, and by
-    the file of the callback alone: the layout carries a hash of all the code it is compiled from.
+    numba's cache key is the signature, which includes the memory's layout, and the callback's own
+    file; it misses changes in other modules. Hence a hash of the whole kernel is put into the
+    layout.
     """
     record = types.CPointer(numba.from_dtype(_add_kernel_hash(memory)))  # type: ignore[no-untyped-call]
     signature = types.int32(*arguments, record)
@@ -78,7 +82,7 @@ def _callback(memory: np.dtype[Any], *arguments: Numba) -> Callable[[Callable[..
 
 
 def _add_kernel_hash(memory: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the same layout with one more name for its first word: the hash of the kernel."""
+    """Return the layout with one more field over its first word, named after the kernel's hash."""
     assert memory.fields is not None and memory.names is not None
     digest = sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
@@ -97,7 +101,7 @@ def _add_kernel_hash(memory: np.dtype[Any]) -> np.dtype[Any]:
 
 @intrinsic
 def as_pointer(typing_context: Numba, address: Numba) -> Numba:
-    """Return an address held in a number, as a pointer."""
+    """Convert an integer address to a pointer."""
 
     def generate(context: Numba, builder: Numba, signature: Numba, arguments: Numba) -> Numba:
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
@@ -107,7 +111,7 @@ def as_pointer(typing_context: Numba, address: Numba) -> Numba:
 
 @intrinsic
 def fence(typing_context: Numba) -> Numba:
-    """No read or write moves across this: needed on ARM, nearly free on x86."""
+    """Full memory barrier: needed on ARM, nearly free on x86."""
 
     def generate(context: Numba, builder: Numba, signature: Numba, arguments: Numba) -> Numba:
         builder.fence("seq_cst")
@@ -136,10 +140,10 @@ def read_clock(typing_context: Numba, address: Numba, ticks: Numba) -> Numba:
 def call_c(
     typing_context: Numba, address: Numba, first: Numba, second: Numba, third: Numba
 ) -> Numba:
-    """Call a C function that takes up to three pointers or unsigned ints; what it returns, 64 bits.
+    """Call a C function of up to three pointers or unsigned ints; return its result as 64 bits.
 
-    By the conventions of 64-bit processors each argument has a register of its own: those that a
-    function does not take are never looked at, and of a 32-bit result the upper half means nothing.
+    In 64-bit calling conventions each argument has its own register: a function ignores those that
+    it does not take. The upper half of a 32-bit result is undefined.
     """
 
     def generate(context: Numba, builder: Numba, signature: Numba, arguments: Numba) -> Numba:
@@ -152,7 +156,10 @@ def call_c(
 
 @jit
 def read_ticks(clock: int, ticks: NDArray[np.int64]) -> Number:
-    """Return the steady clock at address `clock`, 0 for none; `ticks` is where it writes."""
+    """Return the time in ticks of the clock function at address `clock`; 0 without a clock.
+
+    `ticks` is the buffer that the function writes into.
+    """
     if clock == 0:
         return 0
     read_clock(clock, ticks)
@@ -163,16 +170,16 @@ def read_ticks(clock: int, ticks: NDArray[np.int64]) -> Number:
 
 @jit
 def to_int64(number: int) -> Number:
-    """C's unsigned long as an ordinary number: unsigned and signed together become floats.
+    """Convert C's unsigned long to int64: numba promotes mixed signed and unsigned to float.
 
-    A constant becomes one too: functions are compiled again for every constant they are given.
+    Constants are converted too: numba specialises functions for every literal argument.
     """
     return np.int64(number)
 
 
 @jit
 def approach(value: float, target: float, share: float) -> Number:
-    """One frame of a smooth move; it arrives exactly, so that a resting value is a constant."""
+    """Move `value` one frame towards `target` by one-pole smoothing; it arrives exactly."""
     step = (target - value) * share
     if abs(target - value) < 1e-5:
         return target

@@ -1,9 +1,9 @@
-"""Resampling: a sound read at any speed, forwards or backwards. The output callback's thread.
+"""Resampling: read a sound at any speed, forwards or backwards. The output callback's thread.
 
-Between frames it is interpolated by a windowed sinc; a sound played faster than it was made is
-low-passed by the same sinc, made longer, so that nothing is folded back (Smith, "Digital Audio
-Resampling"). `app.audio.kernel.interpolation` makes the filters. soxr and libsamplerate resample
-streams, and allocate; here every voice changes its speed, on any frame, within the callback.
+Windowed-sinc interpolation; for a sound that is transposed up, the sinc is stretched so that it
+also low-passes against aliasing (Smith, "Digital Audio Resampling Home Page").
+`app.audio.kernel.interpolation` designs the filters. soxr and libsamplerate resample streams, and
+allocate; here every voice may change its speed on any frame within the callback.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read_sound(mix: Record, voice: Record, samples: Samples, speed: float, limit
 
 @jit
 def copy_sound(mix: Record, voice: Record, samples: Samples, limit: int) -> Number:
-    """Read at the sound's own speed."""
+    """Copy frames, for speed 1 at a whole position."""
     position = np.int64(voice.position)
     count = min(limit, voice.end - voice.start - position)
     first = voice.end - 1 - position if voice.reverse == 1 else voice.start + position
@@ -49,7 +49,7 @@ def copy_sound(mix: Record, voice: Record, samples: Samples, limit: int) -> Numb
 def interpolate_sound(
     mix: Record, voice: Record, samples: Samples, speed: float, limit: int
 ) -> Number:
-    """Read between the frames."""
+    """Interpolate between frames, for any speed and position."""
     number = min(max(np.int64(math.ceil(12.0 * math.log2(speed) - 1e-6)), 0), SINC_COUNT - 1)
     taps = mix.control.sinc_taps[number]
     filters = mix.control.sinc_weights + WEIGHT_BYTES * mix.control.sinc_start[number]
@@ -79,7 +79,7 @@ def interpolate_sound(
 
 @jit
 def find_readable_range(voice: Record, samples: Samples) -> tuple[Number, Number]:
-    """Return what a filter may read: the region of a loop, else all of the sound."""
+    """Return the first frame a filter may read and the end: a loop's region, else the sound."""
     if loops(voice):
         return voice.start, voice.end
     return np.int64(0), samples.shape[0]
@@ -87,8 +87,8 @@ def find_readable_range(voice: Record, samples: Samples) -> tuple[Number, Number
 
 @jit
 def gather_frames(mix: Record, voice: Record, samples: Samples, first: int, taps: int) -> None:
-    """Fill `sinc_input` where a filter reaches past an end: a loop goes on at its other end, any
-    other sound repeats its last frame, which is no step.
+    """Fill `sinc_input` where a filter reaches past an end: a loop wraps around, any other sound
+    is extended by its outermost frame, which adds no step.
     """
     least, most = find_readable_range(voice, samples)
     wraps = loops(voice)
@@ -104,7 +104,7 @@ def gather_frames(mix: Record, voice: Record, samples: Samples, first: int, taps
 
 @intrinsic
 def address_of(typing_context: Numba, array: Numba) -> Numba:
-    """Return where an array's first item is, as a number."""
+    """Return the address of an array's first item."""
 
     def generate(context: Numba, builder: Numba, signature: Numba, arguments: Numba) -> Numba:
         return builder.ptrtoint(builder.extract_value(arguments[0], 4), ir.IntType(64))
@@ -116,10 +116,11 @@ def address_of(typing_context: Numba, array: Numba) -> Numba:
 def sum_weighted(
     typing_context: Numba, frames: Numba, weights: Numba, taps: Numba, share: Numba
 ) -> Numba:
-    """Return the sum of `taps` stereo frames, weighted between one filter and the next.
+    """Return the weighted sum of `taps` stereo frames; the weights are interpolated by `share`
+    between one filter and the next.
 
-    `frames` and `weights` are addresses, `taps` a multiple of 8. Written by hand because LLVM, left
-    alone, sums stereo one number at a time: 66 ns a frame against 8.
+    `frames` and `weights` are addresses, `taps` is a multiple of 8. Emitted as LLVM IR because the
+    compiler does not vectorise the stereo sum by itself: 66 ns per frame instead of 8.
     """
 
     def generate(context: Numba, builder: Numba, signature: Numba, arguments: Numba) -> Numba:

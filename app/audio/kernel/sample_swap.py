@@ -1,4 +1,4 @@
-"""Swaps of a pad's sample set: at once, or on a beat where a loop runs. The output callback."""
+"""Swapping a pad's sample set: at once, or on a beat while a loop runs. The output callback."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def find_next_swap(mix: Record, at: int) -> Number:
 
 @jit
 def swap_due_sets(mix: Record, at: int) -> None:
-    """Let pads play their new sample sets that are due; running loops crossfade to them."""
+    """Activate the new sample sets that are due; running loops crossfade to them."""
     frame = mix.status.frame + at
     for pad in range(mix.control.pads):
         sample_set = mix.pads[pad].sample_set
@@ -47,7 +47,7 @@ def swap_due_sets(mix: Record, at: int) -> None:
 
 @jit
 def schedule_swap(mix: Record, pad: int, frame: int) -> None:
-    """Choose the beat on which a running loop takes its pad's new sample set."""
+    """Choose the beat on which a running loop swaps to its pad's new sample set."""
     beats = mix.pads[pad].swap_beats
     if beats > 0.0:
         mix.pad_states[pad].swap_beat = find_next_multiple(mix, frame, beats)
@@ -55,19 +55,19 @@ def schedule_swap(mix: Record, pad: int, frame: int) -> None:
 
 @jit
 def find_swap_frame(mix: Record, pad: int, frame: int) -> Number:
-    """Return the frame on which a pad's new sample set is due, whatever the tempo has become."""
+    """Return the frame on which a pad's new sample set is due, at the current tempo."""
     beats = mix.pads[pad].swap_beats
     if beats == 0.0 or not is_looping(mix, pad):
         return frame
     if mix.pad_states[pad].swap_beat - frame_to_beat(mix, frame) > beats:
-        # The beats were moved back: the swap finds its beat again.
+        # The beats were moved back: find the swap's beat again.
         schedule_swap(mix, pad, frame)
     return beat_to_frame(mix, mix.pad_states[pad].swap_beat)
 
 
 @jit
 def is_looping(mix: Record, pad: int) -> Number:
-    """Return whether a pad's loop runs: only then a new sound waits for its beat."""
+    """Return whether a loop of the pad is running: only then a new sound waits for its beat."""
     for slot in range(mix.control.slots):
         voice = mix.voices[slot]
         if voice.active == 1 and voice.pad == pad and voice.fade_step == 0.0 and loops(voice):
@@ -77,7 +77,7 @@ def is_looping(mix: Record, pad: int) -> Number:
 
 @jit
 def crossfade_loops(mix: Record, pad: int, at: int) -> None:
-    """Fade the pad's loops out and the new sound in at the same position; one-shots play on."""
+    """Crossfade the pad's loops to the new sound at the same position; one-shots play on."""
     newest = mix.status.voices_started
     for slot in range(mix.control.slots):
         old = mix.voices[slot]
@@ -90,7 +90,7 @@ def crossfade_loops(mix: Record, pad: int, at: int) -> None:
 
 @jit
 def start_replacement(mix: Record, old: Record, at: int) -> None:
-    """Start the pad's new sound where the old one is."""
+    """Start the pad's new sound at the position of the old one."""
     voice = mix.voices[allocate_slot(mix, at)]
     pad = old.pad
     start_voice(mix, voice, pad, at)

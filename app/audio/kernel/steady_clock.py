@@ -1,6 +1,6 @@
-"""The system's steady clock as the compiled callback can call it: the address of a C function.
+"""The system's steady clock for the compiled callback: the address of a C function.
 
-It counts as `time.perf_counter` does, so that the app's times and the callback's can be compared.
+It is the clock of `time.perf_counter`, so that times of the app and the callback are comparable.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A voice's sound into the mix: read, filtered, shaped. The output callback's thread."""
+"""Rendering of voices into the mix: read, filter, apply gain and envelope. The output callback."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from app.audio.kernel.resampling import read_sound
 from app.audio.kernel.voices import cut_voice, free_voice, get_samples, loops
 
 INAUDIBLE = 1e-5
-"""-100 dB: a sound that decayed to this is over."""
+"""-100 dB: a voice whose decay has reached this ends."""
 FADED = 1e-9
-"""What rounding may leave of a fade that is over."""
+"""A fade is over below this, which allows for rounding."""
 
 
 @jit
@@ -28,7 +28,7 @@ def mix_voices(mix: Record, out: Samples, start: int, end: int) -> None:
 
 @jit
 def mix_voice(mix: Record, voice: Record, out: Samples, start: int, end: int) -> None:
-    """Add one voice, run by run: a run ends with the chunk, the region, or a locked loop's bar."""
+    """Add one voice in segments that end with the chunk, the region, or a locked loop's bar."""
     samples = get_samples(mix, voice)
     speed = mix.pads[voice.pad].speed * voice.note_speed
     while start < end:
@@ -66,7 +66,7 @@ def restart_on_bar(mix: Record, voice: Record, at: int) -> Number:
     """Restart a bar-locked loop if it is due on frame `at` of the chunk; return when it is next."""
     frame = mix.status.frame + at
     if voice.next_beat - frame_to_beat(mix, frame) > voice.loop_beats:
-        # The beats were moved back: the loop finds its bar again.
+        # The beats were moved back: find the loop's next bar again.
         voice.next_beat = find_next_multiple(mix, frame, BEATS_PER_BAR)
     if beat_to_frame(mix, voice.next_beat) <= frame:
         if voice.waits_for_bar == 1:
@@ -87,7 +87,7 @@ def restart_on_bar(mix: Record, voice: Record, at: int) -> Number:
 
 @jit
 def wrap_loop(mix: Record, voice: Record, at: int) -> None:
-    """Start the region over; the step at a seam that is not smooth is taken out."""
+    """Start the region over; remove the step at a seam that is not smooth."""
     voice.position %= voice.end - voice.start
     if voice.smooth_seam == 0:
         remove_step(mix, at, voice.last_output[0], voice.last_output[1])
@@ -96,7 +96,7 @@ def wrap_loop(mix: Record, voice: Record, at: int) -> None:
 
 @jit
 def is_steady(mix: Record, voice: Record, speed: float) -> Number:
-    """Return whether a voice needs nothing but a steady gain."""
+    """Return whether a voice needs only a constant gain: no fade, envelope, filter, resampling."""
     pad = mix.pads[voice.pad]
     unshaped = voice.fade_step == 0.0 and voice.decay == 1.0 and voice.age >= voice.attack_frames
     unfiltered = voice.low_pass + pad.low_pass + voice.high_pass + pad.high_pass == 0.0
@@ -111,7 +111,7 @@ def is_steady(mix: Record, voice: Record, speed: float) -> Number:
 
 @jit
 def add_steady(voice: Record, samples: Samples, out: Samples, start: int, limit: int) -> Number:
-    """Add up to `limit` frames at the voice's steady gain; return how many."""
+    """Add up to `limit` frames at a constant gain; return how many."""
     position = np.int64(voice.position)
     count = min(limit, voice.end - voice.start - position)
     left, right = np.float32(voice.gain[0]), np.float32(voice.gain[1])
@@ -134,7 +134,7 @@ def add_steady(voice: Record, samples: Samples, out: Samples, start: int, limit:
 
 @jit
 def add_shaped(mix: Record, voice: Record, out: Samples, start: int, count: int) -> None:
-    """Add the scratch buffer's frames with gains, envelope and fade moving frame by frame."""
+    """Add the scratch buffer with gain, envelope and fade updated on every frame."""
     pad = mix.pads[voice.pad]
     smoothing = mix.control.gain_smoothing
     left_target = voice.velocity_gain * pad.gain[0]
@@ -151,7 +151,7 @@ def add_shaped(mix: Record, voice: Record, out: Samples, start: int, count: int)
         else:
             shape = envelope
             envelope = envelope * voice.decay if envelope > INAUDIBLE else 0.0
-        # Squared, a fade has no corner where it arrives.
+        # Squared, the fade reaches zero with zero slope.
         shape *= level * level
         level = level - voice.fade_step if level - voice.fade_step > FADED else 0.0
         last_left = mix.scratch[frame, 0] * np.float32(left * shape)

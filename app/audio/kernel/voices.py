@@ -1,4 +1,4 @@
-"""Voices: how they start, give way to each other and end. The output callback's thread."""
+"""Voices: allocation, start, stealing, choking and end. The output callback's thread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.audio.kernel.numba_support import Number, Record, Samples, as_pointer, 
 
 SEAM_FRAMES = 16
 STEEPER = 1.5
-"""A loop's seam is smooth when its step is at most this much larger than those beside it."""
+"""A loop's seam is smooth when its step is at most this many times as large as those beside it."""
 
 
 @jit
@@ -41,13 +41,13 @@ def loops(voice: Record) -> Number:
 
 @jit
 def fade(voice: Record, frames: int) -> None:
-    """Let a voice end within `frames`; one that already fades never gets slower."""
+    """Fade a voice out within `frames`; a fade that is already running never gets slower."""
     voice.fade_step = max(voice.fade_step, 1.0 / frames)
 
 
 @jit
 def fade_pad(mix: Record, pad: int, note: int, mode: int, frames: int) -> Number:
-    """Fade a pad's voices of one note and mode; return how many were still held."""
+    """Fade a pad's voices of one note and mode; return how many were not fading yet."""
     held = 0
     for slot in range(mix.control.slots):
         voice = mix.voices[slot]
@@ -59,7 +59,7 @@ def fade_pad(mix: Record, pad: int, note: int, mode: int, frames: int) -> Number
 
 @jit
 def trigger_pad(mix: Record, command: Record, at: int) -> None:
-    """Start a pad's sound on this frame, or end a toggled one."""
+    """Start a pad's sound on frame `at` of the chunk; in toggle mode, end a running one instead."""
     pad = command.pad
     sample_set = mix.pad_states[pad].active_set
     if mix.pads[pad].mode == TOGGLE:
@@ -93,7 +93,7 @@ def align_to_bar(mix: Record, voice: Record, at: int) -> None:
 
 @jit
 def fade_displaced(mix: Record, pad: int, note: int) -> None:
-    """Fade what a hit cuts: the same note of its pad, and everything of its choke group."""
+    """Fade the voices that a hit cuts: the same note of its pad, and all of its choke group."""
     group = mix.pads[pad].choke_group
     for slot in range(mix.control.slots):
         voice = mix.voices[slot]
@@ -119,7 +119,7 @@ def choose_layer(mix: Record, pad: int, velocity: float) -> Number:
 
 @jit
 def start_voice(mix: Record, voice: Record, pad: int, at: int) -> None:
-    """Make a free slot a voice of a pad; its sound, region and gain are still to be set."""
+    """Initialise a slot as a voice of a pad; its sound, region and gain are set afterwards."""
     mix.status.voices_started += 1
     mix.set_users[mix.pad_states[pad].active_set] += 1
     voice.active = 1
@@ -144,13 +144,13 @@ def start_voice(mix: Record, voice: Record, pad: int, at: int) -> None:
 
 @jit
 def set_region(mix: Record, voice: Record) -> None:
-    """Take the pad's region of the voice's sound: at least one frame of it."""
+    """Set the voice's region from the pad's start and end: at least one frame."""
     pad = mix.pads[voice.pad]
     frames = mix.sample_sets[voice.sample_set].frames[voice.layer]
     voice.start = min(np.int64(math.floor(pad.start * frames)), frames - 1)
     voice.end = max(np.int64(math.ceil(pad.end * frames)), voice.start + 1)
     voice.reverse = pad.reverse
-    # The sound's own beginning is meant as it is, however sudden; any other one is a cut.
+    # The sound's own attack is left as it is, however steep; any other start is a cut.
     voice.declick_start = voice.reverse == 1 or voice.start > 0
     voice.smooth_seam = loops(voice) and has_smooth_seam(get_samples(mix, voice), voice)
 
@@ -173,14 +173,14 @@ def has_smooth_seam(samples: Samples, voice: Record) -> Number:
 
 @jit
 def snap_gain(mix: Record, voice: Record) -> None:
-    """Set the voice's gain without smoothing."""
+    """Set the voice's gain to its target, without smoothing."""
     for channel in range(2):
         voice.gain[channel] = voice.velocity_gain * mix.pads[voice.pad].gain[channel]
 
 
 @jit
 def allocate_slot(mix: Record, at: int) -> Number:
-    """Return a slot for a new voice; when all voices sound, steal the oldest: it fades out."""
+    """Return a slot for a new voice; when all voices are in use, fade out the oldest."""
     sounding = 0
     oldest = -1
     oldest_order = NEVER
@@ -188,7 +188,7 @@ def allocate_slot(mix: Record, at: int) -> Number:
         voice = mix.voices[slot]
         if voice.active == 1 and voice.fade_step == 0.0:
             sounding += 1
-            # A loop runs on purpose: it is taken only when there is nothing else to take.
+            # Loops are stolen last: the player left them running on purpose.
             order = voice.order + (NEVER >> 1) if loops(voice) else voice.order
             if order < oldest_order:
                 oldest_order = order
@@ -210,13 +210,13 @@ def allocate_slot(mix: Record, at: int) -> Number:
 
 @jit
 def cut_voice(mix: Record, voice: Record, at: int) -> None:
-    """End a voice that still sounds before frame `at` of the chunk; the step is taken out."""
+    """End a voice abruptly before frame `at` of the chunk, and remove the step."""
     remove_step(mix, at, voice.last_output[0], voice.last_output[1])
     free_voice(mix, voice)
 
 
 @jit
 def free_voice(mix: Record, voice: Record) -> None:
-    """Free a silent voice's slot and its use of the sample set."""
+    """Free a silent voice's slot and release its sample set."""
     voice.active = 0
     mix.set_users[voice.sample_set] -= 1

@@ -1,4 +1,4 @@
-"""BlockTimes: which frame is played at which moment, from the last block's time. Any thread."""
+"""BlockTimes: converts between times and frames, from the last block's time. Any thread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.audio.mixer.memory import MixerMemory
 
 FARTHEST_BLOCKS = 8
-"""A moment so many blocks ahead is none that happened."""
+"""A time further ahead of the last block than this is taken to be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class _Block:
 
 
 class BlockTimes:
-    """Moments are those of time.perf_counter; frames are on the mixer's clock."""
+    """Times are of time.perf_counter; frames are on the mixer's clock."""
 
     def __init__(self, memory: MixerMemory) -> None:
         self._memory = memory
@@ -36,7 +36,7 @@ class BlockTimes:
         return frame if earliest <= frame <= latest else None
 
     def moment_of_frame(self, frame: int) -> float | None:
-        """Return when the callback comes to a frame; None: not known."""
+        """Return when the callback reaches a frame; None where that is not known."""
         last = self._last_block()
         if last is None:
             return None
@@ -47,7 +47,7 @@ class BlockTimes:
         return int(self._memory.control["rate"])
 
     def _last_block(self) -> _Block | None:
-        """Return the last block that was filled; None before the first, and without a clock."""
+        """Return the last complete block; None before the first, and without a clock."""
         status = self._memory.status
         for _ in range(3):
             done = int(status["blocks_done"])

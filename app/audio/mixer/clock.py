@@ -1,7 +1,7 @@
-"""Clock: tempo, beats and bars on the mixer's frames. Any thread.
+"""Clock: tempo, beats and bars in frames of the mixer. Any thread.
 
-The callback reads the same line (a frame of beat 0, frames a beat) and rounds each beat by itself,
-so that nothing adds up over hours.
+The callback reads the same tempo line (frame of beat 0, frames per beat) and rounds each beat on
+its own, so that rounding errors do not accumulate.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.audio.kernel import layout
 SLOWEST_BPM, FASTEST_BPM = 20.0, 999.0
 BEATS_PER_BAR = layout.BEATS_PER_BAR
 LEAST_SHIFT_S = 0.002
-"""A clock that is followed may be off by this before the beats are moved: less is jitter."""
+"""An external clock may be off by this before the beats are moved: less is jitter."""
 LEAST_CHANGE_BPM = 0.02
 
 Quantum = Literal["now", "beat", "bar", "four_bars"]
@@ -28,15 +28,15 @@ QUANTUM_BEATS: dict[Quantum, int] = {
 }
 
 NOTE_REPEATS = (0.0, 1.0, 1 / 2, 1 / 3, 1 / 4, 1 / 6, 1 / 8)
-"""Beats between the hits of a held pad, to choose from; 0 is one hit only."""
+"""Choices of note repeat: beats between the hits of a held pad; 0 is off."""
 
 
 class Timeline(Protocol):
-    """What a clock needs of the mixer."""
+    """The part of the mixer that a clock needs."""
 
     @property
     def rate(self) -> int:
-        """Frames a second."""
+        """Sample rate in Hz."""
         ...
 
     @property
@@ -50,10 +50,10 @@ class Timeline(Protocol):
 
 
 class Clock:
-    """Counts quarter notes from the last start; four make a bar. It always runs."""
+    """Counts quarter notes from the last start, four to a bar. It always runs."""
 
     def __init__(self, timeline: Timeline, write: Callable[[float, float], None]) -> None:
-        """`write` hands the frame of beat 0 and the frames of a beat to the callback."""
+        """`write` passes the frame of beat 0 and the frames per beat to the callback."""
         self._timeline = timeline
         self._write = write
         self._lock = threading.Lock()
@@ -64,16 +64,16 @@ class Clock:
 
     @property
     def bpm(self) -> float:
-        """The tempo in beats a minute."""
+        """The tempo in beats per minute."""
         return self._bpm
 
     @property
     def frames_per_beat(self) -> float:
-        """A beat's length."""
+        """Length of a beat in frames."""
         return self._timeline.rate * 60.0 / self._bpm
 
     def position(self, frame: int) -> float:
-        """Return the beat at a frame of the mixer's clock; negative before the start."""
+        """Return the position in beats at a frame of the mixer's clock; negative before beat 0."""
         return (frame - self._anchor) / self.frames_per_beat
 
     def beat_at(self, time_s: float) -> float | None:
@@ -86,7 +86,7 @@ class Clock:
         return math.ceil(self._anchor + beat * self.frames_per_beat - 1e-6)
 
     def next_beat(self, quantum: Quantum, after: float = 0.0) -> float | None:
-        """Return the next beat, bar or fourth bar, as a beat, that is at least `after` beats away.
+        """Return the next beat, bar or fourth bar that is at least `after` beats away, in beats.
 
         None for "now".
         """
@@ -103,7 +103,7 @@ class Clock:
             return None if beat is None else self.frame_of(beat)
 
     def set_tempo(self, bpm: float) -> None:
-        """Go on at 20..999 bpm from the beat that is now."""
+        """Continue from the current beat at 20..999 bpm."""
         if not SLOWEST_BPM <= bpm <= FASTEST_BPM:
             raise ValueError(f"bpm must be {SLOWEST_BPM:g}..{FASTEST_BPM:g}, got {bpm}")
         with self._lock:
@@ -113,16 +113,16 @@ class Clock:
             self._move(frame, beat)
 
     def start(self, at_frame: int | None = None) -> None:
-        """Let beat 0 be at a frame, or now."""
+        """Set beat 0 to a frame, or to now."""
         with self._lock:
             self._move(self._timeline.frame if at_frame is None else at_frame, 0.0)
 
     def follow(self, beat: float, time_s: float, bpm: float) -> None:
-        """Follow another clock: it is at `beat` at `time_s` (time.perf_counter), at `bpm`.
+        """Follow an external clock that is at `beat` at `time_s` (time.perf_counter), at `bpm`.
 
-        Whoever listens to a MIDI clock calls this a few times a second with the beat that its
-        smoothed line gives for the moment of the call; time_s must lie within some blocks of now.
-        A difference below 2 ms and 0.02 bpm changes nothing, so that jitter moves no loop.
+        To be called a few times a second with the smoothed position of the external clock;
+        `time_s` must lie within some blocks of now. Differences below 2 ms and 0.02 bpm are
+        ignored, so that jitter moves no loop.
         """
         frame = self._timeline.frame_of_moment(time_s)
         if frame is None or not SLOWEST_BPM <= bpm <= FASTEST_BPM:
@@ -134,7 +134,7 @@ class Clock:
                 self._move(frame, beat)
 
     def follow_rate(self) -> None:
-        """Keep tempo and beat when the mixer works at another rate."""
+        """Keep tempo and position when the mixer's sample rate has changed."""
         with self._lock:
             frame = self._timeline.frame
             beat = (frame - self._anchor) * self._bpm / (60.0 * self._rate)

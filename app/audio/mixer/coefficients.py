@@ -1,6 +1,6 @@
-"""The kernel's coefficients: times, frequencies and parameters as it uses them. Any thread.
+"""The kernel's coefficients, computed from times, frequencies and pad parameters. Any thread.
 
-The kernel multiplies per frame and solves nothing; whatever depends on the rate is worked out here.
+The kernel only multiplies per frame; everything that depends on the sample rate is computed here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from app.audio.mixer.pad_parameters import (
 )
 
 LOOK_AHEAD_S = 0.0015
-"""How long the limiter looks ahead; part of the latency."""
+"""The limiter's look-ahead; part of the latency."""
 LIMITER_RELEASE_S = 0.08
 DC_BLOCKER_HZ = 5.0
 GAIN_SMOOTHING_S = 0.01
@@ -29,17 +29,17 @@ CHOKE_S = 0.003
 STOP_S = 0.005
 STEAL_S = 0.010
 SWAP_S = 0.020
-"""How long a running loop takes to crossfade to its pad's new sound."""
+"""Crossfade of a running loop to its pad's new sound."""
 DECLICK_S = 0.0015
-"""How fast what is left of a step dies away."""
+"""Time constant of a declick offset's decay."""
 HIGHEST_OF_RATE = 0.45
-"""Filters work up to this share of the rate."""
+"""Highest cutoff frequency of the filters, as a share of the rate."""
 DECAYED = 1e-3
 """-60 dB."""
 
 
 def write_rate(memory: MixerMemory, rate: int) -> None:
-    """Set all that depends on the rate but pads; only while no stream runs."""
+    """Set everything that depends on the rate, except pads; only while no stream runs."""
     control = memory.control
     control["rate"] = rate
     control["limiter_window"] = round(LOOK_AHEAD_S * rate) + 1
@@ -61,7 +61,7 @@ def write_rate(memory: MixerMemory, rate: int) -> None:
 
 
 def _reset_master_bus(memory: MixerMemory) -> None:
-    """Empty the filter and the limiter: what they hold belongs to another rate."""
+    """Reset DC blocker and limiter: their state belongs to another rate."""
     bus = memory.master_bus
     gain = float(bus["gain"])
     memory.clear_master_bus()
@@ -75,7 +75,7 @@ def _reset_master_bus(memory: MixerMemory) -> None:
 
 
 def write_pad(row: Any, parameters: PadParameters, rate: int) -> None:  # noqa: ANN401
-    """Set a pad's row (kernel.layout.PAD) but for its sample set."""
+    """Set a pad's record (kernel.layout.PAD), except its sample set."""
     gain = gain_from_db(parameters.gain_db)
     left = gain * math.cos(max(parameters.pan, 0.0) * math.pi / 2.0)
     right = gain * math.cos(min(parameters.pan, 0.0) * math.pi / 2.0)
@@ -98,5 +98,5 @@ def write_pad(row: Any, parameters: PadParameters, rate: int) -> None:  # noqa: 
 
 
 def _warp_frequency(frequency_hz: float, rate: int) -> float:
-    """Return tan(pi f / rate), by which the kernel's filters know a frequency."""
+    """Return tan(pi f / rate), the prewarped frequency that the kernel's filters use."""
     return math.tan(math.pi * min(frequency_hz / rate, HIGHEST_OF_RATE))

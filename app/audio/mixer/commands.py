@@ -1,4 +1,4 @@
-"""What crosses into the audio callback: small frozen values, written into its ring by the mixer."""
+"""Commands to the audio callback: small frozen values that the mixer writes into its ring."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Hit:
     """Start a pad's sound. `velocity` 0..1; `frame` on the mixer's clock, None for now.
 
-    `note` -48..24 plays it that many semitones higher; notes of one pad sound beside each other.
+    `note` -48..24 transposes it by so many semitones; notes of one pad sound together.
     """
 
     pad: int
@@ -20,7 +20,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Let go of a pad's note: ends its gate voices."""
+    """Release a pad's note: ends its gate voices."""
 
     pad: int
     frame: int | None = None
@@ -37,7 +37,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class StopAll:
-    """Fade out everything and forget what was to come."""
+    """Fade out everything and discard pending commands."""
 
 
 Command = Hit | Release | Stop | StopAll

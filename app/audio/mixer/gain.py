@@ -1,4 +1,4 @@
-"""Gains in dB as factors. Any thread."""
+"""Conversion of gains from dB to linear factors. Any thread."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Keyboard: pads, or the notes of one, at full level or not, on the frame of their moment.
+"""Keyboard: plays pads, or the notes of one pad, on the frame that belongs to a hit's time.
 
-Stands between whoever hits pads and the mixer, so that mouse, keys and MIDI play it. Any thread.
+Mouse, computer keys and MIDI play the mixer through it, so that chromatic mode and full level apply
+to all of them. Any thread.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class _Key:
 
 
 class Keyboard:
-    """Plays the mixer's pads, or notes of one: the first pad its own pitch, the others upwards."""
+    """Plays the mixer's pads, or the notes of one pad: key 0 is the sound's own pitch."""
 
     def __init__(self, mixer: Mixer) -> None:
         self._mixer = mixer
@@ -25,11 +26,11 @@ class Keyboard:
         self.pad: int | None = None
         """The pad whose notes are played; None: each pad plays itself."""
         self.full_level = False
-        """Every hit has full velocity."""
+        """Whether every hit has full velocity."""
 
     @property
     def keys(self) -> range:
-        """What may be hit: the sixteen pads, or semitones from the sound's own pitch."""
+        """Valid keys: the sixteen pads, or semitones from the sound's own pitch."""
         return range(self._mixer.pads) if self.pad is None else range(LOWEST_NOTE, HIGHEST_NOTE + 1)
 
     def hit(self, pad: int, velocity: float = 1.0, time_s: float | None = None) -> None:
@@ -41,13 +42,13 @@ class Keyboard:
         self._mixer.hit(key.pad, velocity, self._frame_at(time_s), key.note)
 
     def release(self, pad: int, time_s: float | None = None) -> None:
-        """Release what the pad played when it was hit, whatever it would play now."""
+        """Release what the key played when it was hit, even if it would play something else now."""
         key = self._held.pop(pad, None)
         if key is not None:
             self._mixer.release(key.pad, self._frame_at(time_s), key.note)
 
     def stop_all(self) -> None:
-        """Fade everything out and forget what is held."""
+        """Fade everything out and forget the held keys."""
         self._held.clear()
         self._mixer.stop_all()
 

@@ -11,7 +11,7 @@ from app.audio.kernel import layout
 
 
 class MixerMemory:
-    """Each view is a numpy record of `app.audio.kernel.layout`, which says who writes what."""
+    """Each view is a numpy record of `app.audio.kernel.layout`, which documents who writes it."""
 
     def __init__(self) -> None:
         self._mix = np.zeros(1, layout.MIX)
@@ -32,20 +32,20 @@ class MixerMemory:
 
     @property
     def address(self) -> int:
-        """What the output callback gets as its user data."""
+        """Address of the memory: the output callback's user data."""
         return self._mix.ctypes.data
 
     def clear_master_bus(self) -> None:
-        """Set all of it to zero; only while no stream runs."""
+        """Zero the master bus's state; only while no stream runs."""
         self._mix["master_bus"].view(np.uint8).fill(0)
 
     def order_writes(self) -> None:
-        """Keep the processor from moving memory accesses across this: a fence.
+        """Act as a memory fence: no access moves across this call.
 
-        Python has none of its own, but taking and releasing a lock "synchronizes memory with
-        respect to other threads" (POSIX.1-2017, Base Definitions, 4.12), and on x86 its locked
-        instruction is a full barrier (Intel SDM, volume 3A, "Memory Ordering"). The callback's
-        side of each pair is `app.audio.kernel.numba_support.fence`.
+        Python has no fence, but acquiring and releasing a lock "synchronizes memory with respect
+        to other threads" (POSIX.1-2017, Base Definitions, 4.12), and on x86 its locked instruction
+        is a full barrier (Intel SDM, volume 3A, "Memory Ordering"). The callback's counterpart is
+        `app.audio.kernel.numba_support.fence`.
         """
         with self._order:
             pass

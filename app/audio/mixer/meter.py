@@ -1,4 +1,4 @@
-"""What the callback measured: output levels, and counts of itself. Any thread."""
+"""Output levels and callback statistics, as the callback measured them. Any thread."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from app.audio.mixer.memory import MixerMemory
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Output since the last call (linear, 1 is full scale): its highest, its root mean square, and
-    whether the limiter worked.
+    """Output levels since the last call (linear, 1 is full scale): peak, RMS, and whether the
+    limiter reduced the gain.
     """
 
     peak_left: float
@@ -23,7 +23,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the callback counted since the mixer was made.
+    """Callback statistics since the mixer was created.
 
     `late` callbacks took longer than their own block lasts; `longest_ms`, since `forget_longest`,
     and `busy_s` are the time spent inside them (0 where the system has no clock the callback may
@@ -40,7 +40,7 @@ class Counts:
 
 
 def read_meter(memory: MixerMemory) -> Meter:
-    """Return the levels and ask for a reset; silence while the last reset is not done."""
+    """Return the levels and request a reset; silence while the last reset is pending."""
     status, control = memory.status, memory.control
     if int(status["meter_resets_done"]) != int(control["meter_resets_requested"]):
         return Meter(0.0, 0.0, False)

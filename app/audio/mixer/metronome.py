@@ -1,4 +1,4 @@
-"""Metronome: clicks on the beat, and those that count in. The kernel plays them. Any thread."""
+"""Metronome: clicks on the beat and for the count-in; the kernel plays them. Any thread."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from app.audio.mixer.memory import MixerMemory
 
 CLICK_S = 0.03
 CLICKS_HZ = (1760.0, 1320.0)
-"""A bar's first beat, and the others."""
+"""The first beat of a bar, and the other beats."""
 LONG_AGO = -(1 << 40)
 
 
 class Metronome:
-    """The two clicks, and when they are heard."""
+    """The two clicks, and when they are played."""
 
     def __init__(self, memory: MixerMemory) -> None:
         self._memory = memory
@@ -23,7 +23,7 @@ class Metronome:
         memory.click["frame"] = LONG_AGO
 
     def make_clicks(self, rate: int) -> None:
-        """Make both clicks for a rate; only while no stream runs."""
+        """Synthesise both clicks for a rate; only while no stream runs."""
         time = np.arange(round(CLICK_S * rate)) / rate
         fall = np.exp(-time / (CLICK_S / 6.0))
         self._clicks = tuple(
@@ -35,11 +35,11 @@ class Metronome:
         self._memory.click["frames_left"] = 0
 
     def set_gain(self, gain_db: float | None) -> None:
-        """Click on every beat; None ends it."""
+        """Click on every beat; None turns the metronome off."""
         self._memory.control["metronome"] = 0.0 if gain_db is None else gain_from_db(gain_db)
 
     def count_in(self, start: float, end: float, gain_db: float) -> None:
-        """Click on the beats from `start` to before `end`, metronome or not."""
+        """Click on the beats from `start` to before `end`, with or without the metronome."""
         control = self._memory.control
         control["count_in"] = 0.0
         self._memory.order_writes()
@@ -48,5 +48,5 @@ class Metronome:
         control["count_in"] = gain_from_db(gain_db)
 
     def end_count_in(self) -> None:
-        """Click no longer than the metronome does."""
+        """End the count-in's clicks."""
         self._memory.control["count_in"] = 0.0

@@ -1,8 +1,8 @@
-"""Mixer: pads, commands and time of the kernel that mixes them.
+"""Mixer: the app's interface to the audio kernel: pads, commands, tempo and metering.
 
 Any thread of the app may call a Mixer; none of its methods waits for the audio callback. Players
-such as fluidsynth, sfizz or SoLoud mix as well; none swaps a playing loop on the bar, answers a hit
-on its own frame and runs without Python's interpreter lock in the callback at once.
+such as fluidsynth, sfizz or SoLoud mix samples too, but none of them swaps a playing loop on the
+bar, starts a hit on its exact frame and needs no interpreter lock in the callback, all at once.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class Mixer:
     def __init__(
         self, rate: int = 48_000, pads: int = 16, voices: int = 64, capture_s: float = 0.0
     ) -> None:
-        """Set the memory aside, `capture_s` for the output; nothing is compiled or opened yet."""
+        """Allocate the memory; `capture_s` seconds of output are captured. Opens nothing yet."""
         if not 1 <= pads <= layout.MAX_PADS:
             raise ValueError(f"pads must be 1..{layout.MAX_PADS}, got {pads}")
         if not 1 <= voices <= layout.MAX_VOICES:
             raise ValueError(f"voices must be 1..{layout.MAX_VOICES}, got {voices}")
         self._lock = threading.Lock()
         self.memory = MixerMemory()
-        """What the callback works on."""
+        """The memory that the callback works on."""
         self._dropped = 0
         self._parameters = [PadParameters()] * pads
         self._sincs = make_sincs()
@@ -66,13 +66,13 @@ class Mixer:
         self._tempo_line = 0
         self._metronome = Metronome(self.memory)
         self.at_once = False
-        """Hits sound with the next block: up to a block sooner, and less evenly."""
+        """Whether hits start with the next block: up to a block sooner, with more jitter."""
         self._prepare_memory(rate, pads, voices)
         self.capture = CaptureBuffer(self.memory.output_ring, capture_s, rate, 2)
-        """What left, without the metronome: what frame n of the mixer's clock starts lies from
-        frame n + `latency_frames` on."""
+        """The output, without the metronome. A sound that starts on frame n of the mixer's clock
+        is captured from frame n + `latency_frames` on."""
         self.clock = Clock(self, self.write_tempo_line)
-        """Tempo, beats and bars on this mixer's frames."""
+        """Tempo, beats and bars in frames of this mixer."""
         self.set_rate(rate)
 
     def _prepare_memory(self, rate: int, pads: int, voices: int) -> None:
@@ -90,12 +90,12 @@ class Mixer:
 
     @property
     def rate(self) -> int:
-        """Frames a second."""
+        """Sample rate in Hz."""
         return int(self.memory.control["rate"])
 
     @property
     def pads(self) -> int:
-        """How many pads there are."""
+        """Number of pads."""
         return int(self.memory.control["pads"])
 
     @property
@@ -104,7 +104,7 @@ class Mixer:
         return int(self.memory.control["limiter_window"]) - 1 + layout.PEAK_REACH
 
     def set_rate(self, rate: int) -> None:
-        """Work at another rate in Hz; only while no stream runs. Load every pad again after it."""
+        """Set the sample rate in Hz; only while no stream runs. Reload every pad afterwards."""
         if rate not in RATES_HZ:
             raise ValueError(f"the rate must be 8000..400000 Hz, got {rate}")
         write_rate(self.memory, rate)
@@ -118,19 +118,19 @@ class Mixer:
     # --- pads ---
 
     def load(self, pad: int, samples: NDArray[np.float32] | None, at: Quantum = "now") -> None:
-        """Set what the pad's next hit plays: `(frames, 2)` at the mixer's rate; None empties it.
+        """Set a pad's sound: `(frames, 2)` at the mixer's rate; None empties the pad.
 
-        Voices that play the old sound to its end go on with it, loops crossfade to the new one; the
-        old one is freed when the last of them ended. While a loop runs, the new sound waits for the
-        beat, bar or fourth bar that `at` says, whatever the tempo does meanwhile. The array must
-        not be changed any more.
+        One-shots that are playing finish with the old sound, loops crossfade to the new one; the
+        old one is freed after its last voice has ended. While a loop runs, the new sound waits for
+        the beat, bar or fourth bar given by `at`, even if the tempo changes. The array must not be
+        modified afterwards.
         """
         self.load_layers(pad, () if samples is None else (samples,), at)
 
     def load_layers(
         self, pad: int, layers: Sequence[NDArray[np.float32]], at: Quantum = "now"
     ) -> None:
-        """Set up to 16 sounds of a pad; `PadParameters.layers` says which one a hit plays."""
+        """Set up to 16 sounds of a pad; `PadParameters.layers` selects the one a hit plays."""
         self._check_pad(pad)
         if len(layers) > layout.LAYERS:
             raise ValueError(f"a pad can have {layout.LAYERS} layers, got {len(layers)}")
@@ -146,8 +146,8 @@ class Mixer:
                 self._sounds.retire(old)
 
     def configure(self, pad: int, parameters: PadParameters) -> None:
-        """Set how a pad plays. Gain, pan, tune and filters are heard at once, without a step; the
-        rest belongs to the next hit.
+        """Set how a pad plays. Gain, pan, tune and filters apply at once, smoothed; the rest
+        applies from the next hit on.
         """
         self._check_pad(pad)
         with self._lock:
@@ -155,7 +155,7 @@ class Mixer:
             write_pad(self.memory.pads[pad], parameters, self.rate)
 
     def set_master_gain(self, gain_db: float) -> None:
-        """Set the gain of everything, -120..24 dB; reached within some 40 ms without a step."""
+        """Set the master gain, -120..24 dB; smoothed, reached within some 40 ms."""
         gain = gain_from_db(gain_db)
         with self._lock:
             self.memory.control["master_gain"] = gain
@@ -168,23 +168,23 @@ class Mixer:
         return int(self.memory.status["frame"])
 
     def set_metronome(self, gain_db: float | None) -> None:
-        """Click on every beat, brighter on a bar's first; None ends it. Recordings lack it."""
+        """Click on every beat, higher on the first of a bar; None is off. It is not captured."""
         self._metronome.set_gain(gain_db)
 
     def count_in(self, start: float, end: float, gain_db: float) -> None:
-        """Click on the beats from `start` to before `end`, whatever the tempo or the metronome."""
+        """Click on the beats from `start` to before `end`, with or without the metronome."""
         self._metronome.count_in(start, end, gain_db)
 
     def end_count_in(self) -> None:
-        """Click no longer than the metronome does."""
+        """End the count-in's clicks."""
         self._metronome.end_count_in()
 
     def set_note_repeat(self, beats: float) -> None:
-        """Hit held pads again on every multiple of so many beats; 0 ends it."""
+        """Hit held pads again on every multiple of so many beats; 0 is off."""
         self.memory.control["repeat_beats"] = beats
 
     def write_tempo_line(self, anchor: float, frames_per_beat: float) -> None:
-        """Let beat 0 lie at frame `anchor`: a line is written whole, because it is not in use."""
+        """Set the frame of beat 0 and the length of a beat: write an unused line, then switch."""
         self._tempo_line = (self._tempo_line + 1) % layout.TEMPO_LINES
         self.memory.tempo_lines[self._tempo_line] = (anchor, frames_per_beat)
         self.memory.order_writes()
@@ -197,16 +197,16 @@ class Mixer:
     ) -> None:
         """Start a pad. Velocity 0..1 becomes a level by the pad's curve, 0 plays nothing.
 
-        `at_frame` counts on the mixer's clock (`counts().frame`, `frame_at`); None, and a frame
-        that has passed, mean the first frame of the next block. `note` -48..24 is in semitones;
-        with the pad's tune it reaches 24 at most.
+        `at_frame` is on the mixer's clock (`counts().frame`, `frame_at`); None, and a frame in the
+        past, mean the first frame of the next block. `note` -48..24 is in semitones and adds to
+        the pad's tune; aliasing is filtered up to 24 in total.
         """
         velocity = min(max(velocity, 0.0), 1.0)
         if velocity > 0.0:
             self.send(Hit(pad, velocity, at_frame, note))
 
     def release(self, pad: int, at_frame: int | None = None, note: int = 0) -> None:
-        """Let go of a pad's note: its gate voices fade out."""
+        """Release a pad's note: its gate voices fade out."""
         self.send(Release(pad, at_frame, note))
 
     def stop(self, pad: int, at_frame: int | None = None) -> None:
@@ -214,7 +214,7 @@ class Mixer:
         self.send(Stop(pad, at_frame))
 
     def stop_all(self) -> None:
-        """Fade everything out in 5 ms and forget hits that are still to come."""
+        """Fade everything out in 5 ms and discard pending hits."""
         self.send(StopAll())
 
     def send(self, command: Command) -> None:
@@ -234,11 +234,11 @@ class Mixer:
             memory.control["commands_written"] = written + 1
 
     def frame_at(self, time_s: float) -> int | None:
-        """Return the frame on which to play what happened at `time_s` (time.perf_counter).
+        """Return the frame on which to play a hit that happened at `time_s` (time.perf_counter).
 
-        One block later than it happened, always: hits keep their distances, whatever part of a
-        block they fall into. None, which is the next block, when hits are played at once, while
-        no callback has been timed, or when it was long ago.
+        Always one block later than it happened, so that intervals between hits are kept exactly.
+        None, which means the next block, when `at_once` is set, before the first timed callback,
+        and for a time too far from now.
         """
         return None if self.at_once else self.frame_of_moment(time_s)
 
@@ -247,35 +247,35 @@ class Mixer:
         return self._times.frame_of_moment(time_s)
 
     def moment_of_frame(self, frame: int) -> float | None:
-        """Return when (time.perf_counter) the callback comes to a frame; None: not known."""
+        """Return when (time.perf_counter) the callback reaches a frame; None if not known."""
         return self._times.moment_of_frame(frame)
 
     # --- what is heard ---
 
     def meter(self) -> Meter:
-        """Return the levels since the last call; for one reader."""
+        """Return the levels since the last call; for a single reader."""
         return read_meter(self.memory)
 
     def playing(self, pad: int) -> float | None:
-        """Return where the pad's newest voice is, in seconds of its sound; None when it is silent.
+        """Return the position of the pad's newest voice in seconds of its sound; None if silent.
 
-        A voice that fades out (released, choked, hit again) no longer counts.
+        Voices that are fading out (released, choked, hit again) do not count.
         """
         self._check_pad(pad)
         position = int(self.memory.pad_states[pad]["position"])
         return None if position < 0 else position / self.rate
 
     def counts(self) -> Counts:
-        """Return what the callback counted so far."""
+        """Return the callback's statistics so far."""
         return read_counts(self.memory, self._dropped)
 
     def forget_longest(self) -> None:
-        """Reset `Counts.longest_ms`; for one caller."""
+        """Reset `Counts.longest_ms`; for a single caller."""
         self.memory.control["longest_resets_requested"] += 1
 
     def busy_histogram(self) -> NDArray[np.int64]:
-        """Return how many callbacks took so many thousandths of their block, a row of 1000; the
-        last number counts those that took all of it or more.
+        """Return a histogram of callback times in thousandths of their block, 1000 bins; the last
+        bin counts those that took all of it or more.
         """
         return np.array(self.memory.status["busy_histogram"])
 
@@ -286,7 +286,7 @@ class Mixer:
 
     @property
     def sounds_alive(self) -> int:
-        """Sounds kept in memory: those on pads and replaced ones that may still be playing."""
+        """Sample sets in memory: those on pads and replaced ones that may still be playing."""
         with self._lock:
             self._sounds.free_retired()
             return self._sounds.count
@@ -295,15 +295,15 @@ class Mixer:
 
     @property
     def callback_address(self) -> int:
-        """The output callback as a C function; the first use loads (or compiles) the kernel."""
+        """Address of the output callback; the first use loads (or compiles) the kernel."""
         from app.audio.kernel.callbacks import output_callback
 
         return cast("int", output_callback.address)
 
     def render(self, frames: int, block: int = 128) -> NDArray[np.float32]:
-        """Play `frames` frames in blocks of `block` without a sound card, by the same callback.
+        """Render `frames` frames in blocks of `block` offline, with the same callback.
 
-        Never while a stream runs: then the callback has another owner.
+        Never while a stream runs: then the sound card owns the memory.
         """
         out = np.zeros((frames, 2), np.float32)
         call = _CALLBACK(self.callback_address)
@@ -313,7 +313,7 @@ class Mixer:
         return out
 
     def advance_silently(self, frames: int, block: int) -> None:
-        """Advance the clock without a device; do not count late callbacks.
+        """Advance the clock without a device; the callback statistics stay as they are.
 
         Never while a stream runs.
         """

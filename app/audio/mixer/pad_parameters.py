@@ -18,7 +18,7 @@ toggle:   repeats as a loop; the next hit ends it.
 In every mode but toggle a new hit of a pad fades out what that pad still plays.
 """
 LayerSelection = Literal["single", "round_robin", "velocity"]
-"""Which of its sounds a pad plays: the first; each in turn; by velocity, the first is softest."""
+"""Which of its sounds a pad plays: the first; each in turn; or by velocity, the softest first."""
 
 PAD_MODES: tuple[PadMode, ...] = get_args(PadMode)
 LAYER_SELECTIONS: tuple[LayerSelection, ...] = get_args(LayerSelection)
@@ -38,34 +38,34 @@ def _within(least: Real, most: Real, default: Real) -> Real:
 
 @dataclass(frozen=True, slots=True)
 class PadParameters:
-    """How a pad plays. What can be a number is refused outside its range."""
+    """How a pad plays. Numbers outside their range raise ValueError."""
 
     mode: PadMode = "one_shot"
     gain_db: float = _within(-60.0, 12.0, 0.0)
     choke_group: int = _within(0, 8, 0)
-    """1..8: a hit ends the others of its group; 0 = none."""
+    """1..8: a hit ends the other pads of its group; 0 = none."""
     pan: float = _within(-1.0, 1.0, 0.0)
-    """-1 left..1 right; the centre leaves both channels as they are."""
+    """-1 left..1 right; the centre leaves both channels unchanged."""
     tune: float = _within(-24.0, 24.0, 0.0)
     """Semitones: up is faster and shorter."""
     start: float = _within(0.0, 1.0 - SHORTEST_REGION, 0.0)
-    """Where the sound begins, as a share of it, so that it fits every take."""
+    """Start of the region as a fraction of the sound, so that it fits every take."""
     end: float = _within(SHORTEST_REGION, 1.0, 1.0)
     """After `start`."""
     reverse: bool = False
     attack_s: float = _within(0.0, 5.0, 0.0)
-    """How long it takes to come in."""
+    """Linear fade-in."""
     decay_s: float = _within(0.0, 10.0, 0.0)
-    """How long it takes to die away by 60 dB, from the attack on; 0 = it does not."""
+    """Time to decay by 60 dB after the attack; 0 = no decay."""
     release_s: float = _within(0.005, 10.0, 0.005)
-    """How long it fades when released (gate) or ended by a hit (toggle)."""
+    """Fade-out when released (gate) or ended by a hit (toggle)."""
     low_pass_hz: float = _within(LOWEST_HZ, HIGHEST_HZ, HIGHEST_HZ)
-    """12 dB an octave; 20000 = none."""
+    """12 dB/octave; 20000 = off."""
     high_pass_hz: float = _within(LOWEST_HZ, HIGHEST_HZ, LOWEST_HZ)
-    """12 dB an octave; 20 = none."""
+    """12 dB/octave; 20 = off."""
     velocity_curve: float = _within(0.0, 4.0, 2.0)
-    """The level is velocity to this power. 0 = always full; 2, as SFZ players do, makes
-    half the velocity 12 dB softer."""
+    """The gain is velocity to this power. 0 = always full level; 2, as in SFZ players: half the
+    velocity is 12 dB softer."""
     layers: LayerSelection = "single"
     loop_bars: int = 0
     """1, 2, 4 or 8: a loop or toggle waits for the next bar and restarts every so many bars,
@@ -73,11 +73,11 @@ class PadParameters:
 
     @property
     def loops(self) -> bool:
-        """Whether it does not end by itself."""
+        """Whether the pad plays until it is stopped."""
         return self.mode in ("loop", "toggle")
 
     def __post_init__(self) -> None:
-        """Refuse what no pad can do."""
+        """Raise ValueError for values out of range."""
         _check_choice("mode", self.mode, PAD_MODES)
         _check_choice("layers", self.layers, LAYER_SELECTIONS)
         if self.loop_bars not in LOOP_BARS:

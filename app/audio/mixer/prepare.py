@@ -1,6 +1,6 @@
 """Prepares a Clip for the mixer: stereo, the stream's rate, contiguous, no clicks at its ends.
 
-Runs on whichever thread has the clip; a 12 s clip takes some tens of milliseconds to resample.
+Any thread; a 12 s clip takes some tens of milliseconds to resample.
 """
 
 from __future__ import annotations
@@ -12,22 +12,21 @@ from engine.clip import Clip
 
 FADE_S = 0.001
 CLICK = 0.01
-"""A step of -40 dB from or to silence is heard as a click."""
+"""-40 dB: a larger step from or to silence is audible as a click."""
 
 
 def prepare(clip: Clip, rate: int) -> NDArray[np.float32]:
     """Return `(frames, 2)` float32 at `rate` Hz.
 
-    An end that would click fades over 1 ms: the sound's first or last frame is a step from or
-    to silence. A sound cut as a loop (its end runs on into its start) keeps both ends,
-    because a loop would stumble over fades.
+    A start or end that would click is faded over 1 ms. A seamless loop, whose end continues into
+    its start, keeps both ends, because fades would leave a gap at the seam.
     """
     samples = np.array(clip.stereo().at_rate(rate).samples, np.float32, order="C")
     fade = min(round(FADE_S * rate), len(samples) // 2)
     if fade == 0 or _loops_smoothly(samples):
         return samples
     ramp = (np.arange(1, fade + 1, dtype=np.float32) / np.float32(fade + 1))[:, None]
-    # The start is faded only where it is a cut: a drum may well begin at its loudest.
+    # Fade the start only where it is a cut: a drum may well begin at its loudest.
     if np.abs(samples[0]).max() > CLICK and not _is_attack(samples, rate):
         samples[:fade] *= ramp
     if np.abs(samples[-1]).max() > CLICK:
@@ -46,6 +45,6 @@ def _loops_smoothly(samples: NDArray[np.float32]) -> bool:
 
 
 def _is_attack(samples: NDArray[np.float32], rate: int) -> bool:
-    """Whether the loudest of the sound is in its first 5 ms: then its start is meant."""
+    """Whether the sound's peak is in its first 5 ms: then its start is an attack, not a cut."""
     head = np.abs(samples[: round(0.005 * rate)]).max()
     return bool(head >= 0.9 * np.abs(samples).max())

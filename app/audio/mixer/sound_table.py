@@ -1,4 +1,4 @@
-"""SoundTable: keeps sounds alive while the callback may play them. Under the mixer's lock."""
+"""SoundTable: lifetime of the sounds that the callback may play. Under the mixer's lock."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from app.audio.mixer.memory import MixerMemory
 
 
 class SoundTable:
-    """Sample sets in the kernel's table: added, retired when replaced, freed when unused."""
+    """The kernel's table of sample sets: added, retired when replaced, freed when unused."""
 
     def __init__(self, memory: MixerMemory) -> None:
         self._memory = memory
         self._alive: dict[int, tuple[NDArray[np.float32], ...]] = {}
         self._retired: dict[int, int] = {}
-        """By place, the block after which no pad can take the set up any more."""
+        """By index, the block after which no pad can start to use the set."""
         self._free = list(range(layout.SAMPLE_SETS - 1, -1, -1))
 
     @property
     def count(self) -> int:
-        """Sample sets in memory."""
+        """Number of sample sets in memory."""
         return len(self._alive)
 
     def add(self, layers: Sequence[NDArray[np.float32]]) -> int:
-        """Write a sample set into a free place and return the place.
+        """Write a sample set into a free entry of the table and return its index.
 
-        Layers are as `as_playable` returns them, and must not change any more.
+        Layers are as `as_playable` returns them, and must not be modified afterwards.
         """
         if not self._free:
             raise RuntimeError(f"more than {layout.SAMPLE_SETS} sounds wait for the audio callback")
@@ -44,15 +44,15 @@ class SoundTable:
         return place
 
     def retire(self, place: int) -> None:
-        """Let a set that no pad asks for any more be freed once nothing plays it."""
+        """Mark a set that is on no pad any more to be freed once nothing plays it."""
         self._memory.order_writes()
         self._retired[place] = int(self._memory.status["blocks_begun"])
 
     def free_retired(self) -> None:
-        """Free retired sets: the block that could still take them up is over, and then no pad
-        plays them and no voice has them.
+        """Free the retired sets that no pad and no voice uses.
 
-        A retired set is never played by another voice: the number of its users only falls.
+        The block in which a pad could still have switched to the set must be over. After that no
+        new voice starts with it: the number of its users only falls.
         """
         memory = self._memory
         done = int(memory.status["blocks_done"])
@@ -67,7 +67,7 @@ class SoundTable:
 
 
 def as_playable(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the samples as the kernel reads them; refuse what would make it read nonsense."""
+    """Return the samples as the kernel reads them; raise ValueError if it cannot play them."""
     if samples.ndim != 2 or samples.shape[1] != 2 or samples.shape[0] == 0:
         raise ValueError(f"samples must be (frames, 2) with frames > 0, got {samples.shape}")
     if samples.dtype != np.float32:

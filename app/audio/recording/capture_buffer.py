@@ -1,6 +1,7 @@
-"""CaptureBuffer: a ring of the last minute of a sound, written by a callback, read by any thread.
+"""CaptureBuffer: a ring buffer written by a callback and read by any thread.
 
-It is written all the time: a recording is two frames of it, and may begin before it was asked for.
+It is written all the time: a recording is just a start and an end frame in it, and may therefore
+begin before the record button was pressed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MARGIN = 1 << 14
-"""Frames beyond what is promised: the callback may be writing its next block over the oldest."""
+"""Extra capacity in frames: the callback may be overwriting the oldest ones during a read."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,10 +27,10 @@ class Segment:
 
 
 class CaptureBuffer:
-    """Keeps the last `seconds`; frames are counted from the start, over all segments."""
+    """Holds the last `seconds`; frame numbers continue over all segments."""
 
     def __init__(self, ring: Any, seconds: float, rate: int, channels: int) -> None:  # noqa: ANN401
-        """`ring` is the callback's record (kernel.layout.RING); 0 seconds keep nothing."""
+        """`ring` is the callback's record (kernel.layout.RING); 0 seconds capture nothing."""
         self._ring = ring
         self._seconds = seconds
         self.segment = self._start_segment(rate, channels)
@@ -45,9 +46,9 @@ class CaptureBuffer:
         return Segment(samples, rate, int(self._ring["position"]))
 
     def set_format(self, rate: int, channels: int) -> None:
-        """Begin another segment: rate in Hz, 1 or 2 channels; only while no callback runs.
+        """Start a new segment: rate in Hz, 1 or 2 channels; only while no callback runs.
 
-        Whoever holds the segment before can still read it.
+        The previous segment stays readable for those who hold it.
         """
         self.segment.end = self.position
         self.segment = self._start_segment(rate, channels)
@@ -63,14 +64,14 @@ class CaptureBuffer:
         return int(self.segment.samples.shape[1])
 
     def end_of(self, segment: Segment) -> int:
-        """Return the frame after the last one that a segment has by now."""
+        """Return the frame after the last one of a segment so far."""
         return self.position if segment.end is None else segment.end
 
     def read(self, segment: Segment, start: int, end: int) -> NDArray[np.float32]:
         """Return a copy of frames `start` to before `end`, `(frames, channels)`.
 
-        What is no longer there is missing at the front, what is not there yet at the end. A broken
-        driver's NaN and infinity become silence.
+        The copy is shorter where the oldest frames are overwritten already or the newest are not
+        written yet. NaN and infinity, from a faulty driver, become silence.
         """
         capacity = len(segment.samples)
         end = min(end, self.end_of(segment))

@@ -1,4 +1,4 @@
-"""DiskRecorder: what a capture buffer gets, to a file, for hours. A thread of its own."""
+"""DiskRecorder: streams a capture buffer to a WAV file, for hours. A thread of its own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from app.errors import reason
 
 WRITE_EVERY_S = 0.25
 SYNC_EVERY_S = 5.0
-"""What a power cut may cost; what a crash of Pingpad may cost is one write."""
+"""At most this much is lost in a power cut; in a crash of Pingpad, one write."""
 MOST_FRAMES = 1 << 18
-"""Frames of one write: after a stall of the disk it catches up in pieces."""
+"""Frames per write: after a stall of the disk the recorder catches up in pieces."""
 CLOSE_WITHIN_S = 20.0
 
 log = logging.getLogger(__name__)
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DiskTake:
-    """What is on disk: its files (another rate begins another one), its length, and what the disk
-    was too slow for. `failure` says why it ended by itself, "" when it was ended.
+    """A finished take: its files (a change of rate starts another one), its length, and how much
+    was lost because the disk was too slow. `failure` is why the recording broke off, or "".
     """
 
     files: tuple[Path, ...]
@@ -37,7 +37,7 @@ class DiskTake:
 
 @dataclass(slots=True, eq=False)
 class _OpenTake:
-    """A take from its start to its end; the thread owns all but `stopping`."""
+    """A take in progress; the thread owns everything except `stopping` and `end`."""
 
     path: Path
     segment: Segment
@@ -56,7 +56,7 @@ class DiskRecorder:
     """Writes one take at a time. `start` and `stop` return at once."""
 
     def __init__(self, buffer: CaptureBuffer, on_end: Callable[[DiskTake], object]) -> None:
-        """`on_end` is called on the thread, once for each take, when its file is whole."""
+        """`on_end` is called on the thread, once for each take, when its file is complete."""
         self._buffer = buffer
         self._on_end = on_end
         self._take: _OpenTake | None = None
@@ -64,12 +64,12 @@ class DiskRecorder:
 
     @property
     def seconds(self) -> float:
-        """Length of the take so far, as far as it is on disk."""
+        """Length of the take that is on disk so far."""
         take = self._take
         return take.seconds if take is not None else 0.0
 
     def start(self, path: Path) -> None:
-        """Write what is played from now on to a new file."""
+        """Start to write the buffer's sound, from now on, to a new file."""
         self.close()
         take = self._take = _OpenTake(path, self._buffer.segment, self._buffer.position)
         self._thread = threading.Thread(
@@ -78,14 +78,14 @@ class DiskRecorder:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the take with what has been played by now."""
+        """End the take at the buffer's current frame."""
         take = self._take
         if take is not None and not take.stopping.is_set():
             take.end = self._buffer.position
             take.stopping.set()
 
     def close(self) -> None:
-        """End the take and wait until its file is whole."""
+        """End the take and wait until its file is complete."""
         self.stop()
         if self._thread is not None:
             self._thread.join(CLOSE_WITHIN_S)
@@ -115,7 +115,7 @@ class DiskRecorder:
         take.files.append(path)
 
     def _catch_up(self, take: _OpenTake) -> None:
-        """Bring the file up to where the buffer is."""
+        """Write everything that the buffer has and the file has not."""
         while True:
             target = self._buffer.end_of(take.segment)
             if take.end is not None:
@@ -150,7 +150,7 @@ class DiskRecorder:
         self._open_file(take)
 
     def _close_file(self, take: _OpenTake) -> str:
-        """Leave a whole file; return why that failed, or ""."""
+        """Close the file; return why that failed, or ""."""
         if take.wav is None:
             return ""
         try:

@@ -1,9 +1,9 @@
-"""GrowingWav: a WAV file that is whole at any moment, also when its writer is killed.
+"""GrowingWav: a WAV file that is valid at any moment, even if its writer is killed.
 
-24 bits. Sound is appended first and counted in the header afterwards; beyond 4 GB the header
-becomes that of RF64 (EBU Tech 3306), for which it keeps room from the start. Written here and not
-by soundfile (libsndfile), which writes the header's sizes when the file is closed: what a crash or
-a power cut leaves of such a file is empty to most players.
+24 bits. Samples are appended first, then the sizes in the header are updated; beyond 4 GB the
+header becomes an RF64 header (EBU Tech 3306), for which space is reserved from the start. Not
+written by soundfile (libsndfile), which sets the sizes when the file is closed: after a crash or a
+power cut most players would take such a file for empty.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class GrowingWav:
     def __init__(
         self, path: Path, rate: int, channels: int = 2, largest_riff: int = LARGEST_RIFF
     ) -> None:
-        """Make the file, which must not be there yet; `largest_riff` is where RF64 begins."""
+        """Create the file, which must not exist; above `largest_riff` bytes it becomes RF64."""
         self._rate = rate
         self._channels = channels
         self._largest_riff = largest_riff
@@ -42,9 +42,9 @@ class GrowingWav:
         return self._data_bytes // (SAMPLE_BYTES * self._channels)
 
     def append(self, samples: NDArray[np.float32]) -> None:
-        """Write frames, `(frames, channels)` within ±1, and count them in the header.
+        """Write frames, `(frames, channels)` within ±1, and update the header.
 
-        When the disk is full, what still fitted is kept, and counted by `close`.
+        When the disk is full, the frames that still fitted are kept; `close` updates the header.
         """
         whole = np.rint(np.clip(samples, -1.0, 1.0) * np.float64(FULL_SCALE)).astype("<i4")
         left = memoryview(whole.view(np.uint8).reshape(-1, 4)[:, :SAMPLE_BYTES].tobytes())
@@ -56,11 +56,11 @@ class GrowingWav:
         self._write_header()
 
     def sync(self) -> None:
-        """Wait until what was written is on the disk: then it survives a power cut too."""
+        """Flush to the disk, so that everything written survives a power cut."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Leave a file of whole frames behind."""
+        """Truncate to whole frames, update the header and close the file."""
         try:
             self._file.truncate(HEADER_BYTES + self._whole_bytes)
             self._write_header()
@@ -77,7 +77,7 @@ class GrowingWav:
         self._file.write(self._make_header())
 
     def _make_header(self) -> bytes:
-        """Return the whole header, in one piece: a killed writer leaves the old or the new one."""
+        """Return the header; written in one piece, it is never half updated."""
         data, frame_bytes = self._whole_bytes, SAMPLE_BYTES * self._channels
         riff = HEADER_BYTES - 8 + data
         form = struct.pack(

@@ -1,4 +1,4 @@
-"""Takes out of a capture buffer, of the input or of what is played, and trimming them.
+"""Recording of takes from a capture buffer, of the input or the output, and trimming of takes.
 
 The callbacks write the buffers; any thread of the app may start, stop and read.
 """
@@ -16,21 +16,21 @@ from engine.clip import Clip
 
 LONGEST_TAKE_S = 60.0
 CAPTURE_S = LONGEST_TAKE_S + 4.0
-"""A take that has reached its longest must be ended within the rest."""
+"""A take that has reached its maximum length must be stopped within the difference."""
 PRE_ROLL_S = 0.2
-"""A take begins this long before it was asked for: the first consonant is not lost."""
+"""A take begins this long before the button was pressed, so that no first consonant is lost."""
 MARGIN_BEFORE_S = 0.005
 MARGIN_AFTER_S = 0.030
 STEP_S = 0.0025
 QUIET = 10.0 ** (-40.0 / 20.0)
-"""40 dB below the loudest moment is taken for silence..."""
+"""Anything 40 dB below the peak counts as silence..."""
 ABOVE_NOISE = 3.0
-"""...and so is what stays within 10 dB of the room's noise."""
+"""...and so does anything within 10 dB of the room's noise."""
 INAUDIBLE = 1e-4
 
 
 class TakeRecorder:
-    """Cuts one take at a time out of a capture buffer, whose frames it counts in."""
+    """Records one take at a time from a capture buffer; frames are those of the buffer."""
 
     def __init__(self, buffer: CaptureBuffer, longest_s: float = LONGEST_TAKE_S) -> None:
         self.buffer = buffer
@@ -41,7 +41,7 @@ class TakeRecorder:
 
     @property
     def rate(self) -> int:
-        """Frames a second."""
+        """Sample rate in Hz."""
         return self.buffer.segment.rate
 
     @property
@@ -50,16 +50,16 @@ class TakeRecorder:
         return self.buffer.position
 
     def start(self, at: int | None = None) -> None:
-        """Begin a take at a frame that may be past or yet to come; None: 200 ms ago."""
+        """Begin a take at a frame in the past or the future; None: 200 ms ago."""
         segment = self.buffer.segment
         start = self.position - round(PRE_ROLL_S * segment.rate) if at is None else at
         self._start = max(start, segment.first)
         self._segment = segment
 
     def stop(self, end: int | None = None) -> Clip | None:
-        """End the take, before frame `end` or now, and return it; None when there is nothing.
+        """End the take before frame `end`, or now, and return it; None if it is empty.
 
-        It has at most the longest length, and ends where its input was interrupted.
+        It has at most the maximum length, and ends early where its input was interrupted.
         """
         segment, self._segment = self._segment, None
         if segment is None:
@@ -71,9 +71,9 @@ class TakeRecorder:
         return Clip(samples, segment.rate) if len(samples) else None
 
     def find_loud(self, since: int, threshold: float) -> int | None:
-        """Return the first frame from `since` on that is louder than `threshold`, linear.
+        """Return the first frame from `since` on whose level exceeds `threshold`, linear.
 
-        Frames it has looked at already are not looked at again.
+        Frames that were searched by an earlier call are skipped.
         """
         segment = self.buffer.segment
         start, end = max(since, self._searched, segment.first), self.position
@@ -83,7 +83,7 @@ class TakeRecorder:
 
     @property
     def recording(self) -> bool:
-        """True from `start` to `stop`, also when the take is full."""
+        """Whether a take is in progress: from `start` to `stop`, also when it is full."""
         return self._segment is not None
 
     @property
@@ -97,7 +97,7 @@ class TakeRecorder:
 
     @property
     def full(self) -> bool:
-        """True when the take has reached its longest: what comes now is not kept."""
+        """Whether the take has reached its maximum length; further sound is not recorded."""
         segment = self._segment
         return segment is not None and self.buffer.end_of(
             segment
@@ -105,7 +105,7 @@ class TakeRecorder:
 
     @property
     def cut(self) -> bool:
-        """True when its input was interrupted: the take goes no further."""
+        """Whether the input was interrupted: the take gets no longer."""
         return self._segment is not None and self._segment.end is not None
 
     def _longest_frames(self, segment: Segment) -> int:
@@ -116,29 +116,29 @@ class InputRecorder(TakeRecorder):
     """The input: its capture buffer, its level, and takes from it."""
 
     def __init__(self, rate: int, seconds: float = LONGEST_TAKE_S) -> None:
-        """Set the memory aside for one channel; `set_format` says what the input really gives."""
+        """Allocate memory for one channel; `set_format` sets the input's real format."""
         self._capture = np.zeros(1, CAPTURE)
         self._record: Any = self._capture[0]
         self._clock = find_steady_clock()
         self._record["clock"] = self._clock.address
-        seconds_kept = seconds + CAPTURE_S - LONGEST_TAKE_S
-        super().__init__(CaptureBuffer(self._record["ring"], seconds_kept, rate, 1), seconds)
+        capture_s = seconds + CAPTURE_S - LONGEST_TAKE_S
+        super().__init__(CaptureBuffer(self._record["ring"], capture_s, rate, 1), seconds)
 
     def set_format(self, rate: int, channels: int, *, skipped: int = 0) -> None:
-        """Set what an input gives: rate in Hz, 1 or 2 channels after those that are skipped.
+        """Set the input's format: rate in Hz, and 1 or 2 channels after the `skipped` ones.
 
-        Only while no input runs. A take ends here, whatever comes then: frames are missing between;
-        `stop` returns what it has.
+        Only while no input runs. A take in progress ends here, because frames are missing in
+        between; `stop` returns what it has.
         """
         self._record["skipped"] = skipped
         self.buffer.set_format(rate, channels)
 
     def interrupt(self) -> None:
-        """End a take where it is: its input is gone. Only while no input runs."""
+        """End the take in progress because its input is gone. Only while no input runs."""
         self.buffer.set_format(self.rate, self.buffer.channels)
 
     def frame_at(self, time_s: float) -> int | None:
-        """Return the frame that comes in at `time_s` (time.perf_counter); None: not known."""
+        """Return the frame that arrives at `time_s` (time.perf_counter); None if not known."""
         record = self._record
         for _ in range(3):
             done = int(record["blocks_done"])
@@ -150,7 +150,7 @@ class InputRecorder(TakeRecorder):
 
     @property
     def level(self) -> float:
-        """Highest input since it was last read, linear; for one reader."""
+        """Peak of the input since the last read, linear; for a single reader."""
         if int(self._record["meter_resets_done"]) != int(self._record["meter_resets_requested"]):
             return 0.0
         peak = float(self._record["peak"])
@@ -159,32 +159,32 @@ class InputRecorder(TakeRecorder):
 
     @property
     def callbacks(self) -> int:
-        """Blocks that came in."""
+        """Blocks received."""
         return int(self._record["callbacks"])
 
     @property
     def overflows(self) -> int:
-        """Blocks before which the input lost sound."""
+        """Blocks before which input was lost."""
         return int(self._record["overflows"])
 
     @property
     def memory_address(self) -> int:
-        """What the input callback gets as its user data."""
+        """Address of the memory: the input callback's user data."""
         return self._capture.ctypes.data
 
     @property
     def callback_address(self) -> int:
-        """The input callback as a C function; the first use loads (or compiles) the kernel."""
+        """Address of the input callback; the first use loads (or compiles) the kernel."""
         from app.audio.kernel.callbacks import input_callback
 
         return cast("int", input_callback.address)
 
 
 def trim(clip: Clip, quiet: float = QUIET) -> Clip:
-    """Cut the silence before the first sound (keep 5 ms) and after the last (keep 30 ms).
+    """Cut the silence before the first sound (keeping 5 ms) and after the last (keeping 30 ms).
 
-    Silence is what is 40 dB (`quiet` as a factor) below the loudest moment or no more than the
-    room's noise. A recording with nothing in it comes back whole.
+    Silence is anything 40 dB (`quiet` as a factor) below the peak, or not above the room's noise.
+    A recording that is silent throughout is returned whole.
     """
     step = max(round(STEP_S * clip.rate), 1)
     loudness = np.abs(clip.samples).max(axis=1)

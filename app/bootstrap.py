@@ -171,7 +171,7 @@ class Instrument:
             self.loader.configure(pad)
         if self._autosaves:
             # Each take on disk is a good moment to write the settings too: a crash may come.
-            self.store.kept.connect(self._settings.save)
+            self.store.take_saved.connect(self._settings.save)
         self.session.settings_changed.connect(self._use_master_gain)
         self._use_master_gain()
         self.actions.midi.setup.changed.connect(self.midi_out.rescan)

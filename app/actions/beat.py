@@ -102,7 +102,7 @@ class BeatControl:
         if line is not None and line.running:
             now_s = self._now()
             # What is played now is heard later: it is of the beat that the other box is at then.
-            heard_s = now_s + self._session.heard_after_s
+            heard_s = now_s + self._session.hit_latency_s
             self._mixer.clock.follow(line.beat_at(heard_s), now_s, line.bpm)
 
     # --- recordings ---

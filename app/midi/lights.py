@@ -1,7 +1,7 @@
 """PadLights: a controller's pads show the state of Pingpad's pads.
 
-The main thread sets the states; the rest runs on the outputs' thread. What each controller is sent
-is in its map (presets/controllers, with the sources).
+The main thread sets the states; the rest runs on the outputs' thread. The messages for each
+controller are in its map (presets/controllers, with sources).
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ GENERIC = LightMap(
     locked=(0x99, 12),
     failed=(0x99, 5),
 )
-"""For pads whose brightness or colour is the velocity of a note on channel 10: each state has its
-own, higher the more is going on."""
+"""For pads whose brightness or colour is the velocity of a note on channel 10: one velocity for
+each state, higher for more activity."""
 
 
 @dataclass(frozen=True, slots=True)
 class LightSettings:
-    """Which outputs are lit, and by which maps."""
+    """The outputs whose pads are lit, and the maps to use."""
 
     choice: str = AUTOMATIC
     """AUTOMATIC: every controller with a map. OFF. Else the name of one port, lit by GENERIC."""
@@ -52,7 +52,7 @@ class LightSettings:
 
 @dataclass(slots=True)
 class _LitOutput:
-    """An output that is lit."""
+    """An open output with pad lights."""
 
     lights: LightMap
     notes: tuple[int, ...]
@@ -61,7 +61,7 @@ class _LitOutput:
 
 
 class PadLights:
-    """Sends what changed, and leaves every controller as it was; a `Sender`."""
+    """Sends changed lights, and restores every controller at the end; a `Sender`."""
 
     low_latency = False
 
@@ -70,9 +70,9 @@ class PadLights:
         playing: Callable[[int], float | None],
         arm_guard: Callable[[Sequence[ShutdownMessages]], None] = lambda shutdown_messages: None,
     ) -> None:
-        """`playing` returns where a pad's voice is, None when it is silent; any thread.
+        """`playing` returns the position of a pad's voice, None when it is silent; any thread.
 
-        `arm_guard` is told what restores the controllers, whenever that changes.
+        `arm_guard` is called with the messages that restore the controllers, whenever they change.
         """
         self._playing = playing
         self._arm_guard = arm_guard
@@ -84,17 +84,17 @@ class PadLights:
     # --- main thread ---
 
     def configure(self, settings: LightSettings) -> None:
-        """Take other settings; they apply from the next scan of the outputs on."""
+        """Use these settings from the next scan of the outputs on."""
         self._settings = settings
 
     def set_states(self, states: Sequence[PadLight]) -> None:
-        """Show these sixteen states; "playing" overrides them by itself."""
+        """Show these sixteen states; a pad that plays shows "playing" instead."""
         self._states = tuple(states)
 
     # --- the outputs' thread ---
 
     def select_outputs(self, names: Sequence[str]) -> frozenset[str]:
-        """Return the outputs to light; one whose lights changed is left out once, to restart it."""
+        """Return the outputs to light; one whose map changed is left out once, to restart it."""
         settings = self._settings
         found = {name: _find_lights(name, names, settings) for name in names}
         self._selected = {name: lights for name, lights in found.items() if lights is not None}
@@ -106,7 +106,7 @@ class PadLights:
         )
 
     def start(self, name: str) -> Iterable[bytes]:
-        """Return what puts the controller into its programmer mode."""
+        """Return the message that enters the controller's programmer mode."""
         lights, notes = self._selected[name]
         self._lit[name] = _LitOutput(lights, notes, [()] * PADS)
         self._update_guard()
@@ -129,7 +129,7 @@ class PadLights:
         return messages
 
     def stop(self, name: str) -> Iterable[bytes]:
-        """Return what turns the lights off and leaves programmer mode."""
+        """Return the messages that turn the lights off and leave programmer mode."""
         lit = self._lit.pop(name)
         self._update_guard()
         return _make_shutdown_messages(lit)
@@ -148,8 +148,8 @@ def _find_lights(
 ) -> tuple[LightMap, tuple[int, ...]] | None:
     """Return the light map and pad notes of an output; None when it is not lit.
 
-    Of a controller's ports only those are lit that match the first part of its map that matches
-    any: the other ports are for other programs.
+    A map lists parts of port names, the preferred one first: only the ports that match the first
+    part with a match are lit; a controller's other ports are meant for other programs.
     """
     if settings.choice != AUTOMATIC:
         return (
@@ -157,12 +157,13 @@ def _find_lights(
             if strip_alsa_number(name) == settings.choice
             else None
         )
-    for one in settings.maps:
-        if one.lights is None:
+    for controller in settings.maps:
+        if controller.lights is None:
             continue
-        part = next((part for part in one.ports if any(part in other for other in names)), None)
+        ports = controller.ports
+        part = next((part for part in ports if any(part in other for other in names)), None)
         if part is not None and part in name:
-            return one.lights, one.notes
+            return controller.lights, controller.notes
     return None
 
 

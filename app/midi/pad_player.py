@@ -1,4 +1,4 @@
-"""PadPlayer: what hits of every kind need of the mixer. Every call returns at once; any thread."""
+"""PadPlayer: plays pads by hits from mouse, keys and MIDI. No method blocks; any thread."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Protocol
 
 
 class PadPlayer(Protocol):
-    """app.audio.mixer.keyboard.Keyboard, or a fake that records what it is told."""
+    """app.audio.mixer.keyboard.Keyboard, or a fake that records its calls."""
 
     @property
     def keys(self) -> range:
-        """What can be hit: sixteen pads, or all notes of one, counted from pad 1's."""
+        """Valid keys: the sixteen pads, or semitones from the selected pad's own pitch."""
         ...
 
     def hit(self, pad: int, velocity: float = 1.0, time_s: float | None = None) -> None:
@@ -18,9 +18,9 @@ class PadPlayer(Protocol):
         ...
 
     def release(self, pad: int, time_s: float | None = None) -> None:
-        """Release a pad, at `time_s`; ends its sound in gate mode."""
+        """Release a pad, at `time_s` or now; ends its sound in gate mode."""
         ...
 
     def stop_all(self) -> None:
-        """End all sounds."""
+        """Fade out all sounds."""
         ...

@@ -1,4 +1,4 @@
-"""PadRouter: MIDI messages to the mixer, or to actions that the main thread runs.
+"""PadRouter: routes MIDI messages to the mixer or to actions that the main thread runs.
 
 `receive` runs on the MIDI thread: no Qt, no logging, no exceptions. Hits and stops go straight to
 the mixer; everything else is queued for the main thread, which is notified by `wake`.
@@ -42,7 +42,7 @@ from app.model.kit import PADS
 MAX_EVENTS = 256
 """Events kept for the event log."""
 MAX_ACTIONS = 1024
-"""Actions that may wait for the main thread: more presses than hands make while it is stuck."""
+"""Actions that may be queued for the main thread: more than hands press while it is blocked."""
 SWITCH_ON = 64
 """MIDI 1.0: a switch is on from this value up."""
 
@@ -56,14 +56,14 @@ class MidiCounts:
 
     hits: int
     other: int
-    """Valid messages that play no pad."""
+    """Valid messages that did not play a pad."""
     ignored: int
     """Running status, system exclusive, incomplete messages, garbage."""
 
 
 @dataclass(slots=True)
 class LoggedEvent:
-    """One event for the log; `outcome` is written again once its action is done."""
+    """One event of the log; `outcome` is updated once its action has run."""
 
     time_s: float
     port: str
@@ -73,7 +73,7 @@ class LoggedEvent:
 
 @dataclass(frozen=True, slots=True)
 class TargetAction:
-    """A target to be triggered or set by the main thread."""
+    """A target for the main thread to trigger or set."""
 
     binding: Binding
     value: float
@@ -82,12 +82,12 @@ class TargetAction:
     """0..15; None is the selected one."""
     event: LoggedEvent
     sweep: tuple[float, ...] = ()
-    """The lowest and highest position of a knob among the older actions merged into this one."""
+    """The knob's lowest and highest position among the older actions merged into this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControllerReset:
-    """Every control counts as untouched."""
+    """All controllers were reset: every control counts as untouched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class CapturedControl:
     source: Source
     port: str
     note: int | None
-    """The note, where it was one."""
+    """The note, if the control is a key or pad."""
     event: LoggedEvent
 
 
@@ -105,7 +105,7 @@ MidiAction = TargetAction | ControllerReset | CapturedControl
 
 
 class PadRouter:
-    """Plays what a message is mapped to, or queues it; leaves a trace for pad lights and log."""
+    """Plays a message's pad or queues its action; reports hits for the lights and logs events."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class PadRouter:
         self._mapping = MidiMapping()
         self._ports: dict[str, PortMapping] = {}
         self._held: dict[tuple[str, int, int], int | Binding] = {}
-        """By port, channel and note: the key that sounds, or the binding that is held."""
+        """By port, channel and note: the key or the binding that is held down."""
         self._switches: dict[tuple[str, int, int], bool] = {}
         self._banks: dict[tuple[str, int, int], int] = {}
         self._hits = self._other = self._ignored = 0
@@ -132,7 +132,7 @@ class PadRouter:
         self._event_count = 0
         self._learning: frozenset[TargetKind] = frozenset()
         self.last_pad: int | None = None
-        """The pad hit last; None after the player selected one by other means."""
+        """The pad hit last; None after the player has selected a pad by other means."""
 
     # --- main thread ---
 
@@ -141,7 +141,7 @@ class PadRouter:
         self._mapping, self._ports = mapping, {}
 
     def learn(self, *kinds: TargetKind) -> None:
-        """Capture the next message that fits one of these kinds; none ends learning."""
+        """Capture the next message that fits one of these kinds; no kinds ends learning."""
         self._learning = frozenset(kinds)
 
     def take_actions(self) -> tuple[MidiAction, ...]:
@@ -181,7 +181,7 @@ class PadRouter:
             self._ignored += 1
             event.outcome = "not understood"
         elif not self._capture(message, event):
-            # A queued action writes its own outcome: the main thread may be done before we are.
+            # A queued action sets its own outcome: the main thread may already have run it.
             outcome = self._handle(message, event)
             if outcome:
                 event.outcome = outcome
@@ -189,7 +189,7 @@ class PadRouter:
         self._event_count += 1
 
     def release_missing_ports(self, ports: Collection[str]) -> None:
-        """Release what is held on ports that are gone, but for Pingpad's own port."""
+        """Release the held notes of ports that are gone; Pingpad's virtual port is never gone."""
         for held in [held for held in self._held if held[0] not in (*ports, CLIENT_NAME)]:
             port, channel, number = held
             data = bytes([NOTE_OFF | channel, number, 0])
@@ -302,7 +302,7 @@ class PadRouter:
         return self._request(binding, 0.0, event) if binding.target.kind == "hold" else ""
 
     def _request(self, binding: Binding, value: float, event: LoggedEvent) -> str:
-        """Queue an action; its outcome is the target until the main thread has run it."""
+        """Queue an action; its outcome is the target's title until the main thread has run it."""
         pad = None
         if binding.target.for_pad:
             pad = self.last_pad if binding.pad is None else binding.pad
@@ -319,7 +319,7 @@ class PadRouter:
             self._wake()
 
     def _merge(self, action: MidiAction) -> bool:
-        """Replace the waiting action of the same knob; false where there is none."""
+        """Replace the last queued action if it is of the same knob; return whether it was."""
         try:
             last = self._actions[-1]
             if not (isinstance(action, TargetAction) and isinstance(last, TargetAction)):
@@ -335,7 +335,7 @@ class PadRouter:
         return True
 
     def _capture(self, message: Message, event: LoggedEvent) -> bool:
-        """Queue the control for learning; false where it is not wanted for that."""
+        """Queue the control for MIDI learn; return whether the message was used for that."""
         learning = self._learning
         if not learning or not isinstance(message, BoundMessage):
             return False

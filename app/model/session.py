@@ -190,9 +190,9 @@ class Session:
         self.devices_changed.emit()
 
     @property
-    def heard_after_s(self) -> float:
+    def hit_latency_s(self) -> float:
         """Seconds from what happens now to its sound; 0 while there is no output. Any thread."""
-        return 0.0 if self.audio is None else self.audio.heard_after_s
+        return 0.0 if self.audio is None else self.audio.hit_latency_s
 
     def set_midi(self, midi: MidiStatus) -> None:
         """Show another state of the MIDI inputs."""

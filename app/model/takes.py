@@ -113,10 +113,10 @@ class Takes:
             raise IndexError(f"take must be 0..{len(takes) - 1}, got {index}")
         self._items, self._index = list(takes), index
 
-    def forget_oldest(self, is_kept: Callable[[Take], bool]) -> None:
+    def forget_oldest(self, is_saved: Callable[[Take], bool]) -> None:
         """Let memory go of the oldest takes above the limit that are safely on disk."""
         for take in self._items[: max(0, len(self._items) - self._most)]:
-            if take is not self.current and is_kept(take):
+            if take is not self.current and is_saved(take):
                 position = self._items.index(take)
                 del self._items[position]
                 if self._index is not None and position < self._index:

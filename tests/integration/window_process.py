@@ -99,7 +99,7 @@ def tell_of_changes(instrument: Instrument, window: MainWindow) -> None:
 
     def tell(pad: Pad) -> None:
         take = pad.takes.current
-        ready = take is not None and pad.loaded is take and store.is_kept(take)
+        ready = take is not None and pad.loaded is take and store.is_saved(take)
         say("pad", pad=pad.index, state=pad.state, name=pad.title, playable=ready)
 
     def tell_of_kept() -> None:
@@ -107,7 +107,7 @@ def tell_of_changes(instrument: Instrument, window: MainWindow) -> None:
             if pad.takes.current is not None:
                 tell(pad)
 
-    store.kept.connect(tell_of_kept)
+    store.take_saved.connect(tell_of_kept)
     for pad in instrument.session.kit.pads:
         pad.changed.connect(partial(tell, pad))
     instrument.session.notice.connect(lambda notice: say("notice", text=notice.text))

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 def save_in_emergency(store: ClipStore) -> None:
     """Write what is not on disk elsewhere, and say where; a last resort, at the very end."""
-    unsaved = [take for take in store.unsaved if not store.is_kept(take)]
+    unsaved = [take for take in store.unsaved if not store.is_saved(take)]
     if not unsaved:
         return
     folder = Path(tempfile.mkdtemp(prefix="pingpad-rescued-"))
@@ -23,7 +23,7 @@ def save_in_emergency(store: ClipStore) -> None:
     elsewhere = ClipStore(folder, writer, lambda text, kind: None)
     writer.start()
     for take in unsaved:
-        elsewhere.keep(take, None)
+        elsewhere.save(take, None)
     saved = writer.stop()
     text = "were written to" if saved else "could not all be written, not even to"
     log.error("%d takes %s %s", len(unsaved), text, folder)

@@ -67,7 +67,7 @@ class KitFile:
             self.folder = folder
             self._session.kit.restore(record)
             for take in (take for pad in record.pads for take in pad.takes):
-                self._store.keep(take, None)
+                self._store.save(take, None)
             self._loader.load_kit()
             self._session.notify(f"Opened {record.name}.")
             done(True)

@@ -52,7 +52,7 @@ class SessionAutosave:
 
         def back(last: LastSession | None) -> None:
             if last is not None:
-                self._store.know(last.stored)
+                self._store.register(last.stored)
                 self._restore(last, loader)
             self._follow()
 

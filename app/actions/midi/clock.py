@@ -71,7 +71,7 @@ class ClockSync:
         beat = None if self._clock is None else self._clock.beat_at(now)
         if self._clock is not None and beat is not None:
             # Followers are to sound together with us, and we sound later by the output latency.
-            heard = beat - self._session.heard_after_s * self._clock.bpm / 60
+            heard = beat - self._session.hit_latency_s * self._clock.bpm / 60
             self._last_sent = Timeline(now, heard, self._clock.bpm)
         if self._last_sent is None or now - self._last_sent.time_s > MAX_GAP_S:
             return self._own

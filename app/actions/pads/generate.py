@@ -196,7 +196,7 @@ class Generate:
             name=finished.recipe.prompt,
         )
         if job is None or job.kit_number != self._session.kit.times_opened:
-            self._take_store.keep_without_pad(take)
+            self._take_store.save_without_pad(take)
             self._forget(finished.job)
             return
         newest = self._is_newest(finished.job, job)

@@ -33,14 +33,14 @@ class TakeStore:
         A pad that was locked meanwhile keeps its sound: the take waits among its takes. `then` is
         called once a hit plays it.
         """
-        self._store.keep(take, pad.index)
+        self._store.save(take, pad.index)
         if pad.locked and select:
             self._session.notify(
                 f"Pad {pad.index + 1} is locked: “{take.name}” was added to its takes."
             )
         select = select and not pad.locked
         pad.takes.add(take, select=select)
-        pad.takes.forget_oldest(self._store.is_kept)
+        pad.takes.forget_oldest(self._store.is_saved)
         if select:
             self._loader.load(pad, then)
         pad.changed.emit()
@@ -54,7 +54,7 @@ class TakeStore:
         """Silence a pad whose sound has begun and will not be made."""
         self._loader.drop_preview(pad)
 
-    def keep_without_pad(self, take: Take) -> None:
+    def save_without_pad(self, take: Take) -> None:
         """Keep a take on disk that belongs to no pad any more, and say so."""
-        self._store.keep(take, None)
+        self._store.save(take, None)
         self._session.notify(f"“{take.name}” finished late; it is in the takes folder.")

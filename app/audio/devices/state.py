@@ -56,7 +56,7 @@ class AudioState:
     exclusive: bool = False
 
     @property
-    def heard_after_s(self) -> float:
+    def hit_latency_s(self) -> float:
         """Seconds from a hit that happens now to its sound: one block plus the output latency."""
         if self.output_name is None:
             return 0.0

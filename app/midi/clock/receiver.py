@@ -46,12 +46,12 @@ class ClockReceiver:
     # --- any thread ---
 
     def follow(self, port: str) -> None:
-        """Follow the clock of another port from now on; "" follows none."""
+        """Follow the clock of this port from now on; "" follows none."""
         self.port = port
         self._timeline = None
 
     def read(self, now_s: float) -> Timeline | None:
-        """Return where the followed clock is; None while it does not tick."""
+        """Return the timeline of the followed clock; None while it does not tick."""
         timeline = self._timeline
         return timeline if timeline is not None and now_s - timeline.time_s <= TIMEOUT_S else None
 
@@ -143,7 +143,7 @@ class ClockReceiver:
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """The straight line nearest to the ticks."""
+    """The regression line through the ticks."""
 
     mean_count: float
     mean_s: float

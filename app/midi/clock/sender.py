@@ -35,7 +35,7 @@ class ClockSender:
         """`read_timeline` returns None for no clock at all; any thread."""
         self._read_timeline = read_timeline
         self.port = ""
-        """The port that is sent clock, without ALSA's number; "" for none. Main thread."""
+        """The port to send clock to, without ALSA's number; "" for none. Main thread."""
         self._sent: int | None = None
         """Song position of the last tick sent, in ticks; None while stopped."""
         self._running = False
@@ -58,11 +58,11 @@ class ClockSender:
         return [bytes([STOP])] if self._running else []
 
     def poll(self, name: str, now_s: float) -> Iterable[bytes]:
-        """Return the ticks since the last call, and what started or stopped before them."""
+        """Return the ticks since the last call, preceded by start, stop or song position."""
         timeline = self._read_timeline()
         if timeline is None:
             return self._halt()
-        # The last tick that has passed; 1e-9 for a beat that rounding puts just before itself.
+        # The last tick that has passed; 1e-9 for a beat that rounding made slightly too early.
         position = math.floor(timeline.beat_at(now_s) * TICKS_PER_BEAT + 1e-9)
         # MIDI has no negative song position: during a count-in only the tempo is sent.
         if not timeline.running or position < 0:

@@ -1,1 +1,1 @@
-"""MIDI bytes, maps, and what a message means."""
+"""MIDI messages, note maps and controller maps."""

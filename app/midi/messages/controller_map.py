@@ -23,13 +23,13 @@ PRESETS = paths.PRESETS / "controllers"
 LEARNT = "learnt"
 """Name of the file that learning writes."""
 RESERVED = (120, 121, 123)
-"""Panic and reset, which no map can bind."""
+"""Controllers of panic and reset, which no map can bind."""
 _ALSA_NUMBER = re.compile(r" \d+:\d+$")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a controller sends: kind and number of a message, on one channel or any."""
+    """A controller's message: its kind and number, on one channel or any."""
 
     kind: int
     """NOTE_ON, CONTROL_CHANGE, PROGRAM_CHANGE or CHANNEL_PRESSURE."""
@@ -58,12 +58,12 @@ class Binding:
     pad: int | None = None
     """0..15; None: the pad hit last, else the selected one."""
     port: str = ""
-    """A part of the port's name; "" is every port of its map."""
+    """A part of the port's name; "" matches every port of the map."""
     least: float | None = None
     most: float | None = None
     """The value at either end of the knob, in the target's unit; None: the target's own range."""
     takeover: bool = True
-    """The value waits until the knob passes it, so that it never jumps."""
+    """Soft takeover: the value moves only once the knob has passed it, so that it never jumps."""
     kit: str = ""
     """The folder of the kit to open."""
 
@@ -89,7 +89,7 @@ class ControlLine:
     kit: str = ""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a line that makes no sense."""
+        """Raise ValueError for an inconsistent line."""
         if self.does not in TARGETS:
             raise ValueError(f'does cannot be "{self.does}"; it can be {", ".join(TARGETS)}')
         target = TARGETS[self.does]
@@ -176,7 +176,7 @@ class LightMap:
     leave: str = ""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what is no message."""
+        """Raise ValueError for invalid messages."""
         for name in ("empty", "ready", "playing", "pending", "generating", "locked", "failed"):
             bytes_ = getattr(self, name)
             if len(bytes_) != 2 or not 0x80 <= bytes_[0] <= 0xBF or not 0 <= bytes_[1] <= 127:
@@ -194,9 +194,9 @@ class ControllerMap:
 
     name: str
     ports: tuple[str, ...] = ()
-    """Parts of its ports' names, the preferred one first; none: every port."""
+    """Parts of its ports' names, the preferred one first; empty: every port."""
     notes: tuple[int, ...] = ()
-    """The notes of its sixteen pads; none: those that the player chose for all."""
+    """The notes of its sixteen pads; empty: the player's general note map."""
     control: tuple[ControlLine, ...] = ()
     lights: LightMap | None = None
 
@@ -214,7 +214,7 @@ class ControllerMap:
         return tuple(binding for line in self.control for binding in line.to_bindings())
 
     def matches(self, port: str) -> bool:
-        """Say whether the map applies to a port of that name."""
+        """Return whether the map applies to a port of that name."""
         return not self.ports or any(part in port for part in self.ports)
 
 
@@ -224,9 +224,9 @@ class ControllerMaps:
 
     maps: tuple[ControllerMap, ...]
     learnt: tuple[Binding, ...] = ()
-    """The player's learnt controls; they are not among the maps."""
+    """The player's learnt controls; not among the maps."""
     learnt_unreadable: bool = False
-    """There is a file of learnt controls, but it could not be read."""
+    """Whether there is a file of learnt controls that could not be read."""
     errors: tuple[str, ...] = ()
 
 
@@ -254,8 +254,8 @@ def read_controller_map(path: Path) -> ControllerMap:
 def read_controller_maps(own: Path, presets: Path = PRESETS) -> ControllerMaps:
     """Read the player's maps, then those that come with Pingpad.
 
-    One of the player's files replaces a preset of the same name. Maps for any port come after maps
-    for certain ports.
+    A file of the player's replaces the preset of the same name. Maps for every port come after maps
+    for particular ports.
     """
     paths = {path.stem: path for folder in (presets, own) for path in sorted(folder.glob("*.toml"))}
     found: list[tuple[bool, bool, ControllerMap]] = []

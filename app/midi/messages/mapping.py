@@ -1,4 +1,4 @@
-"""MidiMapping: what each port's messages do, compiled from the maps. Immutable; any thread."""
+"""MidiMapping: the pads and targets of each port's messages, from the maps. Immutable; any thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.model.kit import PADS
 
 @dataclass(frozen=True, slots=True)
 class PortMapping:
-    """What the messages of one port do."""
+    """The pads and bindings of one port's messages."""
 
     pads: Mapping[int, int]
     """Pad 0..15 by note."""
@@ -22,7 +22,7 @@ class PortMapping:
     def find_key(self, note: int) -> int | None:
         """Return the pad 0..15 of a note, or its distance from pad 1's note in semitones.
 
-        None for a note of no pad where the pads are not consecutive.
+        None for other notes where the pads' notes are not consecutive.
         """
         pad = self.pads.get(note)
         if pad is not None:
@@ -53,13 +53,14 @@ class MidiMapping:
 
     def compile_for(self, port: str) -> PortMapping:
         """Compile the mapping of one port."""
-        matching = [one for one in self.maps if one.matches(port)]
-        own = next((one.notes for one in matching if one.notes), self.pad_map.notes)
+        matching = [controller for controller in self.maps if controller.matches(port)]
+        own = (controller.notes for controller in matching if controller.notes)
+        notes = next(own, self.pad_map.notes)
         return PortMapping(
-            {note: pad for pad, note in enumerate(own)},
+            {note: pad for pad, note in enumerate(notes)},
             _index_by_source(
                 binding
-                for bindings in (self.learnt, *(one.to_bindings() for one in matching))
+                for bindings in (self.learnt, *(each.to_bindings() for each in matching))
                 for binding in bindings
                 if binding.port in strip_alsa_number(port)
             ),
@@ -76,7 +77,7 @@ def _index_by_source(bindings: Iterable[Binding]) -> dict[tuple[int, int], tuple
             row.append(binding)
     return {
         key: tuple(
-            sorted(row, key=lambda one: (one.source.channel is None, one.source.bank is None))
+            sorted(row, key=lambda own: (own.source.channel is None, own.source.bank is None))
         )
         for key, row in table.items()
     }

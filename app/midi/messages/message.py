@@ -1,7 +1,7 @@
-"""MIDI messages, parsed and validated once where they come in. Any thread.
+"""MIDI messages as values, parsed and validated on input. Any thread.
 
-mido parses them too, into objects with attributes made at run time and an exception for each bad
-byte; the MIDI thread wants frozen values, or None, within microseconds.
+mido parses too, into objects with dynamic attributes, and raises on malformed messages; the MIDI
+thread needs frozen values, or None, within microseconds.
 """
 
 from __future__ import annotations
@@ -131,10 +131,10 @@ _SINGLE: dict[int, Message] = {
 
 
 def parse(data: bytes) -> Message | None:
-    """Parse exactly one message; return None for anything else.
+    """Parse exactly one message; return None for anything else. Never raises.
 
-    Running status (no status byte), system exclusive, too short, too long and data bytes above
-    127 are None. Never raises.
+    None is returned for running status (no status byte), system exclusive, messages that are too
+    short or too long, and data bytes above 127.
     """
     if not data or data[0] < 0x80:
         return None

@@ -25,7 +25,7 @@ class PadMap:
     _pads: dict[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Raise ValueError unless the notes play sixteen pads."""
+        """Raise ValueError unless there are sixteen different notes."""
         check_notes(self.notes)
         object.__setattr__(self, "_pads", {note: pad for pad, note in enumerate(self.notes)})
 
@@ -36,7 +36,7 @@ class PadMap:
 
 @dataclass(frozen=True, slots=True)
 class PadMapFile:
-    """A pad map's file."""
+    """The contents of a pad map's file."""
 
     name: str
     notes: tuple[int, ...]

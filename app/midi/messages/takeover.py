@@ -14,18 +14,18 @@ class Takeover:
         self._set: float | None = None
 
     def follow(self, knob: float, value: float, sweep: tuple[float, ...] = ()) -> bool:
-        """Say whether the knob, now at `knob`, may move a value that is now at `value`.
+        """Return whether a knob at position `knob` may move a value that is at position `value`.
 
-        `sweep` are positions that it passed since the last call and that were merged into this one.
+        `sweep` holds positions passed since the last call whose messages were merged into this one.
         """
         last, self._last = self._last, knob
         positions = (knob, *sweep) if last is None else (knob, last, *sweep)
-        # A value that is where this knob put it was moved by nothing else.
+        # A value that is still where this knob put it has not been moved by anything else.
         held = self._set is not None and abs(value - self._set) < TOLERANCE
         passed = min(positions) <= value <= max(positions)
         self._set = None
         return held or passed or abs(knob - value) <= TOLERANCE
 
     def put(self, value: float) -> None:
-        """Remember where the knob put the value: a stepped value is not where the knob is."""
+        """Remember the value's position after a turn: a stepped value differs from the knob's."""
         self._set = value

@@ -1,6 +1,6 @@
-"""Targets: what a MIDI message can do, by the names that controller maps use. Any thread.
+"""Targets: the parameters and actions that MIDI can control, by the names in controller maps.
 
-Values come from app.model.parameters; presses are listed here.
+Values come from app.model.parameters; presses are listed here. Any thread.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ fader's position."""
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing a control can do."""
+    """A parameter or action that a control can be bound to."""
 
     name: str
-    """As in a map."""
+    """In controller maps."""
     title: str
-    """As in the window."""
+    """In the window."""
     kind: TargetKind
     for_pad: bool = False
-    """It acts on one pad: the one its binding names, else the pad hit last, else the selected."""
+    """Whether it acts on one pad: that of its binding, else the pad hit last, else the selected."""
     learnable: bool = True
-    """A touch is enough to learn it."""
+    """Whether MIDI learn offers it."""
 
 
 _PRESSES = (

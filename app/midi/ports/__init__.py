@@ -1,1 +1,1 @@
-"""MIDI ports: finding, opening, polling and feeding them."""
+"""MIDI ports: listing, opening, polling inputs and sending to outputs."""

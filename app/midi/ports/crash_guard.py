@@ -1,8 +1,8 @@
 """CrashGuard: a small process that resets controllers when Pingpad dies without doing so.
 
 A controller left in programmer mode is useless to every other program, and a killed process cannot
-leave that mode. Run as `python -m app.midi.ports.crash_guard`, this module is the guard: it waits
-for the end of its standard input, which comes however Pingpad ends.
+leave that mode. Run as `python -m app.midi.ports.crash_guard`, this module is the guard process: it
+waits for the end of its standard input, which comes however Pingpad ends.
 """
 
 from __future__ import annotations
@@ -28,11 +28,14 @@ class CrashGuard:
         self._process: subprocess.Popen[str] | None = None
 
     def arm(self, shutdown_messages: Sequence[ShutdownMessages]) -> None:
-        """Replace what the guard is to send if Pingpad dies; nothing to send ends the process."""
+        """Set the messages to send if Pingpad dies; an empty list ends the guard process."""
         if self._process is None and not shutdown_messages:
             return
         line = json.dumps(
-            [[one.port, [data.hex() for data in one.messages]] for one in shutdown_messages]
+            [
+                [output.port, [data.hex() for data in output.messages]]
+                for output in shutdown_messages
+            ]
         )
         try:
             process = self._process or self._start()
@@ -44,7 +47,7 @@ class CrashGuard:
             else:
                 self._end(process)
         except OSError as error:
-            # Pad lights are worth having without the guard.
+            # Pad lights work without the guard.
             log.warning("Cannot start the process that resets controllers after a crash: %s", error)
             self._process = None
 
@@ -72,7 +75,7 @@ class CrashGuard:
 
 
 def run_guard(lines: IO[str]) -> None:
-    """Read until the input ends, then send what the last line holds."""
+    """Read until the input ends, then send the messages of the last line."""
     last = "[]"
     for line in lines:
         last = line
@@ -87,12 +90,12 @@ def run_guard(lines: IO[str]) -> None:
 def send_all(system: MidiSystem, shutdown_messages: Sequence[ShutdownMessages]) -> None:
     """Send the messages to those outputs that are present."""
     names = system.list_outputs()
-    for one in shutdown_messages:
-        if one.port not in names:
+    for output in shutdown_messages:
+        if output.port not in names:
             continue
         try:
-            port = system.open_output(names.index(one.port), one.port)
-            send_and_drain(port, one.messages)
+            port = system.open_output(names.index(output.port), output.port)
+            send_and_drain(port, output.messages)
             port.close()
         except MidiUnavailableError:
             continue

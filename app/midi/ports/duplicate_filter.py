@@ -1,7 +1,7 @@
-"""DuplicateFilter: a message that arrives by two routes plays once. Lives on the MIDI thread.
+"""DuplicateFilter: drops the copy of a message that arrives by two routes. MIDI thread.
 
-A program that connects to Pingpad's own port usually has a port of its own too, and Pingpad opens
-that like every other: each message then arrives twice.
+A program that connects to Pingpad's virtual port usually has an output port too, which Pingpad
+opens like any other: each message then arrives twice.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import deque
 
 WINDOW_S = 0.05
-"""The routes differ by at most one block of the MIDI system, 21 ms; no hand repeats that fast."""
+"""The two routes differ by at most one block, 21 ms; no hand repeats that fast."""
 MAX_REMEMBERED = 64
 
 
 class DuplicateFilter:
-    """Remembers for a moment what came in by Pingpad's own port and by the others."""
+    """Compares the recent messages of Pingpad's virtual port with those of all other ports."""
 
     def __init__(self) -> None:
         self._unmatched: tuple[deque[tuple[bytes, float]], deque[tuple[bytes, float]]] = (
@@ -23,9 +23,9 @@ class DuplicateFilter:
         )
 
     def is_duplicate(self, data: bytes, time_s: float, *, own: bool) -> bool:
-        """Say whether the message has just come by the other route; each one matches once.
+        """Return whether the message has just arrived by the other route; each one matches once.
 
-        `own`: it came by Pingpad's own port.
+        `own`: it arrived at Pingpad's virtual port.
         """
         others = self._unmatched[0 if own else 1]
         while others and time_s - others[0][1] > WINDOW_S:

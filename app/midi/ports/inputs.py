@@ -1,7 +1,7 @@
 """MidiInputs: opens, names, watches and polls MIDI inputs.
 
-Everything runs on one thread of its own, which polls: rtmidi's callbacks wait for the interpreter
-lock inside the driver's thread, which made JACK drop blocks.
+Everything runs on one thread, which polls: rtmidi's callbacks wait for the interpreter lock on the
+driver's thread, which made JACK drop blocks.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class MidiState:
-    """The open inputs, and what is wrong and what to do about it ("" when nothing is).
+    """The open inputs, and a message for the player if something is wrong, else "".
 
     `dropped` counts the messages lost since the start.
     """
@@ -64,7 +64,7 @@ class _PortId:
 
 
 class MidiInputs:
-    """Keeps every input open, and opens what is plugged in while it runs."""
+    """Keeps every input open, including those plugged in while it runs."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class MidiInputs:
         on_change: Callable[[MidiState], None],
         connect: Callable[[], MidiSystem] | None = None,
     ) -> None:
-        """Call both functions on the MIDI thread; `connect` opens the MIDI system."""
+        """Both callbacks run on the MIDI thread; `connect` opens the MIDI system."""
         self._on_message = on_message
         self._on_change = on_change
         self._connect = connect or RtMidiConnector()
@@ -80,7 +80,7 @@ class MidiInputs:
         self._open: dict[_PortId, MidiInput] = {}
         self._own: MidiInput | None = None
         self._dropped = 0
-        """Messages lost by ports that are closed by now."""
+        """Messages lost on ports that are closed by now."""
         self._duplicates = DuplicateFilter()
         self._state: MidiState | None = None
         self._stop_requested = threading.Event()
@@ -128,7 +128,7 @@ class MidiInputs:
                 if data is None:
                     return
                 time_s = time.perf_counter() if port.time_s is None else port.time_s
-                # Clock is followed on one port only; ticks would crowd the notes out of the filter.
+                # Clock is followed on one port only, and ticks would push notes out of the filter.
                 if data == TICK_DATA or not self._duplicates.is_duplicate(data, time_s, own=own):
                     self._on_message(data, time_s, name)
         except Exception:
@@ -164,8 +164,8 @@ class MidiInputs:
         for key in [key for key in self._open if key.name in gone]:
             self._close(self._open.pop(key))
         if any(key.name in gone for key in present):
-            # Of two ports with one name nobody can tell which was unplugged, nor which notes it
-            # held: report neither for a moment, so that all of them are released.
+            # Of two ports with the same name it is unknown which one was unplugged, and which notes
+            # it held: report neither for a moment, so that all held notes are released.
             self._report(errors)
         for key, index in present.items():
             if key not in self._open:

@@ -1,8 +1,8 @@
-"""JackInput: a JACK MIDI port whose events keep their sample frames. Used on the MIDI thread.
+"""JackInput: a JACK MIDI port with frame-accurate event times. Used on the MIDI thread.
 
-rtmidi stamps every event with the start of the server's cycle, so hits would land whole blocks
-apart or together. This calls libjack itself: compiled code records the frame of each event in
-JACK's thread, without the interpreter lock.
+rtmidi stamps every event with the start of the server's cycle, which would quantise hits to blocks.
+This calls libjack directly: compiled code stores the frame of each event on JACK's thread, without
+the interpreter lock.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ MIDI_TYPE = b"8 bit raw midi"
 NO_START_SERVER = 0x01
 IS_INPUT = 0x1
 MAX_OFFSET_S = 0.03
-"""An event time further from now than this, a long block and a poll, is wrong: a server that misses
-cycles loses count."""
+"""A long block plus a poll: an event time further from now is wrong, because a server that misses
+cycles miscounts its frames."""
 
 _FRAME = 1 << 32
 
@@ -72,7 +72,7 @@ class JackInput:
     def __init__(self, jack: Libjack, name: str, source: str | None = None) -> None:
         """Open a port called `name` and connect `source` to it. Raises JackRefusedError."""
         self.time_s: float | None = None
-        """When the event read last came (time.perf_counter); None: just now."""
+        """When the event read last arrived (time.perf_counter); None where that is unknown."""
         self._jack = jack
         self._memory = np.zeros(1, JACK_MIDI)
         self._memory.view(np.uint8).fill(0)  # touched now: no page fault in the callback
@@ -87,7 +87,7 @@ class JackInput:
             raise
 
     def _open(self, name: str, source: str | None) -> None:
-        # Imported late: it may have to be compiled, which only users of JACK should wait for.
+        # Imported late because it may have to be compiled, which only users of JACK should pay for.
         from app.audio.kernel.jack_midi import midi_callback
 
         jack, shared = self._jack, self._shared
@@ -99,7 +99,7 @@ class JackInput:
         shared["port_get_buffer"] = jack.get_address("port_get_buffer")
         shared["get_event_count"] = jack.get_address("midi_get_event_count")
         shared["event_get"] = jack.get_address("midi_event_get")
-        # On Linux both are usually CLOCK_MONOTONIC.
+        # On Linux both clocks are usually CLOCK_MONOTONIC.
         self._offset_s = time.perf_counter() - jack.get_time() / 1e6
         address = self._memory.ctypes.data
         if jack.set_process_callback(self._client, midi_callback.address, address):

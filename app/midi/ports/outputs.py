@@ -1,6 +1,6 @@
-"""MidiOutputs: opens, watches and feeds MIDI outputs on a thread of its own.
+"""MidiOutputs: opens MIDI outputs and sends to them on a thread of its own.
 
-Sending may wait for a slow cable, so it must not happen on the thread that polls the inputs.
+Sending may block on a slow cable, so it must not happen on the thread that polls the inputs.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ log = logging.getLogger(__name__)
 
 
 class Sender(Protocol):
-    """Something that sends to outputs. Every method is called on the outputs' thread."""
+    """A source of outgoing messages. Every method is called on the outputs' thread."""
 
     def select_outputs(self, names: Sequence[str]) -> frozenset[str]:
-        """Return which of the present outputs it sends to."""
+        """Return the subset of the present outputs that it sends to."""
         ...
 
     def start(self, name: str) -> Iterable[bytes]:
-        """Return the messages for an output that was opened."""
+        """Return the first messages for an output that has just been opened."""
         ...
 
     def poll(self, name: str, now_s: float) -> Iterable[bytes]:
@@ -62,7 +62,7 @@ class _OpenPort:
 
 
 class MidiOutputs:
-    """Keeps open the outputs that a sender wants, and opens them again when they come back."""
+    """Keeps the outputs open that a sender selects, and reopens them when they come back."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class MidiOutputs:
         on_change: Callable[[tuple[str, ...]], None],
         connect: Callable[[], MidiSystem] | None = None,
     ) -> None:
-        """Call `on_change` on the thread with the names of all present outputs."""
+        """`on_change` is called on the thread with the names of all present outputs."""
         self._senders = tuple(senders)
         self._on_change = on_change
         self._connect = connect or RtMidiConnector()
@@ -86,11 +86,11 @@ class MidiOutputs:
         self._thread.start()
 
     def rescan(self) -> None:
-        """Ask the senders at once where they send to: a setting changed."""
+        """Let the senders select their outputs again at once, after a change of settings."""
         self._rescan_now.set()
 
     def stop(self, timeout_s: float = 3.0) -> None:
-        """Send every controller its last messages, close the ports and end the thread."""
+        """Send the shutdown messages, close the ports and end the thread."""
         self._stop_requested.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
@@ -126,7 +126,7 @@ class MidiOutputs:
     def _open_selected(self, system: MidiSystem) -> None:
         listed = system.list_outputs()
         count = Counter(listed)
-        # Two outputs of the same name cannot be told apart.
+        # Two outputs with the same name cannot be distinguished.
         names = [
             name
             for name in listed
@@ -176,7 +176,9 @@ class MidiOutputs:
             output.port.close()
 
     def _close(self, name: str) -> None:
-        """Send the last messages; twice on shutdown, once while other outputs wait for clock."""
+        """Send the last messages and close; they are sent twice, slowly, only on shutdown, because
+        other outputs wait for clock meanwhile.
+        """
         output = self._open[name]
         messages = [data for sender in output.senders for data in sender.stop(name)]
         if not self._stop_requested.is_set():

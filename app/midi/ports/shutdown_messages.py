@@ -1,4 +1,4 @@
-"""Messages sent to an output on shutdown, twice, so that none is lost. Any one thread."""
+"""ShutdownMessages: sent to an output on shutdown, twice, so that none is lost. Any one thread."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from app.midi.ports.system import MidiOutput
 
 DRAIN_S = 0.3
-"""By then the MIDI system has sent everything it was given."""
+"""Time for the MIDI system to send everything queued."""
 GAP_S = 0.01
-"""Time between messages: more than a JACK block, so that they do not all share one."""
+"""Time between messages: longer than a JACK block, so that they are spread over several."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShutdownMessages:
-    """What one output is sent on shutdown."""
+    """The messages for one output on shutdown."""
 
     port: str
     messages: Sequence[bytes]
@@ -25,9 +25,9 @@ class ShutdownMessages:
 def send_and_drain(
     port: MidiOutput, messages: Sequence[bytes], sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Send the messages twice and wait until they are gone. Raises MidiUnavailableError.
+    """Send the messages twice and wait until they are sent. Raises MidiUnavailableError.
 
-    A busy JACK drops what it misses within a block, and nobody is left to notice; hence twice.
+    Twice, because a busy JACK drops messages without reporting it.
     """
     if not messages:
         return

@@ -1,4 +1,4 @@
-"""The computer's MIDI: ALSA, JACK, CoreMIDI or Windows. The only module that imports rtmidi.
+"""MidiSystem: MIDI by ALSA, JACK, CoreMIDI or Windows. The only module that imports rtmidi.
 
 A system is used from the thread that opened it.
 """
@@ -39,11 +39,11 @@ class MidiInput(Protocol):
     """One open input."""
 
     time_s: float | None
-    """When the message that was read last came (time.perf_counter); None where that is unknown."""
+    """When the message read last arrived (time.perf_counter); None where that is unknown."""
 
     @property
     def dropped(self) -> int:
-        """Messages that were lost because nobody read in time, as far as that is known."""
+        """Messages that were lost because they were not read in time, as far as that is known."""
         ...
 
     def read(self) -> bytes | None:
@@ -79,7 +79,7 @@ class MidiSystem(Protocol):
         ...
 
     def open_virtual_input(self) -> MidiInput | None:
-        """Open an input that other programs can connect to; None where there is no such thing."""
+        """Open an input that other programs can connect to; None where that is not supported."""
         ...
 
     def list_outputs(self) -> list[str]:
@@ -102,9 +102,9 @@ class RtMidiConnector:
         self._tried = False
 
     def __call__(self) -> MidiSystem:
-        """Return it, or raise MidiUnavailableError with what to do."""
-        # A failing attempt prints three lines from inside the drivers; once is enough, so later
-        # attempts wait until there is something to find.
+        """Return the system, or raise MidiUnavailableError with advice for the player."""
+        # On failure the drivers print three lines to the terminal; once is enough, so later
+        # attempts are made only when there is something to open.
         if self._tried and sys.platform == "linux" and not _linux_has_midi():
             raise MidiUnavailableError(NO_SYSTEM)
         self._tried = True
@@ -219,7 +219,7 @@ class RtMidiSystem:
             client = rtmidi.MidiIn(self._api, name=CLIENT_NAME)
         except rtmidi.SystemError as error:
             raise MidiUnavailableError(str(error)) from error
-        # Active sensing would wake us for nothing; pads need no system exclusive.
+        # Active sensing would only cause wake-ups; pads need no system exclusive.
         client.ignore_types(sysex=True, timing=False, active_sense=True)
         return client
 
@@ -235,39 +235,39 @@ class RtMidiInput:
 
     time_s: float | None = None
     dropped = 0
-    """rtmidi counts none."""
+    """rtmidi does not count lost messages."""
 
     def __init__(self, client: rtmidi.MidiIn) -> None:
-        self._create_input_client = client
+        self._client = client
 
     def read(self) -> bytes | None:
-        event = self._create_input_client.get_message()
+        event = self._client.get_message()
         return None if event is None else bytes(event[0])
 
     def close(self) -> None:
-        self._create_input_client.close_port()
-        self._create_input_client.delete()
+        self._client.close_port()
+        self._client.delete()
 
 
 class RtMidiOutput:
     """One open rtmidi port to send to."""
 
     def __init__(self, client: rtmidi.MidiOut) -> None:
-        self._create_input_client = client
+        self._client = client
 
     def send(self, data: bytes) -> None:
         try:
-            self._create_input_client.send_message(data)
+            self._client.send_message(data)
         except (rtmidi.SystemError, RuntimeError, ValueError) as error:
             raise MidiUnavailableError(str(error)) from error
 
     def close(self) -> None:
-        self._create_input_client.close_port()
-        self._create_input_client.delete()
+        self._client.close_port()
+        self._client.delete()
 
 
 def _open_jack_input(source: str | None) -> MidiInput:
-    """Open an input of the JACK that rtmidi brings, which is the one that JackRuns counts."""
+    """Open an input through the libjack that rtmidi is linked to, whose clients JackRuns counts."""
     try:
         return JackInput(Libjack(ctypes.CDLL(rtmidi._rtmidi.__file__)), CLIENT_NAME, source)
     except (JackRefusedError, OSError) as error:
@@ -287,7 +287,7 @@ def _open(client: rtmidi.MidiIn | rtmidi.MidiOut, index: int, name: str, port: s
 def _list_interfaces() -> list[int]:
     compiled = [int(api) for api in rtmidi.get_compiled_api()]
     if sys.platform == "linux":
-        # ALSA is where hardware is; JACK where there is a server and no sequencer.
+        # Hardware is on ALSA; JACK is for machines with a server but no sequencer.
         order = [rtmidi.API_LINUX_ALSA, rtmidi.API_UNIX_JACK]
         return [api for api in order if api in compiled]
     native = [rtmidi.API_MACOSX_CORE, rtmidi.API_WINDOWS_MM]
@@ -299,10 +299,10 @@ def _linux_has_midi() -> bool:
 
 
 def _find_jack_server() -> int | None:
-    """Return a number that differs between runs of the JACK server; None when none runs.
+    """Return a number that differs between runs of the JACK server; None when no server runs.
 
-    It is the inode of the socket the server listens on: a server that was killed leaves its
-    socket's file behind, but not the socket.
+    It is the inode of the socket the server listens on: a killed server leaves the socket's file
+    behind, but not the socket.
     """
     start = f"/dev/shm/jack_{os.environ.get('JACK_DEFAULT_SERVER', 'default')}_"
     try:

@@ -68,7 +68,7 @@ class ClipStore:
         self._described: set[str] = set()
         self._unsaved: dict[str, Take] = {}
         self._failing = False
-        self.kept: Event[()] = Event()
+        self.take_saved: Event[()] = Event()
         """A take has reached the disk."""
 
     @property
@@ -81,14 +81,14 @@ class ClipStore:
         """Takes that are only in memory so far."""
         return tuple(self._unsaved.values())
 
-    def keep(self, take: Take, pad: int | None) -> None:
+    def save(self, take: Take, pad: int | None) -> None:
         """Write a take as soon as possible, again and again if the disk refuses; never waits."""
-        if take.id in self._unsaved or self.is_kept(take):
+        if take.id in self._unsaved or self.is_saved(take):
             return
         self._unsaved[take.id] = take
         self._writer.write(partial(self._write, take, pad), partial(self._done, take), retry=True)
 
-    def is_kept(self, take: Take) -> bool:
+    def is_saved(self, take: Take) -> bool:
         """The take is on disk, whole."""
         with self._lock:
             return take.id in self._described
@@ -110,11 +110,11 @@ class ClipStore:
             with self._lock:
                 self._files.pop(take.id, None)
                 self._described.discard(take.id)
-            self.keep(take, None)
+            self.save(take, None)
             return None
         return path
 
-    def know(self, stored: Sequence[StoredTake]) -> None:
+    def register(self, stored: Sequence[StoredTake]) -> None:
         """Use the files that takes of an earlier run already have."""
         with self._lock:
             for item in stored:
@@ -158,7 +158,7 @@ class ClipStore:
             if self._failing and not self._unsaved:
                 self._failing = False
                 self._notify("All takes are on disk again.", "info")
-            self.kept.emit()
+            self.take_saved.emit()
         elif not self._failing:
             self._failing = True
             self._notify(

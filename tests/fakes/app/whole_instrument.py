@@ -84,7 +84,7 @@ class WholeInstrument:
             return (
                 take is not None
                 and self.pads[pad].loaded is take
-                and self.instrument.store.is_kept(take)
+                and self.instrument.store.is_saved(take)
                 and not self.instrument.store.unsaved
             )
 

@@ -55,7 +55,7 @@ def test_a_kept_take_is_a_wav_with_a_human_name_and_comes_back_sample_for_sample
 ) -> None:
     take = make_take()
     assert scene.store.file_for(take) is None
-    scene.store.keep(take, 3)
+    scene.store.save(take, 3)
     path = scene.store.file_for(take)
     assert path is not None and path.name == "punchy-909-kick_001.wav"
     assert np.array_equal(read_clip(path).samples, take.clip.samples)
@@ -66,7 +66,7 @@ def test_a_kept_take_is_a_wav_with_a_human_name_and_comes_back_sample_for_sample
 def test_every_take_of_one_name_gets_a_file_of_its_own(scene: Scene) -> None:
     takes = [make_take(created=n) for n in range(3)]
     for take in takes:
-        scene.store.keep(take, 0)
+        scene.store.save(take, 0)
     names = [path.name for take in takes if (path := scene.store.file_for(take))]
     assert names == [f"punchy-909-kick_00{n}.wav" for n in (1, 2, 3)]
     assert [item.take.id for item in recover(scene.store.folder)] == [take.id for take in takes]
@@ -77,7 +77,7 @@ def test_a_file_that_is_there_is_never_overwritten(scene: Scene) -> None:
     other = scene.store.folder / "punchy-909-kick_001.wav"
     other.write_text("somebody else's")
     take = make_take()
-    scene.store.keep(take, 0)
+    scene.store.save(take, 0)
     assert other.read_text() == "somebody else's"
     path = scene.store.file_for(take)
     assert path is not None and path.name == "punchy-909-kick_002.wav"
@@ -91,15 +91,15 @@ def test_a_disk_without_links_keeps_takes_too(
 
     monkeypatch.setattr(os, "link", no_links)
     one, two = make_take(), make_take()
-    scene.store.keep(one, 0)
-    scene.store.keep(two, 0)
+    scene.store.save(one, 0)
+    scene.store.save(two, 0)
     assert len(recover(scene.store.folder)) == 2
 
 
 def test_keeping_a_take_twice_writes_it_once(scene: Scene) -> None:
     take = make_take()
-    scene.store.keep(take, 0)
-    scene.store.keep(take, 0)
+    scene.store.save(take, 0)
+    scene.store.save(take, 0)
     assert len(list(scene.store.folder.glob("*.wav"))) == 1
 
 
@@ -109,7 +109,7 @@ def test_on_a_full_disk_takes_stay_in_memory_are_told_once_and_written_when_ther
     scene.disk.full = True
     takes = [make_take(), make_take()]
     for take in takes:
-        scene.store.keep(take, 0)
+        scene.store.save(take, 0)
     assert scene.store.unsaved == tuple(takes)
     assert scene.store.file_for(takes[0]) is None
     ((text, kind),) = scene.said
@@ -125,11 +125,11 @@ def test_a_folder_that_cannot_be_made_is_said_and_tried_again(tmp_path: Path) ->
     (tmp_path / "data").write_text("in the way")
     scene = Scene(tmp_path / "data" / "run")
     take = make_take()
-    scene.store.keep(take, 0)
+    scene.store.save(take, 0)
     assert "a file is where a folder should be" in scene.said[0][0]
     (tmp_path / "data").unlink()
     scene.writer.try_again()
-    assert scene.store.is_kept(take)
+    assert scene.store.is_saved(take)
 
 
 def test_a_description_that_could_not_be_written_does_not_make_a_second_wav(
@@ -144,17 +144,17 @@ def test_a_description_that_could_not_be_written_does_not_make_a_second_wav(
 
     monkeypatch.setattr(clip_store, "write_json", full)
     take = make_take()
-    scene.store.keep(take, 0)
-    assert not scene.store.is_kept(take)
+    scene.store.save(take, 0)
+    assert not scene.store.is_saved(take)
     monkeypatch.setattr(clip_store, "write_json", real)
     scene.writer.try_again()
-    assert scene.store.is_kept(take)
+    assert scene.store.is_saved(take)
     assert len(list(scene.store.folder.glob("*.wav"))) == 1
 
 
 def test_a_file_somebody_removed_is_written_anew(scene: Scene) -> None:
     take = make_take()
-    scene.store.keep(take, 0)
+    scene.store.save(take, 0)
     path = scene.store.file_for(take)
     assert path is not None
     path.unlink()
@@ -166,7 +166,7 @@ def test_a_file_somebody_removed_is_written_anew(scene: Scene) -> None:
 def test_recovery_passes_over_what_is_damaged(scene: Scene, log_watch: LogWatch) -> None:
     whole, damaged, silent = make_take("a"), make_take("b"), make_take("c")
     for take in (whole, damaged, silent):
-        scene.store.keep(take, 0)
+        scene.store.save(take, 0)
     (scene.store.folder / "b_001.json").write_text('{"format": "pingpad ta')
     (scene.store.folder / "c_001.wav").unlink()
     for name in ("b_001", "c_001"):
@@ -176,7 +176,7 @@ def test_recovery_passes_over_what_is_damaged(scene: Scene, log_watch: LogWatch)
 
 def test_takes_whose_names_are_no_letters_are_kept(scene: Scene) -> None:
     take = replace(make_take(), name="🥁🥁")
-    scene.store.keep(take, 0)
+    scene.store.save(take, 0)
     path = scene.store.file_for(take)
     assert path is not None and path.name == "sound_001.wav"
 
@@ -202,9 +202,9 @@ def on_kept():
     kept.append(1)
     if len(kept) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-store.kept.connect(on_kept)
+store.take_saved.connect(on_kept)
 for n in range(10):
-    store.keep(make_take(created=n), n)
+    store.save(make_take(created=n), n)
 writer.stop()
 """
 

@@ -26,7 +26,7 @@ class Scene:
     def keep(self, kit: KitRecord) -> None:
         for index, pad in enumerate(kit.pads):
             for take in pad.takes:
-                self.store.keep(take, index)
+                self.store.save(take, index)
 
     def write(self, kit: KitRecord, *, written: float = 5000.0, closed: bool = True) -> None:
         record = SessionRecord(kit, self.store.folder, written, closed)
@@ -61,7 +61,7 @@ def test_takes_made_after_the_last_write_are_found_on_their_pads(scene: Scene) -
     scene.keep(kit)
     scene.write(kit, closed=False)
     newer = make_take("snare", created=6000.0)
-    scene.store.keep(newer, 4)
+    scene.store.save(newer, 4)
     last = read_session(scene.file, scene.takes)
     assert last is not None and not last.closed
     assert [take.id for take in last.kit.pads[4].takes] == [newer.id]
@@ -92,7 +92,7 @@ def test_a_newer_take_waits_on_a_locked_pad(scene: Scene) -> None:
     kit = make_kit()
     scene.keep(kit)
     scene.write(kit)
-    scene.store.keep(make_take(created=6000.0), 0)
+    scene.store.save(make_take(created=6000.0), 0)
     last = read_session(scene.file, scene.takes)
     assert last is not None
     assert len(last.kit.pads[0].takes) == 3 and last.kit.pads[0].current == 0
@@ -119,7 +119,7 @@ def test_a_damaged_session_is_made_up_for_by_the_newest_run(
     scene: Scene, text: str, log_watch: LogWatch
 ) -> None:
     take = make_take()
-    scene.store.keep(take, 7)
+    scene.store.save(take, 7)
     scene.file.write_text(text)
     log_watch.expect("Cannot read the last session", 1)
     last = read_session(scene.file, scene.takes)

@@ -1,1 +1,1 @@
-"""One module for each thing a player does."""
+"""The player's actions, one module for each; they change the session and call mixer and engine."""

@@ -1,4 +1,4 @@
-"""Actions: everything a player can do, as the window gets it. Main thread only."""
+"""Actions: all actions of the player, as the window receives them. Main thread only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.actions.tap_tempo import TapTempo
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """One object for each thing a player does."""
+    """One object for each kind of action."""
 
     pad_trigger: PadTrigger
     generate: Generate

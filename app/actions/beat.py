@@ -1,6 +1,6 @@
-"""Beat: the mixer's clock and metronome do what the session and a followed clock say. Main thread.
+"""BeatControl: sets the mixer's clock and metronome from the session and an external MIDI clock.
 
-A session's tempo is the clock's; a running MIDI clock moves its beats too.
+The clock has the session's tempo; a running MIDI clock also sets its beats. Main thread.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from app.model.session import Session
 METRONOME_DB = -12.0
 COUNT_IN_BEATS = BEATS_PER_BAR
 SOON_S = 0.05
-"""A count-in that may begin now begins this much later: with its first click still to come."""
+"""Delay of a count-in that may begin now, so that its first click is still in the future."""
 
 
 class Timing(Protocol):
-    """What the beat needs of the mixer."""
+    """The part of the mixer that BeatControl needs."""
 
     at_once: bool
-    """Whether hits sound as soon as they can, with less delay and less evenly."""
+    """Whether hits start with the next block: up to a block sooner, with more jitter."""
 
     @property
     def clock(self) -> Clock:
@@ -32,7 +32,7 @@ class Timing(Protocol):
 
     @property
     def rate(self) -> int:
-        """Frames a second."""
+        """Sample rate in Hz."""
         ...
 
     @property
@@ -42,41 +42,41 @@ class Timing(Protocol):
 
     @property
     def pads(self) -> int:
-        """How many there are."""
+        """Number of pads."""
         ...
 
     def playing(self, pad: int) -> float | None:
-        """Return where a pad's newest voice is; None when it is silent."""
+        """Return the position of a pad's newest voice in seconds; None when it is silent."""
         ...
 
     def count_in(self, start: float, end: float, gain_db: float) -> None:
-        """Click on the beats from `start` to before `end`, metronome or not."""
+        """Click on the beats from `start` to before `end`, with or without the metronome."""
         ...
 
     def set_metronome(self, gain_db: float | None) -> None:
-        """Click on every beat; None ends it."""
+        """Click on every beat; None turns the metronome off."""
         ...
 
     def set_note_repeat(self, beats: float) -> None:
-        """Hit held pads again on every multiple of so many beats; 0 ends it."""
+        """Hit held pads again on every multiple of so many beats; 0 is off."""
         ...
 
 
 class BeatControl:
-    """Keeps the mixer as the session says."""
+    """Applies the session's tempo, metronome and timing to the mixer."""
 
     def __init__(
         self,
         session: Session,
         mixer: Timing,
-        followed: Callable[[], Timeline | None] = lambda: None,
+        read_leader: Callable[[], Timeline | None] = lambda: None,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`followed` gives the beats of the clock that leads; None or standing: none does."""
+        """`read_leader` returns the external clock's timeline; None or stopped: there is none."""
         self._session = session
         self._mixer = mixer
         self._now = now
-        self._followed = followed
+        self._read_leader = read_leader
         session.settings_changed.connect(self.use_settings)
         self.use_settings()
 
@@ -90,26 +90,26 @@ class BeatControl:
         mixer.set_note_repeat(session.note_repeat)
 
     def start_bar(self) -> None:
-        """Let a bar begin now."""
+        """Start a bar now."""
         if self._is_led():
             self._session.notify("The beat follows a MIDI clock; start it there.")
         else:
             self._mixer.clock.start()
 
     def tick(self) -> None:
-        """Be heard where the clock that leads is; to be called a few times a second."""
-        line = self._followed()
-        if line is not None and line.running:
+        """Synchronise to the external clock; to be called a few times a second."""
+        leader = self._read_leader()
+        if leader is not None and leader.running:
             now_s = self._now()
-            # What is played now is heard later: it is of the beat that the other box is at then.
-            heard_s = now_s + self._session.hit_latency_s
-            self._mixer.clock.follow(line.beat_at(heard_s), now_s, line.bpm)
+            # Sound rendered now is audible later: take the leader's beat at that time.
+            audible_s = now_s + self._session.hit_latency_s
+            self._mixer.clock.follow(leader.beat_at(audible_s), now_s, leader.bpm)
 
     # --- recordings ---
 
     @property
     def frames_per_beat(self) -> float:
-        """A beat's length in the mixer's frames."""
+        """Length of a beat in frames of the mixer."""
         return self._mixer.clock.frames_per_beat
 
     def next_frame(self, quantum: Quantum) -> int | None:
@@ -117,19 +117,19 @@ class BeatControl:
         return self._mixer.clock.next_frame(quantum)
 
     def frame_of(self, beat: float) -> int:
-        """Return the mixer's frame of a beat, at the tempo as it is now."""
+        """Return the mixer's frame of a beat, at the current tempo."""
         return self._mixer.clock.frame_of(beat)
 
     def beats_to(self, beat: float) -> float:
-        """Return how many beats it is to a beat; negative when it has passed."""
+        """Return the number of beats until a beat; negative when it has passed."""
         return beat - self._mixer.clock.position(self._mixer.frame)
 
     def start_beat(self, quantum: Quantum, *, count_in: bool) -> float | None:
-        """Return the beat on which what waits for a beat or bar begins; None: at once.
+        """Return the beat on which a quantised recording starts; None: at once.
 
-        It is a beat and no frame, so that it stays one when the tempo changes meanwhile.
-        With `count_in` four clicks come before it, to a bar when there is nothing to wait for.
-        While nothing plays and no clock leads they come at once, and the beats start with them.
+        A beat and not a frame, so that it stays on the beat when the tempo changes. `count_in`
+        schedules four clicks before it; "now" then means the next bar. While nothing plays and
+        there is no external clock, the clicks start at once and the beats are moved to them.
         """
         mixer, clock = self._mixer, self._mixer.clock
         if not count_in:
@@ -139,11 +139,11 @@ class BeatControl:
         playing = any(mixer.playing(pad) is not None for pad in range(mixer.pads))
         if not (playing or self._is_led()):
             start = 0.0
-            counted = COUNT_IN_BEATS * clock.frames_per_beat
-            clock.start(mixer.frame + round(SOON_S * mixer.rate + counted))
+            count_in_frames = COUNT_IN_BEATS * clock.frames_per_beat
+            clock.start(mixer.frame + round(SOON_S * mixer.rate + count_in_frames))
         mixer.count_in(start - COUNT_IN_BEATS, start, METRONOME_DB)
         return start
 
     def _is_led(self) -> bool:
-        line = self._followed()
-        return line is not None and line.running
+        leader = self._read_leader()
+        return leader is not None and leader.running

@@ -1,4 +1,4 @@
-"""TapTempo: the session's tempo from a player's taps, by hand or MIDI. Main thread only."""
+"""TapTempo: sets the session's tempo from taps, by mouse, keys or MIDI. Main thread only."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from app.model.parameters import TEMPO
 from app.model.session import Session
 
 LONGEST_GAP_S = 2.5
-"""A longer pause begins a new count: 24 bpm is the slowest tempo that can be tapped."""
+"""A longer pause starts a new count: 24 bpm is the slowest tempo that can be tapped."""
 
 MOST_TAPS = 9
 
 
 class TapTempo:
-    """Averages the last taps."""
+    """Averages the last MOST_TAPS taps."""
 
     def __init__(self, session: Session, now: Callable[[], float] = time.perf_counter) -> None:
         self._session = session

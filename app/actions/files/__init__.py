@@ -1,1 +1,1 @@
-"""Kits, sessions and audio files: open, save, drop in, drag out."""
+"""Kits, sessions, settings and audio files: open, save, import, drag out."""

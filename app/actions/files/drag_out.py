@@ -9,16 +9,16 @@ from app.model.storage.clip_store import ClipStore
 
 
 class DragOut:
-    """Gives out files that exist, are whole, and are never changed or deleted afterwards."""
+    """Provides files that exist, are complete, and are never changed or deleted afterwards."""
 
     def __init__(self, session: Session, store: ClipStore) -> None:
         self._session = session
         self._store = store
 
     def file_for_drag(self, pad_index: int) -> Path | None:
-        """Return the WAV of the pad's current take; ask before the drag begins.
+        """Return the WAV of the pad's current take; to be called before a drag begins.
 
-        None when there is none: an empty pad, or a notice says why.
+        None for an empty pad, and with a notice when the take is not on disk yet.
         """
         take = self._session.kit.pads[pad_index].takes.current
         if take is None:

@@ -1,4 +1,4 @@
-"""Emergency save: takes that the disk refused to the end go to the folder for temporary files."""
+"""Emergency save: on shutdown, unsaved takes are written to a temporary folder. Main thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def save_in_emergency(store: ClipStore) -> None:
-    """Write what is not on disk elsewhere, and say where; a last resort, at the very end."""
+    """Write all unsaved takes to a new temporary folder, and report it to log and terminal."""
     unsaved = [take for take in store.unsaved if not store.is_saved(take)]
     if not unsaved:
         return

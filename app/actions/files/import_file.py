@@ -1,4 +1,4 @@
-"""Transfer: a file or a pad dropped on a pad or on Record becomes a take. Main thread only."""
+"""ImportFile: a file or a pad dropped on a pad or on Record becomes a take. Main thread only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DropTarget = int | Literal["record"]
 
 
 class ImportFile:
-    """Files from outside, and those of the kit's own takes."""
+    """Imports audio files, including those of the kit's own takes."""
 
     def __init__(
         self,
@@ -44,8 +44,8 @@ class ImportFile:
     def drop_file(self, path: Path, target: DropTarget) -> None:
         """Read a file and put it on a pad; on Record, the selected pad, and generate from it.
 
-        The file of a take in the kit (a pad was dragged here) brings that take's name and recipe.
-        Returns at once; a file that cannot be used is said in a notice and changes nothing.
+        The file of a take in the kit (a pad was dragged here) keeps that take's name and recipe.
+        Returns at once; for a file that cannot be read there is a notice and nothing changes.
         """
         index = self._session.selected if target == "record" else target
         if self._session.refuse_locked(self._session.kit.pads[index]):

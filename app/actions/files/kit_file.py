@@ -1,4 +1,4 @@
-"""KitFile: save the sixteen pads as a folder, open such a folder. Main thread only."""
+"""KitFile: saves the sixteen pads as a kit folder, and opens one. Main thread only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.threads.file_writer import WritesFiles
 
 
 class KitFile:
-    """Kits on disk. Nothing here waits for the disk."""
+    """Kits on disk. No method waits for the disk."""
 
     def __init__(
         self,
@@ -34,17 +34,17 @@ class KitFile:
         self._generate = generate
         self._store = store
         self.folder: Path | None = None
-        """Where the kit on the pads is kept; None before it was saved or opened."""
+        """The folder of the kit on the pads; None before it was saved or opened."""
 
     def save(self, folder: Path, done: Callable[[bool], object] = lambda saved: None) -> None:
-        """Save to `folder` (".pingpad" is added); then say so, and call done on the main thread."""
+        """Save to `folder` (".pingpad" is added), then notify and call `done(saved)`."""
         folder = (
             folder if folder.suffix == KIT_SUFFIX else folder.with_name(folder.name + KIT_SUFFIX)
         )
         kit = self._session.kit
         record = KitRecord(folder.stem, kit.record().pads)
 
-        def written(sentence: str | None) -> None:
+        def on_written(sentence: str | None) -> None:
             if sentence is None:
                 kit.name = record.name
                 self.folder = folder
@@ -54,15 +54,15 @@ class KitFile:
                 self._session.notify(sentence, "error")
             done(sentence is None)
 
-        self._writer.write(lambda: save_kit(record, folder), written)
+        self._writer.write(lambda: save_kit(record, folder), on_written)
 
     def open(self, folder: Path, done: Callable[[bool], object] = lambda opened: None) -> None:
-        """Open a saved kit; what was on the pads stays on disk as takes.
+        """Open a saved kit, then call `done(opened)`; the old sounds stay on disk as takes.
 
-        A folder that is no whole kit changes nothing: a notice says what is wrong with it.
+        For an incomplete or damaged kit there is a notice and nothing changes.
         """
 
-        def opened(record: KitRecord) -> None:
+        def on_read(record: KitRecord) -> None:
             self._generate.forget_requests()
             self.folder = folder
             self._session.kit.restore(record)
@@ -72,8 +72,8 @@ class KitFile:
             self._session.notify(f"Opened {record.name}.")
             done(True)
 
-        def failed(sentence: str) -> None:
+        def on_failed(sentence: str) -> None:
             self._session.notify(sentence, "error")
             done(False)
 
-        self._background.run(lambda: open_kit(folder), opened, failed)
+        self._background.run(lambda: open_kit(folder), on_read, on_failed)

@@ -1,6 +1,6 @@
-"""SessionAutosave: the pads stand in session.json at all times, and are back at the next start.
+"""SessionAutosave: saves the pads to session.json after every change, and restores them on start.
 
-Main thread only; reading and writing happen elsewhere.
+Main thread only; reading and writing happen on other threads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class SessionAutosave:
-    """Writes session.json whenever a pad changes, once the last session is back on the pads."""
+    """Writes session.json whenever a pad changes, once the last session has been restored."""
 
     def __init__(
         self,
@@ -38,33 +38,33 @@ class SessionAutosave:
         self._file = file
         self._now = now
         self._writer = writer
-        self._writing = WriteNewest(writer, lambda sentence: log.warning("%s", sentence))
+        self._newest = WriteNewest(writer, lambda sentence: log.warning("%s", sentence))
         self._written: KitRecord | None = None
 
     def restore(self, background: Background, loader: PadLoader) -> None:
-        """Put the last session's sounds back on the pads, then begin to save this one's.
+        """Restore the last session's pads, then start to save this session.
 
-        The window is usable meanwhile: what a player makes before they are back stays on top.
+        The window is usable meanwhile: takes made before the end of this stay the current ones.
         """
 
         def read() -> LastSession | None:
             return read_session(self._file, self._store.folder.parent)
 
-        def back(last: LastSession | None) -> None:
+        def on_read(last: LastSession | None) -> None:
             if last is not None:
                 self._store.register(last.stored)
                 self._restore(last, loader)
             self._follow()
 
-        def failed(sentence: str) -> None:
+        def on_failed(sentence: str) -> None:
             self._session.notify(f"The last session could not be restored: {sentence}", "warning")
             self._follow()
 
-        background.run(read, back, failed)
+        background.run(read, on_read, on_failed)
 
     def close(self) -> None:
-        """Write that this run ended by itself, after all that waits to be written."""
-        self._writer.write(self._work(closed=True), lambda sentence: None)
+        """Mark the session as closed properly, after all pending writes."""
+        self._writer.write(self._make_write(closed=True), lambda sentence: None)
 
     def _restore(self, last: LastSession, loader: PadLoader) -> None:
         kit = self._session.kit
@@ -73,7 +73,7 @@ class SessionAutosave:
         kit.name = last.kit.name
         for pad, record in zip(kit.pads, last.kit.pads, strict=True):
             if record != PadRecord():
-                _put_below(pad, record)
+                _restore_below(pad, record)
                 loader.configure(pad)
                 loader.load(pad)
         kit.changed.emit()
@@ -89,14 +89,14 @@ class SessionAutosave:
         self._write()
 
     def _write_if_changed(self) -> None:
-        # Pads change at every step of a generation; most of that is not saved.
+        # Pads change at every step of a generation, mostly in ways that are not saved.
         if self._session.kit.record() != self._written:
             self._write()
 
     def _write(self) -> None:
-        self._writing.write(self._work(closed=False))
+        self._newest.write(self._make_write(closed=False))
 
-    def _work(self, *, closed: bool) -> Callable[[], None]:
+    def _make_write(self, *, closed: bool) -> Callable[[], None]:
         kit = self._session.kit.record()
         self._written = kit
         record = SessionRecord(kit, self._store.folder, self._now(), closed)
@@ -104,8 +104,8 @@ class SessionAutosave:
         return lambda: write_session(file, record, path_of)
 
 
-def _put_below(pad: Pad, record: PadRecord) -> None:
-    """Restore a pad; takes made since the start stay, after the old ones."""
+def _restore_below(pad: Pad, record: PadRecord) -> None:
+    """Restore a pad; takes made since the start stay after the restored ones."""
     state, progress, message = pad.state, pad.progress, pad.message
     made = pad.record()
     if made.takes:

@@ -1,4 +1,4 @@
-"""SettingsKeeper: the settings' file follows the session, the models and MIDI. Main thread only."""
+"""SettingsKeeper: restores the settings of models and MIDI, and saves all. Main thread only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class SettingsKeeper:
-    """Gives the models and MIDI what was saved, and saves what is set now."""
+    """Restores the saved model and MIDI choices, and saves the current settings."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class SettingsKeeper:
         actions: Actions,
         writer: FileWriter,
     ) -> None:
-        """`settings` are those that were read; the session has its panel already."""
+        """`settings` are those that were read; the session's panel is already restored."""
         self._file = file
         self._settings = settings
         self._session = session
@@ -39,7 +39,7 @@ class SettingsKeeper:
         self._closed = False
 
     def restore(self) -> None:
-        """Choose the model and the MIDI settings of the last time."""
+        """Choose the saved model and MIDI settings."""
         settings = self._settings
         self._actions.models.restore(settings.model)
         self._actions.midi.setup.choose(
@@ -53,16 +53,16 @@ class SettingsKeeper:
         )
 
     def save(self) -> None:
-        """Write what is set now, soon; the window's place is that of the last time."""
+        """Write the current settings soon, with the last session's window geometry."""
         if not self._closed:
-            self._newest.write(self._work(self._settings.window_geometry))
+            self._newest.write(self._make_write(self._settings.window_geometry))
 
     def close(self, window_geometry: str) -> None:
-        """Write what is set now, and save no more."""
+        """Write the current settings a last time."""
         self._closed = True
-        self._writer.write(self._work(window_geometry), lambda sentence: None)
+        self._writer.write(self._make_write(window_geometry), lambda sentence: None)
 
-    def _work(self, window_geometry: str) -> Callable[[], None]:
+    def _make_write(self, window_geometry: str) -> Callable[[], None]:
         panel, midi = self._session.panel, self._actions.midi.setup.choices
         settings = replace(
             self._settings,

@@ -1,1 +1,1 @@
-"""What controllers do: learning, knobs, clocks and note maps."""
+"""MIDI actions: controls, MIDI learn, note maps and clock."""

@@ -1,6 +1,7 @@
-"""Aftertouch moves a value away from where it is set, and releasing moves it back. Main thread.
+"""AftertouchBends: aftertouch bends a value away from its base, and releasing restores it.
 
-A released key sends 0: as an ordinary knob that would leave a filter closed.
+A released key sends 0, which would leave a filter closed if it were treated as a knob's position.
+Main thread.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from app.actions.midi.knobs import Knob
 from app.midi.messages.controller_map import Binding
 
 NEAR_MAX = 0.99
-"""A value from here up is moved down, so that pressing with the filter open is heard."""
+"""From this position up a value is bent downwards, so that pressing closes an open filter."""
 TOLERANCE = 1e-6
 
 
@@ -24,7 +25,7 @@ class _Bend:
     end: float
     """The knob position 0..1 at full pressure."""
     position: float = -1.0
-    """The position that was set last, 0..1."""
+    """The knob position 0..1 that was set last."""
 
 
 class AftertouchBends:
@@ -34,7 +35,7 @@ class AftertouchBends:
         self._bends: dict[Binding, _Bend] = {}
 
     def press(self, binding: Binding, knob: Knob, pad: int, pressure: float) -> None:
-        """Move a pad's value by a pressure 0..1; 0, or another pad, moves it back.
+        """Bend a pad's value by a pressure 0..1; 0, or a change of pad, restores it.
 
         `knob` has the full range of the value.
         """
@@ -49,14 +50,14 @@ class AftertouchBends:
                 knob, pad, knob.get(pad), _find_end(binding, knob, pad)
             )
         elif abs(knob.position(pad) - bend.position) > TOLERANCE:
-            # Something else moved it meanwhile: that is its base now.
+            # Something else has set the value meanwhile: that is the new base.
             bend.base = knob.get(pad)
         start = knob.position_of(bend.base)
         knob.turn(pad, start + pressure * (bend.end - start))
         bend.position = knob.position(pad)
 
     def release_all(self) -> None:
-        """Move everything back."""
+        """Restore all values."""
         for binding in tuple(self._bends):
             self._release(binding)
 

@@ -1,4 +1,4 @@
-"""MidiActions: the MIDI actions, built and connected. Main thread only, but for the router."""
+"""MidiActions: builds and connects the MIDI actions. Main thread, except the router."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from app.threads.file_writer import WritesFiles
 
 @dataclass(frozen=True, slots=True)
 class MidiActions:
-    """Everything a player does about MIDI."""
+    """All MIDI actions, with router and senders."""
 
     router: PadRouter
     setup: MidiSetup
@@ -34,7 +34,7 @@ class MidiActions:
     pad_learner: PadLearner
     clock: ClockSync
     senders: tuple[Sender, ...]
-    """What sends to MIDI outputs: pad lights and clock."""
+    """The sources of outgoing messages: pad lights and clock."""
 
     def learn_control(self, name: str, kit: str = "") -> None:
         """Learn a control for the target of this name; `kit` is the folder it opens."""
@@ -60,11 +60,11 @@ class MidiActions:
 
 @dataclass(frozen=True, slots=True)
 class MidiContext:
-    """What the MIDI actions need from outside."""
+    """The dependencies of the MIDI actions."""
 
     player: PadPlayer
     playing: Callable[[int], float | None]
-    """Where a pad's newest voice is, in seconds; None when it is silent."""
+    """Returns the position of a pad's newest voice in seconds; None when it is silent."""
     pad_trigger: PadTrigger
     config: Path
     writer: WritesFiles

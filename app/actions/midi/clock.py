@@ -1,6 +1,6 @@
-"""ClockSync: our tempo follows an external MIDI clock, and others may follow ours. Main thread.
+"""ClockSync: follows the tempo of an external MIDI clock, and provides ours to send. Main thread.
 
-app.actions.beat makes our beats follow too. `read_outgoing` runs on the outputs' thread and only
+The beats are synchronised by app.actions.beat. `read_outgoing` runs on the outputs' thread and only
 reads single values.
 """
 
@@ -16,15 +16,15 @@ from app.model.parameters import TEMPO
 from app.model.session import Session
 
 MIN_CHANGE_BPM = 0.1
-"""As precise as the tempo is shown: smoothing leaves hundredths that would flicker."""
+"""The precision of the tempo in the window: smoothing leaves hundredths that would flicker."""
 
 MAX_GAP_S = 0.5
-"""A sound card that has not called back for so long has stopped; until then followers of our clock
-are sent the last tempo, so that they do not stop and start at every dropout."""
+"""After so long without callbacks the sound card has stopped; until then the last tempo is sent, so
+that followers do not stop and start at every dropout."""
 
 
 class ClockSync:
-    """Keeps the session at the leader's tempo, and provides the timeline that is sent."""
+    """Sets the session to the leader's tempo, and provides the timeline to send."""
 
     def __init__(
         self,
@@ -70,9 +70,9 @@ class ClockSync:
         now = self.now()
         beat = None if self._clock is None else self._clock.beat_at(now)
         if self._clock is not None and beat is not None:
-            # Followers are to sound together with us, and we sound later by the output latency.
-            heard = beat - self._session.hit_latency_s * self._clock.bpm / 60
-            self._last_sent = Timeline(now, heard, self._clock.bpm)
+            # Followers must match the audible beat, which is late by the output latency.
+            audible = beat - self._session.hit_latency_s * self._clock.bpm / 60
+            self._last_sent = Timeline(now, audible, self._clock.bpm)
         if self._last_sent is None or now - self._last_sent.time_s > MAX_GAP_S:
             return self._own
         return self._last_sent

@@ -38,7 +38,7 @@ class PadActions:
 
 
 class ControlActions:
-    """Runs on the main thread what the MIDI thread queued."""
+    """Runs the actions that the MIDI thread has queued."""
 
     def __init__(
         self,
@@ -161,10 +161,10 @@ class ControlActions:
     def _keep_seed(self) -> bool:
         """Keep the seed of the selected pad's sound, or stop keeping it."""
         session, take = self._session, self._session.selected_pad.takes.current
-        kept = session.seed is not None
+        was_kept = session.seed is not None
         seed = take.recipe.seed if take is not None and take.recipe is not None else None
-        session.seed = None if kept else seed
-        return kept or seed is not None
+        session.seed = None if was_kept else seed
+        return was_kept or seed is not None
 
     # --- values ---
 

@@ -18,12 +18,12 @@ from app.model.parameters import (
 from app.model.session import Session
 
 NEAR_ZERO = 0.501 / 127
-"""Half a step of a knob and a rounding error: no position is nearer to zero."""
+"""Half a step of a knob plus rounding: no position is nearer to zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """A value that a knob moves along a scale, in the value's unit."""
+    """A parameter as a knob moves it, along a scale in the parameter's unit."""
 
     scale: Scale
     get: Callable[[int], float]
@@ -33,7 +33,7 @@ class Knob:
     label: str = ""
 
     def between(self, least: float | None, most: float | None) -> Knob:
-        """Return the knob with other ends, within its own; they may be reversed."""
+        """Return the knob with a narrower range, which may be reversed."""
         full = self.scale
         ends = (full.first if least is None else least, full.last if most is None else most)
         first, last = (min(max(end, full.first), full.last) for end in ends)
@@ -99,7 +99,7 @@ def _make_pad_number(session: Session, settings: PadSettings, row: Number) -> Kn
 def _make_options(
     row: Options[object], get: Callable[[int], object], put: Callable[[int, object], None]
 ) -> Knob:
-    """Make a knob with an equal part of its travel for each choice."""
+    """Make a knob that divides its travel equally among the choices."""
     return Knob(
         Scale(0, len(row.choices) - 1),
         lambda pad: row.index(get(pad)),

@@ -1,4 +1,4 @@
-"""ControlLearner: MIDI learn, the next control touched gets a target. Main thread only."""
+"""ControlLearner: MIDI learn, binds the next control touched to a target. Main thread only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.model.event import Event
 from app.model.session import Session
 
 TIMEOUT_S = 10.0
-"""After this the player has gone to do something else."""
+"""After this the player has turned to something else."""
 
 
 class ControlLearner:
@@ -33,7 +33,7 @@ class ControlLearner:
         self.now = now
         self._deadline_s = 0.0
         self.changed: Event[()] = Event()
-        """Learning started or ended."""
+        """Emitted when learning starts or ends."""
         self.target: Target | None = None
         """The target to learn; None while not learning."""
         self.kit = ""
@@ -65,7 +65,7 @@ class ControlLearner:
             )
 
     def assign(self, touched: CapturedControl) -> None:
-        """Give the touched control the target."""
+        """Bind the touched control to the target."""
         target = self.target
         if target is None:
             return

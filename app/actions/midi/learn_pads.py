@@ -1,4 +1,4 @@
-"""PadLearner: finds out which notes a controller's pads send. Main thread."""
+"""PadLearner: learns which notes a controller's pads send. Main thread."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MAP_NAME = "My pads"
 
 
 class PadLearner:
-    """Asks for pads from the lowest up, until only one known map matches.
+    """Asks for pads from the lowest up, until exactly one known map matches.
 
-    Usually that is one press. Where no known map matches, it asks for all sixteen.
+    Usually a single press is enough. Where no known map matches, it asks for all sixteen.
     """
 
     def __init__(
@@ -35,14 +35,14 @@ class PadLearner:
         self.now = now
         self._deadline_s = 0.0
         self.every_pad = False
-        """Whether it asks for all sixteen, even where a known map matches."""
+        """Whether to ask for all sixteen pads, even where a known map matches."""
         self.changed: Event[()] = Event()
         self.notes: tuple[int, ...] | None = None
         """The notes pressed so far; None while not learning."""
 
     @property
     def question(self) -> str:
-        """What the player is to do; "" while not learning."""
+        """The instruction to the player; "" while not learning."""
         if self.notes is None:
             return ""
         if not self.notes:
@@ -91,10 +91,11 @@ class PadLearner:
         assert self.notes
         maps = dict(self._setup.pad_maps.maps)
         first = self.notes[0]
-        if first <= 128 - PADS and all(one.notes[:1] != (first,) for one in _list_chromatic(maps)):
+        starts = {chromatic.notes[0] for chromatic in _list_chromatic(maps)}
+        if first <= 128 - PADS and first not in starts:
             maps[""] = make_chromatic_map(first)
         count = len(self.notes)
-        return {name: one for name, one in maps.items() if one.notes[:count] == self.notes}
+        return {name: found for name, found in maps.items() if found.notes[:count] == self.notes}
 
     def _use(self, found: PadMap, name: str | None) -> None:
         self._end()
@@ -114,5 +115,7 @@ class PadLearner:
 def _list_chromatic(maps: dict[str, PadMap]) -> list[PadMap]:
     """Return the maps of sixteen consecutive notes."""
     return [
-        one for one in maps.values() if one.notes == tuple(range(one.notes[0], one.notes[0] + PADS))
+        found
+        for found in maps.values()
+        if found.notes == tuple(range(found.notes[0], found.notes[0] + PADS))
     ]

@@ -29,7 +29,7 @@ MY_PADS = "my-pads"
 
 @dataclass(frozen=True, slots=True)
 class MidiChoices:
-    """The choices that are saved in the settings."""
+    """The MIDI choices that are saved in the settings."""
 
     channel: int = 0
     """1..16; 0 listens to all."""
@@ -37,9 +37,9 @@ class MidiChoices:
     lights: str = AUTOMATIC
     """AUTOMATIC, OFF, or the name of a port whose pads light up by velocity."""
     clock_from: str = ""
-    """The port whose clock is followed, without ALSA's number; "" follows none."""
+    """The port whose clock is followed, without ALSA's number; "" for none."""
     clock_to: str = ""
-    """The port that is sent clock, without ALSA's number; "" for none."""
+    """The port to send clock to, without ALSA's number; "" for none."""
 
 
 class MidiSetup:
@@ -55,7 +55,7 @@ class MidiSetup:
         self._pad_maps = config / "pad_maps"
         self._writer = writer
         self.changed: Event[()] = Event()
-        """Choices, maps or outputs changed."""
+        """Emitted when choices, maps or outputs change."""
         self.choices = MidiChoices()
         self.pad_maps = PadMaps({DEFAULT_MAP: make_chromatic_map()})
         self.maps: tuple[ControllerMap, ...] = ()
@@ -78,7 +78,7 @@ class MidiSetup:
     # --- choices and maps ---
 
     def choose(self, choices: MidiChoices) -> None:
-        """Take these choices; an invalid channel or a missing map becomes the default."""
+        """Apply these choices; an invalid channel or a missing map becomes the default."""
         channel = choices.channel if 0 <= choices.channel <= 16 else 0
         known = choices.pad_map in self.pad_maps.maps
         self.choices = replace(
@@ -87,7 +87,7 @@ class MidiSetup:
         self._apply()
 
     def set_outputs(self, names: tuple[str, ...]) -> None:
-        """Offer these outputs for lights and clock."""
+        """Set the outputs that can be chosen for lights and clock."""
         self.outputs = names
         self.changed.emit()
 
@@ -114,18 +114,18 @@ class MidiSetup:
 
     def add_learnt(self, binding: Binding) -> None:
         """Add a binding; it replaces bindings of the same control and of the same target."""
-        kept = [
+        others = [
             other
             for other in self.learnt
             if (other.source, other.port) != (binding.source, binding.port)
             and (other.target, other.pad, other.kit) != (binding.target, binding.pad, binding.kit)
         ]
-        self._set_learnt((*kept, binding))
+        self._set_learnt((*others, binding))
 
     def forget(self, target: Target, kit: str = "") -> None:
         """Forget the learnt controls of a target, or of one kit."""
         self._set_learnt(
-            tuple(one for one in self.learnt if (one.target, one.kit) != (target, kit))
+            tuple(own for own in self.learnt if (own.target, own.kit) != (target, kit))
         )
 
     def use_pad_map(self, found: PadMap, name: str | None = None) -> None:
@@ -155,14 +155,14 @@ class MidiSetup:
     def _list_map_bindings(self) -> list[Binding]:
         midi = self._session.midi
         ports = midi.ports if midi is not None else ()
-        present = [one for one in self.maps if not one.ports or any(map(one.matches, ports))]
-        return [binding for one in present for binding in one.to_bindings()]
+        present = [each for each in self.maps if not each.ports or any(map(each.matches, ports))]
+        return [binding for controller in present for binding in controller.to_bindings()]
 
     def _set_learnt(self, bindings: tuple[Binding, ...]) -> None:
         self.learnt = bindings
         path = self._controllers / f"{LEARNT}.toml"
         if self._learnt_unreadable:
-            # A player may have written most of it by hand.
+            # The player may have written most of the file by hand.
             self._learnt_unreadable = False
             self._writer.write(lambda: _quarantine(path), self._report)
         self._write(path, format_learnt_map(bindings))

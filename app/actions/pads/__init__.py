@@ -1,1 +1,1 @@
-"""What a player does to a pad: hit it, fill it, shape it."""
+"""Actions on a pad: play it, generate or load its sound, set its parameters."""

@@ -1,4 +1,4 @@
-"""ChooseTake: go back and forth among a pad's takes. Main thread only."""
+"""ChooseTake: moves back and forth among a pad's takes. Main thread only."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class ChooseTake:
         self._loader = loader
 
     def undo(self, pad_index: int | None = None) -> bool:
-        """Play the take before (None: of the selected pad); False when there is none."""
+        """Load the previous take (None: of the selected pad); False when there is none."""
         pad = self._pad(pad_index)
         return self._may_change(pad) and pad.takes.previous() is not None and self._load(pad)
 
     def redo(self, pad_index: int | None = None) -> bool:
-        """Play the take after; False when there is none."""
+        """Load the next take; False when there is none."""
         pad = self._pad(pad_index)
         return self._may_change(pad) and pad.takes.next() is not None and self._load(pad)
 
     def select(self, pad_index: int, take_index: int) -> bool:
-        """Play the take at `take_index` of `pad.takes.items`."""
+        """Load the take at `take_index` of `pad.takes.items`; False when there is none."""
         pad = self._pad(pad_index)
         if not self._may_change(pad) or not 0 <= take_index < len(pad.takes.items):
             return False

@@ -1,4 +1,4 @@
-"""Generate: from the prompt panel to a take on a pad. Main thread only."""
+"""Generate: requests sounds from the engine and puts the results on pads. Main thread only."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
-    """What generating needs of engine.process.client.EngineThread."""
+    """The part of engine.process.client.EngineThread that Generate needs."""
 
     def generate(
         self, recipe: Recipe, source: Clip | None = None, *, slot: str | None = None
     ) -> int:
-        """Ask for a clip; returns the job number at once."""
+        """Request a clip; returns the job number at once."""
         ...
 
     def cancel(self, job: int) -> None:
-        """Drop a job."""
+        """Cancel a job."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A recording that a generation starts from, and where it is known from."""
+    """A recording that a generation starts from, and its origin."""
 
     clip: Clip
     name: str
@@ -62,11 +62,11 @@ class _Job:
     pad: Pad
     kit_number: int
     plays_when_ready: bool
-    """It is made of what was just hummed, played or dropped on Record: its player waits for it."""
+    """Whether to play the result: its source was just recorded, or dropped on Record."""
 
 
 class Generate:
-    """Requests to the engine, and what becomes of its answers."""
+    """Sends requests to the engine and handles its answers."""
 
     def __init__(
         self,
@@ -86,16 +86,16 @@ class Generate:
         self._jobs: dict[int, _Job] = {}
         self._newest: dict[int, int] = {}
         self._used_prompt = session.prompt
-        """The panel's prompt when the panel was last used; another one was typed since."""
+        """The panel's prompt at the last request; a different one has been typed since."""
 
     # --- requests ---
 
     def generate(self, pad_index: int | None = None, source: Source | None = None) -> bool:
-        """Make what the prompt panel says, for a pad (None: the selected one).
+        """Request a sound by the prompt panel, for a pad (None: the selected one).
 
-        A newer request for the same pad replaces the older. What comes of a `source`, which was
-        just recorded or dropped, is heard at once. False when it cannot be: a notice says why
-        (empty prompt, nonsense numbers, a locked pad).
+        A newer request for the same pad replaces the older. With a `source`, which was just
+        recorded or dropped, the result is played when it is ready. Return False, with a notice,
+        when the request is invalid (empty prompt, numbers out of range, a locked pad).
         """
         pad = self._pad(pad_index)
         plays_when_ready = source is not None
@@ -104,7 +104,7 @@ class Generate:
         )
 
     def again(self, pad_index: int | None = None) -> bool:
-        """Make the pad's current take again with another seed (nothing made yet: `generate`)."""
+        """Repeat the current take's recipe with another seed; without a recipe, `generate`."""
         pad = self._pad(pad_index)
         take = pad.takes.current
         if take is None or take.recipe is None:
@@ -120,15 +120,15 @@ class Generate:
                 )
                 return False
             source = Source(origin.clip.cut(LONGEST_S), origin.id)
-        # The model in use makes it, whichever made it before.
+        # The model in use makes it, whichever model made the take.
         recipe = replace(take.recipe, seed=None, model=self._session.engine.model)
         return self._request(pad, recipe, source)
 
     def vary(self, pad_index: int | None = None) -> bool:
-        """Make the pad's own sound anew, starting from it at the panel's strength.
+        """Request a variation of the pad's sound, with that as the source, at the panel's strength.
 
-        A prompt typed since the panel was last used says what it becomes; else the sound keeps
-        its own, so that varying one pad after another does not turn them all into the same.
+        It uses the prompt of the panel if that was edited since the last request, else the take's
+        own, so that varying one pad after another does not give them all the same prompt.
         """
         pad = self._pad(pad_index)
         take = pad.takes.current
@@ -136,10 +136,10 @@ class Generate:
             self._session.notify("There is no sound on this pad to vary yet.", "warning")
             return False
         source = Source(take.clip.cut(LONGEST_S), take.id)
-        return self._request_from_panel(pad, lambda: self._varied_recipe(take, source), source)
+        return self._request_from_panel(pad, lambda: self._vary_recipe(take, source), source)
 
     def cancel(self, pad_index: int | None = None) -> None:
-        """Drop what is being made for a pad; its sound stays."""
+        """Cancel the newest request for a pad; its sound stays."""
         job = self._newest.get(self._pad(pad_index).index)
         if job is not None:
             self._engine.cancel(job)
@@ -147,7 +147,7 @@ class Generate:
     # --- answers ---
 
     def on_answer(self, answer: SoundAnswer) -> None:
-        """Take in what the engine says; unknown jobs are logged and let go."""
+        """Handle an answer of the engine; answers to unknown jobs are logged and ignored."""
         match answer:
             case Ready():
                 self._status.show_ready(answer)
@@ -175,8 +175,8 @@ class Generate:
             job.pad.show("generating", progress=min(max(share, 0.0), 1.0))
 
     def _on_preview(self, preview: Preview) -> None:
-        """An empty pad sounds as soon as it can; another one keeps its sound until all is there."""
-        job = self._job(preview.job, "beginning")
+        """Load a preview onto an empty pad; any other keeps its sound until the clip is there."""
+        job = self._job(preview.job, "preview")
         if job is not None and self._is_newest(preview.job, job) and job.pad.loaded is None:
             self._take_store.load_preview(job.pad, preview.clip)
 
@@ -196,19 +196,19 @@ class Generate:
             name=finished.recipe.prompt,
         )
         if job is None or job.kit_number != self._session.kit.times_opened:
-            self._take_store.save_without_pad(take)
+            self._take_store.save_orphan(take)
             self._forget(finished.job)
             return
         newest = self._is_newest(finished.job, job)
         self._forget(finished.job)
         if newest:
             job.pad.settle()
-        self._take_store.add(job.pad, take, then=lambda: self._answer(job) if newest else None)
+        self._take_store.add(job.pad, take, then=lambda: self._audition(job) if newest else None)
 
-    def _answer(self, job: _Job) -> None:
-        """Play what was made of a recording, as the one who hummed waits to hear it."""
+    def _audition(self, job: _Job) -> None:
+        """Play a sound that was made from a new recording, if the player wants to hear it."""
         session = self._session
-        # A loop would not end by itself, and a new recording would record the old one's sound.
+        # A loop would not end by itself, and a recording in progress would record this sound.
         ends = not job.pad.parameters.loops
         if job.plays_when_ready and session.hear_recordings and ends and not session.recording:
             self._pad_trigger.hit(job.pad.index)
@@ -243,7 +243,7 @@ class Generate:
     # --- how ---
 
     def forget_requests(self) -> None:
-        """Another kit is on the pads: what is still being made is kept on disk, not on a pad."""
+        """Detach pending requests from the pads, when a kit is opened: results only go to disk."""
         for pad in self._session.kit.pads:
             self._newest.pop(pad.index, None)
 
@@ -253,17 +253,17 @@ class Generate:
     def _recipe_from_panel(self, source: Source | None) -> Recipe:
         prompt = self._session.prompt.strip()
         if self._session.length_unit == "bars" and prompt and find_tempo(prompt) is None:
-            # The model has learnt tempi as words of the prompt, not as a number beside it.
+            # The model takes the tempo as words of the prompt, not as a separate number.
             prompt = f"{prompt}, {self._session.bpm:g} bpm"
-        return self._recipe(prompt, source)
+        return self._make_recipe(prompt, source)
 
-    def _varied_recipe(self, take: Take, source: Source) -> Recipe:
+    def _vary_recipe(self, take: Take, source: Source) -> Recipe:
         typed = self._session.prompt
         if take.recipe is None or (typed.strip() and typed != self._used_prompt):
             return self._recipe_from_panel(source)
-        return self._recipe(take.recipe.prompt, source)
+        return self._make_recipe(take.recipe.prompt, source)
 
-    def _recipe(self, prompt: str, source: Source | None) -> Recipe:
+    def _make_recipe(self, prompt: str, source: Source | None) -> Recipe:
         session = self._session
         seconds = session.length_s() if source is None else max(source.clip.seconds, SHORTEST_S)
         return Recipe(

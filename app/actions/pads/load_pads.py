@@ -1,4 +1,4 @@
-"""PadLoader: brings pads' takes and settings into the mixer. Main thread only."""
+"""PadLoader: loads takes and parameters of pads into the mixer. Main thread only."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from app.threads.background import Background
 from engine.clip import Clip
 
 MOST_LAYERS = 16
-"""The newest takes of a pad whose hits play them in turn or by velocity."""
+"""A pad that plays its takes in turn or by velocity uses so many of the newest."""
 
 
 class PadMemory(Protocol):
-    """What loading needs of the mixer."""
+    """The part of the mixer that PadLoader needs."""
 
     @property
     def rate(self) -> int:
-        """The rate in Hz that sounds must have."""
+        """The sample rate in Hz that sounds must have."""
         ...
 
     def load_layers(
         self, pad: int, layers: Sequence[NDArray[np.float32]], at: Quantum = "now"
     ) -> None:
-        """Let the next hit play these sounds, a running loop on a beat or bar; none empties it."""
+        """Set a pad's sounds; a running loop swaps on the beat or bar `at`; () empties the pad."""
         ...
 
     def configure(self, pad: int, parameters: PadParameters) -> None:
@@ -40,7 +40,7 @@ class PadMemory(Protocol):
 
 
 class PadLoader:
-    """The one door from the model to the mixer: what it has loaded stands in `Pad.loaded`."""
+    """The only place that loads sounds into the mixer; `Pad.loaded` is what it has loaded."""
 
     def __init__(self, session: Session, mixer: PadMemory, background: Background) -> None:
         self._session = session
@@ -48,14 +48,14 @@ class PadLoader:
         self._background = background
         self._newest: dict[int, object] = {}
         self._previews: dict[int, object] = {}
-        """Pads that play the preview of a sound which is still being made."""
+        """By pad, the load of a preview of a sound that is still being generated."""
         self._rate = mixer.rate
 
     def load(self, pad: Pad, then: Callable[[], None] = lambda: None) -> None:
-        """Make the pad's current take what the next hit plays.
+        """Load the pad's current take.
 
         Resampling happens in the background; until then a hit plays the old sound. Of several
-        loads of one pad the last one counts. `then` is called once a hit plays the new one.
+        loads of one pad the last one wins. `then` is called once a hit plays the new sound.
         """
         ticket = object()
         self._newest[pad.index] = ticket
@@ -69,7 +69,7 @@ class PadLoader:
 
         takes = pad.takes.items[-MOST_LAYERS:] if pad.parameters.layers != "single" else (take,)
 
-        def loaded(layers: tuple[NDArray[np.float32], ...]) -> None:
+        def on_prepared(layers: tuple[NDArray[np.float32], ...]) -> None:
             if self._newest.get(pad.index) is not ticket:
                 return
             if rate != self._mixer.rate:
@@ -84,45 +84,45 @@ class PadLoader:
                 pad.changed.emit()
             then()
 
-        def failed(sentence: str) -> None:
+        def on_failed(sentence: str) -> None:
             if self._newest.get(pad.index) is ticket:
                 pad.show("failed", message=sentence)
                 self._session.notify(sentence, "error")
 
         self._background.run(
-            lambda: tuple(prepare(each.clip, rate) for each in takes), loaded, failed
+            lambda: tuple(prepare(each.clip, rate) for each in takes), on_prepared, on_failed
         )
 
     def load_preview(self, pad: Pad, clip: Clip) -> None:
-        """Let hits of a pad without a sound play a clip that is no take, until the next load."""
+        """Load a clip that is not a take onto a pad without a sound, until the next load."""
         ticket = object()
         self._previews[pad.index] = ticket
         rate = self._mixer.rate
 
-        def loaded(samples: NDArray[np.float32]) -> None:
+        def on_prepared(samples: NDArray[np.float32]) -> None:
             if self._previews.get(pad.index) is ticket and rate == self._mixer.rate:
                 self._mixer.load_layers(pad.index, (samples,))
 
-        # Nobody was promised a preview: where it cannot be prepared, the whole says so.
-        self._background.run(lambda: prepare(clip, rate), loaded, lambda sentence: None)
+        # A preview is optional: an error will be reported with the complete clip.
+        self._background.run(lambda: prepare(clip, rate), on_prepared, lambda sentence: None)
 
     def drop_preview(self, pad: Pad) -> None:
-        """Silence a pad that plays a preview."""
+        """Empty a pad that has a preview loaded."""
         if self._previews.pop(pad.index, None) is not None:
             self._mixer.load_layers(pad.index, ())
 
     def configure(self, pad: Pad) -> None:
-        """Tell the mixer how the pad plays."""
+        """Send the pad's parameters to the mixer."""
         self._mixer.configure(pad.index, pad.parameters)
 
     def load_kit(self) -> None:
-        """Load and configure all sixteen pads (a kit was opened)."""
+        """Load and configure all sixteen pads, after a kit was opened."""
         for pad in self._session.kit.pads:
             self.configure(pad)
             self.load(pad)
 
     def follow_rate(self) -> None:
-        """Prepare every pad again if the mixer's rate is another one than last time."""
+        """Reload every pad if the mixer's sample rate has changed."""
         if self._rate != self._mixer.rate:
             self._rate = self._mixer.rate
             for pad in self._session.kit.pads:

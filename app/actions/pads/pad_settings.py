@@ -1,4 +1,4 @@
-"""PadSettings: how a pad plays, what it is called, whether it is locked. Main thread only."""
+"""PadSettings: changes a pad's parameters, name and lock. Main thread only."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LONGEST_NAME = 60
 
 
 class PadSettings:
-    """Each change is shown and told to the mixer."""
+    """Each change is applied to the mixer and emitted by the pad."""
 
     def __init__(self, session: Session, loader: PadLoader) -> None:
         self._session = session
         self._loader = loader
 
     def set_parameters(self, pad_index: int, parameters: PadParameters) -> None:
-        """Let a pad play in another way; see PadParameters for what it may hold."""
+        """Set a pad's parameters."""
         pad = self._pad(pad_index)
         if parameters != pad.parameters:
             other_layers = parameters.layers != pad.parameters.layers
@@ -33,11 +33,11 @@ class PadSettings:
             pad.changed.emit()
 
     def change(self, pad_index: int, **values: Any) -> None:  # noqa: ANN401
-        """Change some fields of a pad's PadParameters; see there for what they may hold."""
+        """Change some fields of a pad's PadParameters. Raises ValueError out of range."""
         self.set_parameters(pad_index, replace(self._pad(pad_index).parameters, **values))
 
     def set_number(self, pad_index: int, row: Number, value: float) -> None:
-        """Move a number of a pad's PadParameters, to the nearest value it may have."""
+        """Set a number of a pad's PadParameters to the nearest allowed value."""
         parameters = self._pad(pad_index).parameters
         value = row.settle(value)
         if row.field == "start":
@@ -47,13 +47,13 @@ class PadSettings:
         self.change(pad_index, **{row.field: value})
 
     def set_locked(self, pad_index: int, locked: bool) -> None:
-        """A locked pad keeps its sound."""
+        """Lock or unlock a pad; a locked pad keeps its sound."""
         pad = self._pad(pad_index)
         pad.locked = locked
         pad.changed.emit()
 
     def rename(self, pad_index: int, name: str) -> None:
-        """Name a pad; an empty name shows the take's name again."""
+        """Name a pad; with an empty name it shows its take's name."""
         pad = self._pad(pad_index)
         pad.name = " ".join(name.split())[:LONGEST_NAME]
         pad.changed.emit()

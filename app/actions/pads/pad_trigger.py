@@ -1,4 +1,4 @@
-"""PadTrigger: the one door for mouse and keys to the mixer, and the notes for the lights."""
+"""PadTrigger: plays pads from the window, and reports hits for the pads' lights. Main thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.midi.pad_player import PadPlayer
 
 @dataclass(frozen=True, slots=True)
 class HitNote:
-    """A pad was hit: for its light."""
+    """A hit, reported for the pad's light."""
 
     pad: int
     velocity: float
@@ -20,12 +20,12 @@ class HitNote:
 
 
 class PadTrigger:
-    """Hits from the window. MIDI plays the same mixer by app.midi.router and leaves notes here."""
+    """Plays the hits of mouse and keys; the MIDI router reports its own hits here by `note`."""
 
     def __init__(self, mixer: PadPlayer, now: Callable[[], float] = time.perf_counter) -> None:
         self._mixer = mixer
         self._now = now
-        # A deque's append and popleft need no lock; a full one drops the oldest light, no sound.
+        # A deque's append and popleft need no lock; when full it drops the oldest report, no sound.
         self._notes: deque[HitNote] = deque(maxlen=256)
 
     def hit(self, pad: int, velocity: float = 1.0) -> None:
@@ -34,19 +34,19 @@ class PadTrigger:
         self.note(pad, velocity)
 
     def release(self, pad: int) -> None:
-        """Let go of a pad: ends it in gate mode."""
+        """Release a pad: ends its sound in gate mode."""
         self._mixer.release(pad, self._now())
 
     def stop_all(self) -> None:
-        """Silence at once."""
+        """Fade everything out at once."""
         self._mixer.stop_all()
 
     def note(self, pad: int, velocity: float) -> None:
-        """Remember a hit for the lights; any thread, never waits."""
+        """Report a hit for the lights; any thread, never blocks."""
         self._notes.append(HitNote(pad, velocity))
 
     def recent(self) -> tuple[HitNote, ...]:
-        """Return the hits since the last call, oldest first: the window asks at every frame."""
+        """Return the hits since the last call, oldest first; the window polls it every frame."""
         notes: list[HitNote] = []
         while self._notes:
             notes.append(self._notes.popleft())

@@ -1,4 +1,4 @@
-"""PlayModes: how all pads play, as the session says: notes of one pad, full level. Main thread."""
+"""PlayModes: applies the session's sixteen notes and full level to the keyboard. Main thread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from app.model.session import Session
 
 
 class PlayModes:
-    """The pad selected when sixteen notes were switched on keeps them until they are off."""
+    """Sixteen notes stay with the pad that was selected when they were switched on."""
 
     def __init__(self, session: Session, keyboard: Keyboard) -> None:
         self._session = session
@@ -15,7 +15,7 @@ class PlayModes:
         session.settings_changed.connect(self.use_settings)
 
     def use_settings(self) -> None:
-        """Switch on or off."""
+        """Apply the session's settings."""
         session, keyboard = self._session, self._keyboard
         keyboard.full_level = session.full_level
         if not session.sixteen_notes:

@@ -1,1 +1,1 @@
-"""Recording: of the input, of what is played, and what becomes of it."""
+"""Recording: takes from the input or the output, and the master output to a file."""

@@ -1,4 +1,4 @@
-"""MasterRecording: all that is played goes to a file while it is played. Main thread only."""
+"""MasterRecording: records the master output to a file. Main thread only."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from app.model.session import Session
 
 
 class WritesSound(Protocol):
-    """What performing needs of app.audio.recording.disk_recorder.DiskRecorder."""
+    """The part of app.audio.recording.disk_recorder.DiskRecorder that MasterRecording needs."""
 
     @property
     def seconds(self) -> float:
-        """What is on disk by now."""
+        """Length of the recording that is on disk so far."""
         ...
 
     def start(self, path: Path) -> None:
-        """Write what is played from now on to a new file; returns at once."""
+        """Start to write the master output to a new file; returns at once."""
         ...
 
     def stop(self) -> None:
-        """End it; returns at once."""
+        """End the recording; returns at once."""
         ...
 
 
 class MasterRecording:
-    """One button: start, and end what was started."""
+    """One button that starts and ends the recording."""
 
     def __init__(
         self,
@@ -41,11 +41,11 @@ class MasterRecording:
         self._session = session
         self._recorder = recorder
         self.folder = folder
-        """Where the files go; it may not be there yet."""
+        """The folder of the files; it need not exist yet."""
         self._now = now
 
     def toggle(self) -> None:
-        """Write what is played from now on to a file, or end that."""
+        """Start the recording, or end it."""
         if self._session.master_recording:
             self._recorder.stop()
             return
@@ -54,23 +54,23 @@ class MasterRecording:
 
     @property
     def seconds(self) -> float:
-        """Length of the file by now."""
+        """Length of the file so far; 0 while not recording."""
         return self._recorder.seconds if self._session.master_recording else 0.0
 
     def on_ended(self, written: DiskTake) -> None:
-        """Say what is on disk, and why it ended if nobody ended it."""
+        """Notify the player what is on disk, and of the failure if there was one."""
         self._session.set_master_recording(False)
         names = " and ".join(file.name for file in written.files)
-        kept = f"Saved {format_length(written.seconds)} to {names}" if written.seconds else ""
-        if written.failure and kept:
-            self._session.notify(f"The recording ended: {written.failure}. {kept}.", "error")
+        saved = f"Saved {format_length(written.seconds)} to {names}" if written.seconds else ""
+        if written.failure and saved:
+            self._session.notify(f"The recording ended: {written.failure}. {saved}.", "error")
         elif written.failure:
             self._session.notify(f"Nothing was recorded: {written.failure}.", "error")
         elif written.lost_s:
             lost = f"the disk was too slow, {written.lost_s:.1f} s are missing"
-            self._session.notify(f"{kept}; {lost}.", "warning")
+            self._session.notify(f"{saved}; {lost}.", "warning")
         else:
-            self._session.notify(f"{kept}." if kept else "Nothing was played.")
+            self._session.notify(f"{saved}." if saved else "Nothing was played.")
 
     def _free_path(self) -> Path:
         stamp = time.strftime("%Y-%m-%d %H.%M.%S", time.localtime(self._now()))

@@ -1,4 +1,4 @@
-"""Ongoing: a recording from the press to its end, as values. Main thread only."""
+"""Ongoing: the state of a recording from the press to its end. Main thread only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ State = Literal["resting", "sound", "beat", "recording"]
 class Ongoing:
     """A recording from the press to its end.
 
-    What waits for a beat waits for the beat itself, whatever the tempo does meanwhile; bars last
-    as long as they did when it began.
+    The start is a beat, which follows changes of tempo; a length in bars is fixed in frames at the
+    start.
     """
 
     pad: Pad
@@ -28,23 +28,23 @@ class Ongoing:
     of_input: bool
     quantum: Quantum
     start_beat: float | None = None
-    """The beat on which it begins; None: at once, or at a sound."""
+    """The beat on which it starts; None: at once, or at a sound."""
     wait_beats: float = 0.0
-    """Beats to the start when it was scheduled: no later moment has more of them."""
+    """Beats to the start when it was scheduled; if more are left later, the clock has jumped."""
     length_beats: float | None = None
-    """How many it lasts; None: until it is ended by hand."""
+    """Length in beats; None: until the player ends it."""
     start_frame: int = 0
-    """The mixer's frame on which it began."""
+    """The mixer's frame on which it started."""
     length_frames: int | None = None
-    """Frames of the mixer that it lasts; None: not known yet."""
+    """Length in frames of the mixer; None: not known yet."""
     in_bars: bool = False
-    """Its length was chosen beforehand."""
+    """Whether its length was chosen beforehand."""
     armed_frame: int = 0
-    """Frame of the buffer from which a sound is awaited."""
+    """Frame of the capture buffer from which to look for a sound."""
     first_frame: int = 0
-    """Frame of the buffer with which the take begins."""
+    """Frame of the capture buffer with which the take begins."""
 
 
 def quantum_of(start: RecordStart) -> Quantum:
-    """Return on which beats a recording begins; "now" for one that waits for none."""
+    """Return the quantum to which a recording's start is quantised; "now" for none."""
     return next((quantum for quantum in get_args(Quantum) if quantum == start), "now")

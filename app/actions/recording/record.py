@@ -1,8 +1,8 @@
-"""Record: what comes in, or what is played, lands on the selected pad. Main thread only.
+"""Record: records the input or the output onto the selected pad. Main thread only.
 
-Held or toggled; at once, at a sound, or on a beat; until it is let go of, or for some bars. The
-buffers are always written, so that nothing here has to be in time: their frames are chosen
-afterwards.
+The button is held or toggled; a recording starts at once, at a sound or on a beat, and ends with
+the button or after some bars. The capture buffers are written all the time, so nothing here is
+time-critical: start and end frame are chosen afterwards.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from engine.api import LONGEST_S, SHORTEST_S
 from engine.clip import Clip
 
 SILENCE = 10 ** (-60 / 20)
-"""A recording that never passes -60 dBFS holds nothing a player meant."""
+"""A recording with a peak below -60 dBFS is discarded as silent."""
 PLAYED_QUIET = 10 ** (-80 / 20)
-"""What is played has no noise: its tails are kept longer than those of a microphone."""
+"""The output has no noise: its tails are kept longer than those of a microphone."""
 
 
 class Record:
-    """Press and release for a button that is held, toggle for one that is tapped."""
+    """`press` and `release` for a button that is held, `toggle` for one that is tapped."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class Record:
         self._now = now
         self._ongoing: Ongoing | None = None
 
-    # --- what the player does ---
+    # --- the button ---
 
     def press(self) -> None:
-        """Begin recording for the selected pad, or wait as the session says.
+        """Start recording onto the selected pad, or wait for the sound or beat that is set.
 
-        A second press ends what has a length of its own; nothing happens to what is held.
+        A second press ends a recording of fixed length; while the button is held it does nothing.
         """
         if self._ongoing is not None:
             if self._ongoing.in_bars:
@@ -75,7 +75,7 @@ class Record:
             self._begin(pad)
 
     def release(self) -> None:
-        """End what is held; on beats it ends with the next one, and bars run to their end."""
+        """End a held recording, quantised to the next beat; a fixed length runs to its end."""
         ongoing = self._ongoing
         if ongoing is None or ongoing.in_bars:
             return
@@ -85,7 +85,7 @@ class Record:
             self._finish(ongoing, None)
 
     def toggle(self) -> None:
-        """Begin; end what was begun; give up what still waits."""
+        """Start a recording, end the one in progress, or cancel the one that waits."""
         ongoing = self._ongoing
         if ongoing is None:
             self.press()
@@ -96,10 +96,10 @@ class Record:
         else:
             self.release()
 
-    # --- as time goes on ---
+    # --- progress ---
 
     def tick(self) -> None:
-        """Begin and end what is due; to be called some ten times a second at least."""
+        """Start and end the recording when due; to be called at least ten times a second."""
         ongoing = self._ongoing
         if ongoing is None:
             return
@@ -117,7 +117,7 @@ class Record:
 
     @property
     def state(self) -> State:
-        """What is going on."""
+        """Whether a recording is in progress, and what it waits for."""
         return self._ongoing.state if self._ongoing is not None else "resting"
 
     @property
@@ -128,7 +128,7 @@ class Record:
 
     @property
     def beats_to_go(self) -> int:
-        """Beats until it begins; 0 when it does not wait for one."""
+        """Beats until the recording starts; 0 when it does not wait for a beat."""
         ongoing = self._ongoing
         if ongoing is None or ongoing.state != "beat" or ongoing.start_beat is None:
             return 0
@@ -153,7 +153,7 @@ class Record:
         else:
             self._schedule_start(ongoing)
         if ongoing.state == "recording":
-            # What is held has its silence cut off again; what is played has no time to make up for.
+            # The silence of a pre-roll is trimmed later; the output needs no pre-roll.
             held = of_input and ongoing.length_beats is None
             before = round(PRE_ROLL_S * recorder.rate) if held else 0
             self._start_take(ongoing, recorder.position - before)
@@ -178,7 +178,7 @@ class Record:
         threshold = 10 ** (self._session.record_threshold_db / 20)
         loud = ongoing.recorder.find_loud(ongoing.armed_frame, threshold)
         if loud is not None:
-            # Bars begin with the sound itself; what is free is trimmed at its end.
+            # A length in bars starts with the sound itself; a free take is trimmed at the end.
             before_s = MARGIN_BEFORE_S if ongoing.length_beats is not None else PRE_ROLL_S
             self._start_take(ongoing, loud - round(before_s * ongoing.recorder.rate))
 
@@ -186,7 +186,7 @@ class Record:
         assert ongoing.start_beat is not None
         beats = self._sources.beats
         if not -BEATS_PER_BAR < beats.beats_to(ongoing.start_beat) < ongoing.wait_beats + 1.0:
-            # The clock that leads jumped to another place of its song.
+            # The external clock has jumped to another song position.
             self._schedule_start(ongoing)
         start = beats.frame_of(ongoing.start_beat)
         if self._sources.mixer.frame >= start:
@@ -195,14 +195,14 @@ class Record:
                 self._start_take(ongoing, first, start)
 
     def _capture_frame(self, ongoing: Ongoing, frame: int) -> int | None:
-        """Return the captured frame of what was played to a frame of the mixer's clock."""
+        """Return the capture buffer's frame that belongs to a frame of the mixer's clock."""
         mixer, audio = self._sources.mixer, self._session.audio
         if not ongoing.of_input:
             return frame + mixer.latency_frames
         moment_s = mixer.moment_of_frame(frame)
         if moment_s is None or audio is None:
             return None
-        # The player hears the beat that much later, and is heard later still.
+        # The player hears the beat later by the output latency; the input adds its own.
         return self._sources.input.frame_at(moment_s + audio.round_trip_ms / 1000.0)
 
     # --- ending ---
@@ -229,7 +229,7 @@ class Record:
         self._session.set_recording(False)
 
     def _interrupt(self, ongoing: Ongoing) -> None:
-        """End what goes no further and keep what it has."""
+        """End a recording whose input is gone, and keep the sound so far."""
         text = "The recording was interrupted and ends there."
         if ongoing.state == "recording":
             self._finish(ongoing, None)
@@ -239,8 +239,7 @@ class Record:
         self._session.notify(text, "warning")
 
     def _finish(self, ongoing: Ongoing, end: int | None) -> None:
-        waited = ongoing.state != "recording"
-        clip = None if waited else ongoing.recorder.stop(end)
+        clip = ongoing.recorder.stop(end) if ongoing.state == "recording" else None
         self._clear()
         if clip is None or np.abs(clip.samples).max() < SILENCE:
             self._session.notify(
@@ -272,11 +271,11 @@ class Record:
             self._generate.generate(pad.index, Source(clip, take.id))
 
     def _loop_over_bars(self, ongoing: Ongoing, clip: Clip) -> None:
-        """Let the pad of a recording that lasts whole bars go round with them."""
+        """Loop a recording that lasts whole bars, locked to the bars."""
         on_bars = ongoing.in_bars or QUANTUM_BEATS[ongoing.quantum] >= BEATS_PER_BAR
         bar_s = BEATS_PER_BAR * self._sources.beats.frames_per_beat / self._sources.mixer.rate
         bars = round(clip.seconds / bar_s)
-        # Ended early, or at another tempo than now: it is as long as it happens to be.
+        # Not whole if it was ended early, or if the tempo has changed since.
         whole = abs(clip.seconds - bars * bar_s) * clip.rate < 2.0
         pad = ongoing.pad
         if on_bars and whole and 0 < bars in LOOP_BARS and not pad.locked:

@@ -1,4 +1,4 @@
-"""Sources: where recordings come from, and the time they keep. Any thread."""
+"""RecordingSources: the recorders of input and output, with the mixer's clock. Any thread."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from engine.clip import Clip
 
 
 class TakeRecorder(Protocol):
-    """What recording needs of a TakeRecorder; frames are those of its buffer."""
+    """The part of a TakeRecorder that Record needs; frames are those of its buffer."""
 
     @property
     def rate(self) -> int:
-        """Frames a second."""
+        """Sample rate in Hz."""
         ...
 
     @property
     def position(self) -> int:
-        """The next frame."""
+        """The number of the next frame."""
         ...
 
     @property
@@ -29,12 +29,12 @@ class TakeRecorder(Protocol):
 
     @property
     def full(self) -> bool:
-        """The take has reached its longest."""
+        """Whether the take has reached its maximum length."""
         ...
 
     @property
     def cut(self) -> bool:
-        """The take was interrupted."""
+        """Whether the take was interrupted."""
         ...
 
     def start(self, at: int | None = None) -> None:
@@ -42,28 +42,28 @@ class TakeRecorder(Protocol):
         ...
 
     def stop(self, end: int | None = None) -> Clip | None:
-        """End it before a frame, or now, and return it; None when nothing came."""
+        """End the take before a frame, or now, and return it; None if it is empty."""
         ...
 
     def find_loud(self, since: int, threshold: float) -> int | None:
-        """Return the first frame from `since` on above a linear threshold."""
+        """Return the first frame from `since` on whose level exceeds `threshold`, linear."""
         ...
 
 
 class InputRecorder(TakeRecorder, Protocol):
-    """What recording needs of app.audio.recording.recorder.InputRecorder besides."""
+    """The part of app.audio.recording.recorder.InputRecorder that Record needs."""
 
     def frame_at(self, time_s: float) -> int | None:
-        """Return the frame that comes in at a moment (time.perf_counter)."""
+        """Return the frame that arrives at `time_s` (time.perf_counter)."""
         ...
 
 
 class Frames(Protocol):
-    """What recording needs of the mixer."""
+    """The part of the mixer that Record needs."""
 
     @property
     def rate(self) -> int:
-        """Frames a second."""
+        """Sample rate in Hz."""
         ...
 
     @property
@@ -77,32 +77,32 @@ class Frames(Protocol):
         ...
 
     def moment_of_frame(self, frame: int) -> float | None:
-        """Return when (time.perf_counter) the callback comes to a frame."""
+        """Return when (time.perf_counter) the callback reaches a frame."""
         ...
 
     def end_count_in(self) -> None:
-        """Click no longer."""
+        """End the count-in's clicks."""
         ...
 
 
 class Beats(Protocol):
-    """What recording needs of app.actions.beat.BeatControl."""
+    """The part of app.actions.beat.BeatControl that Record needs."""
 
     @property
     def frames_per_beat(self) -> float:
-        """A beat's length in the mixer's frames."""
+        """Length of a beat in frames of the mixer."""
         ...
 
     def start_beat(self, quantum: Quantum, *, count_in: bool) -> float | None:
-        """Return the beat on which what waits for one begins; None: at once."""
+        """Return the beat on which a quantised recording starts; None: at once."""
         ...
 
     def frame_of(self, beat: float) -> int:
-        """Return the mixer's frame of a beat, at the tempo as it is now."""
+        """Return the mixer's frame of a beat, at the current tempo."""
         ...
 
     def beats_to(self, beat: float) -> float:
-        """Return how many beats it is to a beat; negative when it has passed."""
+        """Return the number of beats until a beat; negative when it has passed."""
         ...
 
     def next_frame(self, quantum: Quantum) -> int | None:
@@ -112,7 +112,7 @@ class Beats(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecordingSources:
-    """Where recordings come from, and the time they keep."""
+    """The recorders of input and output, and the clocks that recordings are timed by."""
 
     input: InputRecorder
     played: TakeRecorder

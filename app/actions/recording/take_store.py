@@ -1,4 +1,4 @@
-"""TakeStore: puts a new take on a pad, into the mixer and on disk. Main thread only."""
+"""TakeStore: adds a new take to a pad, loads it into the mixer and saves it. Main thread only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.clip import Clip
 
 
 class TakeStore:
-    """The one door for new takes: whatever made them, they end on disk and on their pad."""
+    """The only place that adds takes, whether generated, recorded or imported."""
 
     def __init__(self, session: Session, loader: PadLoader, store: ClipStore) -> None:
         self._session = session
@@ -28,10 +28,10 @@ class TakeStore:
         select: bool = True,
         then: Callable[[], None] = lambda: None,
     ) -> None:
-        """Keep a take on disk and in the pad's takes; with `select` the next hits play it.
+        """Save a take and add it to the pad's takes; with `select` it becomes the current one.
 
-        A pad that was locked meanwhile keeps its sound: the take waits among its takes. `then` is
-        called once a hit plays it.
+        A pad that has been locked meanwhile keeps its sound; the take is only added. `then` is
+        called once a hit plays the take.
         """
         self._store.save(take, pad.index)
         if pad.locked and select:
@@ -46,15 +46,15 @@ class TakeStore:
         pad.changed.emit()
 
     def load_preview(self, pad: Pad, clip: Clip) -> None:
-        """Let an empty pad play the beginning of a sound that is still being made."""
+        """Load the preview of a sound that is still being generated onto an empty pad."""
         if not pad.locked:
             self._loader.load_preview(pad, clip)
 
     def drop_preview(self, pad: Pad) -> None:
-        """Silence a pad whose sound has begun and will not be made."""
+        """Empty a pad whose preview will not be followed by a complete sound."""
         self._loader.drop_preview(pad)
 
-    def save_without_pad(self, take: Take) -> None:
-        """Keep a take on disk that belongs to no pad any more, and say so."""
+    def save_orphan(self, take: Take) -> None:
+        """Save a take that belongs to no pad any more, and notify the player."""
         self._store.save(take, None)
         self._session.notify(f"“{take.name}” finished late; it is in the takes folder.")

@@ -1,1 +1,1 @@
-"""Which sound device and which model are used."""
+"""Actions that choose the sound devices and the model."""

@@ -1,4 +1,4 @@
-"""ChooseDevice: which sound output and input are used. Main thread only."""
+"""ChooseDevice: chooses the sound output and input. Main thread only."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from app.model.session import Session
 
 
 class OpensDevices(Protocol):
-    """What choosing needs of app.audio.devices.audio_devices.AudioDevices."""
+    """The part of app.audio.devices.audio_devices.AudioDevices that ChooseDevice needs."""
 
     def open(self, request: DeviceRequest) -> object:
-        """Look for devices anew and open what is asked for; returns at once, the session hears."""
+        """Rescan and open the requested devices; returns at once, the session gets the result."""
         ...
 
     def measure(self) -> None:
-        """Measure the round trip with what is open; returns at once, the session hears of it."""
+        """Measure the round trip of the open devices; returns at once, as `open`."""
         ...
 
 
 class ChooseDevice:
-    """The choice stands in the session and is saved; sound stops for a moment."""
+    """Each choice is stored in the session and saved; sound stops for a moment."""
 
     def __init__(self, session: Session, devices: OpensDevices) -> None:
         self._session = session
         self._devices = devices
 
     def choose_output(self, name: str | None) -> None:
-        """Play through the output of that name; None is the best there is."""
+        """Play through the output of that name; None is the best available."""
         if self._may_change():
             self._session.output = name
             self.open_chosen()
 
     def choose_input(self, name: str | None) -> None:
-        """Record from the input of that name; None is the best there is."""
+        """Record from the input of that name; None is the best available."""
         if self._may_change():
             self._session.input = name
             self.open_chosen()
@@ -47,37 +47,37 @@ class ChooseDevice:
             self.open_chosen()
 
     def choose_block(self, frames: int) -> None:
-        """Ask for blocks of that many frames; 0 leaves it to the device."""
+        """Set the block size in frames; 0 is the device's default."""
         if self._may_change():
             self._session.block_frames = frames
             self.open_chosen()
 
     def choose_rate(self, rate: int) -> None:
-        """Ask for a rate in Hz; 0 is the usual one."""
+        """Set the sample rate in Hz; 0 is the default."""
         if self._may_change():
             self._session.rate = rate
             self.open_chosen()
 
     def choose_exclusive(self, exclusive: bool) -> None:
-        """Have the devices alone, where the system can do that."""
+        """Request exclusive use of the devices, where the system supports it."""
         if self._may_change():
             self._session.exclusive = exclusive
             self.open_chosen()
 
     def look_again(self) -> None:
-        """Look for devices that were plugged in; those chosen are opened if they are there."""
+        """Rescan the devices, and open the chosen ones that are present."""
         if self._may_change():
             self.open_chosen()
 
     def measure_round_trip(self) -> bool:
-        """Play clicks and find them in the input; say whether that begins."""
+        """Measure the round trip by clicks; return whether that has started."""
         may = self._may_change()
         if may:
             self._devices.measure()
         return may
 
     def open_chosen(self) -> None:
-        """Open what was chosen."""
+        """Open the chosen devices."""
         session = self._session
         self._devices.open(
             DeviceRequest(

@@ -1,4 +1,4 @@
-"""ChooseModel: which model makes the sounds. Main thread only."""
+"""ChooseModel: chooses the model that generates. Main thread only."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ log = logging.getLogger(__name__)
 
 
 class SwitchesModels(Protocol):
-    """What choosing needs of engine.process.client.EngineThread."""
+    """The part of engine.process.client.EngineThread that ChooseModel needs."""
 
     def switch_model(self, model_folder: Path) -> None:
         """Load another model, which takes over when it is ready; returns at once."""
         ...
 
     def cancel_switch(self) -> None:
-        """Load no other model; returns at once."""
+        """Cancel loading another model; returns at once."""
         ...
 
 
 class ChooseModel:
-    """A chosen model is loaded beside the one in use, which makes the sounds until that is done."""
+    """A chosen model is loaded beside the one in use, which generates until that is done."""
 
     def __init__(
         self,
@@ -43,18 +43,18 @@ class ChooseModel:
         self.library = library
         self.status = status
         self.folder = folder
-        """The model in use."""
+        """The folder of the model in use."""
         self.loading: ModelChoice | None = None
-        """The model that is to take over."""
+        """The model that is being loaded."""
         self.saved_name = ""
-        """The folder's name of the model to begin with the next time, "" for the embedded one."""
+        """The folder name of the model for the next start, "" for the embedded one."""
         self._chosen: dict[Path, ModelChoice] = {}
         self._restored: Path | None = None
 
     def use(self, choice: ModelChoice, strength: float | None = None) -> None:
-        """Make the sounds with this model, as soon as it is loaded.
+        """Load this model and use it as soon as it is ready.
 
-        A LoRA is used with another `strength` than it has, which it keeps.
+        `strength` becomes the LoRA's new strength, if it differs.
         """
         if choice.card is None:
             self._session.notify(choice.problem, "warning")
@@ -69,7 +69,7 @@ class ChooseModel:
             self._keep_model()
 
     def read_card(self) -> None:
-        """Show the words that the model in use has seen, or that it cannot be used."""
+        """Read the card of the model in use, and show its vocabulary or its problem."""
 
         def show(choice: ModelChoice) -> None:
             if choice.card is None:
@@ -81,7 +81,7 @@ class ChooseModel:
         self.library.read(self.folder, show)
 
     def restore(self, name: str) -> None:
-        """Use the model of the last time, if it is still there, with the steps of that time."""
+        """Load the saved model, if it still exists, without changing the saved steps."""
         folder = self.library.home / name
         if not name or not folder.is_dir():
             return
@@ -97,7 +97,7 @@ class ChooseModel:
         self.library.read(folder, load)
 
     def on_answer(self, answer: SwitchAnswer) -> None:
-        """Take in what has become of the model that was to take over."""
+        """Handle the engine's answer to a switch of models."""
         name = _name(self._chosen[answer.model_folder])
         match answer:
             case ModelUnloaded():
@@ -144,7 +144,7 @@ class ChooseModel:
         self.library.changed.emit()
 
     def _keep_model(self) -> None:
-        """Show that no other model is coming."""
+        """Show that no other model is being loaded."""
         self.loading = None
         self.saved_name = self._name_to_save(self.folder)
         self.status.show_no_loading()
@@ -156,14 +156,14 @@ class ChooseModel:
     # --- removing ---
 
     def may_remove(self, choice: ModelChoice) -> bool:
-        """Say whether a model was added, and neither makes the sounds nor is about to."""
+        """Return whether a model was added by the player and is neither in use nor being loaded."""
         library = self.library
         used = {self.folder} | ({self.loading.folder} if self.loading else set())
         bases = {other.base for other in library.choices if other.folder in used}
         return choice.folder.parent == library.home and choice.folder not in used | bases
 
     def remove(self, choice: ModelChoice) -> None:
-        """Delete a model that `may_remove`; the sounds that were made with it stay."""
+        """Delete a model if `may_remove` allows it; sounds made with it stay."""
         if self.may_remove(choice):
             self.library.remove(choice)
 

@@ -1,4 +1,4 @@
-"""EngineStatus: what the session shows of the engine. Main thread only."""
+"""EngineStatus: updates the engine's state in the session. Main thread only."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from engine.api import Ready
 
 
 class EngineStatus:
-    """The one place that changes Session.engine, as the engine and its models come and go."""
+    """The only place that changes Session.engine."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     @property
     def model(self) -> str:
-        """Name of the model that makes the sounds."""
+        """Name of the model in use."""
         return self._session.engine.model
 
     @property
     def has_failed(self) -> bool:
-        """It cannot work."""
+        """Whether the engine cannot work."""
         return self._session.engine.failed
 
     def show_ready(self, ready: Ready) -> None:
-        """Show with what the engine waits for requests."""
+        """Show that the engine is ready, with its model and device."""
         device = f"{ready.device}, {ready.precision}" if ready.precision else ready.device
         self._change(
             text=f"Ready in {ready.load_s:.1f} s",
@@ -36,11 +36,11 @@ class EngineStatus:
         )
 
     def show_failure(self, why: str) -> None:
-        """Show that it cannot work."""
+        """Show that the engine cannot work."""
         self._change(text=why, ready=False, failed=True)
 
     def show_pause(self, why: str) -> None:
-        """Show that it will work again by itself."""
+        """Show that the engine is not ready yet, but will be."""
         self._change(text=why, ready=False, failed=False)
 
     def show_time(self, whole_ms: float) -> None:
@@ -48,17 +48,17 @@ class EngineStatus:
         self._change(last_ms=whole_ms)
 
     def show_loading(self, name: str) -> None:
-        """Show which model is to take over; "" when none is."""
+        """Show which model is being loaded; "" when none is."""
         self._change(loading=name)
 
     def show_no_loading(self) -> None:
-        """Show that no other model is to take over; the one in use may have to load again."""
+        """Show that no other model is being loaded; the one in use may have to load again."""
         engine = self._session.engine
         waits = not engine.ready and not engine.failed
         self._change(loading="", text=f"{engine.model} is loading." if waits else engine.text)
 
     def show_vocabulary(self, words: frozenset[str]) -> None:
-        """Show which words the model in use has seen."""
+        """Show the vocabulary of the model in use."""
         self._session.set_engine(self._session.engine, words)
 
     def _change(self, **values: str | bool | float) -> None:

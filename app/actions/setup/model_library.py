@@ -1,4 +1,4 @@
-"""ModelLibrary: the models on this computer, and ways to add more. Main thread only."""
+"""ModelLibrary: lists, adds, downloads and removes models. Main thread only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.library.card import EMBEDDED_FOLDER, ModelCard, list_models, read_ca
 from engine.library.lora_file import has_adapter, read_adapter_file
 from engine.library.store import ModelStore
 
-if TYPE_CHECKING:  # it takes a second to load, which only downloading is worth
+if TYPE_CHECKING:  # the import takes a second, which only a download should cost
     from engine.library.hub import Hub, Offer
 
 Result = TypeVar("Result")
@@ -24,9 +24,9 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """A model on this computer; `problem` says why it cannot be used, "" when it can.
+    """A model on this computer; `problem` is why it cannot be used, or "".
 
-    `strength` is that of a LoRA and `base` the model that it changes, None for other models.
+    `strength` and `base` are those of a LoRA, None for other models.
     """
 
     folder: Path
@@ -37,7 +37,7 @@ class ModelChoice:
 
 
 class ModelLibrary:
-    """Models are read, copied and downloaded in the background; playing goes on all the while."""
+    """Models are read, copied and downloaded in the background."""
 
     def __init__(self, session: Session, background: Background, store: ModelStore) -> None:
         self._session = session
@@ -47,19 +47,19 @@ class ModelLibrary:
         self.choices: tuple[ModelChoice, ...] = ()
         self.make_hub: Callable[[], Hub] = _make_hub
         self.fetched: tuple[int, int] = (0, 0)
-        """Bytes that are there and all bytes, of what is being downloaded."""
+        """Bytes fetched and total bytes of the current download."""
         self.changed: Event[()] = Event()
-        """The list, or the model in use, is another one."""
+        """Emitted when the list or the model in use changes."""
 
     @property
     def home(self) -> Path:
-        """The folder of the models that were added."""
+        """The folder of the added models."""
         return self._store.root
 
-    # --- what there is ---
+    # --- list ---
 
     def refresh(self) -> None:
-        """Read which models there are."""
+        """Read the list of models."""
 
         def read() -> tuple[ModelChoice, ...]:
             folders = [EMBEDDED_FOLDER, *list_models(self.home)]
@@ -76,38 +76,38 @@ class ModelLibrary:
         self._run(lambda: _read_choice(folder), done)
 
     def list_loras(self, choice: ModelChoice) -> tuple[str, ...]:
-        """Return the names of the LoRAs that cannot be used without a model."""
+        """Return the names of the LoRAs whose base is this model."""
         return tuple(other.folder.name for other in self.choices if other.base == choice.folder)
 
     def set_strength(
         self, choice: ModelChoice, strength: float, done: Callable[[], object]
     ) -> None:
-        """Give a LoRA another strength, which it keeps."""
+        """Set and save the strength of a LoRA."""
 
-        def changed(_: None) -> None:
+        def on_set(_: None) -> None:
             done()
             self.refresh()
 
-        self._run(lambda: self._store.set_strength(choice.folder.name, strength), changed)
+        self._run(lambda: self._store.set_strength(choice.folder.name, strength), on_set)
 
     def remove(self, choice: ModelChoice) -> None:
-        """Delete a model; the sounds that were made with it stay."""
+        """Delete a model; sounds made with it stay."""
         name = choice.folder.name
 
-        def removed(_: None) -> None:
+        def on_removed(_: None) -> None:
             self._session.notify(f"{name} was removed.")
             self.refresh()
 
-        self._run(lambda: self._store.remove(name), removed)
+        self._run(lambda: self._store.remove(name), on_removed)
 
-    # --- adding ---
+    # --- add ---
 
     def add(self, source: Path) -> None:
-        """Copy a model's folder or file."""
+        """Copy a model's folder or file into the library."""
         self._run(lambda: self._store.add(source), self._show_added)
 
     def add_lora(self, source: Path, base: ModelChoice, strength: float) -> None:
-        """Make a model of a LoRA and the model that it changes."""
+        """Add a LoRA as a model, with the model that it adapts."""
         if base.folder.parent != self.home or base.strength is not None:
             self._session.notify(
                 "First choose the model that the LoRA changes: one in the list that you added, "
@@ -120,11 +120,11 @@ class ModelLibrary:
         )
 
     def ask(self, repository: str, offered: Callable[[Offer], object]) -> None:
-        """Ask Hugging Face for a model; `offered` gets its licence and size, to agree to."""
+        """Look a model up on Hugging Face; `offered` gets its licence and size to confirm."""
         self._run(lambda: self.make_hub().get_offer(repository.strip()), offered)
 
     def fetch(self, offer: Offer) -> None:
-        """Fetch a model whose licence the player has agreed to."""
+        """Download a model whose licence the player has accepted."""
         self._stop.clear()
 
         def report(done: int, total: int) -> bool:
@@ -144,11 +144,11 @@ class ModelLibrary:
         self._run(work, self._show_added)
 
     def stop_fetching(self) -> None:
-        """End the fetching soon; what is there is kept, the next try goes on with it."""
+        """Stop the download soon; the next one resumes where it ended."""
         self._stop.set()
 
     def give_token(self, token: str, then: Callable[[], object]) -> None:
-        """Keep a token for Hugging Face where its own tools keep it."""
+        """Store a Hugging Face token where the Hub's own tools store it."""
 
         def work() -> None:
             from engine.library.hub import store_token
@@ -157,7 +157,7 @@ class ModelLibrary:
 
         self._run(work, lambda _: then())
 
-    # --- how ---
+    # --- background work ---
 
     def _show_added(self, folder: Path | None) -> None:
         if folder is None:

@@ -1,4 +1,4 @@
-"""MidiMapping: the pads and targets of each port's messages, from the maps. Immutable; any thread."""
+"""MidiMapping: pads and bindings of each port's messages. Immutable; any thread."""
 
 from __future__ import annotations
 

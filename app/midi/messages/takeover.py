@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 TOLERANCE = 2.5 / 127
-"""A knob this near has reached the value: hands do not hit one step of 127."""
+"""A knob this near counts as at the value: a hand cannot hit a single step of 127."""
 
 
 class Takeover:

@@ -84,20 +84,28 @@ class Transformer(nn.Module):
             self.memory_tokens = nn.Parameter(torch.randn(config.registers, width))
         if config.block.adaln:
             last = nn.Linear(width, 6 * width)
-            # adaLN-zero: a modulated network begins as the same network without modulation.
+            # The modulation starts at zero: a new network with gates of 1 + gate begins as the
+            # same network without it. (In DiT's adaLN-Zero the residual branches begin closed.)
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
             self.global_cond_embedder = nn.Sequential(nn.Linear(width, width), nn.SiLU(), last)
         if config.latents_per_second:
-            # So does one with timing, as the same network without it.
+            # Zero too: a network with timing begins as the same network without it.
             self.to_timing_embed = nn.Linear(TIMING_FEATURES, width)
             nn.init.zeros_(self.to_timing_embed.weight)
             nn.init.zeros_(self.to_timing_embed.bias)
 
 
-def _variance(time: Tensor) -> Tensor:
-    """The variance (B, 1, 1) at times (B,) of what lies between data and noise of variance 1."""
-    return (time.square() + (1 - time).square())[:, None, None]
+def _preconditioning(time: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return c_skip and c_in, which is c_out too, (B, 1, 1) each, at times (B,).
+
+    For data and noise of variance 1: c_skip * x is the best linear estimate of the velocity, c_out
+    the deviation of the rest ("Elucidating the Design Space of Diffusion-Based Generative Models",
+    section 5).
+    """
+    variance = (time.square() + (1 - time).square())[:, None, None]
+    c_skip = (2 * time - 1)[:, None, None] / variance
+    return c_skip.to(dtype), variance.rsqrt().to(dtype)
 
 
 def _make_mlp(inputs: int, outputs: int, bias: bool = False) -> nn.Sequential:
@@ -113,7 +121,7 @@ class DiffusionTransformer(nn.Module):
         super().__init__()
         self.config = config
         self.recompute = False
-        """Whether training keeps only what enters each block, and computes the rest again."""
+        """Activation checkpointing: training keeps each block's input and recomputes the rest."""
         width, channels = config.embed_dim, config.io_channels * config.patch_size
         features = FixedFourierFeatures if config.fixed_fourier_times else FourierFeatures
         self.timestep_features = features(TIMESTEP_FEATURES)
@@ -137,10 +145,8 @@ class DiffusionTransformer(nn.Module):
         y = self._unpatch(self.postprocess_conv(y) + y)
         if not self.config.preconditioned:
             return y
-        # Of data and noise of variance 1: the best linear guess, and what is left at its size
-        # ("Elucidating the Design Space of Diffusion-Based Generative Models", section 5).
-        guess = (2 * time - 1)[:, None, None] / _variance(time)
-        return guess * x + y / _variance(time).sqrt()
+        c_skip, c_out = _preconditioning(time, x.dtype)
+        return c_skip * x + c_out * y
 
     def hidden_states(
         self, x: Tensor, time: Tensor, conditioning: Conditioning | CachedConditioning, depth: int
@@ -148,7 +154,8 @@ class DiffusionTransformer(nn.Module):
         """Return the first `depth` blocks' output (B, prepended + L / patch_size, embed_dim)."""
         transformer = self.transformer
         if self.config.preconditioned:
-            x = x / _variance(time).sqrt()
+            _, c_in = _preconditioning(time, x.dtype)
+            x = c_in * x
         patched = self._patch(x)
         cached = conditioning
         if isinstance(cached, Conditioning):
@@ -193,8 +200,8 @@ class DiffusionTransformer(nn.Module):
             )
         padding_mask = None
         if conditioning.valid_length is not None:
-            valid = config.prepended_tokens + conditioning.valid_length
-            padding_mask = make_padding_mask(length, valid, global_cond)
+            valid = -(-conditioning.valid_length // config.patch_size)
+            padding_mask = make_padding_mask(length, config.prepended_tokens + valid, global_cond)
         return CachedConditioning(
             contexts=(self.to_cond_embed(conditioning.cross_attn_cond),) * len(self._blocks),
             cross_attn_mask=conditioning.cross_attn_mask,

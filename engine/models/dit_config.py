@@ -17,7 +17,7 @@ from engine.files.names import key_on_disk
 from engine.models.layers import BlockConfig
 
 LEAST_ROTARY = 32
-_MAY_BE_NONE = ("registers", "local_cond_dim")
+_MAY_BE_ZERO = ("registers", "local_cond_dim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,15 @@ class DiffusionTransformerConfig:
     def __post_init__(self) -> None:
         """Refuse sizes that do not fit each other."""
         for field in fields(self):
-            least = 0 if field.name in _MAY_BE_NONE else 1
+            least = 0 if field.name in _MAY_BE_ZERO else 1
             value = getattr(self, field.name)
             if field.type == "int" and value < least:
                 name = key_on_disk(type(self), field.name)
                 raise ValueError(f"{name} must be at least {least}, got {value}")
         if self.local_cond_dim and not self.adaln_only:
-            raise ValueError("only an adaptive network has local_dims")
+            raise ValueError(
+                "only an adaln_only network (in files: adaptive) has local_cond_dim (local_dims)"
+            )
         if self.embed_dim % self.num_heads:
             raise ValueError(
                 f"embed_dim {self.embed_dim} must be a multiple of num_heads {self.num_heads}"

@@ -27,13 +27,15 @@ def start_at_time(noise: Tensor, source: Tensor | None, start: float) -> Tensor:
 def ping_pong(
     velocity: Velocity, x: Tensor, times: Tensor, noise: Noise, on_step: OnStep
 ) -> Tensor:
-    """Denoise to the end, add noise to the next time, and so on (paper, section 2.6)."""
+    """Predict x0, add fresh noise to the next time, and so on.
+
+    "Fast Text-to-Audio Generation with Adversarial Post-Training", section 2.6.
+    """
     for i in range(len(times) - 1):
         now = _fill_time(times[i], x)
-        x0 = predict_x0(x, now, velocity(x, now))
+        x = predict_x0(x, now, velocity(x, now))
         if float(times[i + 1]) > 0:
-            x0 = add_noise(x0, noise(x), _fill_time(times[i + 1], x))
-        x = x0
+            x = add_noise(x, noise(x), _fill_time(times[i + 1], x))
         on_step(i + 1)
     return x
 

@@ -196,3 +196,17 @@ def test_preconditioning_gives_the_network_inputs_and_leaves_it_outputs_of_one_s
     inner = plain(x / size, times, conditioning(2))
     wanted = (2 * times - 1)[:, None, None] / size.square() * x + inner / size
     torch.testing.assert_close(network(x, times, conditioning(2)), wanted)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("preconditioned", [False, True])
+def test_a_network_in_half_precision_stays_in_it(preconditioned: bool) -> None:
+    sizes = replace(transformer().config, preconditioned=preconditioned)
+    network, given = DiffusionTransformer(sizes).bfloat16(), conditioning()
+    halved = replace(
+        given,
+        cross_attn_cond=given.cross_attn_cond.bfloat16(),
+        global_cond=given.global_cond.bfloat16(),
+    )
+    velocity = network(sample().bfloat16(), torch.tensor([0.5]), halved)
+    assert velocity.dtype == torch.bfloat16

@@ -1,4 +1,4 @@
-"""The one place that builds and connects everything; stops it in reverse order. Main thread."""
+"""Instrument: builds, connects, starts and stops all parts of the app. Main thread."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ from engine.library.store import ModelStore
 
 
 class Instrument:
-    """Everything but the window, connected. Build, `start`, play, `stop`."""
+    """Everything except the window. Construct it, `start`, play, `stop`."""
 
     def __init__(
         self, folders: Folders, post: Post, parts: Parts | None = None, *, autosave: bool = True
     ) -> None:
         """Build without starting a thread or opening a device.
 
-        `post` runs a callable on the main thread. Without `autosave` the last session is neither
-        brought back nor replaced (another Pingpad is open).
+        `post` runs a callable on the main thread. Without `autosave`, for a second Pingpad, the
+        last session is neither restored nor replaced.
         """
         self._parts = parts = parts or Parts()
         self._folders = folders
@@ -170,7 +170,7 @@ class Instrument:
         for pad in self.session.kit.pads:
             self.loader.configure(pad)
         if self._autosaves:
-            # Each take on disk is a good moment to write the settings too: a crash may come.
+            # Save the settings with each take too, in case of a crash.
             self.store.take_saved.connect(self._settings.save)
         self.session.settings_changed.connect(self._use_master_gain)
         self._use_master_gain()
@@ -179,7 +179,7 @@ class Instrument:
     # --- start and stop ---
 
     def start(self) -> None:
-        """Start the threads and open the devices; nothing here waits for any of them."""
+        """Start the threads and open the devices, without waiting for any of them."""
         self.writer.start()
         self.background.start()
         self.fetching.start()
@@ -202,7 +202,7 @@ class Instrument:
         self._ticker.start()
 
     def stop(self, window_geometry: str = "") -> None:
-        """Stop everything in reverse order; what was made is on disk when this returns."""
+        """Stop everything in reverse order; all takes are on disk when this returns."""
         self._ticker.stop()
         if self._autosaves:
             self._autosave.close()
@@ -230,7 +230,7 @@ class Instrument:
         self.loader.follow_rate()
 
     def _on_midi(self, state: MidiState) -> None:
-        """Let go of what was held on a port that was pulled out; the MIDI thread."""
+        """Release the held notes of ports that were unplugged. MIDI thread."""
         self.actions.midi.router.release_missing_ports(state.ports)
         self._post(lambda: self.session.set_midi(state))
 
@@ -242,5 +242,5 @@ class Instrument:
 
     @property
     def window_geometry(self) -> str:
-        """The window's place the last time; "" when there was none."""
+        """The window's geometry of the last session; "" when there was none."""
         return self._read.settings.window_geometry

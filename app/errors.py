@@ -1,4 +1,4 @@
-"""What went wrong with a file, in plain words. Any thread."""
+"""reason: describes a file's error in plain words. Any thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _REASONS = {
 
 
 def reason(error: BaseException) -> str:
-    """Return why in a few plain words, to stand after a colon or in brackets."""
+    """Return the reason of an error in a few plain words, for after a colon or in brackets."""
     if isinstance(error, OSError) and error.errno is not None:
         return _REASONS.get(error.errno, (error.strerror or str(error)).lower())
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Folders: where Pingpad keeps a user's files. Any thread."""
+"""Folders: the folders of a user's files. Any thread."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 import platformdirs
 
 HOME_VARIABLE = "PINGPAD_HOME"
-"""An environment variable: a folder to use for everything (tests, a memory stick)."""
+"""Environment variable: a folder to use for everything (tests, a memory stick)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where Pingpad keeps its files. They need not exist yet."""
+    """The folders of Pingpad's files. They need not exist yet."""
 
     config: Path
     data: Path
@@ -23,7 +23,7 @@ class Folders:
 
     @property
     def settings_file(self) -> Path:
-        """The settings."""
+        """The file of the settings."""
         return self.config / "settings.json"
 
     @property
@@ -33,12 +33,12 @@ class Folders:
 
     @property
     def performances(self) -> Path:
-        """What was recorded of all that was played."""
+        """Recordings of the master output."""
         return self.data / "performances"
 
     @property
     def models(self) -> Path:
-        """The models that were added."""
+        """Models added by the user."""
         return self.data / "models"
 
 

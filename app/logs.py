@@ -1,4 +1,4 @@
-"""Logs: what went on, in a file a player can send; crashes too. Set up once, on the main thread."""
+"""Logs: log and crash files that a player can send. Set up once, on the main thread."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ log = logging.getLogger("pingpad")
 
 
 class Logs:
-    """The log files while Pingpad runs; `stop` takes everything back."""
+    """Installs log handler, exception hooks and faulthandler; `stop` removes them."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin to log into the folder, or to the terminal where it cannot be written."""
+        """Start to log into the folder, or to the terminal where that is not writable."""
         self._root = logging.getLogger()
         self._level = self._root.level
         self._hooks = sys.excepthook, threading.excepthook
@@ -37,7 +37,7 @@ class Logs:
         threading.excepthook = self._log_thread_exception
 
     def stop(self) -> None:
-        """Close the files and put the hooks back."""
+        """Close the files and restore the hooks."""
         sys.excepthook, threading.excepthook = self._hooks
         self._root.removeHandler(self._handler)
         self._root.setLevel(self._level)

@@ -1,6 +1,6 @@
-"""Parts: how to make what touches the world outside, and what the instrument needs of it.
+"""Parts: factories of everything that touches the outside world, with its protocols.
 
-A test replaces them. Any thread.
+Tests replace them by fakes. Any thread.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class RunningEngine(Engine, Protocol):
         ...
 
     def cancel_switch(self) -> None:
-        """Load no other model; returns at once."""
+        """Cancel loading another model; returns at once."""
         ...
 
     def stop(self) -> None:
-        """End, within a few seconds."""
+        """Stop, within a few seconds."""
         ...
 
 
@@ -47,15 +47,15 @@ class SoundDevices(Protocol):
     """app.audio.devices.audio_devices.AudioDevices, or a fake."""
 
     def open(self, request: DeviceRequest) -> AudioState:
-        """Open what is asked for; returns at once, news comes by on_change."""
+        """Open the requested devices; returns at once, `on_change` gets the result."""
         ...
 
     def measure(self) -> None:
-        """Measure the round trip; news comes by on_change."""
+        """Measure the round trip; `on_change` gets the result."""
         ...
 
     def close(self) -> None:
-        """Close them."""
+        """Close the devices."""
         ...
 
 
@@ -63,11 +63,11 @@ class RunningInputs(Protocol):
     """app.midi.ports.inputs.MidiInputs, or a fake."""
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start to listen."""
         ...
 
     def stop(self) -> None:
-        """End."""
+        """Stop and close the ports."""
         ...
 
 
@@ -75,15 +75,15 @@ class RunningOutputs(Protocol):
     """app.midi.ports.outputs.MidiOutputs, or a fake."""
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start to send."""
         ...
 
     def rescan(self) -> None:
-        """Ask the senders at once where they send to."""
+        """Let the senders select their outputs again at once."""
         ...
 
     def stop(self) -> None:
-        """Leave every controller as it was."""
+        """Restore every controller, close the ports and stop."""
         ...
 
 
@@ -94,7 +94,7 @@ OnOutputs = Callable[[tuple[str, ...]], None]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """How to make what touches the world outside."""
+    """Factories of everything that touches the outside world."""
 
     engine: Callable[[Callable[[Answer], None], Path], RunningEngine] = EngineThread
     audio: Callable[[Mixer, InputRecorder, OnAudio], SoundDevices] = AudioDevices

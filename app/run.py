@@ -1,4 +1,4 @@
-"""Run: the instrument in a window, until that is closed. Main thread."""
+"""run: opens the instrument with its window, until that is closed. Main thread."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(argv: Sequence[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: window.close())
     gc.collect()
-    # What was built so far lives to the end: no collection need ever walk through it again.
+    # Everything built so far lives until the end: exclude it from garbage collection.
     gc.freeze()
     try:
         return application.exec()
@@ -51,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _is_alone(lock: QLockFile, folder: Path) -> bool:
-    """Say whether no other Pingpad of this user runs; a folder without a lock counts as alone."""
+    """Return whether this is the user's only Pingpad; also True where no lock can be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

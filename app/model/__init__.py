@@ -1,1 +1,1 @@
-"""What is true, without a window: pads, takes, kits and the session."""
+"""The model: pads, takes, kits and the session, with events for those who show them. No Qt."""

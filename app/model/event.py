@@ -1,4 +1,4 @@
-"""Event: one thing that happens, and who wants to hear of it. Main thread only."""
+"""Event: a signal with listeners, the model's replacement for Qt signals. Main thread only."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ Arguments = TypeVarTuple("Arguments")
 
 
 class Event(Generic[*Arguments]):
-    """Calls its listeners, in the order they connected, with what happened."""
+    """Calls its listeners with the arguments of `emit`, in the order they were connected."""
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[*Arguments], object]] = []
 
     def connect(self, listener: Callable[[*Arguments], object]) -> Callable[[], None]:
-        """Call `listener` at every emit from now on; returns what ends that (safe twice)."""
+        """Call `listener` on every emit; return a function that disconnects it (safe twice)."""
         self._listeners.append(listener)
 
         def disconnect() -> None:
@@ -25,7 +25,7 @@ class Event(Generic[*Arguments]):
         return disconnect
 
     def emit(self, *arguments: *Arguments) -> None:
-        """Tell every listener that is still connected when its turn comes."""
+        """Call every listener that is still connected when its turn comes."""
         for listener in tuple(self._listeners):
             if listener in self._listeners:
                 listener(*arguments)

@@ -12,9 +12,9 @@ from app.model.takes import Take, Takes
 PADS = 16
 
 PadState = Literal["empty", "ready", "pending", "generating", "failed"]
-"""empty: a hit is silent. pending: asked for, waiting for the engine. generating: being made.
+"""empty: a hit is silent. pending: requested, waiting for the engine. generating: in progress.
 failed: the last request failed; `message` says why. In pending, generating and failed a hit still
-plays what the pad held before, if it held something (`Pad.loaded`)."""
+plays the previous sound, if there was one (`Pad.loaded`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class PadRecord:
     current: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no pad can be."""
+        """Raise ValueError for a current take that does not exist."""
         if self.current is not None and not 0 <= self.current < len(self.takes):
             raise ValueError(f"current must be 0..{len(self.takes) - 1}, got {self.current}")
 
@@ -41,28 +41,28 @@ class KitRecord:
     pads: tuple[PadRecord, ...]
 
     def __post_init__(self) -> None:
-        """Refuse a kit that has not sixteen pads."""
+        """Raise ValueError unless there are sixteen pads."""
         if len(self.pads) != PADS:
             raise ValueError(f"a kit has {PADS} pads, got {len(self.pads)}")
 
 
 class Pad:
-    """One pad. Widgets read it and listen to `changed`; only actions call what changes it."""
+    """One pad. Widgets read it and listen to `changed`; only actions change it."""
 
     def __init__(self, index: int) -> None:
         self.index = index
         """0..15; 0 is the bottom left (MIDI note 36), rows go up."""
         self.takes = Takes()
         self.changed: Event[()] = Event()
-        """Something of this pad changed: draw it again."""
+        """Emitted when anything about the pad changes."""
         self.loaded: Take | None = None
-        """The take the next hit plays: what the mixer was given, not what is hoped for."""
+        """The take that is loaded in the mixer, which the next hit plays."""
         self.name = ""
-        """What the player typed; "" = show `title`."""
+        """The player's name for it; "": `title` shows the take's."""
         self.parameters = DEFAULT_PARAMETERS
         """How it plays."""
         self.locked = False
-        """A locked pad keeps its sound: nothing replaces it."""
+        """Whether the pad keeps its sound: nothing replaces it."""
         self.state: PadState = "empty"
         self.progress = 0.0
         """0..1 of the steps done; 0 unless generating."""
@@ -76,16 +76,16 @@ class Pad:
         return self.name or (take.name if take else "")
 
     def show(self, state: PadState, *, progress: float = 0.0, message: str = "") -> None:
-        """Set state, progress and message together and tell."""
+        """Set state, progress and message together, and emit `changed`."""
         self.state, self.progress, self.message = state, progress, message
         self.changed.emit()
 
     def settle(self) -> None:
-        """Show what is true when nothing is being made: ready if a hit sounds, else empty."""
+        """Show the state at rest: ready if a sound is loaded, else empty."""
         self.show("empty" if self.loaded is None else "ready")
 
     def record(self) -> PadRecord:
-        """Return this pad as it is saved."""
+        """Return a snapshot of the pad for saving."""
         return PadRecord(
             self.name,
             self.parameters,
@@ -95,7 +95,7 @@ class Pad:
         )
 
     def restore(self, record: PadRecord) -> None:
-        """Become that pad; the sound still has to be loaded into the mixer."""
+        """Restore a snapshot; the sound still has to be loaded into the mixer."""
         self.name, self.parameters, self.locked = record.name, record.parameters, record.locked
         self.takes.replace_all(record.takes, record.current)
         self.settle()
@@ -108,16 +108,16 @@ class Kit:
         self.name = name
         self.pads: tuple[Pad, ...] = tuple(Pad(index) for index in range(PADS))
         self.changed: Event[()] = Event()
-        """The name changed, or another kit was opened."""
+        """Emitted when the name changes or another kit is opened."""
         self.times_opened = 0
-        """Grows with every kit opened: a sound asked for before belongs to another kit."""
+        """Counts opened kits: identifies the kit for which a sound was requested."""
 
     def record(self) -> KitRecord:
-        """Return this kit as it is saved."""
+        """Return a snapshot of the kit for saving."""
         return KitRecord(self.name, tuple(pad.record() for pad in self.pads))
 
     def restore(self, record: KitRecord) -> None:
-        """Become that kit; the sounds still have to be loaded into the mixer."""
+        """Restore a snapshot; the sounds still have to be loaded into the mixer."""
         self.name = record.name
         self.times_opened += 1
         for pad, pad_record in zip(self.pads, record.pads, strict=True):

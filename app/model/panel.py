@@ -1,7 +1,7 @@
-"""The panel: all that a player sets beside the pads, as one value. Any thread.
+"""PanelSettings: all settings that are not a pad's, as one value. Any thread.
 
-A new setting is a field here and a line in Session that gives it its name there; it is then saved
-and restored with the others.
+A new setting is a field here and a line in Session that declares it there; it is then saved and
+restored with the others.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from app.model.parameters import (
 LengthUnit = Literal["seconds", "bars"]
 RecordFrom = Literal["input", "played"]
 BLOCKS = (0, 32, 64, 128, 256, 512, 1024)
-"""Frames in a block, to choose from; 0 leaves it to the device."""
+"""Choices of the block size in frames; 0 is the device's default."""
 RATES = (0, 44_100, 48_000, 88_200, 96_000)
-"""Hz, to choose from; 0 is the usual one."""
+"""Choices of the sample rate in Hz; 0 is the default."""
 
 _NOT_SAVED = {"saved": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelSettings:
-    """What stands on the panel; it is saved but where `saved` says otherwise."""
+    """The settings; all are saved except those with the metadata `saved` False."""
 
     prompt: str = ""
     seconds: float = LENGTH_S.default
@@ -45,51 +45,51 @@ class PanelSettings:
     strength: float = STRENGTH.default
     """How much noise a source recording gets; 1 ignores it."""
     hear_recordings: bool = True
-    """Whether what was made of a recording plays as soon as it is there."""
+    """Whether a sound made from a recording plays as soon as it is ready."""
     record_from: RecordFrom = "input"
-    """Whether recordings are of the input or of what is played."""
+    """Whether to record the input or the output ("played")."""
     record_start: RecordStart = "now"
-    """When a recording begins; one that begins on a beat or bar ends on one, too."""
+    """When a recording starts; one that starts on a beat or bar also ends on one."""
     record_bars: int = 0
-    """How long a recording lasts; 0: until it is ended."""
+    """Length of a recording in bars; 0: until it is ended."""
     record_threshold_db: float = RECORD_THRESHOLD.default
-    """How loud a sound must be to begin a recording that waits for one."""
+    """Level that starts a recording that waits for a sound."""
     count_in: bool = False
-    """Whether four clicks come before a recording that begins on a beat."""
+    """Whether four clicks precede a recording that starts on a beat."""
     metronome: bool = field(default=False, metadata=_NOT_SAVED)
     note_repeat: float = field(default=NOTE_REPEAT.values[0], metadata=_NOT_SAVED)
     """Beats between the hits of a held pad; 0 = one hit only."""
     sixteen_notes: bool = field(default=False, metadata=_NOT_SAVED)
-    """The pads play sixteen notes of the selected one."""
+    """Whether the pads play sixteen notes of the selected pad."""
     full_level: bool = field(default=False, metadata=_NOT_SAVED)
-    """Every hit is as loud as can be, by mouse or MIDI."""
+    """Whether every hit has full velocity, by mouse, keys or MIDI."""
     swap_at: Quantum = "now"
-    """When a running loop crosses over to its pad's new sound."""
+    """When a running loop crossfades to its pad's new sound."""
     play_at_once: bool = False
-    """Hits sound as soon as they can; else each as long after it happened, so that they keep
-    their distances."""
+    """Whether hits start with the next block; else with a constant delay, which keeps the intervals
+    between them."""
     steps: int = 8
     seed: int | None = None
-    """None: the engine draws one, and the take keeps it."""
+    """None: the engine draws one, which is stored in the take's recipe."""
     master_gain_db: float = MASTER_GAIN.default
-    """The level of everything."""
+    """The master level."""
     output: str | None = None
-    """Name of the sound output the player chose; None: the best there is."""
+    """Name of the chosen sound output; None: the best available."""
     input: str | None = None
-    """Name of the sound input the player chose; None: the best there is."""
+    """Name of the chosen sound input; None: the best available."""
     input_channels: str = ""
-    """Which channels of the input are recorded, "3" or "3+4"; "": the first two."""
+    """Channels of the input to record, "3" or "3+4"; "": the first two."""
     block_frames: int = 0
-    """Frames in a block; 0: as the device likes."""
+    """Block size in frames; 0: the device's default."""
     rate: int = 0
-    """Hz; 0: the usual rate, or the device's own."""
+    """Sample rate in Hz; 0: the default rate, or the device's own."""
     exclusive: bool = False
-    """The devices are to be Pingpad's alone, where the system can do that."""
+    """Whether to use the devices exclusively, where the system supports it."""
     round_trips: tuple[MeasuredTrip, ...] = ()
-    """What the loopback wizard measured, with which devices, the newest last."""
+    """Measured round trips with their devices, the newest last."""
 
     def clamp(self) -> Self:
-        """Return it with what a file may hold and no control offers set right."""
+        """Return the settings with values that no control offers replaced by valid ones."""
         return replace(
             self,
             record_bars=self.record_bars if self.record_bars in RECORD_LENGTH.values else 0,
@@ -103,11 +103,11 @@ class PanelSettings:
 NOT_SAVED = frozenset(
     setting.name for setting in fields(PanelSettings) if not setting.metadata.get("saved", True)
 )
-"""What every start begins anew with."""
+"""Names of the settings that are reset to their defaults on every start."""
 
 
 def panel_of(settings: PanelSettings) -> PanelSettings:
-    """Return the panel alone of settings that hold more."""
+    """Return the PanelSettings part of a subclass's value."""
     return PanelSettings(
         **{setting.name: getattr(settings, setting.name) for setting in fields(PanelSettings)}
     )

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 Curve = Literal["linear", "exponential"]
-"""exponential: the same way is the same ratio, as ears count; linear: the same difference."""
+"""exponential: equal steps are equal ratios, as ears perceive them; linear: equal differences."""
 Page = Literal["", "shape", "tone"]
-"""Where a pad's slider stands; "": it has a place of its own."""
+"""The page of a pad's slider; "": it is not on a page."""
 
 Value_co = TypeVar("Value_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The way between two values; positions on it are 0..1. `last` may lie below `first`."""
+    """A range of values with a curve; positions on it are 0..1. `last` may be below `first`."""
 
     first: float
     last: float
@@ -32,7 +32,7 @@ class Scale:
             value = self.first * math.pow(self.last / self.first, position)
         else:
             value = self.first + position * (self.last - self.first)
-        # Powers and rounding may come out a hair beyond the end.
+        # Powers and rounding may end up slightly outside the range.
         return min(max(value, min(self.first, self.last)), max(self.first, self.last))
 
     def position_of(self, value: float) -> float:
@@ -46,28 +46,29 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number that a player moves."""
+    """A numeric parameter."""
 
     field: str
     """Its name in PadParameters or in Session, and in files."""
     target: str
-    """Its name in controller maps; "": no knob moves it."""
+    """Its name in controller maps; "": MIDI cannot control it."""
     label: str
-    """As it stands beside its control."""
+    """Its name beside its control."""
     title: str
-    """As the MIDI window names it."""
+    """Its name in the MIDI window."""
     least: float
     most: float
     default: float
     format: Callable[[float], str]
-    """The value in a player's words."""
+    """Formats the value for the player."""
     curve: Curve = "linear"
     first_step: float | None = None
-    """Where the exponential way begins; what lies at its beginning is `least`, that is none."""
+    """Start of an exponential scale whose `least` is 0 ("none"): its first position means `least`.
+    """
     knob_range: tuple[float, float] | None = None
-    """What a knob covers where the whole range would be too coarse."""
+    """The range of a MIDI knob, where the whole range would be too coarse."""
     decimals: int = 6
-    """To how many a knob or slider rounds."""
+    """Decimals to which a knob or slider rounds."""
     slider_steps: int = 0
     """Positions of its slider above the lowest."""
     page: Page = ""
@@ -75,13 +76,13 @@ class Number:
 
     @property
     def scale(self) -> Scale:
-        """The way of its slider."""
+        """The scale of its slider."""
         first = self.least if self.first_step is None else self.first_step
         return Scale(first, self.most, self.curve)
 
     @property
     def knob_scale(self) -> Scale:
-        """The way of a MIDI knob."""
+        """The scale of a MIDI knob."""
         return self.scale if self.knob_range is None else Scale(*self.knob_range, self.curve)
 
     def clamp(self, value: float) -> float:
@@ -89,7 +90,7 @@ class Number:
         return min(max(value, self.least), self.most)
 
     def settle(self, value: float) -> float:
-        """Return the allowed value nearest to one that was moved to."""
+        """Return the nearest allowed value."""
         if self.first_step is not None and value <= self.first_step:
             return self.least
         return self.clamp(round(value, self.decimals))
@@ -97,7 +98,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[Value_co]):
-    """One of a few values and how it is written."""
+    """One value of Options and its text."""
 
     value: Value_co
     text: str
@@ -106,26 +107,26 @@ class Choice(Generic[Value_co]):
 
 @dataclass(frozen=True, slots=True)
 class Options(Generic[Value_co]):
-    """A value that is one of a few."""
+    """A parameter with a fixed list of values."""
 
     field: str
     """Its name in PadParameters or in Session, and in files."""
     target: str
     """Its name in controller maps."""
     label: str
-    """Before the choice in a line of text; "": the choice speaks for itself."""
+    """Its name before the choice in a line of text; "": the choice needs none."""
     title: str
-    """As the MIDI window names it."""
+    """Its name in the MIDI window."""
     choices: tuple[Choice[Value_co], ...]
     """In the order in which a knob turns through them."""
 
     @property
     def values(self) -> tuple[Value_co, ...]:
-        """What it can be."""
+        """The allowed values."""
         return tuple(choice.value for choice in self.choices)
 
     def index(self, value: object) -> int:
-        """Return where a value stands among the choices; 0 for one that is none of them."""
+        """Return the index of a value among the choices; 0 for any other value."""
         return next((n for n, own in enumerate(self.values) if own == value), 0)
 
 

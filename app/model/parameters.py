@@ -1,9 +1,9 @@
-"""The table of parameters: a pad's and the session's, each with range, curve and words, once.
+"""The table of parameters: a pad's and the session's, each with range, curve and texts.
 
-Sliders, fields, menus, knobs, MIDI targets and what a file may hold are all made of these rows.
-Any thread. A new number of a pad is a field with its range in app.audio.mixer.pad_parameters, whose
-value the kernel plays, and a row in `_PAD_NUMBERS`; its slider, its MIDI target and its place in
-saved kits follow from these.
+Sliders, fields, menus, knobs, MIDI targets and the valid range in files all derive from these rows.
+Any thread. A new number of a pad is a field with its range in app.audio.mixer.pad_parameters, its
+use in the kernel, and a row in `_PAD_NUMBERS`; its slider, its MIDI target and its key in saved
+kits follow from these.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from engine.api import LEAST_STRENGTH, LONGEST_S, MOST_STRENGTH, SHORTEST_S
 RecordStart = Literal["now", "sound", "beat", "bar", "four_bars"]
 RECORD_BARS = (0, 1, 2, 4)
 FIRST_STEP_S = 0.002
-"""The shortest attack or decay above none."""
+"""The shortest attack or decay other than none."""
 KNOB_BPM = (60.0, 200.0)
 """A MIDI knob has 127 steps: over the whole tempo range each would be a jump of 8 bpm."""
 
 
-# --- values in words ---
+# --- formats ---
 
 
 def _format_pan(value: float) -> str:

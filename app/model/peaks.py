@@ -1,4 +1,4 @@
-"""peaks: a clip as the columns of a waveform picture. Any thread."""
+"""peaks: reduces a clip to the columns of a waveform display. Any thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Session: all the window shows: kit, prompt panel, engine, devices, notices. Main thread only."""
+"""Session: the state that the window shows: kit, settings, engine, devices. Main thread only."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """What is known of the engine."""
+    """State of the engine."""
 
     text: str = "The engine is starting."
     ready: bool = False
     failed: bool = False
-    """It cannot work, as opposed to not yet; `text` says why."""
+    """Whether the engine cannot work, as opposed to not yet; `text` says why."""
     model: str = EMBEDDED
     device: str = ""
-    """The processor that generates, as the engine measured it; "" before it is ready."""
+    """The device that generates, as the engine reports it; "" before it is ready."""
     loading: str = ""
-    """The model that is to take over as soon as it is loaded; "" when there is none."""
+    """The model that is being loaded; "" when there is none."""
     last_ms: float | None = None
     """Measured time of the last generation, prompt to samples."""
 
 
 class MidiStatus(Protocol):
-    """What the window shows of MIDI (app.midi.ports.inputs.MidiState is one)."""
+    """The state of MIDI that the window shows (app.midi.ports.inputs.MidiState is one)."""
 
     @property
     def ports(self) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class MidiStatus(Protocol):
 
     @property
     def message(self) -> str:
-        """What is wrong and what to do; "" when fine."""
+        """What is wrong and what to do, or ""."""
         ...
 
     @property
@@ -65,7 +65,7 @@ class MidiStatus(Protocol):
 
 
 class Setting(Generic[Value]):
-    """A field of the panel by its own name: setting another value tells `settings_changed`."""
+    """Descriptor of a field of `Session.panel`: setting another value emits `settings_changed`."""
 
     def __set_name__(self, owner: type[Session], name: str) -> None:
         self._name = name
@@ -86,8 +86,8 @@ class Setting(Generic[Value]):
 
 
 class Session:
-    """Everything a player sees and sets. Widgets read it, listen to its events and write the
-    panel's fields (app.model.panel says what each means); the rest is changed by actions.
+    """The state that the window shows and edits. Widgets read it, listen to its events and write
+    the panel's fields (documented in app.model.panel); everything else is changed by actions.
     """
 
     prompt = Setting[str]()
@@ -122,7 +122,7 @@ class Session:
     def __init__(self, kit: Kit | None = None) -> None:
         self.kit = kit or Kit()
         self.panel = PanelSettings()
-        """All that is set beside the pads."""
+        """All settings that are not a pad's."""
         self.settings_changed: Event[()] = Event()
         self.selection_changed: Event[()] = Event()
         self.engine_changed: Event[()] = Event()
@@ -131,24 +131,24 @@ class Session:
         self.notice: Event[Notice] = Event()
         self.engine = EngineState()
         self.vocabulary: frozenset[str] = frozenset()
-        """Words the model has seen; empty while unknown (then nothing is to be marked)."""
+        """Words the model has seen; empty while unknown (then none is marked as unknown)."""
         self.audio: AudioState | None = None
         self.midi: MidiStatus | None = None
         self.recording = False
         self.master_recording = False
-        """Whether all that is played is being written to a file."""
+        """Whether the master output is being recorded to a file."""
         self._selected = 0
 
     # --- selection ---
 
     @property
     def selected(self) -> int:
-        """Index of the pad the prompt and Record work on."""
+        """Index of the pad that the prompt and Record act on."""
         return self._selected
 
     @property
     def selected_pad(self) -> Pad:
-        """The pad the prompt and Record work on."""
+        """The pad that the prompt and Record act on."""
         return self.kit.pads[self._selected]
 
     def select(self, index: int) -> None:
@@ -159,10 +159,10 @@ class Session:
             self._selected = index
             self.selection_changed.emit()
 
-    # --- what the actions and the bootstrap change ---
+    # --- changed by actions and bootstrap ---
 
     def set_panel(self, panel: PanelSettings) -> None:
-        """Set everything beside the pads."""
+        """Replace all settings that are not a pad's."""
         if panel != self.panel:
             self.panel = panel
             self.settings_changed.emit()
@@ -172,41 +172,41 @@ class Session:
         self.notice.emit(Notice(text, kind))
 
     def refuse_locked(self, pad: Pad) -> bool:
-        """Say whether a pad is locked and so keeps its sound; the player is told."""
+        """Return whether a pad is locked, and notify the player if it is."""
         if pad.locked:
             self.notify(f"Pad {pad.index + 1} is locked; unlock it first.", "warning")
         return pad.locked
 
     def set_engine(self, engine: EngineState, vocabulary: frozenset[str] | None = None) -> None:
-        """Show another state of the engine."""
+        """Set the state of the engine."""
         self.engine = engine
         if vocabulary is not None:
             self.vocabulary = vocabulary
         self.engine_changed.emit()
 
     def set_audio(self, audio: AudioState) -> None:
-        """Show another state of the sound card."""
+        """Set the state of the sound devices."""
         self.audio = audio
         self.devices_changed.emit()
 
     @property
     def hit_latency_s(self) -> float:
-        """Seconds from what happens now to its sound; 0 while there is no output. Any thread."""
+        """Seconds from a hit that happens now to its sound; 0 without an output. Any thread."""
         return 0.0 if self.audio is None else self.audio.hit_latency_s
 
     def set_midi(self, midi: MidiStatus) -> None:
-        """Show another state of the MIDI inputs."""
+        """Set the state of the MIDI inputs."""
         self.midi = midi
         self.devices_changed.emit()
 
     def set_recording(self, recording: bool) -> None:
-        """Show whether a take is being recorded, or waits to be."""
+        """Set whether a take is being recorded or waits to be."""
         if recording != self.recording:
             self.recording = recording
             self.recording_changed.emit()
 
     def set_master_recording(self, is_recording: bool) -> None:
-        """Show whether all that is played is being written to a file."""
+        """Set whether the master output is being recorded to a file."""
         if is_recording != self.master_recording:
             self.master_recording = is_recording
             self.recording_changed.emit()
@@ -214,9 +214,9 @@ class Session:
     # --- length ---
 
     def length_s(self) -> float:
-        """Return the chosen length in seconds, whatever unit it was given in.
+        """Return the chosen length in seconds, whichever unit it is set in.
 
-        Raises PlayerError when bars and tempo make no length the engine can do.
+        Raises PlayerError for bars and tempo that the engine cannot generate.
         """
         return self.seconds if self.length_unit == "seconds" else bars_in_s(self.bars, self.bpm)
 
@@ -224,7 +224,7 @@ class Session:
 def bars_in_s(bars: int, bpm: float) -> float:
     """Return the length of bars of four beats at a tempo, in seconds.
 
-    Raises PlayerError when the tempo or the bars are no such thing, or last over 12 s.
+    Raises PlayerError when tempo or bars are out of range, or the bars last longer than LONGEST_S.
     """
     if not (math.isfinite(bpm) and TEMPO.least <= bpm <= TEMPO.most):
         raise PlayerError(f"The tempo must be {TEMPO.least:g}..{TEMPO.most:g} bpm, got {bpm:g}.")

@@ -1,4 +1,4 @@
-"""Takes: everything a pad has ever sounded like, with the recipe of each. Main thread only."""
+"""Takes: the history of a pad's sounds, each with its recipe. Main thread only."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ TakeKind = Literal["generated", "recorded", "dropped"]
 TAKE_KINDS: tuple[TakeKind, ...] = ("generated", "recorded", "dropped")
 
 MOST_TAKES = 64
-"""Takes a pad keeps in memory: 64 sounds of 2 s are about 45 MB. Older ones stay on disk."""
+"""Takes of a pad in memory: 64 sounds of 2 s are about 45 MB. Older ones are on disk only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Take:
-    """A clip with how it came about. Never changed, never overwritten."""
+    """A clip with its origin. Immutable, and never overwritten."""
 
     id: str
     """Unique over all sessions; letters and digits only."""
     clip: Clip
     kind: TakeKind
     recipe: Recipe | None
-    """How to make it again; None for a recording or a dropped file."""
+    """The recipe that reproduces it; None for a recording or a dropped file."""
     created: float
     """Seconds since 1970 (UTC)."""
     whole_ms: float | None
-    """Measured time of its generation; None where nothing was generated."""
+    """Measured time of its generation in ms; None if it was not generated."""
     name: str
-    """What the player calls it: the prompt, "recording" or the dropped file's name."""
+    """Its name for the player: the prompt, "recording" or the dropped file's name."""
 
 
 def new_take_id() -> str:
-    """Return an id no other take has."""
+    """Return a new unique id."""
     return uuid.uuid4().hex[:16]
 
 
 class Takes:
-    """The takes of one pad, oldest first; one of them is what the pad plays.
+    """The takes of one pad, oldest first, one of which is the current one.
 
-    Going back and then adding keeps all that came after: nothing is ever cut off.
+    Adding a take after an undo keeps the newer ones: no history is ever cut off.
     """
 
     def __init__(self, most: int = MOST_TAKES) -> None:
@@ -58,22 +58,22 @@ class Takes:
 
     @property
     def index(self) -> int | None:
-        """Where the current take stands in `items`; None when there is none."""
+        """Index of the current take in `items`; None when there is none."""
         return self._index
 
     @property
     def current(self) -> Take | None:
-        """The take the pad is to play."""
+        """The current take, which the pad plays once it is loaded."""
         return None if self._index is None else self._items[self._index]
 
     @property
     def can_undo(self) -> bool:
-        """There is an older take to go back to."""
+        """Whether there is an older take."""
         return self._index is not None and self._index > 0
 
     @property
     def can_redo(self) -> bool:
-        """There is a newer take to go on to."""
+        """Whether there is a newer take."""
         return self._index is not None and self._index < len(self._items) - 1
 
     def find(self, take_id: str) -> Take | None:
@@ -81,7 +81,7 @@ class Takes:
         return next((take for take in self._items if take.id == take_id), None)
 
     def add(self, take: Take, *, select: bool = True) -> None:
-        """Put a take at the end and, with `select`, make it the current one."""
+        """Append a take and, with `select`, make it the current one."""
         if self.find(take.id) is not None:
             raise ValueError(f"take {take.id} is already here")
         self._items.append(take)
@@ -102,19 +102,19 @@ class Takes:
         return self.select(self._index - 1)
 
     def next(self) -> Take | None:
-        """Go on one take and return it; None (and nothing changes) at the newest."""
+        """Go forward one take and return it; None (and nothing changes) at the newest."""
         if self._index is None or not self.can_redo:
             return None
         return self.select(self._index + 1)
 
     def replace_all(self, takes: tuple[Take, ...], index: int | None) -> None:
-        """Hold these takes instead (a kit was opened)."""
+        """Replace all takes, when a kit is opened."""
         if index is not None and not 0 <= index < len(takes):
             raise IndexError(f"take must be 0..{len(takes) - 1}, got {index}")
         self._items, self._index = list(takes), index
 
     def forget_oldest(self, is_saved: Callable[[Take], bool]) -> None:
-        """Let memory go of the oldest takes above the limit that are safely on disk."""
+        """Drop the oldest takes above the limit from memory, if they are on disk."""
         for take in self._items[: max(0, len(self._items) - self._most)]:
             if take is not self.current and is_saved(take):
                 position = self._items.index(take)

@@ -1,1 +1,1 @@
-"""The threads beside the main one: background work and writing files."""
+"""Threads beside the main one: background work, file writer and ticker."""

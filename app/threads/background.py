@@ -1,4 +1,4 @@
-"""Background: one thread for work that would make the window wait (reading files, resampling)."""
+"""Background: a thread for work that would block the window (reading files, resampling)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Background(Protocol):
-    """Does work elsewhere and comes back to the main thread with what came of it."""
+    """Runs work off the main thread and passes the result back to it."""
 
     def run(
         self,
@@ -44,7 +44,7 @@ class BackgroundThread:
         self._thread.start()
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """End after the work at hand; what has not begun is dropped."""
+        """Stop after the current work; queued work is dropped."""
         self._queue.put(None)
         self._thread.join(timeout_s)
 
@@ -72,7 +72,7 @@ def attempt(
     done: Callable[[Result], object],
     failed: Callable[[str], object],
 ) -> Callable[[], None]:
-    """Do the work now; return what is to be called on the main thread."""
+    """Do the work now; return the callback to run on the main thread."""
     try:
         result = work()
     except PlayerError as error:
@@ -82,7 +82,7 @@ def attempt(
         sentence = f"That did not work: {reason(error)}."
         return lambda: _call(failed, sentence)
     except Exception:
-        # A bug must reach the player and the log: swallowed here, a pad would wait for ever.
+        # A bug must reach the player and the log: otherwise a pad would wait for ever.
         log.exception("Background work failed")
         return lambda: _call(failed, "That did not work; see the log file.")
     return lambda: _call(done, result)

@@ -1,4 +1,4 @@
-"""FileWriter: the thread that writes to disk, so that nobody else waits for it."""
+"""FileWriter: a thread for all writes to disk, so that no other thread waits for the disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from engine.errors import PlayerError
 Done = Callable[[str | None], object]
 
 RETRY_S = 5.0
-"""A full disk is asked again this often."""
+"""Interval of retries, for example while the disk is full."""
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +31,18 @@ class _Write:
 
 
 class WritesFiles(Protocol):
-    """What others need of the file writer."""
+    """The part of FileWriter that its users need."""
 
     def write(self, work: Callable[[], None], done: Done, *, retry: bool = False) -> None:
         """Do `work` on the writer's thread, then `done(None)` or `done(sentence)` on the main one.
 
-        With `retry` a failed work is done again until it succeeds. Returns at once; any thread.
+        With `retry` failed work is repeated until it succeeds. Returns at once; any thread.
         """
         ...
 
 
 class FileWriter:
-    """Writes in the order given; what must not be lost is tried again until it succeeds."""
+    """Writes in the order given; writes that must not be lost are retried until they succeed."""
 
     def __init__(self, post: Post, retry_s: float = RETRY_S) -> None:
         self._post = post
@@ -58,13 +58,13 @@ class FileWriter:
     def write(self, work: Callable[[], None], done: Done, *, retry: bool = False) -> None:
         """Do `work` on the thread, then `done(None)`, or `done(sentence)`, on the main thread.
 
-        With `retry` a failed work is done again every few seconds, and `done` is called after
-        each try, until it succeeds. Returns at once; any thread.
+        With `retry` failed work is repeated every few seconds until it succeeds, and `done` is
+        called after each attempt. Returns at once; any thread.
         """
         self._queue.put(_Write(work, done, retry))
 
     def stop(self, timeout_s: float = 10.0) -> bool:
-        """Write what waits, try what failed once more, end. False: something is not written."""
+        """Finish the queue, retry failed writes once and stop; return whether all succeeded."""
         self._queue.put(None)
         self._thread.join(timeout_s)
         return not self._thread.is_alive() and not self._failed
@@ -95,11 +95,11 @@ class FileWriter:
 
 
 def attempt_write(work: Callable[[], None]) -> str | None:
-    """Do the work now; return why it failed in a sentence for the player, None when it did not."""
+    """Do the work now; return a sentence for the player if it failed, else None."""
     try:
         work()
     except (ClipError, OSError) as error:
-        # A clip's error names a file that the player never heard of; its cause says why.
+        # A clip's error names a file that the player does not know; its cause gives the reason.
         why = error.__cause__ if isinstance(error.__cause__, OSError) else error
         return f"Writing to disk failed: {reason(why)}."
     except PlayerError as error:
@@ -115,7 +115,7 @@ def _call(done: Done, sentence: str | None) -> None:
 
 
 class WriteNewest:
-    """Writes of one file that changes often: while one is under way only the newest waits.
+    """Writes one file that changes often: while a write is in progress only the newest is queued.
 
     Main thread only.
     """
@@ -127,7 +127,7 @@ class WriteNewest:
         self._next: Callable[[], None] | None = None
 
     def write(self, work: Callable[[], None]) -> None:
-        """Do `work`, or, when a newer one comes before its turn, that one instead."""
+        """Do `work`, unless newer work is queued before its turn, which then replaces it."""
         if self._busy:
             self._next = work
             return

@@ -1,4 +1,4 @@
-"""Ticker: the clock of what has to be looked at again and again, window or not."""
+"""Ticker: calls functions on the main thread periodically, with or without a window."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable
 from app.threads.background import Post
 
 TICK_S = 0.02
-"""How often what a player waits for is looked at."""
+"""Interval of the fast functions, those that a player waits for."""
 TICKS_PER_SLOW_TICK = 25
-"""The rest, twice a second."""
+"""The slow functions are called twice a second."""
 
 Tick = Callable[[], object]
 
 
 class Ticker:
-    """Calls on the main thread at a steady pace; one that is late is left out, not made up for."""
+    """Ticks on the main thread at a steady pace; ticks that are missed are skipped."""
 
     def __init__(
         self, post: Post, fast: tuple[Tick, ...], slow: tuple[Tick, ...], interval_s: float = TICK_S
@@ -35,13 +35,13 @@ class Ticker:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; a tick that is already posted does nothing."""
+        """Stop; a tick that is already posted does nothing."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def tick(self) -> None:
-        """Do what is due; the main thread."""
+        """Call the functions that are due. Main thread."""
         self._is_posted.clear()
         if self._stopped.is_set():
             return
@@ -52,7 +52,7 @@ class Ticker:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_s):
-            # A main thread that is busy for long must not find a heap of ticks afterwards.
+            # Ticks must not pile up while the main thread is busy.
             if not self._is_posted.is_set():
                 self._is_posted.set()
                 self._post(self.tick)

@@ -1,7 +1,7 @@
-"""ClipStore: every take as WAV and JSON on disk, as soon as it exists.
+"""ClipStore: saves every take as WAV and JSON as soon as it exists.
 
-Called on the main thread; writes on the file writer's. Files are made once, under names nobody
-used before, and are never changed or deleted: a DAW may hold them.
+Called on the main thread; writes on the file writer's. Files are created once, under unused names,
+and never changed or deleted: a DAW may refer to them.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ class ClipStore:
         self._unsaved: dict[str, Take] = {}
         self._failing = False
         self.take_saved: Event[()] = Event()
-        """A take has reached the disk."""
+        """Emitted when a take has been saved."""
 
     @property
     def folder(self) -> Path:
-        """Where this run's takes are written."""
+        """The folder of this run's takes."""
         return self._folder
 
     @property
@@ -82,26 +82,26 @@ class ClipStore:
         return tuple(self._unsaved.values())
 
     def save(self, take: Take, pad: int | None) -> None:
-        """Write a take as soon as possible, again and again if the disk refuses; never waits."""
+        """Save a take in the background, retrying until it succeeds; returns at once."""
         if take.id in self._unsaved or self.is_saved(take):
             return
         self._unsaved[take.id] = take
         self._writer.write(partial(self._write, take, pad), partial(self._done, take), retry=True)
 
     def is_saved(self, take: Take) -> bool:
-        """The take is on disk, whole."""
+        """Return whether the take is completely on disk."""
         with self._lock:
             return take.id in self._described
 
     def path_of(self, take: Take) -> Path | None:
-        """Return where the take was written, without looking; None before that. Any thread."""
+        """Return the path of a saved take, without checking the disk; None before. Any thread."""
         with self._lock:
             return self._files.get(take.id) if take.id in self._described else None
 
     def file_for(self, take: Take) -> Path | None:
         """Return the take's finished WAV; None while it is not on disk.
 
-        A file somebody removed is written anew.
+        A file that has been removed is saved again.
         """
         path = self.path_of(take)
         if path is None:
@@ -115,7 +115,7 @@ class ClipStore:
         return path
 
     def register(self, stored: Sequence[StoredTake]) -> None:
-        """Use the files that takes of an earlier run already have."""
+        """Register the files of an earlier run's takes, so that they are not saved again."""
         with self._lock:
             for item in stored:
                 self._files[item.take.id] = item.path
@@ -169,7 +169,7 @@ class ClipStore:
 
 
 def recover(folder: Path) -> tuple[StoredTake, ...]:
-    """Read the takes of a run's folder, oldest first; what is damaged is logged and left alone."""
+    """Read the takes of a run's folder, oldest first; damaged ones are logged and skipped."""
     stored = []
     for path in folder.glob("*.json"):
         try:
@@ -191,7 +191,7 @@ def read_stored(path: Path) -> StoredTake:
 
 
 def _place(temporary: Path, path: Path) -> bool:
-    """Give a finished file its name, unless the name is taken: then return False."""
+    """Rename a finished file; return False if the name is taken."""
     try:
         # A link fails where a rename would silently replace a file.
         os.link(temporary, path)
@@ -200,7 +200,7 @@ def _place(temporary: Path, path: Path) -> bool:
     except OSError:
         if path.exists():
             return False
-        temporary.rename(path)  # the disk knows no links (exFAT)
+        temporary.rename(path)  # a file system without links (exFAT)
         return True
     temporary.unlink()
     return True

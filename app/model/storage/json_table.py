@@ -1,4 +1,4 @@
-"""Table: a JSON object read strictly, key by key, with errors that name the key. Any thread."""
+"""Table: strict reading of a JSON object, key by key, with errors that name the key. Any thread."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import cast
 
 
 class TableError(ValueError):
-    """JSON that is not what it should be; the text names the key."""
+    """JSON that is not as expected; the text names the key."""
 
 
 class Table:
-    """One JSON object. Read every key, then `end()`, which refuses keys nobody asked for."""
+    """One JSON object. Read every key, then call `end()`, which raises for unknown keys."""
 
     def __init__(self, value: object, where: str) -> None:
         if not isinstance(value, dict):
@@ -22,7 +22,7 @@ class Table:
         self._read: set[str] = set()
 
     def has(self, key: str) -> bool:
-        """There is such a key and it is not null."""
+        """Return whether the key exists and is not null."""
         self._read.add(key)
         return self._values.get(key) is not None
 
@@ -75,7 +75,7 @@ class Table:
         )
 
     def end(self) -> None:
-        """Refuse keys that were not read."""
+        """Raise TableError for keys that were not read."""
         unknown = sorted(set(self._values) - self._read)
         if unknown:
             raise TableError(f"{self._where} holds the unknown key {unknown[0]}")

@@ -26,7 +26,7 @@ KIT_SUFFIX = ".pingpad"
 KIT_FILE = "kit.json"
 KIT_FORMAT = "pingpad kit"
 KIT_VERSION = 2
-"""2: a pad says more of how it plays. A kit of version 1 plays as it did."""
+"""Version 2 has more pad parameters. A kit of version 1 plays as before."""
 
 
 class KitError(PlayerError):
@@ -34,16 +34,16 @@ class KitError(PlayerError):
 
 
 def slug(name: str, longest: int = 40) -> str:
-    """Return a name as plain small letters, digits and dashes that every system can store."""
+    """Return a name in lower-case letters, digits and dashes, valid on every file system."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:longest].strip("-") or "sound"
 
 
 def save_kit(kit: KitRecord, folder: Path) -> None:
-    """Save a kit; a crash or a full disk leaves what was saved there before. Raises KitError.
+    """Save a kit; a crash or a full disk leaves the previous kit intact. Raises KitError.
 
-    WAVs come first, each under a name of its own, and are never overwritten; then kit.json
-    changes in one stroke.
+    The WAVs are written first, under unique names, and never overwritten; then kit.json is
+    replaced atomically.
     """
     try:
         _refuse_other_folders(folder)
@@ -62,7 +62,7 @@ def save_kit(kit: KitRecord, folder: Path) -> None:
 
 
 def open_kit(folder: Path) -> KitRecord:
-    """Read a whole kit, or raise KitError and name what is wrong with it."""
+    """Read a complete kit, or raise KitError with what is wrong with it."""
     path = folder / KIT_FILE
     try:
         text = path.read_text(encoding="utf-8")
@@ -82,7 +82,7 @@ def open_kit(folder: Path) -> KitRecord:
 
 def _refuse_other_folders(folder: Path) -> None:
     if folder.is_dir() and not (folder / KIT_FILE).exists() and any(folder.glob("[!.]*")):
-        # WAVs alone are what a first save left when it was cut short.
+        # A first save that was interrupted leaves only WAVs.
         if all(path.suffix == ".wav" for path in folder.glob("[!.]*")):
             return
         raise KitError(f"{folder.name} already holds other things. Choose another name.")

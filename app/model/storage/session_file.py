@@ -1,7 +1,7 @@
-"""The pads as they stand, in session.json, so that the next start finds them. Any thread.
+"""session.json: the state of the pads, for the next start. Any thread.
 
-The takes are in the takes folder; here stands only which of them is where. A crash between the
-two costs nothing: takes of the run that are not in session.json are found in its folder.
+It only refers to the takes, which are in the takes folder. A crash between the two writes loses
+nothing: takes that are missing in session.json are found in the run's folder.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LastSession:
-    """What the last run left."""
+    """The session of the last run, as read."""
 
     kit: KitRecord
     stored: tuple[StoredTake, ...]
     """The files of the kit's takes."""
     closed: bool
-    """False: it did not end by itself."""
+    """Whether it was closed properly."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """What stands in session.json."""
+    """The contents of session.json."""
 
     kit: KitRecord
     run: Path
-    """The folder the run writes its takes to."""
+    """The folder of the run's takes."""
     written: float
     """Seconds since 1970 (UTC)."""
     closed: bool
@@ -67,9 +67,9 @@ def write_session(
 
 
 def read_session(path: Path, takes_folder: Path) -> LastSession | None:
-    """Return what the last run left, or None if there was none. Never raises for its content.
+    """Return the session of the last run, or None if there was none. Never raises for its content.
 
-    A damaged session.json is made up for by the newest run's folder of takes.
+    If session.json is damaged, the takes of the newest run's folder are used instead.
     """
     try:
         return _from_json(read_table(path.read_text(encoding="utf-8"), path.name))
@@ -96,7 +96,7 @@ def _pad_to_json(pad: PadRecord, file_for: Callable[[Take], Path | None]) -> Jso
 def _from_json(table: Table) -> LastSession:
     if table.text("format") != SESSION_FORMAT or table.whole("version") != SESSION_VERSION:
         raise TableError("it is not a session of this version")
-    # What was made after the last write, or was still waiting for the disk, is in the run's folder.
+    # Takes made after the last write, or not yet saved at that time, are in the run's folder.
     run = {item.take.id: item for item in recover(Path(table.text("run")))}
     stored: list[StoredTake] = []
     pads = tuple(_pad_from_json(pad, run, stored) for pad in table.tables("pads", "pad"))
@@ -113,7 +113,7 @@ def _from_json(table: Table) -> LastSession:
 
 
 def _pad_from_json(table: Table, run: dict[str, StoredTake], stored: list[StoredTake]) -> PadRecord:
-    """Return the pad and add the files of its takes to `stored`; takes that are gone are logged."""
+    """Return the pad and add its takes' files to `stored`; missing takes are logged."""
     found: list[StoredTake] = []
     for item in table.tables("takes", "take"):
         take = run.get(item.text("id"))
@@ -143,7 +143,7 @@ def _read_or_log(wav: Path) -> StoredTake | None:
 
 
 def _with_newer_takes(last: LastSession, newer: tuple[StoredTake, ...]) -> LastSession:
-    """Put takes at the end of the pads they were made for; the newest is what an open pad plays."""
+    """Append takes to the pads they were made for; the newest becomes an unlocked pad's current."""
     pads = list(last.kit.pads)
     placed = []
     for item in newer:

@@ -1,4 +1,4 @@
-"""Settings: what Pingpad remembers between two starts, in settings.json. Any thread."""
+"""Settings: the saved settings, in settings.json. Any thread."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from engine.files.strict import ConfigError, from_table, typed_value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(PanelSettings):
-    """What is saved. Every field has a default: an older file lacks the newer ones."""
+    """The saved settings. Every field has a default, because an older file lacks newer ones."""
 
     window_geometry: str = ""
     """QWidget.saveGeometry() as hexadecimal digits; "" = let the desktop choose."""
     model: str = ""
-    """Folder of the model in use, among those that were added; "" = the embedded one."""
+    """Folder name of the model in use, if it was added; "" = the embedded one."""
     midi_channel: int = 0
     """1..16; 0 listens to all."""
     pad_map: str = "chromatic"
-    """Name of the note map that plays the pads."""
+    """Name of the pads' note map."""
     midi_lights: str = "automatic"
     """"automatic", "off", or the name of a port whose pads show a velocity."""
     clock_from: str = ""
     """Name of the MIDI port whose clock is followed; "" = none."""
     clock_to: str = ""
-    """Name of the MIDI port that is sent a clock; "" = none."""
+    """Name of the MIDI port to send clock to; "" = none."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadSettings:
-    """Settings as read, and a sentence for the player if something was wrong ("" when fine)."""
+    """Settings as read, and a notice for the player if something was wrong, else ""."""
 
     settings: Settings
     notice: str = ""
 
 
 def read_settings(path: Path) -> ReadSettings:
-    """Read the settings; a damaged file is moved aside and the defaults are used.
+    """Read the settings; a damaged file is quarantined and the defaults are used.
 
-    Never raises: without settings an instrument still has to open.
+    Never raises, because the instrument has to open without settings too.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -62,24 +62,24 @@ def read_settings(path: Path) -> ReadSettings:
 
 
 def write_settings(path: Path, settings: Settings) -> None:
-    """Write the settings so that a crash leaves the old or the new file whole. Raises OSError."""
+    """Write the settings atomically. Raises OSError."""
     values = asdict(settings)
     write_json(path, {name: value for name, value in values.items() if name not in NOT_SAVED})
 
 
 def _quarantine(path: Path, why: str) -> ReadSettings:
-    aside = next(
+    quarantined = next(
         name
         for number in itertools.count(1)
         if not (name := path.with_name(f"{path.name}.damaged-{number}")).exists()
     )
     try:
-        path.replace(aside)
+        path.replace(quarantined)
     except OSError:
         return ReadSettings(Settings(), f"The settings could not be read ({why}).")
     return ReadSettings(
         Settings(),
-        f"The settings file was damaged ({why}); it was put aside as {aside.name} "
+        f"The settings file was damaged ({why}); it was put aside as {quarantined.name} "
         "and Pingpad starts with its defaults.",
     )
 
@@ -99,7 +99,7 @@ def _parse(text: str) -> Settings:
 
 
 def _read_trips(value: object) -> tuple[MeasuredTrip, ...]:
-    """Return the trips of a list in a file; what was not measured by us is left out."""
+    """Return the round trips of a list; invalid entries are skipped."""
     names = [field.name for field in fields(MeasuredTrip)]
     trips = []
     for row in value if isinstance(value, list) else []:

@@ -1,4 +1,4 @@
-"""Takes and pads as JSON: one form for kits, the takes folder and the session. Any thread."""
+"""JSON of takes and pads, shared by kits, the takes folder and the session. Any thread."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def take_to_json(take: Take, file: str) -> JsonObject:
 
 
 def take_from_json(table: Table, read: Callable[[str], Clip]) -> Take:
-    """Return the take; `read` brings the clip of a file name. Raises TableError and what it does.
+    """Return the take; `read` reads the clip of a file name. Raises TableError and `read`'s errors.
 
-    The table is not ended: the caller may have keys of its own in it.
+    The caller has to call `end()`: the table may hold further keys.
     """
     kind = table.text("kind")
     if kind not in TAKE_KINDS:
@@ -56,7 +56,7 @@ def settings_to_json(pad: PadRecord) -> JsonObject:
 
 
 def settings_from_json(table: Table, takes: tuple[Take, ...], current: int | None) -> PadRecord:
-    """Return the pad with these takes. Raises TableError. The table is not ended."""
+    """Return the pad with these takes. Raises TableError. The caller has to call `end()`."""
     if len({take.id for take in takes}) != len(takes):
         raise TableError("two takes have one id")
     try:
@@ -74,7 +74,7 @@ def settings_from_json(table: Table, takes: tuple[Take, ...], current: int | Non
 
 
 def _read_parameters(table: Table) -> PadParameters:
-    """Return how the pad plays; what an older kit does not say is as it was then."""
+    """Return the pad's parameters; those that an older kit lacks have their defaults."""
     readers: dict[type, Callable[[str], object]] = {
         str: table.text,
         bool: table.truth,

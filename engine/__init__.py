@@ -1,1 +1,1 @@
-"""Making sound from words and recordings. Never imports app, Qt, MIDI or the sound card."""
+"""Generates sounds from words and recordings. Never imports app, Qt, MIDI or the sound card."""

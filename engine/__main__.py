@@ -13,7 +13,7 @@ from engine.process.worker import FACTORY, WorkerOptions, run_worker
 
 
 def main(arguments: list[str]) -> int:
-    """Serve the app at the other end of standard input and output."""
+    """Serve the app over standard input and output."""
     parser = argparse.ArgumentParser(
         "python -m engine", description="Pingpad's engine process. Pingpad starts it by itself."
     )
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _take_over_pipes() -> Channel:
-    """Take the pipes over, and send what any library prints to standard error instead."""
+    """Take over the pipes, and redirect what libraries print to standard error."""
     requests, answers = os.dup(0), os.dup(1)
     if sys.stderr is None:  # a windowed Windows program has none
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

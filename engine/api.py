@@ -1,4 +1,4 @@
-"""What the app and the engine say to each other: recipes, requests, answers, errors. No torch."""
+"""The messages between app and engine: recipes, requests, answers, errors. No torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EMBEDDED = "embedded"
 
 
 class EngineError(PlayerError):
-    """What the engine cannot do; the text says what to do next."""
+    """The engine cannot do something; the text says what to do next."""
 
 
 class RecipeError(EngineError):
@@ -43,9 +43,9 @@ class Recipe:
     (0 keeps it, 1 ignores it); None where there is no source. `source` says where the source came
     from (a take's id or a file's path); the samples themselves travel beside the recipe.
     A `seed` of None is drawn by the engine, which returns the recipe with the seed it drew.
-    `remake_from` to `remake_to`, in seconds, is the part of a source that is made anew while the
-    model hears the rest, for models that can; None where no part is meant.
-    `avoid` says what the sound should not be, to models that are guided.
+    `remake_from` to `remake_to`, in seconds, is the part of a source that is inpainted, for
+    models that can; None where no part is. `avoid` is the negative prompt, for models with
+    guidance.
     """
 
     prompt: str
@@ -60,7 +60,7 @@ class Recipe:
     avoid: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse nonsense by name, value and range."""
+        """Refuse bad values by name, value and range."""
         if not self.prompt.strip():
             raise RecipeError("Type what the sound should be: the prompt is empty.")
         for name, text in (("The prompt", self.prompt), ("What to avoid", self.avoid)):
@@ -190,7 +190,7 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """The engine process had ended by itself and was started again; its jobs were Failed."""
+    """The engine process had died and was started again; its jobs were Failed."""
 
     message: str
 
@@ -200,7 +200,7 @@ SoundAnswer = Ready | Progress | Preview | Finished | Failed | Cancelled | Resta
 
 @dataclass(frozen=True, slots=True)
 class ModelUnloaded:
-    """The model in use had to make room: nothing can be made until the other one is ready."""
+    """The model in use was unloaded for memory: no sounds until the other one is ready."""
 
     model_folder: Path
 

@@ -1,7 +1,6 @@
 """Clip: finished audio and its rate in Hz. Any thread; no torch.
 
-What changes rates is imported where it is used: a machine that only trains on rendered sounds need
-not have it.
+soxr is imported where it is used: a machine that only trains on rendered sounds need not have it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from engine.errors import PlayerError
 
 SAMPLE_RATE_HZ = 44_100
-"""What every model here makes and reads; devices and files have rates of their own."""
+"""The rate of all models here; devices and files have rates of their own."""
 RATES_HZ = range(4_000, 400_001)
 
 
@@ -47,7 +46,7 @@ class Clip:
 
     @property
     def frames(self) -> int:
-        """Number of instants of all channels."""
+        """Number of sample frames."""
         return int(self.samples.shape[0])
 
     @property

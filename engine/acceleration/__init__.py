@@ -1,1 +1,1 @@
-"""The same networks, faster: compiled, as CUDA graphs, in tiles. Needs torch."""
+"""Faster execution of the networks: layouts, compilation, CUDA graphs, tiles. Needs torch."""

@@ -1,6 +1,6 @@
-"""Transformer blocks that torch compiles while they already play. Needs torch.
+"""Transformer blocks compiled by torch in the background, while they already run. Needs torch.
 
-Pays on GPUs alone; plain on a processor too, where tests leave torch's compiler out.
+Worth it on GPUs only; tests run it on the CPU, without torch's compiler.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from engine.models.dit import DiffusionTransformer
 
 log = logging.getLogger(__name__)
 MOST_SHAPES = 8
-"""Torch compiles one function for no more shapes than that."""
+"""Torch's default limit of recompilations of one function."""
 
 Work = Callable[[], None]
 
@@ -32,10 +32,10 @@ def _run_in_background(work: Work) -> None:
 
 
 class CompiledBlocks:
-    """Lets a transformer's blocks be compiled in the background, a shape at a time.
+    """Compiles a transformer's blocks in the background, one input shape at a time.
 
-    What was compiled is kept on disk for the next start. A block that cannot be compiled plays on
-    as it is.
+    Compiled code is cached on disk for the next start. Blocks that cannot be compiled go on
+    running uncompiled.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class CompiledBlocks:
 
     @property
     def shapes(self) -> int:
-        """How many shapes run compiled: a graph captured before another one came is outdated."""
+        """How many shapes run compiled; graphs captured at a smaller number are outdated."""
         return len(self._ready)
 
     def _forward(self, block: Block, *inputs: Any) -> Tensor:  # noqa: ANN401 - a block's own
@@ -76,7 +76,7 @@ class CompiledBlocks:
         try:
             with self._one_at_a_time, torch.inference_mode():
                 if not self._ready:
-                    # Here, since torch imports its compiler first, which takes seconds.
+                    # Not earlier: this imports torch's compiler, which takes seconds.
                     self._compiled = torch.compile(
                         self._plain, backend=self._backend, dynamic=False
                     )

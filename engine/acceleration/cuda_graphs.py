@@ -1,6 +1,6 @@
-"""CUDA graphs: work of tensors is captured once and replayed from then on. Needs torch.
+"""CUDA graphs: work on tensors is captured once and then replayed. Needs torch.
 
-Plain on a processor too, where tests put a double in the place of a CUDA graph.
+Tests run it on the CPU, with a double in place of the CUDA graph.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.acceleration.tensor_tree import list_tensors, replace_tensors
 
 log = logging.getLogger(__name__)
 MOST_GRAPHS = 4
-"""Each holds memory for all that is computed in it."""
+"""Each holds the memory of all intermediate results."""
 
 Value = TypeVar("Value")
 
@@ -28,21 +28,21 @@ class Graph(Protocol):
     """Work on the GPU that can be replayed."""
 
     def capture(self, work: Callable[[], Tensor], *, copy_out: bool) -> Tensor:
-        """Do the work and capture it; returns the tensor that each replay fills.
+        """Run the work and capture it; returns the tensor that each replay fills.
 
-        It lies on the GPU, or, with `copy_out`, in the processor's memory.
+        That is on the GPU, or in host memory with `copy_out`.
         """
         ...
 
     def replay(self) -> None:
-        """Do the work again on what now lies in the tensors that it read; waits for a copy out."""
+        """Run the work again on the current values of its inputs; waits for a copy out."""
         ...
 
 
 class CudaGraph:
-    """A CUDA graph: thousands of small kernels start at once instead of one by one.
+    """A CUDA graph: one launch instead of thousands of small kernels'.
 
-    All share one memory pool, since none runs while another one does, nor leaves anything in it.
+    All graphs share one memory pool: no two run at once, and none keeps data in it.
     """
 
     _pool: ClassVar[Any] = None
@@ -54,7 +54,7 @@ class CudaGraph:
             CudaGraph._pool = torch.cuda.graph_pool_handle()
 
     def capture(self, work: Callable[[], Tensor], *, copy_out: bool) -> Tensor:
-        """Capture, after a warm-up on a side stream, as CUDA demands it."""
+        """Capture, after a warm-up on a side stream, as CUDA requires."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -64,7 +64,7 @@ class CudaGraph:
         out = torch.empty(made.shape, dtype=made.dtype, pin_memory=True) if copy_out else None
         del made
         torch.cuda.empty_cache()
-        # Compiling may go on meanwhile in another thread.
+        # Another thread may be compiling meanwhile.
         with torch.cuda.graph(self._graph, CudaGraph._pool, capture_error_mode="thread_local"):
             filled = work()
             if out is not None:
@@ -73,14 +73,14 @@ class CudaGraph:
         return filled if out is None else out
 
     def replay(self) -> None:
-        """Replay; waits where the result is copied out."""
+        """Replay; waits for the copy out, if any."""
         self._graph.replay()
         if self._copies_out:
             torch.cuda.current_stream().synchronize()
 
 
 class CapturedWork:
-    """A graph, the static tensors that it reads and the one that it fills."""
+    """A captured graph, its static input tensors and its output tensor."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class CapturedWork:
         self._output = graph.capture(lambda: work(static_inputs), copy_out=copy_out)
 
     def replay(self, inputs: Any) -> Tensor:  # noqa: ANN401 - shaped as what was captured
-        """Return what the work makes of other inputs."""
+        """Run the captured work on other inputs, and return a copy of its output."""
         for static, tensor in zip(self._static, list_tensors(inputs), strict=True):
             static.copy_(tensor)
         self._graph.replay()
@@ -105,7 +105,7 @@ class CapturedWork:
 
 
 class GraphCache:
-    """Captures work of tensors the second time one kind is asked for, and replays it then."""
+    """Captures a kind of work the second time it is requested, and replays it from then on."""
 
     def __init__(self, make_graph: Callable[[], Graph] = CudaGraph) -> None:
         self._make_graph = make_graph
@@ -121,15 +121,15 @@ class GraphCache:
         *,
         copy_out: bool = False,
     ) -> Tensor | None:
-        """Return `work(inputs)`; None where the caller has to do the work.
+        """Return `work(inputs)` by replay; None if the caller has to run the work itself.
 
         The same `kind` must mean the same work but for tensors' values. The work may neither read
-        a tensor's value nor draw random numbers.
+        a tensor's value on the host nor draw random numbers.
         """
         shapes = tuple((tensor.shape, tensor.dtype) for tensor in list_tensors(inputs))
         key = (kind, copy_out, shapes)
         if self._gave_up or key not in self._seen:
-            # Most lengths are asked for once; those would only cost memory.
+            # Most lengths are requested once; capturing those would only cost memory.
             self._seen.add(key)
             return None
         try:
@@ -150,7 +150,7 @@ class GraphCache:
 
 @dataclass(frozen=True, slots=True)
 class GpuAcceleration:
-    """Both of one transformer: graphs are captured anew once its blocks are compiled."""
+    """Compiled blocks and graphs of one transformer; compiling a shape outdates its graphs."""
 
     blocks: CompiledBlocks
     graphs: GraphCache

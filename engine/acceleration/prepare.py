@@ -1,8 +1,8 @@
-"""A model is changed for the device and the precision it plays in. Needs torch."""
+"""Modifies a model for its device and precision. Needs torch."""
 
 from __future__ import annotations
 
-from engine.acceleration.compiled import (
+from engine.acceleration.layouts import (
     lay_channels_last,
     lower_precision,
     pack_linear_layers,
@@ -15,9 +15,9 @@ from engine.models.oobleck import Oobleck
 
 
 def prepare_for_device(model: SoundModel, device: str, precision: str) -> None:
-    """Change a model that lies on a device, for good; `precision` is one of PRECISIONS.
+    """Modify a model on its device, in place; `precision` is one of PRECISIONS.
 
-    What it makes stays the same to what the precision allows.
+    Its output stays the same within that precision.
     """
     lower_precision(model.transformer, steps_dtype(precision))
     for codec in [part for part in model.modules() if isinstance(part, Oobleck)]:

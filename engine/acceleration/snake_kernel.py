@@ -1,7 +1,7 @@
-"""The snake in one pass over memory, compiled by numba, on processors. Needs torch.
+"""The snake activation in one pass over memory, compiled by numba for CPUs. Needs torch.
 
-Torch needs five passes, of which the sine costs most. This is one, with no call in it, so that
-the compiler makes vectors of it; compiled code is kept on disk.
+Torch needs five passes, of which the sine costs most. This is one, without function calls, so that
+the compiler vectorises it; compiled code is cached on disk.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from torch import Tensor, nn
 from engine.models.oobleck import Snake
 
 _ROUND = np.float32(1.5 * 2**23)
-"""Added and taken away again, it leaves a float32 without its fraction."""
+"""Adding and subtracting it rounds a float32 to an integer."""
 _SINE_SQUARED = tuple(
     np.float32(value)
     for value in (9.8696041, -32.469696, 42.728386, -30.121754, 13.20661, -3.913075, 0.74197626)
 )
-"""sin(pi r)^2 / r^2 for r^2 up to 1/4, in powers of r^2; fitted, 2e-10 off at most."""
+"""sin(pi r)^2 / r^2 for r^2 up to 1/4, in powers of r^2; fitted, error at most 2e-10."""
 _C0, _C1, _C2, _C3, _C4, _C5, _C6 = _SINE_SQUARED
 _LEAST_ROWS = 512
-"""Fewer are not worth another thread."""
+"""Fewer rows are not worth another thread."""
 
-# Contracted alone: with more liberties the rounding above would be left out.
+# Contraction only: full fastmath would remove the rounding above.
 _compile: Callable[[Any], Any] = njit(
     fastmath={"contract"}, nogil=True, error_model="numpy", cache=True
 )
@@ -40,7 +40,7 @@ _native: Callable[[Any], Callable[..., Any]] = intrinsic
 
 @_native
 def _as_float(typing_context: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's own
-    """Return the float32 of 32 bits."""
+    """Reinterpret 32 bits as a float32."""
 
     def make(context: Any, builder: Any, signature: Any, inputs: Any) -> Any:  # noqa: ANN401
         return builder.bitcast(inputs[0], context.get_value_type(types.float32))
@@ -50,7 +50,7 @@ def _as_float(typing_context: Any, bits: Any) -> Any:  # noqa: ANN401 - numba's 
 
 @_native
 def _as_bits(typing_context: Any, number: Any) -> Any:  # noqa: ANN401 - numba's own
-    """Return the 32 bits of a float32."""
+    """Reinterpret a float32 as 32 bits."""
 
     def make(context: Any, builder: Any, signature: Any, inputs: Any) -> Any:  # noqa: ANN401
         return builder.bitcast(inputs[0], context.get_value_type(types.uint32))
@@ -60,7 +60,7 @@ def _as_bits(typing_context: Any, number: Any) -> Any:  # noqa: ANN401 - numba's
 
 @_compile
 def _snake(x: Any, turns: Any, finer: Any, scale: Any) -> Any:  # noqa: ANN401 - compiled for float32
-    """x + sin(pi * (turns + finer) * x)^2 * scale: two floats tell the angle of loud sounds."""
+    """x + sin(pi * (turns + finer) * x)^2 * scale: two floats keep the angle exact at large x."""
     whole = (x * turns + _ROUND) - _ROUND
     rest = (x * turns - whole) + x * finer
     u = rest * rest
@@ -99,7 +99,7 @@ def _snake_bfloat16(x: Any, constants: Any, out: Any) -> None:  # noqa: ANN401
 
 
 class FusedSnake(nn.Module):
-    """A snake of sounds (B, C, 1, T), channels last, in float32 or bfloat16; for playing alone."""
+    """A snake of sounds (B, C, 1, T), channels last, in float32 or bfloat16; inference only."""
 
     def __init__(self, snake: Snake) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class FusedSnake(nn.Module):
         self._constants = tuple(part.numpy() for part in parts)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a tensor shaped as x; x itself stays as it is."""
+        """Return a tensor shaped as x; x is not modified."""
         x = x.contiguous(memory_format=torch.channels_last)
         out = torch.empty_like(x)
         work = _snake_float32
@@ -120,7 +120,7 @@ class FusedSnake(nn.Module):
         return out
 
     def _run_threads(self, work: Callable[..., None], inputs: Any, made: Any) -> None:  # noqa: ANN401
-        """Share rows among as many threads as torch takes; none holds the interpreter's lock."""
+        """Share rows among as many threads as torch uses; the kernels release the GIL."""
         threads = min(torch.get_num_threads(), max(len(inputs) // _LEAST_ROWS, 1))
         if threads == 1:
             work(inputs, self._constants, made)

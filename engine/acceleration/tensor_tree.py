@@ -1,4 +1,4 @@
-"""Tensors within values of dataclasses, tuples and lists. Needs torch.
+"""Finds and replaces tensors in nested dataclasses, tuples and lists. Needs torch.
 
 torch.utils._pytree does this for registered classes; it is private, and ours are plain dataclasses.
 """
@@ -15,14 +15,14 @@ Value = TypeVar("Value")
 
 
 def list_tensors(value: object) -> list[Tensor]:
-    """Return all tensors of a value, in the order of its fields."""
+    """Return all tensors in a value, in the order of its fields."""
     if isinstance(value, Tensor):
         return [value]
     return [tensor for part in _parts(value) for tensor in list_tensors(part)]
 
 
 def replace_tensors(value: Value, tensors: Iterator[Tensor]) -> Value:
-    """Return the same value with other tensors, in that order."""
+    """Return a copy of the value with other tensors, in the same order."""
     if isinstance(value, Tensor):
         return cast(Value, next(tensors))
     if isinstance(value, tuple | list):

@@ -1,7 +1,7 @@
-"""A long sound through an autoencoder's layers, a stretch of time at a time. Needs torch.
+"""Runs an autoencoder's layers over a long sound tile by tile in time. Needs torch.
 
-What large tensors cost a processor is not the arithmetic but the memory: within a tile all that
-goes from layer to layer stays in the cache, and no fresh pages are asked of the system.
+On a CPU large tensors cost memory traffic rather than arithmetic: within a tile all activations
+stay in the cache, and no fresh pages are requested from the system.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from torch import Tensor, nn
 from engine.models.oobleck import DILATIONS, KERNEL, Oobleck, Stack
 
 TILE = 1 << 20
-"""Numbers in the largest tensor of a tile: 4 MB in float32. Of 1/4 to 8 times that, the fastest."""
+"""Elements of a tile's largest tensor, 4 MB in float32: fastest of 1/4 to 8 times that."""
 _BESIDE = KERNEL // 2
-"""Samples that a convolution reaches on each side."""
+"""Receptive field of a convolution, in samples on each side."""
 _UNITS = _BESIDE * sum(DILATIONS)
-"""Those that a block's residual units reach."""
+"""That of a block's residual units together."""
 
 
 class TiledLayers(nn.Module):
-    """Layers that compute `size` samples of their input at a time, with what they reach around.
+    """Layers that process `size` input samples at a time, overlapping by `reach` on each side.
 
-    `grows` samples come out for each that goes in, or one for each `shrinks`; `size` and `reach`
-    count samples that go in, and are multiples of `shrinks`.
+    There are `grows` output samples for each input sample, or one for each `shrinks`; `size` and
+    `reach` count input samples, and are rounded up to multiples of `shrinks`.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class TiledLayers(nn.Module):
         self.grows, self.shrinks = grows, shrinks
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., T) as the layers do; T is a multiple of `shrinks`."""
+        """Map (..., T) as the layers would at once; T is a multiple of `shrinks`."""
         length = x.shape[-1]
         if length <= self.size + 2 * self.reach:
             whole: Tensor = self.part(x)
@@ -51,14 +51,14 @@ class TiledLayers(nn.Module):
         return torch.cat(pieces, dim=-1)
 
     def _count_output(self, samples: int) -> int:
-        """Return how many samples so many become."""
+        """Return the number of output samples of so many input samples."""
         return samples * self.grows // self.shrinks
 
 
 def tile_codec(codec: Oobleck) -> None:
-    """Let the blocks of both halves work in tiles, to the same numbers; for playing alone.
+    """Make the blocks of both halves work in tiles, for inference only; results are identical.
 
-    To be called before their order is changed. A second time changes nothing.
+    Call it before `lay_channels_last`. Idempotent.
     """
     if any(isinstance(part, TiledLayers) for part in codec.modules()):
         return

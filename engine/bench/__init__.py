@@ -1,1 +1,1 @@
-"""Measuring the speed of generation. Needs torch."""
+"""Benchmarks of generation. Needs torch."""

@@ -1,7 +1,7 @@
-"""Stable Audio Open Small in full size, timed in every precision: `bench --figures`.
+"""Times Stable Audio Open Small in full size in every precision: `bench --figures`.
 
-The weights are random, since the published ones need a licence; the times are the same. The
-table is the one of docs/performance.md. Needs torch.
+The weights are random, since the published ones need a licence; times do not depend on them. The
+table is that of docs/performance.md. Needs torch.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from engine.loading.stable_audio.model import CODEC, PublishedNetworks
 from engine.models.t5 import T5Config, T5Encoder
 
 RECIPE = Recipe("latin funk drumset 115 BPM", seconds=12.0, steps=8)
-"""What the paper times; the model makes 11.89 s of it."""
+"""The recipe that the paper times; the model makes 11.89 s of it."""
 TEXT_ENCODER = "t5-base"
 CODEC_HALF = {"requires_grad": False, "type": "oobleck"}
 _WIDTHS = {"channels": 128, "c_mults": [1, 2, 4, 8, 16], "strides": [2, 4, 4, 8, 8]}
@@ -98,10 +98,10 @@ CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class PrecisionTimes:
-    """Median seconds of one precision; `first_s` is until the preview of the sound is there.
+    """Median seconds of one precision; `first_s` is the time to the preview of the sound.
 
-    `whole_s` is measured without a preview, which costs a little. `gpu_bytes` is the most that
-    torch held; None without a GPU.
+    `whole_s` is measured without a preview, which costs a little. `gpu_bytes` is the peak memory
+    that torch allocated; None without a GPU.
     """
 
     precision: str
@@ -117,7 +117,7 @@ class PrecisionTimes:
 def measure_full_size(
     device: str, runs: int, show: Callable[[str], object], precisions: Sequence[str] = ()
 ) -> str:
-    """Write a model of full size (2.1 GB, for as long as this takes), time it, return the table."""
+    """Write a temporary model of full size (2.1 GB), time it, and return the table."""
     chosen = choose_device(device)
     with tempfile.TemporaryDirectory() as home:
         show("writing a model of full size, 2.1 GB")
@@ -139,7 +139,7 @@ def list_precisions(device: str) -> tuple[str, ...]:
 
 
 def time_precision(folder: Path, device: str, precision: str, runs: int) -> PrecisionTimes:
-    """Load the model, make the recipe's sound, and `runs` times again, with another seed each."""
+    """Load the model and time RECIPE `runs` times after a warm-up, with a new seed each time."""
     gc.collect()
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(device)
@@ -164,7 +164,7 @@ def time_precision(folder: Path, device: str, precision: str, runs: int) -> Prec
 
 
 def time_first_sound(generator: Generator, recipe: Recipe) -> float:
-    """Return the seconds from the recipe until the preview of its sound can be heard."""
+    """Return the seconds from the recipe to the preview of its sound."""
     preview_times: list[float] = []
 
     def on_preview(beginning: Clip) -> None:
@@ -192,26 +192,26 @@ def format_table(rows: Sequence[PrecisionTimes], where: str) -> str:
 
 
 def write_model(folder: Path) -> Path:
-    """Write a folder as it is published, with random weights of the right sizes."""
+    """Write a folder as published, with random weights of the right shapes."""
     random = torch.Generator().manual_seed(0)
     with SkipInit():
         shapes = PublishedNetworks(parse_config(CONFIG)).published_shapes()
     folder.mkdir(parents=True)
     (folder / "model_config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
-    weights = {name: _random_weights(name, shape, random) for name, shape in shapes.items()}
+    weights = {name: _draw_weights(name, shape, random) for name, shape in shapes.items()}
     save_file(weights, folder / "model.safetensors")
     _write_text_encoder(folder / TEXT_ENCODER)
     return folder
 
 
-def _random_weights(name: str, shape: torch.Size, random: torch.Generator) -> Tensor:
-    """Make weights that keep the size of what goes through them."""
+def _draw_weights(name: str, shape: torch.Size, random: torch.Generator) -> Tensor:
+    """Draw weights that preserve the scale of activations."""
     last = name.rpartition(".")[2]
     kind = torch.float16 if name.startswith(CODEC) else torch.float32
     if last in ("alpha", "beta", "bias"):
         return torch.zeros(shape, dtype=kind)
     if last in ("gamma", "weight_g") or (len(shape) == 1 and last == "weight"):
-        # Of the residual units only little is added to what they are given.
+        # Residual branches add only a little to their inputs.
         return torch.full(shape, 0.3 if last == "weight_g" else 1.0, dtype=kind)
     scale = 1.0 if len(shape) < 2 else 1 / math.sqrt(shape[1:].numel())
     return (torch.randn(shape, generator=random) * scale).to(kind)

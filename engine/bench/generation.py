@@ -1,4 +1,4 @@
-"""Speed of generation on this machine, for the command `bench`. Needs torch."""
+"""Measures the speed of generation, for the command `bench`. Needs torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MILLISECONDS = 1e3
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of some runs in milliseconds, and how far they lie apart."""
+    """Median and spread of measured milliseconds."""
 
     median: float
     p10: float
@@ -47,7 +47,7 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    """What was measured, where, and with what; `together` only where a batch was asked for."""
+    """Results of a benchmark; `together` only if a batch was measured."""
 
     model: str
     device: str
@@ -78,9 +78,9 @@ class _Run:
 def measure(
     load: Callable[[], Generator], recipe: Recipe, runs: int, count: int = 1
 ) -> BenchReport:
-    """Load a generator, make the recipe's sound `runs` times with another seed each, and report.
+    """Load a generator, and time the recipe `runs` times with a new seed each time.
 
-    `whole_ms` is taken by the clock around the whole call, from prompt to samples.
+    `whole_ms` is the wall time of the whole call, from prompt to samples.
     """
     started = time.perf_counter()
     generator = load()
@@ -111,7 +111,7 @@ def measure(
 
 
 def _measure_batch(generator: Generator, recipe: Recipe, runs: int, count: int) -> BatchReport:
-    """Time `count` sounds made one by one and in one batch, in turns."""
+    """Time `count` sounds one by one and in one batch, alternating."""
     recipes = [replace(recipe, seed=seed) for seed in range(count)]
     alone_ms, together_ms, apart_db = [], [], math.inf
     for run in range(1 + runs):
@@ -129,7 +129,7 @@ def _measure_batch(generator: Generator, recipe: Recipe, runs: int, count: int) 
 
 
 def agreement_db(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
-    """Return how far the difference of two sounds lies below the second one."""
+    """Return how many dB the difference of two sounds lies below the second one."""
     difference, sound = (float(np.linalg.norm(each)) for each in (ours - theirs, theirs))
     return round(20 * math.log10(max(sound, 1e-12) / max(difference, 1e-12)), 1)
 
@@ -139,7 +139,7 @@ def _continue(step: int, steps: int) -> bool:
 
 
 def summarise(values: Sequence[float]) -> Spread:
-    """Return the median and the spread of some milliseconds."""
+    """Return median and spread of milliseconds."""
     p10, median, p90 = np.percentile(values, [10, 50, 90])
     figures = (median, p10, p90, min(values), max(values))
     return Spread(*(round(float(figure), 3) for figure in figures))

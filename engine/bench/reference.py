@@ -1,6 +1,6 @@
-"""The same sound by stable-audio-tools, where the player has it installed: how long, how alike.
+"""Compares speed and output with stable-audio-tools, if that is installed.
 
-The other program is loaded into this process and given the same weights and seed. Needs torch.
+It runs in this process with the same weights and seed. Needs torch.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ Make = Callable[[Recipe], Samples]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Milliseconds of both, how many times as long the other takes, and how alike the sounds are.
+    """Milliseconds here and there, their ratio, and how closely the sounds agree.
 
-    `agreement_db` is how far the difference lies below the other's sound; None where the noise
-    between the steps is drawn in another way, so that the sounds must differ.
+    `agreement_db` is how far the difference lies below the reference's sound; None where it draws
+    the noise between the steps in another way, so that the sounds must differ.
     """
 
     here_ms: Spread
@@ -56,7 +56,7 @@ class Comparison:
 
 
 def compare(generator: Generator, folder: Path, recipe: Recipe, runs: int) -> Comparison:
-    """Let both make the recipe's sound `runs` times, in turns. Raises EngineError."""
+    """Time the recipe `runs` times in both, alternating. Raises EngineError."""
     there = load_reference(folder, generator.device)
     here_ms: list[float] = []
     there_ms: list[float] = []
@@ -73,7 +73,7 @@ def compare(generator: Generator, folder: Path, recipe: Recipe, runs: int) -> Co
         pair = ours, theirs
     assert pair is not None
     here, other = summarise(here_ms), summarise(there_ms)
-    sampler = _sampling(folder).sampler
+    sampler = _read_sampling(folder).sampler
     alike = None if sampler == "v_dpm_3m_sde" else quiet_agreement_db(*pair)
     return Comparison(here, other, round(other.median / here.median, 2), alike, generator.precision)
 
@@ -87,7 +87,7 @@ def quiet_agreement_db(ours: Samples, theirs: Samples) -> float:
 
 
 def load_reference(folder: Path, device: str) -> Make:
-    """Load a published model into stable-audio-tools; raises EngineError where that cannot be."""
+    """Load a published model into stable-audio-tools; raises EngineError if that fails."""
     files = find_published(folder)
     if files is None:
         raise EngineError("Only published models can be compared: choose one with --model.")
@@ -101,9 +101,9 @@ def load_reference(folder: Path, device: str) -> Make:
             f"stable-audio-tools is not in this Python ({error}): install it, then try again."
         ) from error
     table = read_config(files.config)
-    # Else it hands half floats to its decoder, which is float32 below: half takes minutes on CPUs.
+    # Or it would pass float16 to its decoder, which is float32 below: float16 is very slow on CPUs.
     table["model"].get("pretransform", {})["model_half"] = False
-    sampling = _sampling(folder)
+    sampling = _read_sampling(folder)
     with contextlib.redirect_stdout(sys.stderr):
         model: Any = models.create_model_from_config(table)
     model.load_state_dict(read_tensors(files.weights))
@@ -115,7 +115,7 @@ def load_reference(folder: Path, device: str) -> Make:
             "seconds_start": 0,
             "seconds_total": recipe.seconds,
         }
-        # It prints its seed, and a bar.
+        # It prints its seed and a progress bar.
         with contextlib.redirect_stdout(sys.stderr), torch.inference_mode():
             audio = generation.generate_diffusion_cond(
                 model,
@@ -133,7 +133,7 @@ def load_reference(folder: Path, device: str) -> Make:
     return make
 
 
-def _sampling(folder: Path) -> SamplingConfig:
+def _read_sampling(folder: Path) -> SamplingConfig:
     files = find_published(folder)
     assert files is not None
     return parse_config(read_config(files.config)).sampling

@@ -1,4 +1,4 @@
-"""`bench`: how fast sounds are made on this machine. Torch comes in with the model."""
+"""`bench`: measures the speed of generation on this machine. Imports torch with the model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from engine.cli.context import (
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What `bench` was asked for; `against` is "reference" or nothing."""
+    """The arguments of `bench`; `against` is "reference" or None."""
 
     runs: int
     seconds: float
@@ -75,7 +75,7 @@ def run(arguments: Arguments, context: CommandContext) -> int:
     check_count("--count", arguments.count)
     if arguments.threads is not None:
         check_count("--threads", arguments.threads)
-        # Read by OpenMP when torch is loaded, which is below.
+        # OpenMP reads it when torch is imported, below.
         os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
     if arguments.figures:
         print(_measure_full_size(arguments))

@@ -1,4 +1,4 @@
-"""What every command of the command line has at hand. No torch."""
+"""What all commands share: context, common arguments, exit statuses. No torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.process.generator_protocol import Generator
 from engine.process.worker import find_factory
 
 DONE, COULD_NOT, WRONG_ARGUMENT, STOPPED = 0, 1, 2, 130
-"""Exit statuses. Of one that is not 0, one line on standard error says why."""
+"""Exit statuses; for any but 0, one line on standard error says why."""
 
 MAX_SOUNDS = 10_000
 
@@ -22,11 +22,11 @@ Loader = Callable[[Path, str], Generator]
 """Loads the model in a folder onto a device."""
 
 MeasureRealtime = Callable[[float, Path], dict[str, object]]
-"""Measures hits for so many minutes while a model generates; the app's, which is not known here."""
+"""Measures hits for so many minutes while a model generates; passed in by the app."""
 
 
 class CommandError(PlayerError):
-    """What cannot be done as asked."""
+    """A command failed; the message is one line for standard error."""
 
 
 class UsageError(PlayerError):
@@ -34,13 +34,13 @@ class UsageError(PlayerError):
 
 
 def load_generator(folder: Path, device: str) -> Generator:
-    """Load a model; this is what takes torch in."""
+    """Load a model; this imports torch."""
     return find_factory()(folder, device)
 
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """Where added models lie, how one is loaded, and how the program was called."""
+    """The folder of added models, the loader of models, and the program's name."""
 
     models: Path
     measure_realtime: MeasureRealtime
@@ -65,27 +65,27 @@ class CommandContext:
 
 
 def add_model_arguments(parser: ArgumentParser) -> None:
-    """Add which model, and where it runs."""
+    """Add --model and --device."""
     parser.add_argument("--model", default="embedded", help="a name, or a model's folder")
     add_device_argument(parser)
 
 
 def add_device_argument(parser: ArgumentParser) -> None:
-    """Add where a model runs."""
+    """Add --device."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
 def check_count(name: str, value: int) -> None:
-    """Raise UsageError unless a count is one that ends some day."""
+    """Raise UsageError unless a count is 1..MAX_SOUNDS."""
     if not 1 <= value <= MAX_SOUNDS:
         raise UsageError(f"{name} must be 1..{MAX_SOUNDS}, got {value}")
 
 
 def show_line(text: str) -> None:
-    """Say what goes on, on standard error."""
+    """Print a line to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def show_warning(text: object) -> None:
-    """Say what is wrong in one line on standard error."""
+    """Print a warning as one line to standard error."""
     show_line(f"pingpad: {' '.join(str(text).split())}")

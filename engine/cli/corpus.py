@@ -1,4 +1,4 @@
-"""`corpus`: bring real sounds into a folder for training. No torch."""
+"""`corpus`: fetches real sounds for training into a folder. No torch."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.cli.context import DONE, CommandContext, CommandError, show_line
+from engine.cli.context import COULD_NOT, DONE, CommandContext, CommandError, show_line
 from engine.files.paths import PRESETS
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The preset, where its sounds go, where packages lie, and the folder of own recordings."""
+    """The preset, and the folders of its sounds, of downloaded packages and of own recordings."""
 
     preset: Path | None
     out: Path
@@ -51,4 +51,4 @@ def run(arguments: Arguments, context: CommandContext) -> int:
     found = fetch_sources(sources, out, downloads, arguments.folder, show_line)
     total = sum(found.counts.values())
     show_line(f"{total} sound files in {out}, {len(found.problems)} left out; see {CREDITS} there")
-    return DONE if total else 1
+    return DONE if total else COULD_NOT

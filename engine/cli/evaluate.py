@@ -1,4 +1,4 @@
-"""`evaluate`: models measured against real sounds. Torch comes in with the run."""
+"""`evaluate`: measures models against real sounds. Imports torch with the run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from engine.cli.context import DONE, CommandContext, add_device_argument, show_l
 
 FOLDER = Path("runs") / "evaluation"
 FEW_RECORDINGS, MANY_RECORDINGS = 2, 12
-"""So many of each kind."""
+"""Recordings of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What `evaluate` was asked for; at most one of `codec`, `recordings`, `kinds` and `gates`.
+    """The arguments of `evaluate`; at most one of `codec`, `recordings`, `kinds` and `gates`.
 
     `sources` is the folder of real sounds that gates hear too.
     """
@@ -95,7 +95,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Arguments, context: CommandContext) -> int:
-    """Measure models, write what was found and print it."""
+    """Measure models, write the results and print them."""
     if arguments.codec:
         text = _evaluate_codecs(arguments, context)
     elif arguments.recordings:
@@ -162,7 +162,7 @@ def _evaluate_gates(arguments: Arguments, context: CommandContext) -> str:
 
 
 def _evaluate_recordings(arguments: Arguments, context: CommandContext) -> str:
-    """Measure what recordings become, write recordings.json, and return what to print."""
+    """Measure sounds made from recordings, write recordings.json, and return what to print."""
     from engine.evaluation.reports import likeness_table
     from engine.evaluation.runs.restyling import compare_recordings
     from engine.evaluation.runs.sampling import parse_candidate
@@ -180,7 +180,7 @@ def _evaluate_recordings(arguments: Arguments, context: CommandContext) -> str:
 
 
 def _evaluate_kinds(arguments: Arguments, context: CommandContext) -> str:
-    """Go through every kind of sound, write kinds.json, and return what to print."""
+    """Measure every kind of sound, write kinds.json, and return what to print."""
     from engine.evaluation.reports import kind_table
     from engine.evaluation.reports.model_page import KINDS, write_between
     from engine.evaluation.runs.kind_figures import choose_kinds_size, compare_kinds

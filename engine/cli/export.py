@@ -1,4 +1,4 @@
-"""`export`: a model folder from a training run. Torch comes in with the run."""
+"""`export`: makes a model folder of a training run. Imports torch with the run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.cli.context import DONE, CommandContext, UsageError, show_line
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What `export` was asked for."""
+    """The arguments of `export`."""
 
     run: Path
     codec: Path | None
@@ -67,8 +67,8 @@ def run(arguments: Arguments, context: CommandContext) -> int:
     if not arguments.name:
         raise UsageError("a model needs a --name")
     try:
-        asked = arguments.sampler, arguments.guidance, arguments.shift
-        sampling = SamplingConfig(*asked, follows_recordings=True)
+        settings = arguments.sampler, arguments.guidance, arguments.shift
+        sampling = SamplingConfig(*settings, follows_recordings=True)
     except ValueError as error:
         raise UsageError(str(error)) from error
     share = arguments.flow_share

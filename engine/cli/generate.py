@@ -1,4 +1,4 @@
-"""`generate`: sounds from words or a recording, written as WAV. Torch comes in with the model."""
+"""`generate`: makes WAVs from words or a recording. Imports torch with the model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DEFAULT_SECONDS, _DEFAULT_STRENGTH = 1.0, 0.7
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What `generate` was asked for."""
+    """The arguments of `generate`."""
 
     prompt: str
     seconds: float | None
@@ -46,7 +46,7 @@ class Arguments:
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """One sound to make and the file it goes to."""
+    """The recipe of a sound and the path of its file."""
 
     recipe: Recipe
     path: Path
@@ -83,7 +83,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Arguments, context: CommandContext) -> int:
-    """Make the sounds, write each one and say what it is."""
+    """Make the sounds, write each one and print a line about it."""
     from engine.files.audio import write_clip
 
     folder = context.find_model(arguments.model)
@@ -113,7 +113,7 @@ def _read_source(arguments: Arguments) -> Clip | None:
 
 
 def _plan_sounds(arguments: Arguments, card: ModelCard, source: Clip | None) -> list[_Sound]:
-    """Check everything that can be wrong before the model is loaded."""
+    """Return the sounds to make; checks all arguments before the model is loaded."""
     check_count("--count", arguments.count)
     recipe = _make_recipe(arguments, card, source)
     paths = _list_paths(arguments.out or _find_free_path(arguments.prompt), arguments.count)
@@ -124,7 +124,7 @@ def _plan_sounds(arguments: Arguments, card: ModelCard, source: Clip | None) -> 
 
 
 def _make_recipe(arguments: Arguments, card: ModelCard, source: Clip | None) -> Recipe:
-    """The recipe of every sound, without a seed. Raises RecipeError."""
+    """Return the recipe of all sounds, without a seed. Raises RecipeError."""
     from engine.prompts.tokens import find_seconds
 
     seconds, strength = arguments.seconds, None
@@ -170,7 +170,7 @@ def _list_paths(out: Path, count: int) -> list[Path]:
 
 
 def _find_free_path(prompt: str) -> Path:
-    """Name a file by its prompt, never one that is there already."""
+    """Return a path named by the prompt, never that of an existing file."""
     from engine.prompts.tokens import split_words
 
     stem = "-".join(word.text for word in split_words(prompt))[:60].strip("-") or "sound"

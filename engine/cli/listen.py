@@ -1,4 +1,4 @@
-"""`listen`: a page of sounds to listen to and compare. Torch comes in with the models."""
+"""`listen`: makes a page of sounds to compare by ear. Imports torch with the models."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from random import Random
 from engine.cli.context import DONE, CommandContext, add_device_argument, show_line
 
 PAIRS = 30
-"""Of a blind test."""
+"""Default number of pairs of a blind test."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What `listen` was asked for; `blind` is a number of pairs, None for the page."""
+    """The arguments of `listen`; `blind` is a number of pairs, None for the page."""
 
     models: list[str]
     out: Path | None
@@ -89,7 +89,7 @@ def _format_command(arguments: Arguments) -> str:
 
 
 def _shorten_path(model: str) -> str:
-    """A model's name, or its folder as seen from here."""
+    """Return a model's name, or its folder relative to the current one."""
     label, named, rest = model.partition("=")
     if not named:
         label, rest = "", model

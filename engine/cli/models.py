@@ -1,4 +1,4 @@
-"""`models`: the models on this computer, listed, added and removed. No torch."""
+"""`models`: lists, adds and removes models on this computer. No torch."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _YES = ("y", "yes")
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What `models` was asked for; `action` is "add", "remove" or, to list them, None.
+    """The arguments of `models`; `action` is "add", "remove" or, to list them, None.
 
-    Without an action, or with another one, what belongs to an action has its default.
+    Arguments of an action that was not given have their defaults.
     """
 
     json: bool
@@ -122,13 +122,13 @@ def _fetch(arguments: Arguments, store: ModelStore, hub: Hub) -> Path:
 
 @contextmanager
 def show_fetching(out: TextIO) -> Iterator[OnBytes]:
-    """Yield a listener that draws a bar, where `out` is a terminal."""
+    """Yield a callback that draws a progress bar, if `out` is a terminal."""
     from tqdm import tqdm
 
     with tqdm(unit="B", unit_scale=True, unit_divisor=1024, file=out, disable=None) as bar:
 
         def on_bytes(done: int, total: int) -> bool:
-            if bar.total is None:  # what an earlier try fetched tells nothing of the speed
+            if bar.total is None:  # bytes of an earlier try must not count towards the speed
                 bar.total, bar.initial, bar.n = total, done, done
             bar.update(done - bar.n)
             return True

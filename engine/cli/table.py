@@ -1,4 +1,4 @@
-"""`table`: all that the paper's table compares, trained and measured. Torch comes in with it."""
+"""`table`: trains and measures all models of the paper's table. Imports torch with the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PRESETS = paths.PRESETS / "training"
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What `table` was asked for."""
+    """The arguments of `table`."""
 
     config: Path | None
     quick: bool
@@ -39,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Arguments, context: CommandContext) -> int:
-    """Train and measure what is missing of the paper's table; print it."""
+    """Train and measure what the paper's table still lacks; print it."""
     if arguments.quick and arguments.config:
         raise CommandError("--quick names its own config: leave one of the two out")
     config = arguments.config or PRESETS / ("quick.toml" if arguments.quick else "table.toml")
@@ -64,7 +64,7 @@ def run(arguments: Arguments, context: CommandContext) -> int:
 
 
 def _find_free_folder(models: Path, name: str) -> Path:
-    """Return where a model of that name goes, or refuse it before the hours of training."""
+    """Return the folder for a model of that name; refuse a bad name before hours of training."""
     if not name.strip() or Path(name).name != name:
         raise CommandError(f'"{name}" cannot be a model\'s name: choose another with --keep')
     if (models / name).exists():

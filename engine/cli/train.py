@@ -1,4 +1,4 @@
-"""`train`: a training run, begun or gone on with. Torch comes in with the run."""
+"""`train`: starts or resumes a training run. Imports torch with the run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.cli.context import DONE, CommandContext, CommandError
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The config of a run, and its folder; None: named by the config."""
+    """The config of a run, and its folder; None names the folder by the config."""
 
     config: Path
     run: Path | None
@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Arguments, context: CommandContext) -> int:
-    """Train as a config says, or go on with it."""
+    """Start the training run of a config, or resume it."""
     config = arguments.config
     if not config.is_file():
         raise CommandError(f"there is no config {config}")

@@ -1,1 +1,1 @@
-"""Files that several rooms read and write: strict tables. No torch."""
+"""Reading and writing of files: atomic, strict tables, TOML, audio. No torch."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or stay as they were. Any thread; no torch."""
+"""Atomic writes: a file is replaced whole or stays as it was. Any thread; no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replace_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
-    """Yield a new file's path beside `path`; it takes that place when the block ends well.
+    """Yield a new file's path beside `path`; it replaces `path` when the block succeeds.
 
     `sync` waits until content and name are on the disk, so that they survive a power cut. Raises
     OSError; whatever the block raises leaves the old file as it was and nothing beside it.

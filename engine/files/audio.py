@@ -1,4 +1,4 @@
-"""Audio files: read into clips, written whole. Any thread; no torch.
+"""Audio files: read into clips, written atomically. Any thread; no torch.
 
 soundfile is imported where it is used: a machine that only trains on rendered sounds need not have
 it.
@@ -15,7 +15,7 @@ from engine.clip import Clip, ClipError
 from engine.files.atomic import write_bytes
 
 LONGEST_FILE_S = 60.0
-"""A longer file is read up to here: a pad plays at most this much."""
+"""Longer files are read up to here, the most that a pad plays."""
 
 
 def read_clip(path: Path, longest_s: float = LONGEST_FILE_S) -> Clip:
@@ -57,7 +57,7 @@ def write_clip(path: Path, clip: Clip, subtype: str = "PCM_24") -> None:
 
     try:
         samples = clip.samples if subtype == "FLOAT" else np.clip(clip.samples, -1.0, 1.0)
-        # Through memory: of a full disk, soundfile says only that something went wrong.
+        # Through memory: soundfile does not say when the disk is full.
         whole = io.BytesIO()
         soundfile.write(whole, samples, clip.rate, subtype, format="WAV")
         write_bytes(path, whole.getbuffer(), sync=True)

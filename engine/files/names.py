@@ -24,7 +24,7 @@ _ON_DISK: Mapping[str, Mapping[str, str]] = MappingProxyType(
         }
     }
 )
-"""Classes, and of each the fields that have another name on disk."""
+"""By class, the fields that have another name on disk."""
 
 
 def key_on_disk(config_class: type, field: str) -> str:
@@ -33,12 +33,12 @@ def key_on_disk(config_class: type, field: str) -> str:
 
 
 def with_keys_on_disk(config_class: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by field as a file would hold them, for what reads tables of files."""
+    """Return values by field under their keys on disk, for `engine.files.strict`."""
     return {key_on_disk(config_class, field): value for field, value in values.items()}
 
 
 def to_table(config: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
-    """Return a dataclass as the table that a file holds, dataclasses within it too."""
+    """Return a dataclass as the table of a file, nested dataclasses too."""
     return {
         key_on_disk(type(config), field.name): _as_value(getattr(config, field.name))
         for field in fields(config)

@@ -1,4 +1,4 @@
-"""Where what ships with Pingpad lies: presets and assets. Any thread; no torch."""
+"""The folders of what ships with Pingpad: presets and assets. Any thread; no torch."""
 
 from __future__ import annotations
 

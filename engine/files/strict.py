@@ -1,7 +1,7 @@
-"""Tables to dataclasses, strictly: an unknown, missing or ill-typed key stops and is named.
+"""Tables to dataclasses, strictly: an unknown, missing or ill-typed key is an error.
 
-Tables are what TOML and JSON files hold. Any thread; no torch. cattrs and msgspec do this too, but
-stop at the first fault with a text of their own, where ours names the key as its author knows it.
+Tables are those of TOML and JSON files. Any thread; no torch. cattrs and msgspec do this too, but
+their messages do not name the key as it stands in the file.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def from_table(config_class: type[Config], table: dict[str, Any], where: str) ->
     """Build a dataclass from a table; `where` names the table in error texts.
 
     Keys are those that the fields have on disk (`engine.files.names`). Tables inside become
-    dataclasses, lists become tuples. What the dataclass itself refuses (ValueError or EngineError)
-    is named too. Raises ConfigError.
+    dataclasses, lists become tuples. Raises ConfigError, also for what the dataclass
+    itself refuses (ValueError or EngineError).
     """
     hints = typing.get_type_hints(config_class)
     fields = {
@@ -40,7 +40,7 @@ def from_table(config_class: type[Config], table: dict[str, Any], where: str) ->
     if missing:
         raise ConfigError(f"{where} lacks: {', '.join(missing)}.")
     values = {
-        fields[key].name: typed_value(value, hints[fields[key].name], f"{where}.{key}")
+        fields[key].name: convert_value(value, hints[fields[key].name], f"{where}.{key}")
         for key, value in table.items()
     }
     try:
@@ -49,10 +49,10 @@ def from_table(config_class: type[Config], table: dict[str, Any], where: str) ->
         raise ConfigError(f"{where}: {error}") from error
 
 
-def typed_value(value: Any, hint: Any, where: str) -> Any:  # noqa: ANN401 - what a file holds
-    """Return a value as its type hint wants it; a whole number serves as a float.
+def convert_value(value: Any, hint: Any, where: str) -> Any:  # noqa: ANN401 - what a file holds
+    """Return a value converted to its type hint; an int is accepted as a float.
 
-    Raises ConfigError, which calls the value `where`.
+    Raises ConfigError, which names the value by `where`.
     """
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, dict):
@@ -61,11 +61,11 @@ def typed_value(value: Any, hint: Any, where: str) -> Any:  # noqa: ANN401 - wha
     origin = typing.get_origin(hint)
     if origin is tuple and isinstance(value, list):
         item = typing.get_args(hint)[0]
-        return tuple(typed_value(entry, item, where) for entry in value)
+        return tuple(convert_value(entry, item, where) for entry in value)
     if origin in (typing.Union, types.UnionType):
-        return _optional(value, typing.get_args(hint), where)
+        return _convert_optional(value, typing.get_args(hint), where)
     if origin is typing.Literal:
-        return _one_of(value, typing.get_args(hint), where)
+        return _check_literal(value, typing.get_args(hint), where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     wanted = origin or hint
@@ -78,14 +78,14 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _optional(value: Any, choices: tuple[Any, ...], where: str) -> Any:  # noqa: ANN401
+def _convert_optional(value: Any, choices: tuple[Any, ...], where: str) -> Any:  # noqa: ANN401
     if value is None and type(None) in choices:
         return None
     (hint,) = (choice for choice in choices if choice is not type(None))
-    return typed_value(value, hint, where)
+    return convert_value(value, hint, where)
 
 
-def _one_of(value: Any, choices: tuple[Any, ...], where: str) -> Any:  # noqa: ANN401
+def _check_literal(value: Any, choices: tuple[Any, ...], where: str) -> Any:  # noqa: ANN401
     if value not in choices:
         names = ", ".join(map(repr, choices))
         raise ConfigError(f"{where} must be one of {names}, got {value!r}.")

@@ -1,4 +1,4 @@
-"""TOML files, read with errors in words and written whole. Any thread; no torch."""
+"""TOML files, read with readable errors and written atomically. Any thread; no torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.files.strict import ConfigError
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file; raises ConfigError with a sentence when it cannot be."""
+    """Read a TOML file; raises ConfigError when that fails."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -37,7 +37,7 @@ def as_toml(table: Mapping[str, Any]) -> str:
 
 
 def is_same_toml(path: Path, text: str) -> bool:
-    """Whether a file holds the values of a text; comments and spaces may differ."""
+    """Return whether a file holds the values of a TOML text, but for comments and spaces."""
     try:
         return read_toml(path) == tomllib.loads(text)
     except (ConfigError, tomllib.TOMLDecodeError):

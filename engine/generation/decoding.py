@@ -1,4 +1,4 @@
-"""Latents to a clip: in one piece, or in windows where memory is short. Needs torch."""
+"""Decodes latents to a clip: at once, or in windows where memory is short. Needs torch."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from engine.loading.sound_model import WHOLE, DecodeWindows, SoundModel
 from engine.sound.postprocess import postprocess
 
 PREVIEW_LATENTS = 32
-"""Latents that are decoded first, where somebody waits to hear them: 1.5 s of Stable Audio."""
+"""Latents decoded first, as a preview of a long sound: 1.5 s of Stable Audio."""
 LEAST_WINDOW = 8
 BYTES_A_SAMPLE = 2048
-"""What decoding one sample takes at most: four times 128 channels in float32."""
+"""Upper bound of the memory to decode one sample: four times 128 channels in float32."""
 
 OnPreview = Callable[[Clip], None]
 
 
 class Decoder:
-    """Decodes with a model on a device; `was_windowed` says whether memory was short for it."""
+    """Decodes with a model on a device; `was_windowed` says whether memory was short."""
 
     def __init__(self, model: SoundModel, device: str) -> None:
         self._model = model
@@ -32,7 +32,7 @@ class Decoder:
         self.was_windowed = False
 
     def decode(self, latents: Tensor, recipe: Recipe, on_preview: OnPreview | None) -> Clip:
-        """Decode in one piece; on out-of-memory halve the window until it fits.
+        """Decode as far as memory allows at once; on out-of-memory halve the window until it fits.
 
         `on_preview` gets the beginning of a long sound before the rest is decoded.
         """
@@ -51,7 +51,7 @@ class Decoder:
             empty_caches()
 
     def largest_window(self) -> int:
-        """Return how many latents half of the free memory holds: a full one may end the process."""
+        """Return how many latents fit half of the free memory; filling it may end the process."""
         free = free_bytes(self._device)
         if free is None:
             return WHOLE

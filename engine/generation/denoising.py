@@ -1,4 +1,4 @@
-"""From a recipe to latents: conditioning, what sampling starts with, steps. Needs torch."""
+"""From a recipe to latents: conditioning, start of sampling, steps. Needs torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STOCHASTIC = ("ping_pong", "v_dpm_3m_sde")
 
 @dataclass(frozen=True, slots=True)
 class LatentInputs:
-    """All that making latents reads; where the text encoder is captured too, prompts as tokens."""
+    """Inputs of `denoise`; prompts are tokens where the graph captures the text encoder too."""
 
     conditioning: TokenizedPrompts | CachedConditioning
     inpaint_cond: Tensor | None
@@ -58,7 +58,7 @@ def cache_conditioning(
     sounds: int,
     latents: int,
 ) -> CachedConditioning:
-    """Encode prompts; for guidance the negative ones after those of the `sounds`, or none."""
+    """Encode prompts; with guidance, unconditional rows follow if there are no negative prompts."""
     model = placed.model
     conditioning = model.condition(prompts)
     if model.sampling.guidance != 1 and len(prompts.seconds) == sounds:
@@ -75,7 +75,7 @@ def cache_conditioning(
 
 
 def encode_inpaint_cond(placed: PlacedModel, recipe: Recipe, source: Clip | None) -> Tensor | None:
-    """Return what stays of a source of which a part is remade; None where none is."""
+    """Return the inpainting condition where a part of the source is remade, else None."""
     if recipe.remake_from is None or recipe.remake_to is None:
         return None
     if source is None:
@@ -89,7 +89,7 @@ def encode_inpaint_cond(placed: PlacedModel, recipe: Recipe, source: Clip | None
 def draw_start(
     placed: PlacedModel, recipe: Recipe, source: Clip | None, randoms: list[torch.Generator]
 ) -> SamplingStart:
-    """Draw the first noise, and encode the source that the recipe's strength mixes in."""
+    """Draw the initial noise, and encode the source if the recipe has a strength."""
     model, channels = placed.model, placed.model.transformer.config.io_channels
     shape = 1, channels, model.latents_for(recipe.seconds)
     noise = draw_noise(shape, randoms).to(placed.device)
@@ -103,7 +103,7 @@ def draw_start(
 def draw_step_noises(
     placed: PlacedModel, steps: int, start: SamplingStart, randoms: list[torch.Generator]
 ) -> tuple[Tensor, ...]:
-    """Draw what the sampler adds between its steps; on the CPU, so that seeds mean the same."""
+    """Draw the noise added between steps; on the CPU, so that a seed is the same on any device."""
     like, sampler = start.noise, choose_sampler(placed.model.sampling, start.time)
     count = steps - 1 if sampler in _STOCHASTIC else 0
     return tuple(draw_noise((1, *like.shape[1:]), randoms).to(like) for _ in range(count))
@@ -115,7 +115,7 @@ def denoise(
     steps: int,
     on_step: Callable[[int], None] = lambda step: None,
 ) -> Tensor:
-    """Take the steps from noise to latents (B, C, L)."""
+    """Sample latents (B, C, L) from noise."""
     conditioning, noises = inputs.conditioning, iter(inputs.noises)
     if isinstance(conditioning, TokenizedPrompts):
         sounds, _, latents = inputs.start.noise.shape

@@ -62,16 +62,16 @@ class Generator:
         precision: str | None = None,
         reload: Reload | None = None,
     ) -> None:
-        """`precision` is one of engine.hardware.device.PRECISIONS; `reload` loads the model anew.
+        """`precision` is one of engine.hardware.device.PRECISIONS; `reload` loads the model again.
 
-        That is needed where the device has no room for it, since here it is changed for the device.
+        It is called to fall back to the CPU, since the given model is modified for its device.
         """
         self.card = card
         self._placed = PlacedModel(model, device, precision, reload)
 
     @property
     def model(self) -> SoundModel:
-        """The model, changed for its device."""
+        """The model, modified for its device."""
         return self._placed.model
 
     @property
@@ -81,7 +81,7 @@ class Generator:
 
     @property
     def precision(self) -> str:
-        """What the steps compute in."""
+        """The precision of the sampling steps."""
         return self._placed.precision
 
     def generate(
@@ -108,9 +108,9 @@ class Generator:
         source: Clip | None = None,
         on_step: OnStep = lambda step, steps: True,
     ) -> Iterator[Generated]:
-        """Make many clips, in their order, those that are equally long together.
+        """Make many clips, in order, equally long ones in batches.
 
-        Their numbers are those of `generate` to rounding. Raises as it does.
+        Clips equal those of `generate` up to rounding. Raises as it does.
         """
 
         def make(batch: list[Recipe]) -> list[Generated]:
@@ -127,7 +127,7 @@ class Generator:
         on_step: OnStep,
         on_preview: OnPreview | None,
     ) -> list[Generated]:
-        """Make clips of recipes that differ in nothing but prompt and seed."""
+        """Make clips of recipes that differ only in prompt and seed."""
         placed, clock, like = self._placed, StageClock(len(recipes)), recipes[0]
         randoms = [torch.Generator().manual_seed(recipe.seed or 0) for recipe in recipes]
         # Conditioning.
@@ -170,23 +170,23 @@ class Generator:
         return clip
 
     def _cut_clip(self, samples: Tensor, recipe: Recipe) -> Clip:
-        """Make a clip of samples (2, T) that a graph decoded, which may be more than asked for."""
+        """Make a clip of samples (2, T) decoded by a graph, cut to the requested length."""
         rate = self._placed.model.sample_rate
         frames = count_frames(recipe, rate)
         return postprocess(np.ascontiguousarray(samples[:, :frames].numpy().T), rate)
 
 
 def _report(on_step: OnStep, step: int, steps: int) -> None:
-    """Report a step; raises GenerationCancelled where that ends the work."""
+    """Report a step; raises GenerationCancelled if the callback returns False."""
     if not on_step(step, steps):
         raise GenerationCancelled
 
 
 def load_generator(folder: Path, device: str = "auto", *, beside: bool = False) -> Generator:
-    """Load a model folder onto a device; raises EngineError with what to do.
+    """Load a model folder onto a device; raises EngineError, which says what to do.
 
-    `beside` another engine process a full device is no reason to go to the processor: then it
-    raises InsufficientMemoryError, as where memory does not suffice at all.
+    Raises InsufficientMemoryError where memory does not suffice; with `beside` (another engine
+    process still runs) also instead of falling back to the CPU.
     """
     chosen = choose_device(device)
     try:

@@ -1,4 +1,4 @@
-"""Steps, or all from prompt to samples, replayed as one CUDA graph. Needs torch."""
+"""Replays a CUDA graph of the steps, or of all from prompt to samples. Needs torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LATENT_MULTIPLE = 32
 
 
 def replay_steps(placed: PlacedModel, inputs: LatentInputs, steps: int) -> Tensor | None:
-    """Return latents (B, C, L) of a graph of the steps; None where there is none (yet)."""
+    """Return latents (B, C, L) from a graph of the steps; None if there is none (yet)."""
     if placed.gpu is None or not isinstance(inputs.conditioning, CachedConditioning):
         return None
 
@@ -29,7 +29,7 @@ def replay_steps(placed: PlacedModel, inputs: LatentInputs, steps: int) -> Tenso
 def replay_whole(
     placed: PlacedModel, inputs: LatentInputs, steps: int, frames: int
 ) -> Tensor | None:
-    """Return samples (B, 2, T), T at least `frames`, of a graph of all; None where none is yet."""
+    """Return samples (B, 2, T), T >= `frames`, from a graph of all; None if there is none (yet)."""
     if placed.gpu is None or not isinstance(inputs.conditioning, TokenizedPrompts):
         return None
     model, noise = placed.model, inputs.start.noise

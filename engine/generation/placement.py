@@ -1,4 +1,4 @@
-"""Where a model runs, and what is done when memory runs out there. Needs torch."""
+"""Places a model on a device, and falls back when its memory runs out. Needs torch."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Made = TypeVar("Made")
 
 
 class PlacedModel:
-    """A model prepared for a device, which moves to the CPU where the device has no room for it.
+    """A model prepared for a device; it moves to the CPU if the device has no room for it.
 
-    `notice` is what the player is told with the next clip, "" if nothing.
+    `notice` is shown to the player with the next clip; "" shows nothing.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class PlacedModel:
         self._move_to_cpu()
 
     def _place(self, model: SoundModel, device: str, precision: str | None) -> None:
-        """Bring a model that was just loaded to a device, and change it for that."""
+        """Move a freshly loaded model to a device, and modify it for that device."""
         self.device, self.precision = device, choose_precision(device, precision)
         self.dtype = steps_dtype(self.precision)
         self.model = model.to(device)
@@ -60,7 +60,7 @@ class PlacedModel:
         self.notice = ON_THE_CPU
 
     def _check_cpu_may_help(self, error: Exception, device: str) -> None:
-        """Return where the CPU may yet do what a GPU had no memory for; else raise."""
+        """Return if the CPU may have the memory that a GPU lacked; raise otherwise."""
         if not is_out_of_memory(error):
             raise error
         if device == "cpu" or self._reload is None:
@@ -91,6 +91,6 @@ class PlacedModel:
         ]
 
     def take_notice(self) -> str:
-        """Return the notice and forget it."""
+        """Return the notice and clear it."""
         notice, self.notice = self.notice, ""
         return notice

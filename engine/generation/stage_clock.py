@@ -1,4 +1,4 @@
-"""How long the stages of a generation take. Any thread; no torch."""
+"""Times the stages of a generation. Any thread; no torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engine.api import Timing
 
 
 class StageClock:
-    """Times the stages of one generation of `count` sounds, each of which is decoded alone."""
+    """Times one batch of `count` sounds, which are decoded one by one."""
 
     def __init__(self, count: int) -> None:
         self._last = time.perf_counter()
@@ -23,6 +23,6 @@ class StageClock:
         self._last = now
 
     def timing(self) -> Timing:
-        """Return milliseconds for one sound."""
+        """Return milliseconds a sound."""
         ms = self._ms
         return Timing(ms["text"], ms["encode"], ms["steps"], ms["decode"], sum(ms.values()))

@@ -1,1 +1,1 @@
-"""Which device, how much memory, how weights are read. Needs torch."""
+"""Devices and precision, free memory, reading of weights. Needs torch."""

@@ -1,4 +1,4 @@
-"""Which processor, which precision, which seed. Needs torch."""
+"""Choice of device and precision, and random seeds. Needs torch."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from engine.api import EngineError
 
 SEED_BITS = 31
 PRECISIONS = ("auto", "float32", "bfloat16", "bfloat16-all", "int8", "int8-all")
-"""Those of the steps; with -all the decoder is in bfloat16 too, a noise 46 dB below the sound."""
+"""Of the sampling steps; -all runs the decoder in bfloat16 too, with noise at -46 dB."""
 PRECISION_VARIABLE = "PINGPAD_PRECISION"
 """An environment variable: one of PRECISIONS; without it, auto."""
 ROUNDS, WORK = 4, 8
-"""How often a device is measured, of which the best counts, and how many products each time."""
+"""How often a device is timed (the best counts), and how many matrix products each time."""
 
 
 def choose_device(wanted: str = "auto", measure: Callable[[str], float] | None = None) -> str:
-    """Return a torch device name: the wanted one, or the fastest there is.
+    """Return a torch device name: the wanted one, or the fastest.
 
-    Which one that is was measured at the first start with these devices, and is remembered.
-    Raises EngineError when the wanted one is not there.
+    Speeds are measured at the first start with these devices, and cached. Raises EngineError when
+    the wanted one is not there.
     """
     if wanted == "auto":
-        available = devices()
+        available = list_devices()
         return (
             "cpu" if len(available) == 1 else _choose_fastest(available, measure or measure_seconds)
         )
@@ -46,14 +46,14 @@ def choose_device(wanted: str = "auto", measure: Callable[[str], float] | None =
     return wanted
 
 
-def devices() -> list[str]:
-    """Return the names of all devices that torch knows here."""
+def list_devices() -> list[str]:
+    """Return the names of all devices that torch finds here."""
     found = [("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())]
     return [*(name for name, is_there in found if is_there), "cpu"]
 
 
 def measure_seconds(device: str) -> float:
-    """Return how long work like a generation's takes there; infinity where it cannot be done."""
+    """Return the seconds that work like a generation's takes; infinity if it fails there."""
     try:
         kind = torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
         x, weight = torch.randn(257, 1024), torch.randn(1024, 4096)
@@ -66,7 +66,7 @@ def measure_seconds(device: str) -> float:
             for _ in range(WORK):
                 y = torch.nn.functional.silu(x @ weight) @ weight.T
             sound = torch.nn.functional.conv1d(sound, kernel, padding=3).tanh()
-            # Reading a value waits for the device.
+            # Reading a value synchronises with the device.
             float(y.sum() + sound.sum())
             took = min(took, time.perf_counter() - started)
     except (RuntimeError, NotImplementedError, TypeError):
@@ -75,7 +75,7 @@ def measure_seconds(device: str) -> float:
 
 
 def _choose_fastest(available: list[str], measure: Callable[[str], float]) -> str:
-    """Return the fastest, as it was measured before, or is now."""
+    """Return the fastest device, by cached times or by measuring now."""
     file, machine = (
         cache_folder() / "devices.json",
         [torch.__version__, *map(machine_name, available)],
@@ -87,7 +87,7 @@ def _choose_fastest(available: list[str], measure: Callable[[str], float]) -> st
     seconds = {name: measure(name) for name in available}
     fastest = min(available, key=lambda name: seconds[name])
     finite = {name: took if math.isfinite(took) else None for name, took in seconds.items()}
-    with contextlib.suppress(OSError):  # then it is measured again next time
+    with contextlib.suppress(OSError):  # then the next start measures again
         file.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"machine": machine, "fastest": fastest, "seconds": finite})
         file.write_text(text, encoding="utf-8")
@@ -95,7 +95,7 @@ def _choose_fastest(available: list[str], measure: Callable[[str], float]) -> st
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be made again: figures of devices, compiled networks."""
+    """Return the cache folder: times of devices, compiled networks."""
     home = os.environ.get("PINGPAD_HOME")
     if home:
         return Path(home).expanduser().absolute() / "cache"
@@ -133,15 +133,15 @@ def choose_precision(device: str, wanted: str | None = None) -> str:
 
 
 def steps_dtype(precision: str) -> torch.dtype:
-    """Return what the transformer's floats are in; int8 is for its products alone."""
+    """Return the dtype of the transformer's floats; int8 is for its matrix products alone."""
     return torch.bfloat16 if precision.startswith("bfloat16") else torch.float32
 
 
 def sound_dtype(device: str, precision: str) -> torch.dtype:
-    """Return what the published models' decoder computes in, where it is given the choice."""
+    """Return the dtype of the published models' decoder."""
     if precision.endswith("-all"):
         return torch.bfloat16
-    # As their own code runs it there.
+    # As their own code does.
     return torch.float16 if device.startswith("cuda") and precision != "float32" else torch.float32
 
 

@@ -1,4 +1,4 @@
-"""How much memory is free, and what is said when it is not enough. Needs torch."""
+"""Free memory, and errors when it does not suffice. Needs torch."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from engine.api import InsufficientMemoryError
 
 GIB = 2**30
 HEADROOM = GIB // 4
-"""Bytes that a short sound takes beside the weights."""
+"""Bytes that generating a short sound takes beside the weights."""
 _MEMINFO = Path("/proc/meminfo")
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "could not create a memory")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an error means that memory was short: torch has one for each device."""
+    """Say whether an error means out of memory; torch has one for each device."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _OUT_OF_MEMORY)
 
 
 def free_bytes(device: str = "cpu") -> int | None:
-    """Return how much memory programs may still take there; None where nobody says."""
+    """Return the free memory of a device in bytes; None if unknown."""
     if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info(device)
-        # What torch holds and does not use is free to it.
+        # Memory that torch has cached but does not use is free to it.
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     if device != "cpu":
         return None
@@ -73,7 +73,7 @@ def check_memory(weights: Path, free: int | None) -> None:
 
 
 def empty_caches() -> None:
-    """Give back what torch keeps for itself on GPUs."""
+    """Release the GPU memory that torch caches."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""Tensors from a file, read and checked strictly. Needs torch."""
+"""Reads and strictly checks tensors of a file. Needs torch."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _INITIALISERS = frozenset(
 
 
 class SkipInit(TorchFunctionMode):
-    """Build networks inside without random weights: they are filled from a file.
+    """Skip the random initialisation of networks built inside: a file fills them next.
 
-    Memory that nobody writes to is not taken. Torch's own way, the "meta" device, takes seconds
-    at first, since there random numbers import torch's compiler.
+    Memory is not committed before it is written. Torch's own way, the "meta" device, takes seconds
+    the first time, since random numbers there import torch's compiler.
     """
 
     def __torch_function__(
@@ -39,7 +39,7 @@ class SkipInit(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever torch's function returns
-        """Leave out what would fill a tensor with random numbers."""
+        """Call `func`, unless it fills a tensor with random numbers."""
         named = dict(kwargs or {})
         if func in _INITIALISERS:
             return args[0] if args else named["tensor"]
@@ -50,7 +50,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def build_unfilled(build: Callable[[], Network], folder: Path) -> Network:
-    """Build a network that is filled next; raises EngineError where memory has no room for it."""
+    """Build a network to be filled from a file; raises EngineError if memory does not hold it."""
     try:
         with SkipInit():
             return build()
@@ -63,7 +63,7 @@ def build_unfilled(build: Callable[[], Network], folder: Path) -> Network:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file, or a torch checkpoint whose tensors lie under "state_dict".
+    """Read a safetensors file, or a torch checkpoint, with its tensors under "state_dict" or not.
 
     Raises EngineError when it is missing, damaged, too large or holds program code.
     """
@@ -82,7 +82,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def _read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
-        # Without weights_only a checkpoint could run any program.
+        # Without weights_only a checkpoint could run any code.
         found = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )

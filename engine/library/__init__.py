@@ -1,1 +1,1 @@
-"""Models on disk: cards, downloads, the list of what is there. No torch."""
+"""Models on disk: cards, the store, downloads. No torch."""

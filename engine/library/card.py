@@ -1,4 +1,4 @@
-"""What a model says of itself in its card.toml. No torch.
+"""The model card, card.toml: name, limits, vocabulary and origin. No torch.
 
 A model is a folder with card.toml beside its weights; the weights are read by engine.loading.
 A published model has no card.toml: its card is derived from its config.
@@ -46,7 +46,7 @@ class ModelCard:
     """A model's name, limits, words and origin; `longest_s` in seconds, `sample_rate` in Hz.
 
     `vocabulary` holds every word (as engine.prompts.tokens splits them, lower case) that the model
-    was taught; empty means that any words may be typed, as with a large text encoder.
+    was trained on; empty means that any words may be typed, as with a large text encoder.
     """
 
     name: str
@@ -97,7 +97,7 @@ def write_card(folder: Path, card: ModelCard) -> None:
 
 
 def list_models(root: Path) -> list[Path]:
-    """Return the model folders directly inside `root`, by name; none where there is no `root`."""
+    """Return the model folders directly inside `root`, by name; none if `root` is missing."""
     if not root.is_dir():
         return []
     # A hidden folder may be a model that is still being fetched.

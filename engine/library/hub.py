@@ -1,7 +1,7 @@
-"""Models from Hugging Face: what is offered, under which licence, and fetching it. No torch.
+"""Models on Hugging Face: files, licence and download. No torch.
 
-Any thread but the main one: everything here waits for the network. Addresses, tokens and resuming
-are those of huggingface_hub; each kind of failure has an error of its own.
+Any thread but the main one: everything here waits for the network. huggingface_hub provides
+addresses, tokens and resuming; each kind of failure has an error class of its own.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from tqdm import tqdm
 from engine.api import EngineError
 
 OnBytes = Callable[[int, int], bool]
-"""Called with bytes fetched so far and of all; returns False to stop."""
+"""Called with the bytes fetched so far and in total; returns False to stop."""
 
-# The error of the HTTP library that huggingface_hub uses, whichever that is, is its own's parent.
-_NO_ANSWER = cast(
+# HfHubHTTPError derives from the error of its HTTP library, requests or httpx.
+_NETWORK_ERRORS = cast(
     tuple[type[Exception], ...], (HfHubHTTPError.__bases__[0], ConnectionError, TimeoutError)
 )
 _BLOCK = 1 << 20
 
 
 class TokenNeededError(EngineError):
-    """The model is only for accounts: a token is missing, or is not accepted."""
+    """The model needs an account: a token is missing, or is not accepted."""
 
 
 class LicenceNotAcceptedError(EngineError):
@@ -46,16 +46,16 @@ class LicenceNotAcceptedError(EngineError):
 
 
 class NoNetworkError(EngineError):
-    """Hugging Face cannot be reached; what is there already is kept, the next try goes on."""
+    """Hugging Face cannot be reached; what was fetched is kept, and the next try resumes."""
 
 
 class FetchCancelled(Exception):  # noqa: N818 -- what a player asked for, not an error
-    """Raised when `on_bytes` returned False; what is there already is kept."""
+    """Raised when `on_bytes` returned False; what was fetched is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file on offer: its size in bytes, and the checksum of large ones."""
+    """A file of a repository: its size in bytes, and the checksum of large ones."""
 
     name: str
     size: int
@@ -89,7 +89,7 @@ class Hub:
         self._endpoint = endpoint
 
     def get_offer(self, repository: str, revision: str | None = None) -> Offer:
-        """Ask what a repository holds. Raises EngineError, see the classes above."""
+        """Return the contents of a repository. Raises EngineError, see the classes above."""
         with self._translate_errors(repository):
             api = HfApi(endpoint=self._endpoint)
             info = api.model_info(repository, revision=revision, files_metadata=True, timeout=20)
@@ -110,7 +110,7 @@ class Hub:
     def fetch(
         self, offer: Offer, files: tuple[HubFile, ...], folder: Path, on_bytes: OnBytes
     ) -> None:
-        """Fetch files into a folder, going on where an earlier try ended, and check them.
+        """Fetch files into a folder, resuming an earlier try, and check them.
 
         Raises EngineError, or FetchCancelled.
         """
@@ -167,7 +167,7 @@ class Hub:
             raise EngineError(
                 f"Hugging Face answered with an error ({_read_status(error)}): try again later."
             ) from error
-        except _NO_ANSWER as error:
+        except _NETWORK_ERRORS as error:
             raise _make_network_error(error) from error
         except OSError as error:  # a full disk, or a file of another length than was promised
             reason = " ".join(str(error).split())[:200]
@@ -177,14 +177,14 @@ class Hub:
 
 
 def store_token(token: str) -> None:
-    """Keep a token where huggingface_hub keeps it; raises TokenNeededError for a wrong one."""
+    """Store a token as huggingface_hub does; raises TokenNeededError for a wrong one."""
     try:
         login(token=token, add_to_git_credential=False)
     except (ValueError, HfHubHTTPError) as error:
         raise TokenNeededError(
             "Hugging Face does not accept the token: give another one."
         ) from error
-    except _NO_ANSWER as error:
+    except _NETWORK_ERRORS as error:
         raise _make_network_error(error) from error
 
 
@@ -214,14 +214,14 @@ def _check_file(path: Path, file: HubFile) -> None:
 
 def _hash_file(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as held:
-        while block := held.read(_BLOCK):
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
 
 
 def _make_progress_class(on_bytes: OnBytes, before: int, total: int) -> type[Any]:
-    """Make a progress bar that shows nothing and calls `on_bytes`."""
+    """Make a subclass of tqdm that shows nothing and calls `on_bytes`."""
 
     class Reporting(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as tqdm has it

@@ -1,4 +1,4 @@
-"""A LoRA as a model of its own: a folder naming its base and its strength. No torch.
+"""A LoRA as a model of its own: a folder that names its base and its strength. No torch.
 
 The folder holds adapter.toml beside adapter.safetensors; the base is another model's folder, by a
 name beside this one or by a path.
@@ -16,19 +16,19 @@ from engine.files.toml import read_toml, write_toml
 ADAPTER_FILE = "adapter.toml"
 ADAPTER_WEIGHTS = "adapter.safetensors"
 LEAST_STRENGTH, MOST_STRENGTH = -4.0, 4.0
-"""Beyond these a low-rank change only makes noise; below 0 it leads away from what it learnt."""
+"""Beyond these a LoRA only makes noise; a negative strength subtracts what it learnt."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterFiles:
-    """The model that a LoRA changes, the LoRA's file, and how strongly it changes it; 0 is off."""
+    """The base model of a LoRA, the LoRA's weights and its strength; 0 is off."""
 
     base: Path
     weights: Path
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse strengths that no sound comes of."""
+        """Refuse strengths out of range."""
         if not LEAST_STRENGTH <= self.strength <= MOST_STRENGTH:
             raise EngineError(
                 f"The strength of a LoRA must be {LEAST_STRENGTH:g}..{MOST_STRENGTH:g}, "
@@ -54,7 +54,7 @@ def has_adapter(folder: Path) -> bool:
 
 
 def read_adapter_file(folder: Path) -> AdapterFiles:
-    """Read which model a LoRA's folder changes; raises EngineError with what to do."""
+    """Read a LoRA's folder; raises EngineError, which says what to do."""
     path = folder / ADAPTER_FILE
     try:
         table = from_table(_Table, read_toml(path), str(path))

@@ -1,4 +1,4 @@
-"""Where a published model's files lie and what its config says. No torch.
+"""Finds a published model's files and reads its config. No torch.
 
 A published folder holds model_config.json beside model.safetensors or model.ckpt, as
 stable-audio-tools writes them; or the same two files named base_model.
@@ -26,7 +26,7 @@ class PublishedFiles:
 
 
 def find_published(folder: Path) -> PublishedFiles | None:
-    """Return the files of a published model; the weights may be missing. None: it is none."""
+    """Return the files of a published model; the weights may be missing. None if it is none."""
     for stem in STEMS:
         config = folder / f"{stem}_config.json"
         if config.is_file():
@@ -37,7 +37,7 @@ def find_published(folder: Path) -> PublishedFiles | None:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read a config's table; raises EngineError with what is wrong."""
+    """Read a config's table; raises EngineError, which says what is wrong."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValueError, RecursionError) as error:

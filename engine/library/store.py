@@ -1,7 +1,8 @@
-"""Models put where Pingpad finds them: from a folder, from a file, from Hugging Face. No torch.
+"""The store of added models: from a folder, a file or Hugging Face. No torch.
 
-A model is completed in a folder of its own and then moved to its place in one step, so that what is
-listed is whole. Files are checked as far as can be without loading them; loading checks the rest.
+A model is completed in a temporary folder and then moved to its place in one step, so that listed
+models are complete. Files are checked as far as possible without loading them; loading checks the
+rest.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ if TYPE_CHECKING:  # copying need not wait for huggingface_hub
     from engine.library.hub import Hub, HubFile, Offer, OnBytes
 
 SPARE_BYTES = 200 << 20
-"""Room that stays free beside a model."""
+"""Disk space that stays free after adding a model."""
 UNFINISHED = ".unfinished "
-"""Folders that begin so are not whole yet; the next try goes on with them."""
+"""Prefix of the folders of incomplete models, which the next try resumes."""
 TEXT_ENCODER_FILES = ("config.json", "tokenizer.json", "model.safetensors")
 _LORA_MARKS = ("lora_A", "lora_down")
 _NOT_IN_NAMES = frozenset('<>:"/\\|?*')
@@ -35,7 +36,7 @@ FreeBytes = Callable[[Path], int]
 
 @dataclass(frozen=True, slots=True)
 class _TextEncoder:
-    """Where a text encoder lies on Hugging Face: a repository, or a folder in one."""
+    """A text encoder on Hugging Face: a repository, or a folder in one."""
 
     repository: str
     folder: str = ""
@@ -47,7 +48,7 @@ class _TextEncoder:
 
 
 class ModelStore:
-    """The folder of a player's models; `free_bytes` says how much room a disk has."""
+    """The folder of a player's models; `free_bytes` returns a disk's free space."""
 
     def __init__(
         self, root: Path, free_bytes: FreeBytes = lambda folder: shutil.disk_usage(folder).free
@@ -79,7 +80,7 @@ class ModelStore:
     def add_lora(
         self, source: Path, base: str, strength: float = 1.0, name: str | None = None
     ) -> Path:
-        """Make a model of a LoRA's file and the model in this store that it changes."""
+        """Add a LoRA's file as a model, with its base in this store."""
         if not (self.root / base).is_dir():
             raise EngineError(f"There is no model {base} to change: add it first.")
         if not is_lora(source):
@@ -95,12 +96,12 @@ class ModelStore:
         return self._finish(unfinished, folder)
 
     def set_strength(self, name: str, strength: float) -> None:
-        """Let a LoRA of this store change its base more or less from now on."""
+        """Set the strength of a LoRA in this store."""
         folder = self.root / name
         write_adapter_file(folder, read_adapter_file(folder).base.name, strength)
 
     def fetch(self, hub: Hub, offer: Offer, on_bytes: OnBytes, name: str | None = None) -> Path:
-        """Fetch a model that the player has agreed to; its text encoder too, where it needs one."""
+        """Fetch a model whose licence was accepted, and its text encoder if it needs one."""
         folder = self._choose_folder(name or PurePosixPath(offer.repository).name)
         wanted = _select_model_files(offer)
         self._check_room(count_bytes_to_fetch(offer))
@@ -137,13 +138,13 @@ class ModelStore:
     def _fetch_text_encoder(
         self, hub: Hub, offer: Offer, encoder: _TextEncoder, folder: Path, on_bytes: OnBytes
     ) -> None:
-        """Fetch it from the model's repository or from its own, into the model's folder."""
+        """Fetch a text encoder, from its own or the model's repository, into the model's folder."""
         if encoder.repository != offer.repository:
             offer = hub.get_offer(encoder.repository)
         names = encoder.files
         files = offer.select_files(lambda file: file in names)
         self._check_room(sum(file.size for file in files))
-        # One in a folder of a repository comes with that folder.
+        # Files in a folder of a repository keep that folder's name.
         own = "" if encoder.folder else PurePosixPath(encoder.repository).name
         hub.fetch(offer, files, folder / own, on_bytes)
 
@@ -194,7 +195,7 @@ def is_lora(path: Path) -> bool:
 
 
 def _read_tensor_names(path: Path) -> list[str]:
-    """The names in a safetensors file's header, which must fit the file's length."""
+    """Return the names in a safetensors header; raises EngineError for a truncated file."""
     try:
         with safe_open(path, "np") as file:
             return list(file.keys())
@@ -205,14 +206,14 @@ def _read_tensor_names(path: Path) -> list[str]:
 
 
 def _list_files(folder: Path) -> list[Path]:
-    """The files of a model's folder and of the folders in it, hidden ones left out."""
+    """Return the files in a model's folder, at any depth, but hidden ones."""
     inside = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     shown = (path for path in inside if not any(part.startswith(".") for part in path.parts))
     return [folder / path for path in sorted(shown)]
 
 
 def _select_model_files(offer: Offer) -> tuple[HubFile, ...]:
-    """Config and weights of a repository's model; safetensors where there is a choice."""
+    """Return config and weights of a repository's model; safetensors are preferred."""
     names = {file.name for file in offer.files}
     for stem in STEMS:
         config = f"{stem}_config.json"
@@ -223,12 +224,12 @@ def _select_model_files(offer: Offer) -> tuple[HubFile, ...]:
 
 
 def count_bytes_to_fetch(offer: Offer) -> int:
-    """Return the size of what `fetch` takes of an offer; a text encoder comes on top."""
+    """Return the bytes that `fetch` takes of an offer; a text encoder adds to them."""
     return sum(file.size for file in _select_model_files(offer))
 
 
 def _find_text_encoder(folder: Path) -> _TextEncoder | None:
-    """The text encoder that a published model reads prompts with."""
+    """Return the text encoder of a published model, if its config names one."""
     published = find_published(folder)
     if published is None:
         return None

@@ -1,1 +1,1 @@
-"""From a folder to a sound model. Needs torch."""
+"""Loads model folders. Needs torch."""

@@ -1,4 +1,4 @@
-"""An own audio-text model on disk: embedder.toml, which says what it is, and its weights."""
+"""Our own embedding model on disk: embedder.toml (what it is) and its weights. Needs torch."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ WEIGHTS = "embedder.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class EmbedderCard:
-    """What an embedder is, what it was trained on and how well it finds captions.
+    """What an embedder is, what it was trained on and how well it retrieves captions.
 
-    `found_first` and `found_in_five` (0..1) say how often the caption of a held-out sound, among
-    `candidates` captions, came first or among the first five.
+    `found_first` and `found_in_five` (0..1) are recall at 1 and at 5: how often the caption of a
+    held-out sound was ranked first, or among the first five, of `candidates` captions.
     """
 
     name: str

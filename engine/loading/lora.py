@@ -1,9 +1,9 @@
-"""LoRA adapters: low-rank changes of a model's weights, read, checked and merged. Needs torch.
+"""LoRA adapters: reads, checks and merges low-rank changes of weights. Needs torch.
 
-Instead of peft, which knows neither Stable Audio 3's layout nor our networks.
-Layouts: that of the library peft (adapter_config.json beside the file holds its scale) and that of
-Stable Audio 3's trainer (the scale in the file's metadata). W + strength * scale * B A (Hu et al.
-2021, "LoRA", section 4.1), with magnitudes normalised as DoRA does (Liu et al. 2024, section 4).
+It stands in for peft, which knows neither Stable Audio 3's layout nor our networks. Layouts: that
+of peft (adapter_config.json beside the file holds its scale) and that of Stable Audio 3's trainer
+(the scale in the file's metadata). W + strength * scale * B A (Hu et al.
+2021, "LoRA", section 4.1), with learnt magnitudes as in DoRA (Liu et al. 2024, section 4).
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ _KINDS = ("lora", "dora", "dora-rows", "dora-cols", "bora")
 class LowRank:
     """The change of one layer: up (outputs, rank) times down (rank, inputs) times scale.
 
-    `rows` (outputs,) and `columns` (inputs,) are the lengths that they get afterwards, if any.
+    `rows` (outputs,) and `columns` (inputs,) are the norms that those get afterwards, if any
+    (DoRA).
     """
 
     down: Tensor
@@ -70,9 +71,9 @@ class LowRank:
 
 
 def read_adapter(path: Path) -> dict[str, LowRank]:
-    """Read the changes by the names of their layers, as the published models name them.
+    """Read the changes by layer, with the layers' names in published models.
 
-    Raises EngineError for what is no LoRA, or a kind that is not known here.
+    Raises EngineError for a file that is no LoRA, or one of an unknown kind.
     """
     tensors = read_tensors(path)
     config = _read_config(path)
@@ -93,7 +94,7 @@ def read_adapter(path: Path) -> dict[str, LowRank]:
 def change_weights(
     weights: Mapping[str, Tensor], changes: Mapping[str, LowRank], strength: float, path: Path
 ) -> None:
-    """Change weights in place; `weights` by the names of their layers.
+    """Change weights in place; `weights` are by layer.
 
     Raises EngineError, before anything is changed, when the LoRA is another model's.
     """

@@ -1,4 +1,4 @@
-"""Model folders on disk, found, checked and loaded strictly. Needs torch.
+"""Finds, checks and strictly loads model folders. Needs torch.
 
 Our own layout is a folder of card.toml (what it is), config.toml (sizes) and model.safetensors;
 the published one is described in `engine.library.published_files`.
@@ -35,7 +35,7 @@ from engine.sound.loudness import normalise_loudness
 WEIGHTS = "model.safetensors"
 CONFIG = "config.toml"
 SOURCE_PEAK = 0.9
-"""Recordings are brought to the level that the autoencoder was trained at."""
+"""Peak that sources are scaled to: the level at which the autoencoder was trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class ModelConfig:
 
 
 def check_fit(transformer: DiffusionTransformerConfig, conditioner: ConditionerConfig) -> None:
-    """Refuse a transformer that cannot read what the conditioner says."""
+    """Refuse a transformer whose conditioning widths are not the conditioner's."""
     for name in ("cond_token_dim", "global_cond_dim"):
         if getattr(transformer, name) != conditioner.width:
             raise ValueError(
@@ -96,7 +96,7 @@ class PingpadModel(SoundModel):
         )
 
     def condition(self, prompts: TokenizedPrompts, *, unconditional: bool = False) -> Conditioning:
-        """Return tokens of the words and one of the length."""
+        """Return tokens of the words and a token of the length."""
         keep = torch.zeros_like(prompts.seconds, dtype=torch.bool) if unconditional else None
         conditioning: Conditioning = self.conditioner(
             Tokens(*prompts.tokens), prompts.seconds, keep
@@ -104,7 +104,7 @@ class PingpadModel(SoundModel):
         return conditioning
 
     def latents_for(self, seconds: float) -> int:
-        """Return as many whole patches of latents as cover the seconds."""
+        """Return the number of latents that cover the seconds, in whole patches."""
         patch = self.config.transformer.patch_size
         latents = self.codec.latents_for(round(seconds * self.sample_rate))
         return -(-latents // patch) * patch
@@ -115,17 +115,17 @@ class PingpadModel(SoundModel):
         return self.codec.samples_per_latent
 
     def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
-        """Return the likeliest latents of a sound: nothing is drawn."""
+        """Return the posterior's mean: nothing is drawn."""
         return self.codec.encode(audio)
 
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
-        """Decode to one loudness; `seed` draws the phases of noise-like parts."""
+        """Decode, normalised in loudness; `seed` draws the phases of noise-like parts."""
         latents = smooth_latents(latents, self.config.smoothing)
         return normalise_loudness(self.codec.decode(latents, seed)[..., :frames], self.sample_rate)
 
 
 def load_model(folder: Path) -> tuple[SoundModel, ModelCard]:
-    """Load a model folder of either layout, or a LoRA's with its base, float32, on the CPU.
+    """Load a model folder of either layout, or a LoRA's and its base, as float32 on the CPU.
 
     Raises EngineError with a sentence that names what is missing, extra, misshapen or broken.
     """

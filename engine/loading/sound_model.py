@@ -1,4 +1,4 @@
-"""What generation needs of a model, whatever folder it came from. Needs torch."""
+"""The interface of models that generation uses, whatever their folder's layout. Needs torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHOLE = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class DecodeWindows:
-    """How many latents are decoded at once: in the first window, maybe a preview, and later."""
+    """How many latents are decoded at once: in the first window (the preview) and in later ones."""
 
     first: int = WHOLE
     later: int = WHOLE
@@ -29,7 +29,7 @@ class DecodeWindows:
 class TokenizedPrompts:
     """Prompts of B equally long sounds as numbers, on the model's device.
 
-    `tokens` are what the model's own tokenizer makes of them, (B, S) each or (B,); `seconds` is
+    `tokens` are the output of the model's own tokenizer, (B, S) or (B,) each; `seconds` is
     (B,). Latents from `valid_length` on are padding, for models that have it.
     """
 
@@ -39,7 +39,7 @@ class TokenizedPrompts:
 
 
 class SoundModel(nn.Module, ABC):
-    """Words and sounds to and from the latents that its transformer denoises.
+    """A transformer that denoises latents, with its text conditioning and its codec.
 
     `sample_rate` is in Hz. `source_peak` is the peak that a source is scaled to before it is
     encoded; None leaves its level as it is.
@@ -55,7 +55,7 @@ class SoundModel(nn.Module, ABC):
 
     @abstractmethod
     def tokenize(self, prompts: Sequence[str], seconds: float) -> TokenizedPrompts:
-        """Return what `condition` reads; all that depends on text happens here."""
+        """Return the input of `condition`; all handling of text happens here."""
 
     @abstractmethod
     def condition(self, prompts: TokenizedPrompts, *, unconditional: bool = False) -> Conditioning:
@@ -76,7 +76,7 @@ class SoundModel(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
-        """Encode stereo sound (1, 2, T) of whole latents; `random` draws on the CPU."""
+        """Encode stereo sound (1, 2, T), T in whole latents; `random` draws on the CPU."""
 
     def make_inpaint_cond(self, audio: Tensor, seconds: float, begin: float, end: float) -> Tensor:
         """Return Conditioning.inpaint_cond of a source (1, 2, T), without `begin` to `end` (s).
@@ -90,7 +90,7 @@ class SoundModel(nn.Module, ABC):
     def decode_windows(
         self, latents: Tensor, frames: int, seed: int, windows: DecodeWindows
     ) -> Iterator[Tensor]:
-        """Yield what `decode` returns, window after window where the model can."""
+        """Yield the output of `decode`, window by window if the model can."""
         yield self.decode(latents, frames, seed)
 
     def decode_whole(self, latents: Tensor, count: int) -> Tensor:

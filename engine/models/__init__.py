@@ -1,1 +1,1 @@
-"""The networks."""
+"""The networks: transformers, codecs, text encoders and critics. Needs torch."""

@@ -18,7 +18,7 @@ from engine.models.layers import (
 
 @dataclass(frozen=True, slots=True)
 class BlockConditioning:
-    """What conditions an adaLN block beside the tokens that it attends to.
+    """The conditioning of an adaLN block, apart from the tokens that it attends to.
 
     `modulation` (B, 6 * width) holds scale, shift and gate of self attention and of feed-forward;
     `local_cond` (B or 1, L, width) is added to each position; `padding_mask` (L, 1) is 0 at
@@ -55,7 +55,7 @@ class Block(nn.Module):
     ) -> Tensor:
         """Map (B, L, width); `context` is (B, S, context_width) or its cached keys and values.
 
-        `mask` (B, S) is True where a conditioning token is real. A plain block reads no
+        `mask` (B, S) is True where a conditioning token is real. A plain block ignores
         `conditioning`.
         """
         x = x + self.self_attn(self.pre_norm(x), rotary)
@@ -72,7 +72,7 @@ class Block(nn.Module):
 
 
 class AdaLNBlock(Block):
-    """A block that the global condition modulates: adaptive layer norm.
+    """A block modulated by the global condition: adaptive layer norm.
 
     It scales and shifts what self attention and feed-forward read, and gates what they add (Peebles
     and Xie 2023, "DiT"; one embedder for all blocks as in Chen et al. 2023, "PixArt-alpha", section
@@ -97,7 +97,7 @@ class AdaLNBlock(Block):
         rotary: tuple[Tensor, Tensor],
         conditioning: BlockConditioning = UNCONDITIONED,
     ) -> Tensor:
-        """Map (B, L, width) as Block does, modulated; without modulation, as Block."""
+        """Map (B, L, width) as Block does, modulated; without modulation it is a plain Block."""
         if conditioning.modulation is None:
             return super().forward(x, context, mask, rotary)
         parts = (conditioning.modulation + self.to_scale_shift_gate).unsqueeze(1).chunk(6, dim=-1)

@@ -18,13 +18,13 @@ from engine.prompts.tokens import Word, find_tempo
 PAD, UNKNOWN, NOTE, NUMBER = range(4)
 FIRST_WORD = 4
 MODES = frozenset(("minor", "major", "seventh", "dominant", "suspended", "sus"))
-"""What makes a tonic of the letter before it: "a minor", but "a kick"."""
+"""Words that make a tonic of the letter before them: "a minor", but "a kick"."""
 TONIC = 60.0
 """The value of the tonic C, so that tonics have the features of the notes from C4 to B4."""
 VALUE_PERIODS = (3.0, 4.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0, 384.0, 1536.0)
-"""Periods of a number's features: 12 is an octave of note numbers, the long ones tell tempos."""
+"""Periods of a number's features: 12 is an octave of note numbers, the long ones are for tempos."""
 NOTE_MARK = 2 * len(VALUE_PERIODS)
-"""The place after the features where a note is marked; a number and a tonic follow."""
+"""Index, after the features, of the flag for a note; those for a number and a tonic follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class ConditionerConfig:
         if not 0 < self.longest_s < math.inf:
             raise ValueError(f"longest_s must be above 0, got {self.longest_s}")
         if self.keyed and not self.pooled:
-            raise ValueError("keyed needs pooled: tonics are told beside notes and tempos")
+            raise ValueError("keyed needs pooled: tonics are embedded beside notes and tempos")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class NumberEmbedder(nn.Module):
         self.linear = nn.Linear(2 * (width // 4) + 1, width)
 
     def forward(self, number: Tensor) -> Tensor:
-        """(B,) to (B, width)."""
+        """Map (B,) to (B, width)."""
         x = (number.float().clamp(0, self.largest) / self.largest)[:, None]
         angle = 2 * math.pi * x * self.weights.float()
         features = torch.cat([x, angle.sin(), angle.cos()], dim=-1)
@@ -134,7 +134,7 @@ class NumberEmbedder(nn.Module):
 
 
 class Conditioner(nn.Module):
-    """Prompts and seconds to what the transformer attends to; made to be trained with it."""
+    """Encodes prompts and seconds for the transformer, and is trained jointly with it."""
 
     def __init__(self, config: ConditionerConfig, vocabulary: Sequence[str]) -> None:
         super().__init__()
@@ -155,12 +155,12 @@ class Conditioner(nn.Module):
         self.no_prompt = nn.Parameter(torch.zeros(1, 1, config.width))
         self._initialise()
         if config.pooled:
-            # The mean of words says what is asked for in one vector: for the global condition.
+            # The mean over words, the prompt in one vector, goes into the global condition.
             last = nn.Linear(config.width, config.width)
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
             self.pool = nn.Sequential(nn.Linear(config.width, config.width), nn.SiLU(), last)
-            # Notes and tempos go there by themselves too: among the words they would be diluted.
+            # Notes and tempos are added by themselves too: in the mean they would be diluted.
             exact = nn.Linear(2 * config.width, config.width)
             nn.init.zeros_(exact.weight)
             nn.init.zeros_(exact.bias)
@@ -177,18 +177,18 @@ class Conditioner(nn.Module):
                 nn.init.normal_(weight, std=weight.shape[1] ** -0.5)
 
     def forward(self, tokens: Tokens, seconds: Tensor, keep: Tensor | None = None) -> Conditioning:
-        """Encode; `keep` (B,) is False where the prompt is hidden (for guidance)."""
+        """Encode; `keep` (B,) is False where the prompt is dropped (for guidance)."""
         real, bpm = tokens.real, tokens.bpm
         embedded = self.t5.shared(tokens.ids)
         has_value = (tokens.ids == NOTE) | (tokens.ids == NUMBER)
-        embedded = embedded + self.value(_embed_values(tokens.values)) * has_value[..., None]
+        embedded = embedded + self.value(value_features(tokens.values)) * has_value[..., None]
         encoded = self.t5(embedded, real) * real[..., None]
         length = self.seconds(seconds)
         if keep is not None:
-            hidden = ~keep[:, None]
-            encoded = torch.where(hidden[..., None], self.no_prompt.to(encoded.dtype), encoded)
+            dropped = ~keep[:, None]
+            encoded = torch.where(dropped[..., None], self.no_prompt.to(encoded.dtype), encoded)
             first = torch.arange(real.shape[1], device=real.device)[None] == 0
-            real, bpm = torch.where(hidden, first, real), bpm * keep
+            real, bpm = torch.where(dropped, first, real), bpm * keep
         global_cond = length.to(encoded.dtype)
         context = torch.cat([encoded, global_cond[:, None]], dim=1)
         mask = torch.cat([real, torch.ones_like(real[:, :1])], dim=1)
@@ -205,21 +205,22 @@ class Conditioner(nn.Module):
         if self.config.keyed:
             marks.append((tokens.ids >= FIRST_WORD) & (tokens.values > 0))
         kinds = torch.stack(marks, dim=-1)
-        features = torch.cat([_embed_values(tokens.values), kinds.float()], dim=-1)
+        features = torch.cat([value_features(tokens.values), kinds.float()], dim=-1)
         weights = (kinds.any(-1) & given)[..., None]
         added: Tensor = (self.exact(features) * weights).sum(1)
         return added
 
 
 def _read_tonic(words: Sequence[Word]) -> float:
-    """Return the first word's value where the second one makes a tonic of it, else 0."""
+    """Return the value of the first word if the second makes a tonic of it, else 0."""
     letter = parse_pitch_class(words[0].text)
     if letter is None or len(words) < 2 or words[1].text not in MODES:
         return 0.0
     return TONIC + letter
 
 
-def _embed_values(values: Tensor) -> Tensor:
+def value_features(values: Tensor) -> Tensor:
+    """Return sines and cosines (..., 2 * len(VALUE_PERIODS)) of values (...)."""
     periods = torch.tensor(VALUE_PERIODS, device=values.device)
     angle = 2 * math.pi * values[..., None] / periods
     return torch.cat([angle.sin(), angle.cos()], dim=-1)

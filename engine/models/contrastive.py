@@ -21,6 +21,7 @@ from engine.models.conditioning import (
     VALUE_PERIODS,
     PromptTokenizer,
     Tokens,
+    value_features,
 )
 from engine.models.layers import attend
 from engine.sound.mel import FRAME_SIZE, mel_frames
@@ -55,7 +56,7 @@ class ContrastiveConfig:
 
 
 class ContrastiveModel(nn.Module):
-    """Two towers; embeddings have length 1, so that a product of two is their cosine."""
+    """Two towers; embeddings have length 1, so the product of two is their cosine."""
 
     def __init__(self, config: ContrastiveConfig, vocabulary: Sequence[str]) -> None:
         super().__init__()
@@ -67,29 +68,29 @@ class ContrastiveModel(nn.Module):
 
     @property
     def scale(self) -> Tensor:
-        """What cosines are multiplied by before a softmax."""
+        """The inverse temperature: what cosines are multiplied by before a softmax."""
         return self.log_scale.exp().clamp_max(LARGEST_SCALE)
 
     def embed_frames(self, frames: Tensor) -> Tensor:
-        """Frames of `mel_frames` (B, L, FRAME_SIZE) to (B, dims)."""
+        """Embed frames of `mel_frames` (B, L, FRAME_SIZE): (B, dims)."""
         return functional.normalize(self.audio(frames).float(), dim=-1)
 
     def embed_audio(self, audio: Tensor) -> Tensor:
-        """Stereo sound (B, 2, T) at 44.1 kHz to (B, dims)."""
+        """Embed stereo sound (B, 2, T) at 44.1 kHz: (B, dims)."""
         return self.embed_frames(mel_frames(audio))
 
     def embed_tokens(self, tokens: Tokens) -> Tensor:
-        """Tokenized captions to (B, dims)."""
+        """Embed tokenized captions: (B, dims)."""
         return functional.normalize(self.text(tokens).float(), dim=-1)
 
     def embed_text(self, captions: Sequence[str]) -> Tensor:
-        """Captions to (B, dims)."""
+        """Embed captions: (B, dims)."""
         tokens, device = self.tokenizer(captions), self.log_scale.device
         return self.embed_tokens(tokens.to(device))
 
 
 class AudioTower(nn.Module):
-    """Dilated convolutions over frames, then a pooling that chooses what to listen to."""
+    """Dilated convolutions over frames, then multi-head attention pooling."""
 
     def __init__(self, config: ContrastiveConfig) -> None:
         super().__init__()
@@ -104,7 +105,7 @@ class AudioTower(nn.Module):
         )
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(B, L, FRAME_SIZE) to (B, dims); silence after the sound makes no difference."""
+        """Map (B, L, FRAME_SIZE) to (B, dims); trailing silence makes no difference."""
         mask = _make_padding_mask(frames)
         x = self.stem(frames.transpose(1, 2)).transpose(1, 2) * mask
         for block in self.blocks:
@@ -124,7 +125,7 @@ class _ConvBlock(nn.Module):
         self.out = nn.Linear(2 * width, width)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        # Normalised silence must stay silence, or the end of the padding would be heard.
+        # The norm's bias must not leak from the padding into the sound.
         x = (self.norm(x) * mask).transpose(1, 2)
         result: Tensor = self.out(functional.gelu(self.conv(x).transpose(1, 2)))
         return result
@@ -157,11 +158,9 @@ class TextTower(nn.Module):
         nn.init.normal_(self.words.weight, std=0.5)
 
     def forward(self, tokens: Tokens) -> Tensor:
-        """Tokens to (B, dims)."""
+        """Map tokens to (B, dims)."""
         has_value = (tokens.ids == NOTE) | (tokens.ids == NUMBER)
-        periods = torch.tensor(VALUE_PERIODS, device=tokens.values.device)
-        angle = 2 * math.pi * tokens.values[..., None] / periods
-        value = self.value(torch.cat([angle.sin(), angle.cos()], dim=-1))
+        value = self.value(value_features(tokens.values))
         x = self.words(tokens.ids) + value * has_value[..., None]
         for block in self.blocks:
             x = block(x, tokens.real)

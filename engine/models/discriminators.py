@@ -1,4 +1,4 @@
-"""The adversarial critic: the flow model's first blocks and a convolutional head."""
+"""The adversarial critic: the flow model's first blocks and a convolutional head. Needs torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LAYERS = 4
 
 
 class ConvolutionalHead(nn.Module):
-    """Four times convolution, group normalisation, SiLU; then one score for each position.
+    """Four convolutions with group norm and SiLU, then one score for each position.
 
     "Fast Text-to-Audio Generation with Adversarial Post-Training", section 2.2. The second and
     fourth convolution halve the length (all four would leave nothing of a short sound).
@@ -51,7 +51,7 @@ class Discriminator(nn.Module):
         self.depth = depth
         self.transformer = transformer
         self.conditioner = conditioner
-        # What lies behind the last used block would only be dead weight for the optimiser.
+        # The optimiser must not hold state for blocks that never run.
         del transformer.transformer.layers[depth:]
         transformer.transformer.project_out.requires_grad_(False)
         transformer.postprocess_conv.requires_grad_(False)

@@ -33,13 +33,13 @@ TIMESTEP_FEATURES = 256
 
 @dataclass(frozen=True, slots=True)
 class Conditioning:
-    """What conditions B sounds.
+    """The conditioning of B sounds.
 
     `cross_attn_cond` (B, S, C) are tokens to attend to, `cross_attn_mask` (B, S) which of them are
     real, `global_cond` is (B, G). `seconds` (B,) and `bpm` (B,), 0 where no tempo is asked for, are
-    for networks with timing. `inpaint_cond` (B, local_cond_dim, L) is 1 where a latent is kept and
-    0 where it is made, then the kept latents; None keeps nothing. Latents from `valid_length` on
-    are padding.
+    for networks with timing. `inpaint_cond` (B, local_cond_dim, L) is a mask channel, 1 where a
+    latent is kept and 0 where it is generated, then the kept latents; None keeps nothing. Latents
+    from `valid_length` on are padding.
     """
 
     cross_attn_cond: Tensor
@@ -55,9 +55,9 @@ class Conditioning:
 class CachedConditioning:
     """What stays the same at all steps of one generation, for latents of one length.
 
-    `contexts` is what each block attends to; `global_cond` (B, embed_dim) is added to the time's
-    embedding, `timing` to the tokens; `local_conds` and `padding_mask` as BlockConditioning has
-    them, a local condition for each block.
+    `contexts` are the tokens that each block attends to; `global_cond` (B, embed_dim) is added to
+    the time's embedding, `timing` to the tokens; `local_conds` (one for each block) and
+    `padding_mask` are those of BlockConditioning.
     """
 
     contexts: tuple[Tensor | KeysValues, ...]
@@ -80,7 +80,7 @@ class Transformer(nn.Module):
         self.rotary_pos_emb = RotaryEmbedding(max(width // config.num_heads // 2, LEAST_ROTARY))
         self.layers = nn.ModuleList(make_block(config.block) for _ in range(config.depth))
         if config.registers:
-            # By the name that the registers have in published weights.
+            # The registers, under their name in published weights.
             self.memory_tokens = nn.Parameter(torch.randn(config.registers, width))
         if config.block.adaln:
             last = nn.Linear(width, 6 * width)
@@ -181,7 +181,7 @@ class DiffusionTransformer(nn.Module):
     # --- conditioning ---
 
     def cache(self, conditioning: Conditioning, latents: int) -> CachedConditioning:
-        """Compute once what `forward` would compute again at each step, to the same numbers."""
+        """Compute once what `forward` would compute at every step; results are identical."""
         cached = self._embed(conditioning, latents // self.config.patch_size)
         contexts = tuple(
             block.cross_attn.project_context(context) if isinstance(context, Tensor) else context
@@ -213,7 +213,7 @@ class DiffusionTransformer(nn.Module):
         )
 
     def _embed_timing(self, tokens: int, conditioning: Conditioning) -> Tensor | float:
-        """Embed each token's place in the beat and in the asked length: (B, tokens, embed_dim)."""
+        """Embed each token's place in beat and requested length: (B, tokens, embed_dim)."""
         if not self.config.latents_per_second:
             return 0.0
         if conditioning.seconds is None or conditioning.bpm is None:
@@ -225,7 +225,7 @@ class DiffusionTransformer(nn.Module):
         return timing
 
     def _prepend(self, global_cond: Tensor) -> list[Tensor]:
-        """Return the tokens before the latents', (B, n, embed_dim) each: registers, global."""
+        """Return registers and global token, where there are any: (B, n, embed_dim) each."""
         prepended = []
         if self.config.registers:
             registers = self.transformer.memory_tokens
@@ -239,7 +239,7 @@ class DiffusionTransformer(nn.Module):
     # --- patches ---
 
     def _patch(self, x: Tensor) -> Tensor:
-        """(B, C, L) to (B, patch_size * C, L / patch_size)."""
+        """Map (B, C, L) to (B, patch_size * C, L / patch_size)."""
         size = self.config.patch_size
         if x.shape[-1] % size:
             raise ValueError(f"{x.shape[-1]} latents do not split into patches of {size}")

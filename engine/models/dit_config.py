@@ -1,8 +1,8 @@
-"""Sizes and parts of the diffusion transformer, for the three families that it plays. Needs torch.
+"""Sizes and parts of the diffusion transformer, for three model families. Needs torch.
 
-Stable Audio Open is what the defaults describe: the global condition is a token before the
-latents. Our own networks add `adaln` and `latents_per_second`: the global condition modulates every
-block too, and each token is told its place in the beat and in the asked length, which a small model
+The defaults describe Stable Audio Open: the global condition is a token before the latents. Our own
+networks add `adaln` and `latents_per_second`: the global condition modulates every block too, and
+each token gets features of its place in the beat and in the requested length, which a small model
 needs.
 Stable Audio 3 has `adaln_only`, `registers`, `local_cond_dim` (inpainting), `rms_norm` and
 `fixed_fourier_times`. In files some fields have older names: `engine.files.names`.

@@ -1,8 +1,8 @@
 """An edge-preserving filter over latents against shiver: level that jitters from frame to frame.
 
-What a flow errs by is small in latents, but the channels that say most of all, level first, make it
-audible: 0.1 of a deviation is 1.6 dB. A bilateral filter (Tomasi and Manduchi, 1998) averages
-neighbours only as far as they are alike, so that attacks stay. Needs torch.
+A flow model's errors are small in latent space, but audible in the channels of most influence,
+level first: 0.1 of a standard deviation is 1.6 dB. A bilateral filter (Tomasi and Manduchi, 1998)
+averages neighbours only as far as they are alike, so that attacks stay. Needs torch.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from torch import Tensor
 from torch.nn import functional
 
 NEIGHBOURS = {-2: 0.4, -1: 0.8, 1: 0.8, 2: 0.4}
-"""Weights of latents so far away; a latent's own is 1."""
+"""Weights by offset in latents; a latent's own is 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class LatentSmoothing:
-    """Which channels are smoothed, those first by whose distance likeness is told; none by default.
+    """Which channels are smoothed (none by default), and how similar neighbours must be.
 
-    Latents are alike whose first `judged` channels differ by less than `reach` deviations in the
-    root of their mean square.
+    Similarity is exp(-(d / reach)^2), where d is the root mean square difference of two latents in
+    the first `judged` of these channels, in standard deviations.
     """
 
     channels: tuple[int, ...] = ()
@@ -46,12 +46,12 @@ def smooth_latents(latents: Tensor, smoothing: LatentSmoothing) -> Tensor:
     chosen = latents[:, list(smoothing.channels)]
     padded = functional.pad(chosen, (2, 2), mode="replicate")
     total, weights = chosen.clone(), torch.ones_like(chosen[:, :1])
-    for away, weight in NEIGHBOURS.items():
-        neighbour = padded[..., 2 + away :][..., : chosen.shape[-1]]
-        apart = (neighbour - chosen)[:, : smoothing.judged] / smoothing.reach
-        likeness = weight * torch.exp(-apart.square().mean(1, keepdim=True))
-        total = total + likeness * neighbour
-        weights = weights + likeness
+    for offset, weight in NEIGHBOURS.items():
+        neighbour = padded[..., 2 + offset :][..., : chosen.shape[-1]]
+        distance = (neighbour - chosen)[:, : smoothing.judged] / smoothing.reach
+        similarity = weight * torch.exp(-distance.square().mean(1, keepdim=True))
+        total = total + similarity * neighbour
+        weights = weights + similarity
     smoothed = latents.clone()
     smoothed[:, list(smoothing.channels)] = total / weights
     return smoothed

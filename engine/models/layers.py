@@ -1,4 +1,4 @@
-"""Layers that transformers here share. Weights are named as in published models. Needs torch."""
+"""Layers shared by the transformers, with weights named as in published models. Needs torch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LayerNorm(nn.Module):
 
 
 class RMSNorm(nn.Module):
-    """Root-mean-square normalisation with a learnt scale, worked out in float32."""
+    """Root-mean-square normalisation with a learnt scale, computed in float32."""
 
     def __init__(self, width: int, eps: float = 1e-5) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class FourierFeatures(nn.Module):
 
 
 class FixedFourierFeatures(nn.Module):
-    """Fourier features of a number (B, 1) at fixed frequencies, evenly spaced in their logarithm.
+    """Fourier features of a number (B, 1) at fixed, logarithmically spaced frequencies.
 
     As Stable Audio 3 embeds times and lengths.
     """
@@ -108,7 +108,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
     """Scaled dot-product attention of (B, heads, L, dim_head); mask is True where attended."""
     q, k = q.to(v.dtype), k.to(v.dtype)
     if q.requires_grad and q.device.type == "cpu":
-        # The fused kernel's backward pass costs as much there as all matrix products together.
+        # On the CPU the fused kernel's backward pass costs as much as all matrix products together.
         scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
         if mask is not None:
             scores = scores.masked_fill(~mask, -1e4)
@@ -123,7 +123,7 @@ class BlockConfig:
     `qk_norm` normalises queries and keys. Conditioning tokens narrower than the block have fewer
     heads, each of which serves several heads of the block (grouped-query attention). `adaln` blocks
     are modulated by the global condition; `sigmoid_gates` are sigmoid(1 - gate) instead of
-    1 + gate. `local_cond_dim` is the width of what conditions each position by itself.
+    1 + gate. `local_cond_dim` is the width of the condition of each position.
     """
 
     width: int

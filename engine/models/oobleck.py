@@ -54,7 +54,7 @@ class OobleckConfig:
 
     @property
     def layers(self) -> int:
-        """Strides of each half."""
+        """Number of strides in each half."""
         return len(self.strides)
 
     @property
@@ -86,7 +86,7 @@ class Snake(nn.Module):
         self.scale = nn.Parameter(torch.ones(channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a tensor shaped as x; x itself stays as it is."""
+        """Return a tensor shaped as x; x is not modified."""
         wave = x * self.frequency
         if torch.is_grad_enabled():
             return x + wave.sin().square() * self.scale
@@ -118,7 +118,7 @@ class ResidualUnit(nn.Module):
 
 
 class Stack(nn.Module):
-    """Layers one after the other, under the name that published weights carry."""
+    """Layers in sequence, named as in published weights."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
@@ -136,14 +136,24 @@ def _make_residual_units(channels: int) -> list[nn.Module]:
 
 def _make_encoder_block(inputs: int, outputs: int, stride: int) -> Stack:
     """Make one block of the encoder: `stride` samples become one."""
-    shrink = nn.Conv1d(inputs, outputs, 2 * stride, stride, padding=stride // 2)
-    return Stack(*_make_residual_units(inputs), Snake(inputs), shrink)
+    downsample = nn.Conv1d(inputs, outputs, 2 * stride, stride, padding=stride // 2)
+    return Stack(*_make_residual_units(inputs), Snake(inputs), downsample)
 
 
 def _make_decoder_block(inputs: int, outputs: int, stride: int) -> Stack:
     """Make one block of the decoder: one sample becomes `stride`."""
-    grow = nn.ConvTranspose1d(inputs, outputs, 2 * stride, stride, padding=stride // 2)
-    return Stack(Snake(inputs), grow, *_make_residual_units(outputs))
+    upsample = nn.ConvTranspose1d(inputs, outputs, 2 * stride, stride, padding=stride // 2)
+    return Stack(Snake(inputs), upsample, *_make_residual_units(outputs))
+
+
+def merge_norm(direction: Tensor, length: Tensor) -> Tensor:
+    """Return the weight W = g * v / |v| of weight normalisation, in place of v.
+
+    The norm is over all axes but the first (Salimans and Kingma 2016).
+    """
+    length = length.float()
+    norm = direction.flatten(1).norm(dim=1).reshape(length.shape)
+    return direction.mul_(length / norm)
 
 
 class Oobleck(nn.Module):
@@ -178,18 +188,19 @@ class Oobleck(nn.Module):
     def encode(self, audio: Tensor, noise: Tensor) -> Tensor:
         """Draw latents of a sound from the posterior, by standard normal noise of their shape.
 
-        T must be a multiple of samples_per_latent. The published models always draw.
+        T must be a multiple of samples_per_latent. The published models always sample the
+        posterior.
         """
         mean, deviation = self.posterior(audio)
         return noise * deviation + mean
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Return sound of latents; peaks may lie beyond full scale, which callers cut."""
+        """Decode latents; peaks may exceed full scale, and clipping them is left to the caller."""
         audio: Tensor = self.decoder(latents)
         return audio
 
     def decode_part(self, latents: Tensor, first: int, count: int) -> Tensor:
-        """Decode latents `first` to `first + count`, as decoding all would give them."""
+        """Decode latents `first` to `first + count`, exactly as decoding all of them would."""
         context = self.config.context
         begin, end = max(first - context, 0), first + count + context
         audio = self.decode(latents[..., begin:end])
@@ -200,10 +211,10 @@ class Oobleck(nn.Module):
     def decode_windows(
         self, latents: Tensor, count: int, first: int, window: int = DEFAULT_WINDOW
     ) -> Iterator[Tensor]:
-        """Decode the first `count` latents piece by piece, exactly, each with its context.
+        """Decode the first `count` latents window by window, exactly, each with its context.
 
-        The first piece is `first` latents long and there after the work of first + context; the
-        others are `window` long, and memory is bounded by that of window + 2 * context.
+        The first window is `first` latents long and costs the work of first + context; the others
+        are `window` long, and memory is bounded by that of window + 2 * context.
         """
         begin, size = 0, min(first, window)
         while begin < count:
@@ -227,10 +238,7 @@ class Oobleck(nn.Module):
 
     @staticmethod
     def fold_weight_norm(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return published tensors as `Oobleck` holds them, float32 and apart from their file.
-
-        W = g * v / |v|, with the norm over all axes but the first (Salimans and Kingma 2016).
-        """
+        """Return published tensors as `Oobleck` holds them: float32 copies."""
         tensors: dict[str, Tensor] = {}
         for name, tensor in published.items():
             stem, _, last = name.rpartition(".")
@@ -240,9 +248,7 @@ class Oobleck(nn.Module):
             elif last == "beta":
                 tensors[f"{stem}.scale"] = 1 / (value.exp() + 1e-9)[:, None]
             elif last == "weight_v":
-                length = published[f"{stem}.weight_g"].float()
-                norm = value.flatten(1).norm(dim=1).reshape(length.shape)
-                tensors[f"{stem}.weight"] = value.mul_(length / norm)
+                tensors[f"{stem}.weight"] = merge_norm(value, published[f"{stem}.weight_g"])
             elif last != "weight_g":
                 tensors[name] = value
         return tensors

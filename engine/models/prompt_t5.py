@@ -1,7 +1,4 @@
-"""Prompt and length of the published models: T5's or T5Gemma's tokens, a seconds token.
-
-Needs torch.
-"""
+"""Conditioners of the published models: prompt by T5 or T5Gemma, and seconds. Needs torch."""
 
 from __future__ import annotations
 
@@ -18,16 +15,17 @@ from engine.models.t5 import T5Encoder
 from engine.models.t5gemma import T5GemmaEncoder
 
 MOST_TOKENS = 512
-"""T5 was trained on no more."""
+"""The longest prompt that T5 was trained on."""
 FREQUENCIES = 128
 
 
 @dataclass(frozen=True, slots=True)
 class PromptConfig:
-    """Which encoder reads the prompt and how many tokens of it; T5's last one is the end mark.
+    """Which encoder reads the prompt, and how many tokens; T5's last one is the end mark.
 
-    The names are those of the published configs. A `gemma` is T5Gemma, in the model's folder or in
-    that of `repository` on Hugging Face; its models learnt what stands where there is no token.
+    Fields are named as in the published configs. With `gemma` the encoder is T5Gemma, from the
+    model's folder or from `repository` on Hugging Face; those models have a learnt padding
+    embedding.
     """
 
     t5_model_name: str = "t5-base"
@@ -42,10 +40,10 @@ class PromptConfig:
 
 
 class PromptEncoder(nn.Module):
-    """Prompts to (B, most_tokens, width), `padding` (width,) where a prompt has no token.
+    """Encodes prompts to (B, most_tokens, width), with `padding` (width,) after the last token.
 
-    It is zero until the model says otherwise. The published transformers attend to it as well: no
-    mask goes with the tokens.
+    It is zero unless the model has learnt one. The published transformers attend to padding too, so
+    there is no mask.
     """
 
     padding: Tensor
@@ -64,14 +62,14 @@ class PromptEncoder(nn.Module):
 
     def tokens(self, prompts: Sequence[str]) -> list[list[int]]:
         """Return ids of each prompt's tokens, T5's end mark last, at most most_tokens of them."""
-        # Half a surrogate pair is no text to the tokenizer, but may be pasted.
+        # The tokenizer rejects lone surrogates, which pasted text may hold.
         texts = [prompt.encode("utf-8", "replace").decode() for prompt in prompts]
         return [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
 
     def tokenize(self, prompts: Sequence[str], multiple: int = 1) -> tuple[Tensor, Tensor]:
         """Return ids (B, S) and which are real (B, S), on the encoder's device.
 
-        S is no more than the longest prompt needs, which is exact, rounded up to a multiple.
+        S is that of the longest prompt, rounded up to a multiple: the result is still exact.
         """
         rows = self.tokens(prompts)
         longest = -(-max(map(len, rows)) // multiple) * multiple
@@ -84,7 +82,7 @@ class PromptEncoder(nn.Module):
         return ids.to(device), real.to(device)
 
     def forward(self, ids: Tensor, real: Tensor) -> Tensor:
-        """Encode what `tokenize` returned."""
+        """Encode the tokens of `tokenize`: (B, most_tokens, width)."""
         encoded = torch.where(real[..., None], self.t5(self.t5.shared(ids), real), self.padding)
         rest = self.padding.expand(len(ids), self.most_tokens - ids.shape[1], -1)
         return torch.cat([encoded, rest], dim=1)
@@ -109,7 +107,7 @@ class FixedSecondsEmbedder(nn.Module):
         self.linear = nn.Linear(2 * FREQUENCIES, width)
 
     def forward(self, number: Tensor) -> Tensor:
-        """(B,) to (B, width)."""
+        """Map (B,) to (B, width)."""
         share = number.float().clamp(0, self.largest) / self.largest
         out: Tensor = self.linear(self.features(share[:, None]).to(self.linear.weight.dtype))
         return out

@@ -19,16 +19,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.models.layers import RotaryEmbedding, attend, rotate
-from engine.models.oobleck import Stack
+from engine.models.oobleck import Stack, merge_norm
 
 MAPPING_KERNEL = 3
 
 
 @dataclass(frozen=True, slots=True)
 class SameConfig:
-    """Sizes of both halves; `chunk_latents` are seen together, `sine_blocks` end the decoder.
+    """Sizes of both halves; blocks attend within chunks of `chunk_latents` latents.
 
-    `own_tokens` gives each patch of a latent its own first token, where all begin with the same.
+    Block i of the decoder has a sine gate where decoder_depth - i < `sine_blocks`. With
+    `own_tokens` each patch of a latent has a learnt query token of its own; otherwise all share
+    one.
     """
 
     patch_size: int = 256
@@ -95,7 +97,7 @@ class DynamicTanh(nn.Module):
 
 
 class DifferentialAttention(nn.Module):
-    """One attention minus another one, which cancels what both see: (B, L, width)."""
+    """The difference of two attentions over the same values: (B, L, width)."""
 
     def __init__(self, width: int, head_dims: int) -> None:
         super().__init__()
@@ -155,7 +157,7 @@ class SameBlock(nn.Module):
         self.rope = RotaryEmbedding(config.head_dims // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what x becomes."""
+        """Map (B, L, width) to (B, L, width)."""
         x = x + self.self_attn(self.pre_norm(x), self.rope.table(x.shape[1]))
         out: Tensor = x + self.ff(self.ff_norm(x))
         return out
@@ -167,32 +169,33 @@ def _make_mapping(inputs: int, outputs: int, wide: bool) -> nn.Conv1d:
 
 
 class Resampling(nn.Module):
-    """Blocks over latents and their patches, which stand side by side: a latent's patches, it.
+    """Transformer blocks over groups of tokens: a latent and its patches, inputs before outputs.
 
-    (In the decoder the latent comes first.) What is wanted of the two begins as `new_tokens`.
+    In the encoder the patches are the input, in the decoder the latent. The outputs of each latent
+    begin as `new_tokens`.
     """
 
-    def __init__(self, config: SameConfig, depth: int, sine_blocks: int, wanted: int) -> None:
+    def __init__(self, config: SameConfig, depth: int, sine_blocks: int, outputs: int) -> None:
         super().__init__()
         self.group = config.stride + 1
         self.chunk = config.chunk_latents * self.group
-        wanted = wanted if config.own_tokens else 1
-        self.new_tokens = nn.Parameter(torch.zeros(1, wanted, config.width))
+        queries = outputs if config.own_tokens else 1
+        self.new_tokens = nn.Parameter(torch.zeros(1, queries, config.width))
         self.transformers = nn.ModuleList(
             SameBlock(config, depth - i < sine_blocks) for i in range(depth)
         )
 
-    def resample(self, inputs: Tensor, wanted: int) -> Tensor:
-        """Given tokens (B, latents, each, width) to the wanted ones (B, latents, wanted, width)."""
+    def resample(self, inputs: Tensor, outputs: int) -> Tensor:
+        """Map tokens (B, latents, inputs, width) to (B, latents, outputs, width)."""
         batch, latents = inputs.shape[:2]
-        new = self.new_tokens.expand(batch * latents, wanted, -1)
+        new = self.new_tokens.expand(batch * latents, outputs, -1)
         x = torch.cat([inputs, new.unflatten(0, (batch, latents))], dim=2).flatten(1, 2)
         half, shift = len(self.transformers) // 2, self.chunk // 2
         x = self._run_in_chunks(self.transformers[:half], x)
-        # At both ends the outermost half chunk is there twice.
+        # The outermost half chunk is repeated at both ends.
         x = torch.cat([x[:, :shift], x, x[:, -shift:]], dim=1)
         x = self._run_in_chunks(self.transformers[half:], x)[:, shift:-shift]
-        return x.unflatten(1, (-1, self.group))[:, :, -wanted:]
+        return x.unflatten(1, (-1, self.group))[:, :, -outputs:]
 
     def _run_in_chunks(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
         chunks = x.unflatten(1, (-1, self.chunk)).flatten(0, 1)
@@ -202,7 +205,7 @@ class Resampling(nn.Module):
 
 
 class _Downsampling(Resampling):
-    """Patches (B, channels, P) to what becomes their latents (B, width, P / stride)."""
+    """Patches (B, channels, P) to features of their latents (B, width, P / stride)."""
 
     def __init__(self, config: SameConfig) -> None:
         super().__init__(config, config.encoder_depth, 0, 1)
@@ -217,7 +220,7 @@ class _Downsampling(Resampling):
 
 
 class _Upsampling(Resampling):
-    """What was made of latents (B, width, L) to their patches (B, channels, L * stride)."""
+    """Features of latents (B, width, L) to their patches (B, channels, L * stride)."""
 
     def __init__(self, config: SameConfig) -> None:
         super().__init__(config, config.decoder_depth, config.sine_blocks, config.stride)
@@ -240,10 +243,12 @@ class _Transpose(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """Brings latents to a level of 1 and back. `noise_scaling_factor` is empty, as published.
+    """Scales latents to a standard deviation of 1 and back.
 
-    The reference adds a little noise to what is decoded, 60 dB below it; its ports do not, and
-    without it the same latents are always the same sound.
+    `noise_scaling_factor` is empty, as published.
+
+    The reference adds noise to the latents before decoding, 60 dB below them; its ports do not,
+    and without it the same latents always give the same sound.
     """
 
     def __init__(self, dims: int) -> None:
@@ -279,16 +284,16 @@ class Same(nn.Module):
         return scaled[..., :latents] / bottleneck.running_std
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Return sound of latents; peaks may lie beyond full scale, which callers cut."""
+        """Decode latents; peaks may exceed full scale, and clipping them is left to the caller."""
         config = self.config
         patches = self.decoder(latents * self.bottleneck.running_std)
         audio = patches.unflatten(1, (-1, config.patch_size)).transpose(2, 3).flatten(2)
         return audio[..., : latents.shape[-1] * config.samples_per_latent]
 
     def decode_part(self, latents: Tensor, first: int, count: int) -> Tensor:
-        """Decode latents `first` to `first + count`, as decoding all would give them."""
+        """Decode latents `first` to `first + count`, exactly as decoding all of them would."""
         chunk, samples = self.config.chunk_latents, self.config.samples_per_latent
-        # The shifted chunks tie a chunk to its neighbours, and no further.
+        # Through the shifted chunks a chunk depends on its neighbours, but on none beyond.
         begin = max(first // chunk - 1, 0) * chunk
         end = (-(-(first + count) // chunk) + 1) * chunk
         audio = self.decode(latents[..., begin:end])
@@ -298,7 +303,7 @@ class Same(nn.Module):
     def decode_windows(
         self, latents: Tensor, count: int, first: int, window: int
     ) -> Iterator[Tensor]:
-        """Decode the first `count` latents piece by piece, exactly: `first`, then `window` each."""
+        """Decode the first `count` latents exactly, in windows: `first`, then `window` each."""
         begin, size = 0, min(first, window)
         while begin < count:
             yield self.decode_part(latents, begin, min(size, count - begin))
@@ -317,14 +322,13 @@ class Same(nn.Module):
 
     @staticmethod
     def fold_weight_norm(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return published tensors as `Same` holds them, float32 and apart from their file."""
+        """Return published tensors as `Same` holds them: float32 copies."""
         tensors: dict[str, Tensor] = {}
         for name, tensor in published.items():
             value = tensor.to(torch.float32, copy=True)
             if name.endswith(".weight_v"):
-                length = published[f"{name.removesuffix('_v')}_g"].float()
-                norm = value.flatten(1).norm(dim=1).reshape(length.shape)
-                tensors[name.removesuffix("_v")] = value.mul_(length / norm)
+                stem = name.removesuffix("_v")
+                tensors[stem] = merge_norm(value, published[f"{stem}_g"])
             elif not name.endswith(".weight_g"):
                 tensors[name] = value
         return tensors

@@ -20,9 +20,9 @@ from engine.sound.spectral_features import FORMATS, FRAME, FrameFormat
 START = 22
 """Half a millisecond at 44.1 kHz."""
 SKIP_GAIN = 0.1
-"""Adam moves all weights alike: the linear paths, which begin right, shall move more slowly."""
+"""Adam's steps are equally large for all weights; this slows the linear paths, initialised well."""
 NOISE_WIDTH = 16
-"""Numbers that the level of the latents' noise is embedded in."""
+"""Width of the embedding of the latents' noise level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class SpectralCodecConfig:
     """Sizes of the codec. `latent_dim` channels at 43 latents a second.
 
     `frames` names the format of its frames. A codec that is not `variational` codes no variance.
-    A `noise_conditioned` decoder is given how much noise latents have, in deviations of a channel:
-    `assumed_noise` of those it decodes at play.
+    A `noise_conditioned` decoder is given the noise level of the latents, in standard deviations of
+    a channel; when playing, that is `assumed_noise`.
     """
 
     latent_dim: int = 64
@@ -123,7 +123,7 @@ class SpectralCodec(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def posterior(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance (B, L, latent_dim) of the code of frames (B, L, features).
+        """Return mean and log-variance (B, L, latent_dim) of the code of frames (B, L, features).
 
         Where the codec is not variational all variances are 1.
         """
@@ -136,9 +136,9 @@ class SpectralCodec(nn.Module):
         return mean + self.skip_gain * self.encoder_skip(x), (log_variance - 4.0).clamp(-12.0, 2.0)
 
     def frames_from_code(self, code: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Frames (B, L, features) that a code (B, L, latent_dim) stands for.
+        """Decode a code (B, L, latent_dim) to frames (B, L, features).
 
-        `noise` (B,) is how much noise each code has, in deviations; None is the config's.
+        `noise` (B,) is the noise level of each code, in deviations; None is the config's.
         """
         hidden = self.decoder_in(code)
         for block, modulation in zip(self.decoder, self._modulations(code, noise), strict=True):
@@ -156,15 +156,15 @@ class SpectralCodec(nn.Module):
         return self.noise_out(hidden).chunk(len(self.decoder), dim=-1)
 
     def encode(self, audio: Tensor) -> Tensor:
-        """Stereo sound (B, 2, T) to latents (B, latent_dim, L) of mean 0 and deviation 1."""
+        """Encode stereo sound (B, 2, T) to latents (B, latent_dim, L) of mean 0 and deviation 1."""
         mean, _ = self.posterior(self.analyse(audio))
         return ((mean - self.latent_mean) / self.latent_deviation).transpose(1, 2)
 
     def decode(self, latents: Tensor, seed: int = 0) -> Tensor:
-        """Latents (B, latent_dim, L) to stereo sound (B, 2, L * 1024) on the CPU.
+        """Decode latents (B, latent_dim, L) to stereo sound (B, 2, L * 1024) on the CPU.
 
-        `seed` draws the phases of noise-like parts. The sound comes in over START samples: the
-        first frame's phases are drawn, so that it may well begin with a step otherwise.
+        `seed` draws the phases of noise-like parts. The sound is faded in over START samples: with
+        random phases in the first frame it might begin with a step.
         """
         code = latents.transpose(1, 2) * self.latent_deviation + self.latent_mean
         frames = self.frames_from_code(code)
@@ -173,16 +173,16 @@ class SpectralCodec(nn.Module):
         return audio
 
     def analyse(self, audio: Tensor) -> Tensor:
-        """Stereo sound (B, 2, T) to this codec's frames (B, L, features)."""
+        """Analyse stereo sound (B, 2, T) into this codec's frames (B, L, features)."""
         return spectral_features.analyse(audio, self.format)
 
     def synthesise(self, frames: Tensor, seed: int = 0) -> Tensor:
-        """This codec's frames (L, features) to stereo sound (2, L * 1024) on the CPU."""
+        """Synthesise sound (2, L * 1024) from this codec's frames (L, features), on the CPU."""
         return spectral_synthesis.synthesise(frames, seed, self.format)
 
     @staticmethod
     def latents_for(samples: int) -> int:
-        """How many latents cover so many samples."""
+        """Return how many latents cover so many samples."""
         return spectral_features.frame_count(samples)
 
     @property

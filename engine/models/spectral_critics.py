@@ -1,9 +1,9 @@
 """Critics of the codec's frames at several resolutions, for training only.
 
 The multi-resolution discriminators of EnCodec ("High Fidelity Neural Audio Compression", Défossez
-2022, section 3.4) hear short-time transforms of the sound. Here sound is made of frames by steps
-without a gradient, so the critics see the frames themselves: mid, side and noise share as images,
-sharp in frequency, blurred, and blurred further, and the sub-frame energies, sharp in time.
+2022, section 3.4) see short-time transforms of the sound. Here synthesis from frames has no
+gradient, so the critics see the frames themselves: mid, side and noise share as images at three
+resolutions, and the sub-frame energies, which are sharp in time. Needs torch.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ SLOPE = 0.2
 
 
 def scaled_log(power: Tensor) -> Tensor:
-    """Powers as the frames scale magnitudes: about -1..2."""
+    """Scale powers as the frames scale magnitudes: to about -1..2."""
     return (0.5 * power.log() + 1.0) / 3.0
 
 
 def spectral_view(features: Tensor, hops: int, bins: int, form: FrameFormat = ONE_WINDOW) -> Tensor:
-    """Mid, side and noise share (B, 3, hops' pixels, bins' pixels) of frames.
+    """Return mid, side and noise share (B, 3, hops' pixels, bins' pixels) of frames.
 
-    Powers are averaged before the logarithm: what is right on average looks right, whatever each
-    bin of a noise does.
+    Powers are averaged before the logarithm, so that a noise is compared by its mean power, not bin
+    by bin.
     """
     last = form.bins - 1
     powers = functional.avg_pool2d(mid_side_power(features, form)[..., :last], (hops, bins))
@@ -46,27 +46,27 @@ def spectral_view(features: Tensor, hops: int, bins: int, form: FrameFormat = ON
 
 
 def envelope_view(features: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:
-    """Sub-frame energies (B, 2, sub-frames, 1) of frames: the low band and the high one."""
+    """Return sub-frame energies (B, 2, sub-frames, 1) of frames: low band and high band."""
     bands = features[..., form.layout.envelope].unflatten(-1, (2, SUBFRAMES))
     return bands.permute(0, 2, 1, 3).flatten(2)[..., None]
 
 
 def views_of(features: Tensor, form: FrameFormat = ONE_WINDOW) -> list[Tensor]:
-    """All that the critics look at, of frames (B, L, features); L is 4 or more."""
+    """Return the critics' inputs, made of frames (B, L, features); L is 4 or more."""
     spectral = [spectral_view(features, *resolution, form) for resolution in RESOLUTIONS]
     return [*spectral, envelope_view(features, form)]
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one critic says: scores, higher for what looks real, and what it saw on the way."""
+    """One critic's output: scores, higher for what looks real, and the hidden feature maps."""
 
     scores: Tensor
     hidden: tuple[Tensor, ...]
 
 
 class Critic(nn.Module):
-    """Convolutions over time and frequency, wider and wider in time, as in EnCodec's appendix A.2.
+    """Convolutions over time and frequency, dilated in time, as in EnCodec's appendix A.2.
 
     `kernel` and `stride` are (time, frequency).
     """
@@ -84,7 +84,7 @@ class Critic(nn.Module):
         self.last = weight_norm(nn.Conv2d(width, 1, 3, padding=1))
 
     def forward(self, image: Tensor) -> Judgement:
-        """Judge (B, channels, time, frequency)."""
+        """Score images (B, channels, time, frequency)."""
         hidden: list[Tensor] = []
         for layer in self.layers:
             image = functional.leaky_relu(layer(image), SLOPE)
@@ -101,6 +101,6 @@ class SpectralCritics(nn.Module):
         self.envelope = Critic(2, width, (9, 1), (2, 1))
 
     def forward(self, views: list[Tensor]) -> list[Judgement]:
-        """Judge what `views_of` made of frames."""
+        """Score the inputs that `views_of` returns."""
         critics = [*self.spectral, self.envelope]
         return [critic(view) for critic, view in zip(critics, views, strict=True)]

@@ -19,8 +19,8 @@ from engine.models.blocks import Block
 def expand_registers(registers: nn.Parameter, batch: int) -> Tensor:
     """Return learnt tokens (registers, width) for each of a batch: (B, registers, width).
 
-    They stand before the latents and give attention a place to store what belongs to no position
-    (Darcet et al. 2023, "Vision transformers need registers").
+    They precede the latents and give attention a place to store what belongs to no position (Darcet
+    et al. 2023, "Vision transformers need registers").
     """
     return registers.expand(batch, -1, -1)
 
@@ -28,11 +28,11 @@ def expand_registers(registers: nn.Parameter, batch: int) -> Tensor:
 def embed_inpaint_cond(
     blocks: Sequence[Block], inpaint_cond: Tensor | None, like: Tensor, size: tuple[int, int, int]
 ) -> tuple[Tensor, ...]:
-    """Return each block's embedding (B or 1, prepended + tokens, width) of what is kept.
+    """Return each block's embedding (B or 1, prepended + tokens, width) of the kept latents.
 
-    `inpaint_cond` (B, local_cond_dim, tokens) is 1 where a latent is kept and 0 where it is made,
-    then the kept latents; None keeps nothing. `size` is local_cond_dim, tokens and how many tokens
-    are prepended, which are conditioned by nothing.
+    `inpaint_cond` (B, local_cond_dim, tokens) is a mask channel, 1 where a latent is kept and 0
+    where it is generated, then the kept latents; None keeps nothing. `size` is local_cond_dim,
+    tokens and the number of prepended tokens, which have no local condition.
     """
     dims, tokens, prepended = size
     if inpaint_cond is None:

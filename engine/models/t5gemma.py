@@ -19,7 +19,7 @@ from engine.models.layers import rotate
 class T5GemmaConfig:
     """Sizes of the encoder; the defaults are those of t5gemma-b-b-ul2.
 
-    `attn_logit_softcapping` is the largest attention score; the scores are divided by the root of
+    `attn_logit_softcapping` bounds attention scores; they are divided by the square root of
     `query_pre_attn_scalar`.
     """
 
@@ -45,7 +45,7 @@ class T5GemmaConfig:
 
 
 class GemmaNorm(nn.Module):
-    """Root-mean-square normalisation whose learnt scale is counted from 1."""
+    """Root-mean-square normalisation; the weight is the learnt scale minus 1."""
 
     def __init__(self, width: int, eps: float) -> None:
         super().__init__()

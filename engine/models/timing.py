@@ -1,6 +1,6 @@
-"""Where a token lies in the asked length and in the beat, as features. Needs torch.
+"""Features of a token's place in the requested length and in the beat. Needs torch.
 
-Positions alone would leave a small network to work out the beat of every tempo by itself.
+From positions alone a small network would have to learn the beat of every tempo.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from torch import Tensor
 BEATS = (16.0, 4.0, 2.0, 1.0, 0.5, 0.25)
 """Periods in beats: from four bars of four down to a sixteenth note."""
 LENGTHS = (4.0, 2.0, 1.0)
-"""Periods in asked lengths: the first tells the beginning from the end."""
+"""Periods in requested lengths: the first tells the beginning from the end."""
 TIMING_FEATURES = 2 * len(BEATS) + 1 + 2 * len(LENGTHS) + 1
 
 
 def timing_features(tokens: int, per_second: float, seconds: Tensor, bpm: Tensor) -> Tensor:
     """Return features (B, tokens, TIMING_FEATURES) for tokens of 1 / per_second each.
 
-    `seconds` (B,) are the asked lengths; `bpm` (B,) beats a minute, 0 where no tempo is asked for.
+    `seconds` (B,) are the requested lengths; `bpm` (B,) beats a minute, 0 where no tempo is asked
+    for.
     """
     place = (torch.arange(tokens, device=seconds.device) + 0.5) / per_second
     beats = place * bpm.float()[:, None] / 60
@@ -32,6 +33,6 @@ def timing_features(tokens: int, per_second: float, seconds: Tensor, bpm: Tensor
 
 
 def _waves(x: Tensor, periods: tuple[float, ...]) -> Tensor:
-    """(B, L) to sines and cosines (B, L, 2 * len(periods))."""
+    """Map (B, L) to sines and cosines (B, L, 2 * len(periods))."""
     angle = 2 * math.pi * x[..., None] / torch.tensor(periods, device=x.device)
     return torch.cat([angle.sin(), angle.cos()], dim=-1)

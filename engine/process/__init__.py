@@ -1,1 +1,1 @@
-"""The engine process and the app's side of it. No torch but in the process itself."""
+"""The engine process and the app's client of it. Torch only inside the engine process."""

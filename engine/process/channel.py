@@ -1,8 +1,8 @@
 """The pipe between app and engine process, and the shared memory beside it. No torch.
 
-Messages are pickled values of engine.api with their length before them. A clip does not go through
-the pipe: its samples go through the job's buffer, shared memory which the app creates and
-removes. The engine process only ever attaches, so nothing leaks when it is killed.
+Messages are pickled values of engine.api, prefixed by their length. Samples of clips do not go
+through the pipe but through the job's buffer, shared memory that the app creates and removes. The
+engine process only attaches to it, so nothing leaks when it is killed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LINUX_SHARED = Path("/dev/shm")
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One message as it arrives, with the name of its job's buffer where it has one."""
+    """One message, with the name of its job's buffer if there is one."""
 
     message: Request | Answer
     buffer: str | None = None
@@ -41,7 +41,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class ClipLocation:
-    """Where a clip's samples lie: at the start of a buffer, float32 `(frames, channels)`."""
+    """The place of a clip's samples: the start of a buffer, float32 `(frames, channels)`."""
 
     buffer: str
     frames: int
@@ -50,7 +50,7 @@ class ClipLocation:
 
 
 class SharedBuffer:
-    """Shared memory of one job: its source on the way there, its result on the way back."""
+    """Shared memory of one job: first its source, then its result."""
 
     def __init__(self, memory: SharedMemory, *, owned: bool) -> None:
         self._memory = memory
@@ -58,7 +58,7 @@ class SharedBuffer:
 
     @classmethod
     def create(cls, size_bytes: int) -> Self:
-        """Set memory aside. Raises OSError where there is too little of it."""
+        """Allocate shared memory; raises OSError where too little is free."""
         # Writing past the end of a full /dev/shm kills the process (SIGBUS), so ask first.
         if _LINUX_SHARED.is_dir() and shutil.disk_usage(_LINUX_SHARED).free < 2 * size_bytes:
             raise OSError(f"{_LINUX_SHARED} has no room for {size_bytes} bytes")
@@ -76,7 +76,7 @@ class SharedBuffer:
         return self._memory.name
 
     def write(self, clip: Clip) -> ClipLocation | None:
-        """Copy a clip's samples in; None when they do not fit."""
+        """Copy a clip's samples in; returns None when they do not fit."""
         if clip.samples.nbytes > self._memory.size:
             return None
         location = ClipLocation(self.name, clip.frames, clip.channels, clip.rate)
@@ -88,7 +88,7 @@ class SharedBuffer:
         return Clip(self._view(location).copy(), location.rate)
 
     def close(self) -> None:
-        """Let go of the memory, and remove it where it was created here."""
+        """Close the memory, and remove it if it was created here."""
         self._memory.close()
         if self._owned:
             self._memory.unlink()
@@ -99,7 +99,7 @@ class SharedBuffer:
 
 
 class Channel:
-    """Sends from any thread, receives on one."""
+    """Messages over two pipes: `send` from any thread, `receive` on one."""
 
     def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
         self._reader, self._writer = reader, writer
@@ -112,9 +112,10 @@ class Channel:
         *,
         name_buffer: bool = False,
     ) -> None:
-        """Send a message, its clip through the buffer if it fits there. Raises OSError when cut.
+        """Send a message, its clip through the buffer if it fits there.
 
-        `name_buffer` sends the name of the buffer, which the other end does not know yet.
+        Raises OSError when the pipe is closed. `name_buffer` sends the name of the buffer, which
+        the other end does not know yet.
         """
         envelope = Envelope(message, buffer.name if buffer is not None and name_buffer else None)
         packed = io.BytesIO()

@@ -50,7 +50,7 @@ RESTART_WAITS_S = (0.0, 0.5, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class _SwitchModel:
-    """Switch to another model; None: keep the one in use."""
+    """Switch to another model; None keeps the one in use."""
 
     folder: Path | None
 
@@ -86,7 +86,7 @@ class EngineThread:
         # What follows belongs to the thread.
         self._folder = model_folder
         self._switching_to: Path | None = None
-        """The model that is being loaded, or is to be."""
+        """The model that is being loaded, or is to be loaded."""
         self._active: EngineProcess | None = None
         self._loading: EngineProcess | None = None
         self._retiring: list[EngineProcess] = []
@@ -95,11 +95,11 @@ class EngineThread:
         """Requests that have not been sent to a process yet."""
         self._crashes = 0
         self._restart_notice: str | None = None
-        """What Restarted says once the process has been started again."""
+        """The message of Restarted once the process has been started again."""
         self._start_at: float | None = None
         """When to start the process that died, by time.monotonic."""
         self._suspended = False
-        """Whether it is not started again before there is a new request."""
+        """Whether restarts wait for the next request."""
 
     def start(self) -> None:
         """Start the thread, which starts the process. Returns at once."""
@@ -110,21 +110,21 @@ class EngineThread:
     ) -> int:
         """Ask for a sound and return its job number at once; any thread.
 
-        A newer job for the same `slot` replaces the older one; of all that wait the newest is
-        made first. Of a source, its first 12 seconds go to the engine.
+        A newer job for the same `slot` replaces the older one; of all waiting jobs the newest
+        is made first. Only the first 12 seconds of a source are sent.
         """
         job = next(self._numbers)
         self._events.put(Generate(job, recipe, source, slot))
         return job
 
     def cancel(self, job: int) -> None:
-        """Ask for the end of a job: before it starts, or between two of its steps; any thread."""
+        """Cancel a job, before it starts or between two of its steps; any thread."""
         self._events.put(Cancel(job))
 
     def switch_model(self, model_folder: Path) -> None:
         """Load another model and switch to it when it is ready; any thread.
 
-        Switched or SwitchFailed says how it went, unless still another one is chosen before.
+        The answer is Switched or SwitchFailed, or none if yet another one is chosen before.
         """
         self._events.put(_SwitchModel(model_folder))
 
@@ -141,7 +141,7 @@ class EngineThread:
 
     @property
     def pid(self) -> int | None:
-        """The number of the process that makes sounds, while it runs."""
+        """The ID of the process that makes sounds, while it runs."""
         process = self._active
         return process.pid if process is not None else None
 
@@ -166,7 +166,7 @@ class EngineThread:
             return
         match event:
             case Generate():
-                self._request(event)
+                self._handle_request(event)
             case Cancel(job):
                 self._cancel(job)
             case AnswerReceived(process, answer):
@@ -182,7 +182,7 @@ class EngineThread:
 
     # --- requests ---
 
-    def _request(self, request: Generate) -> None:
+    def _handle_request(self, request: Generate) -> None:
         for process in self._retiring:
             for job, slot in process.jobs.items():
                 if slot is not None and slot == request.slot:
@@ -207,7 +207,7 @@ class EngineThread:
     # --- the process that makes sounds ---
 
     def _ensure_process(self) -> None:
-        """Where no process is left, nor one to come, start one for the model that is asked for."""
+        """Start a process for the requested model if there is none, nor one to come."""
         if self._active or self._loading or self._retiring or self._suspended:
             return
         if self._switching_to is not None:
@@ -221,7 +221,7 @@ class EngineThread:
         if self._active is None:
             reason = "it could not be started"
             pending, self._pending = self._pending, []
-            self._fail([request.job for request in pending], _stopped_message(reason))
+            self._fail([request.job for request in pending], _make_stopped_message(reason))
             self._handle_crash(reason, made_a_sound=False)
             return
         if self._restart_notice is not None:
@@ -244,17 +244,17 @@ class EngineThread:
             self._active.send(request)
 
     def _handle_crash(self, reason: str, *, made_a_sound: bool) -> None:
-        """Restart the process, now, later, or not before there is a new request."""
+        """Restart the process now, later, or with the next request."""
         self._crashes = 1 if made_a_sound else self._crashes + 1
         self._restart_notice = f"The engine had stopped ({reason}) and was started again."
         if self._crashes <= len(self._restart_waits_s):
             self._start_at = time.monotonic() + self._restart_waits_s[self._crashes - 1]
             return
-        self._post(Failed(None, _give_up_message(self._crashes, reason)))
+        self._post(Failed(None, _make_give_up_message(self._crashes, reason)))
         self._suspend()
 
     def _suspend(self) -> None:
-        """Restart no more before a new request, which is worth one more start."""
+        """Stop restarting until the next request, which gets one more start."""
         self._crashes, self._suspended = len(self._restart_waits_s), True
 
     # --- another model ---
@@ -292,7 +292,7 @@ class EngineThread:
             process.send(Stop())
 
     def _unload_and_load(self) -> None:
-        """Memory is too short for two: unload the model in use, then load the new one."""
+        """Unload the model in use, then load the new one: memory does not hold both."""
         assert self._switching_to is not None
         if self._active is not None:
             self._retire(self._active)
@@ -302,7 +302,7 @@ class EngineThread:
         self._ensure_process()
 
     def _fail_switch(self, why: str) -> None:
-        """The new model could not be loaded: go on with the one in use."""
+        """Report that the new model could not be loaded, and go on with the one in use."""
         assert self._switching_to is not None
         folder, self._switching_to = self._switching_to, None
         self._post(SwitchFailed(folder, why))
@@ -332,24 +332,24 @@ class EngineThread:
 
     def _handle_exit(self, process: EngineProcess, status: int) -> None:
         reason = describe_exit(status)
-        words = process.failure if status == CANNOT_WORK else None
+        failure = process.failure if status == CANNOT_WORK else None
         if process is self._loading:
             self._loading = None
             if status == OUT_OF_MEMORY:
                 self._unload_and_load()
             else:
-                self._fail_switch(words or f"Its process stopped while it was loaded ({reason}).")
+                self._fail_switch(failure or f"Its process stopped while it was loaded ({reason}).")
         elif process is self._active:
             self._active = None
-            self._fail(process.jobs, words or _stopped_message(reason))
-            if words is None:
+            self._fail(process.jobs, failure or _make_stopped_message(reason))
+            if failure is None:
                 self._handle_crash(reason, made_a_sound=process.made_a_sound)
             else:
                 self._restart_notice = "The engine was started again."
                 self._suspend()
         else:
             self._retiring.remove(process)
-            self._fail(process.jobs, words or _stopped_message(reason))
+            self._fail(process.jobs, failure or _make_stopped_message(reason))
             self._ensure_process()
 
     def _fail(self, jobs: Iterable[int], message: str) -> None:
@@ -357,11 +357,11 @@ class EngineThread:
             self._post(Failed(job, message))
 
 
-def _stopped_message(reason: str) -> str:
+def _make_stopped_message(reason: str) -> str:
     return f"The engine stopped before this sound was made ({reason}). Generate it again."
 
 
-def _give_up_message(crashes: int, reason: str) -> str:
+def _make_give_up_message(crashes: int, reason: str) -> str:
     return (
         f"The engine stopped {crashes} times in a row ({reason}). Your sounds are safe. "
         "Generate again to start it once more, or choose another model."

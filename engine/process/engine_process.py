@@ -1,7 +1,7 @@
 """One engine process as the app sees it: its pipes, its jobs' shared memory, its exit. No torch.
 
-One thread reads its answers; another one writes the requests, so that nobody waits when the pipe
-is full.
+One thread reads answers; another one writes requests, so that no caller waits when the pipe is
+full.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from engine.process.channel import Channel, ClipLocation, SharedBuffer
 from engine.process.python_child import child_environment, module_command
 
 WORKER_COMMAND = "engine-worker"
-"""First argument by which a frozen Pingpad becomes the engine process."""
+"""First argument that makes a frozen Pingpad run as the engine process."""
 GRACE_S = 2.0
-"""How long a process may take to end that was asked to, before it is killed."""
+"""How long a process may take to stop when asked to, before it is killed."""
 
 _HIGHEST_RATE, _MOST_CHANNELS = 48_000, 2
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
-    """What a process is started with; `beside`: another process is making sounds meanwhile."""
+    """How a process is started; `beside`: another process is making sounds meanwhile."""
 
     folder: Path
     factory: str
@@ -71,7 +71,7 @@ class EngineProcess:
         """Start it. Raises OSError when that fails."""
         self.folder = model.folder
         self.jobs: dict[int, str | None] = {}
-        """Jobs that were sent and have not ended, with the slots they are for."""
+        """Jobs that were sent and have not ended, with their slots."""
         self.made_a_sound = False
         self.failure: str | None = None
         self._on_event = on_event
@@ -92,7 +92,7 @@ class EngineProcess:
             target=self._write_requests, name="engine requests", daemon=True
         )
         self._reader = threading.Thread(
-            target=self._follow_answers, name="engine answers", daemon=True
+            target=self._read_answers, name="engine answers", daemon=True
         )
         self._writer.start()
         self._reader.start()
@@ -117,7 +117,7 @@ class EngineProcess:
 
     # --- the reading thread ---
 
-    def _follow_answers(self) -> None:
+    def _read_answers(self) -> None:
         try:
             while True:
                 answer = cast(Answer, self._channel.receive(self._read_clip).message)
@@ -132,7 +132,7 @@ class EngineProcess:
             self._outbox.put(None)
             self._writer.join()
             for pipe in (self._process.stdin, self._process.stdout):
-                with contextlib.suppress(OSError):  # what was not sent cannot be any more
+                with contextlib.suppress(OSError):  # unsent requests are lost anyway
                     cast(BinaryIO, pipe).close()
             for job in [*self._buffers]:
                 self._close_buffer(job)
@@ -175,7 +175,7 @@ class EngineProcess:
 
 
 def stop_all(processes: list[EngineProcess]) -> None:
-    """Ask processes to end, and kill those that do not within a few seconds."""
+    """Ask processes to stop, and kill those that have not within a few seconds."""
     for process in processes:
         process.send(Stop())
     for process in processes:
@@ -183,7 +183,7 @@ def stop_all(processes: list[EngineProcess]) -> None:
 
 
 def count_engine_threads(cores: int) -> int:
-    """Return how many threads the engine may use, so that one core stays with the player."""
+    """Return how many threads the engine may use: one core stays free for the app."""
     return max(1, cores - 1)
 
 
@@ -236,7 +236,7 @@ def _cut_source(request: Request) -> Request:
 
 
 def _wait_for_exit(process: subprocess.Popen[bytes]) -> int:
-    """Return the status of a process that has closed its pipe, ending it if need be."""
+    """Return the exit status of a process that closed its pipe, killing it if need be."""
     try:
         return process.wait(GRACE_S)
     except subprocess.TimeoutExpired:

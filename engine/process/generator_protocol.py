@@ -11,7 +11,7 @@ from engine.library.card import ModelCard
 
 
 class Generated(Protocol):
-    """What a generator returns."""
+    """The result of a generator."""
 
     @property
     def recipe(self) -> Recipe:
@@ -23,11 +23,11 @@ class Generated(Protocol):
 
     @property
     def timing(self) -> Timing:
-        """What it took."""
+        """How long its stages took."""
 
     @property
     def notice(self) -> str:
-        """What could not be done as usual, for the player; "" when all could."""
+        """What could not be done as usual, in words for the player; "" if nothing."""
 
 
 class Generator(Protocol):
@@ -39,7 +39,7 @@ class Generator(Protocol):
 
     @property
     def device(self) -> str:
-        """The processor, for the player to read."""
+        """The device's name, as the player reads it."""
 
     @property
     def precision(self) -> str:
@@ -63,4 +63,4 @@ class Generator(Protocol):
         source: Clip | None,
         on_step: Callable[[int, int], bool],
     ) -> Iterator[Generated]:
-        """Make the clips of recipes, in their order, alike ones together; raises as `generate`."""
+        """Make the clips of recipes, in order, like ones in batches; raises as `generate`."""

@@ -1,4 +1,4 @@
-"""Python processes that run the same code as this one: from a checkout or installed. No torch."""
+"""Child processes that run this very code, from a checkout or installed. No torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.files.paths import ROOT
 
 def module_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs a module by this Python; give it `child_environment` too."""
-    # -P: a file torch.py in the player's present folder must not become the engine's torch.
+    # -P: a file torch.py in the current folder must not shadow torch.
     return [sys.executable, "-P", "-m", module, *arguments]
 
 

@@ -1,8 +1,8 @@
 """The engine's end of the pipe: one job at a time, cancel between steps, newest job first.
 
-Runs in the engine process, with two threads: the main thread makes sounds, the other one follows
-the app's requests and ends the process as soon as the app is gone. Torch comes in with the
-generator, inside `run_worker`; importing this module costs nothing.
+Runs in the engine process, with two threads: the main thread makes sounds, the other one reads
+the app's requests and ends the process as soon as the app is gone. Torch is imported with the
+generator, inside `run_worker`; importing this module is cheap.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ from engine.process.generator_protocol import Generator
 log = logging.getLogger(__name__)
 
 FACTORY = "engine.generation.generator:load_generator"
-"""Module and function that make a generator of a model folder and a device name."""
+"""Module and function that load a generator from a model folder onto a named device."""
 
 CANNOT_WORK = 3
-"""Exit status of an engine that has said why it cannot work: starting it again will not help."""
+"""Exit status after Failed(None, why): starting the engine again will not help."""
 
 OUT_OF_MEMORY = 4
-"""Exit status of an engine that found too little memory beside another one."""
+"""Exit status of an engine with too little memory beside another one."""
 
 _LOWER_PRIORITY = 10
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Which model the engine process holds, on which device ("auto", "cpu", "cuda", "mps").
+    """The model of an engine process and its device ("auto", "cpu", "cuda", "mps").
 
-    `beside` says that another process makes the sounds until this one is ready.
+    With `beside` another process makes the sounds until this one is ready.
     """
 
     model_folder: Path
@@ -92,7 +92,7 @@ class Inbox:
         self._keep_going = True
 
     def add(self, job: Job) -> None:
-        """Put a job in; it replaces an older one for the same slot."""
+        """Add a job; it replaces an older one for the same slot."""
         slot = job.request.slot
         with self._changed:
             if slot is not None:
@@ -137,12 +137,12 @@ def run_worker(channel: Channel, options: WorkerOptions) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the app
     inbox = Inbox(channel.send)
     threading.Thread(
-        target=_follow_requests, args=(channel, inbox), name="requests", daemon=True
+        target=_read_requests, args=(channel, inbox), name="requests", daemon=True
     ).start()
     started = time.perf_counter()
     try:
-        # Loading goes at the app's own priority, since behind busy programs it would take half a
-        # minute; where sounds are made meanwhile, they would wait for it.
+        # Load at the app's priority: at a lower one, beside busy programs, it takes half a minute.
+        # But another engine that makes sounds meanwhile must not wait for it.
         if options.beside:
             _lower_priority()
         load = find_factory(options.factory)
@@ -175,16 +175,16 @@ def run_worker(channel: Channel, options: WorkerOptions) -> int:
 
 
 def find_factory(name: str = FACTORY) -> Callable[..., Generator]:
-    """Import what makes a generator, and torch with it.
+    """Import the function that loads a generator, and torch with it.
 
-    Found by name, so that no module of the app's side leads to torch.
+    It is named by a string, so that nothing that the app imports leads to torch.
     """
     module, _, function = name.partition(":")
     return cast(Callable[..., Generator], getattr(importlib.import_module(module), function))
 
 
 def _warm_up_beside(generator: Generator, inbox: Inbox) -> None:
-    """Nobody waits for this one yet: it is ready when it is warm, where it was loaded."""
+    """Warm up before Ready, since nobody waits yet; raises if that moves it to another device."""
     device = generator.device
     _warm_up(generator, inbox)
     if generator.device != device:
@@ -192,18 +192,18 @@ def _warm_up_beside(generator: Generator, inbox: Inbox) -> None:
 
 
 def _warm_up(generator: Generator, inbox: Inbox) -> None:
-    """Make a sound for nobody: the first takes most of a second longer, free until a request."""
+    """Make a sound and discard it, unless a request comes: the first takes much longer."""
     recipe = Recipe("kick", seconds=SHORTEST_S, steps=1, seed=0)
     try:
         generator.generate(recipe, None, lambda step, steps: inbox.is_empty)
     except GenerationCancelled:
-        pass  # a request has come: it warms up by itself
+        pass  # a request has come, and warms up as well
     except Exception:
         log.exception("the first sound failed; the next one will say so")
 
 
 def _make_sound(channel: Channel, inbox: Inbox, generator: Generator, job: Job) -> None:
-    """Make one sound and answer for it: whatever goes wrong with it is data, not an end."""
+    """Make one sound and send its answer; any error is sent too, and does not end the process."""
 
     def on_step(step: int, steps: int) -> bool:
         if inbox.keep_going:
@@ -226,7 +226,7 @@ def _make_sound(channel: Channel, inbox: Inbox, generator: Generator, job: Job) 
         log.exception("job %d failed", job.number)
         channel.send(Failed(job.number, f"The sound could not be made ({_describe(error)})."))
     else:
-        # The app may have asked before it knew which model would make it.
+        # The request may name another model: it may date from before a switch.
         recipe = replace(made.recipe, model=generator.card.name)
         finished = Finished(job.number, recipe, made.clip, made.timing, made.notice)
         _send_clip(channel, job, finished)
@@ -243,8 +243,8 @@ def _send_clip(channel: Channel, job: Job, answer: Preview | Finished) -> None:
         buffer.close()
 
 
-def _follow_requests(channel: Channel, inbox: Inbox) -> NoReturn:
-    """Follow the app's requests (own thread); end the process with the app, even in mid-step."""
+def _read_requests(channel: Channel, inbox: Inbox) -> NoReturn:
+    """Read the app's requests (own thread); exit with the app, even in mid-step."""
     try:
         while _handle(inbox, channel.receive(read_shared_clip)):
             pass
@@ -269,10 +269,10 @@ def _handle(inbox: Inbox, envelope: Envelope) -> bool:
 
 
 def _lower_priority() -> None:
-    """Lower the priority of every thread there is; on Windows the app starts this process lower."""
+    """Lower the priority of all existing threads; on Windows the app starts the process lower."""
     if not hasattr(os, "setpriority"):
         return
-    # On Linux a priority is a thread's own, and torch has made its threads by now.
+    # On Linux priority is per thread, and torch has started its threads by now.
     tasks = Path("/proc/self/task")
     threads = [int(task.name) for task in tasks.iterdir()] if tasks.is_dir() else [0]
     for thread in threads:

@@ -1,1 +1,1 @@
-"""Prompts read as a musician writes them. No torch."""
+"""Parsing of prompts as musicians write them. No torch."""

@@ -1,7 +1,7 @@
-"""Reading a prompt: a model's own words for what was typed. Any thread; no torch.
+"""Maps a prompt to the words of a model's vocabulary. Any thread; no torch.
 
 The text encoder and the window both use `read_prompt`, so a word that the window marks is exactly
-one that means nothing to the model.
+one that the model does not know.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _COUNTED = ("bar", "bars", "bit", "step", "x", "bpm", "tempo", *LENGTH_UNITS, *_
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The words that a model gets, and the spans (start, end) that mean nothing to it.
+    """The words that a model gets, and the spans (start, end) that it does not know.
 
-    Each of `words` has the span of what it was read from; unknown ones are among them.
+    Each of `words` has the span of its source in the prompt; unknown ones are among them.
     """
 
     words: tuple[Word, ...]
@@ -62,18 +62,18 @@ class Synonyms:
 
 
 def read_prompt(prompt: str, vocabulary: Collection[str]) -> Reading:
-    """Read a prompt for a model that knows these words; notes and numbers are known by rule."""
+    """Read a prompt for a model with this vocabulary; notes and numbers are known by rule."""
     return _Reader(prompt, vocabulary).read()
 
 
 def find_unknown_words(prompt: str, vocabulary: Collection[str]) -> tuple[tuple[int, int], ...]:
-    """Return the spans (start, end) of what means nothing to a model that knows these words."""
+    """Return the spans (start, end) that a model with this vocabulary does not know."""
     return read_prompt(prompt, vocabulary).unknown
 
 
 @cache
 def read_synonyms() -> Synonyms:
-    """Read the list, once."""
+    """Read presets/synonyms.toml, once."""
     table = tomllib.loads(SYNONYMS.read_text(encoding="utf-8"))
     phrases = {tuple(typed.split()): tuple(meant.split()) for typed, meant in table["same"].items()}
     stop_words, negations, key_words = (
@@ -83,7 +83,7 @@ def read_synonyms() -> Synonyms:
 
 
 class _Reader:
-    """Goes through a prompt from left to right; each rule takes some words or none."""
+    """Parses a prompt from left to right; each rule consumes some words or none."""
 
     def __init__(self, prompt: str, vocabulary: Collection[str]) -> None:
         self._prompt, self._vocabulary = prompt, vocabulary
@@ -115,7 +115,7 @@ class _Reader:
         return Reading(tuple(self._output), tuple(self._unknown))
 
     def _emit_as_typed(self, index: int) -> None:
-        """Pass a word on as it is: a note, a number, or one that is unknown."""
+        """Emit a word unchanged: a note, a number, or an unknown one."""
         word = self._words[index]
         self._output.append(word)
         if word.kind == "word":
@@ -132,7 +132,7 @@ class _Reader:
     def _text_at(self, index: int) -> str:
         return self._words[index].text if index < len(self._words) else ""
 
-    # --- rules: how many words they took at an index, 0 for none ---
+    # --- rules: each returns how many words it consumed at an index, 0 for none ---
 
     def _read_phrase(self, index: int) -> int:
         for count in range(LONGEST_PHRASE, 0, -1):
@@ -184,7 +184,7 @@ class _Reader:
         return 2
 
     def _read_bare_note(self, index: int) -> int:
-        """A note without an octave where one note is asked for: models learn those with octaves."""
+        """Add an octave to a note without one where a single note is asked for, as models learn."""
         name, typed = self._text_at(index), self._prompt[self._words[index].start]
         if _NAME.fullmatch(name) is None or name not in self._vocabulary or self._octave is None:
             return 0
@@ -215,21 +215,21 @@ class _Reader:
         return self._emit(("seventh",), index, 1) if is_seventh else 0
 
     def _read_dominant(self, index: int) -> int:
-        """A note of the seventh octave before "chord" is none: "E7 chord"."""
+        """Read "E7 chord" as a seventh chord, not as a note of the seventh octave."""
         word = self._words[index]
         if word.kind != "note" or word.text[-1] != "7" or self._text_at(index + 1) != "chord":
             return 0
         return self._emit((word.text[:-1], "seventh"), index, 1)
 
     def _read_chord(self, index: int) -> int:
-        """A chord's sign: "Am", "F#m", "Cmaj" with a 7 after it, "C#minor", "Gsus" with a 4."""
+        """Read a chord symbol: "Am", "F#m", "Cmaj" before a 7, "C#minor", "Gsus" before a 4."""
         found = _CHORD.fullmatch(self._text_at(index))
         if found is None:
             return 0
-        # Only a capital tells A minor from "am".
+        # Only the capital distinguishes A minor from "am".
         if found[2] == "m" and not self._prompt[self._words[index].start].isupper():
             return 0
-        # A sign asks for a chord, where no loop is asked for in its key.
+        # A symbol means a chord, unless a loop in that key is asked for.
         chord = (
             () if {word.text for word in self._words} & read_synonyms().key_words else ("chord",)
         )
@@ -259,7 +259,7 @@ class _Reader:
         return any(mark in between for mark in ",;/|.")
 
     def _read_other_form(self, index: int) -> int:
-        """Another number of a word, two words as one, or a letter without its accent."""
+        """Read a plural or singular, two words written as one, or a word without its accents."""
         text = self._text_at(index)
         if self._words[index].kind != "word":
             return 0

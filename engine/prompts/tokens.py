@@ -1,6 +1,6 @@
-"""Words, notes and numbers of a prompt, with their places in it. No torch.
+"""Splits a prompt into words, notes and numbers with their spans. No torch.
 
-What a model makes of them is read in engine/prompts/reading.py.
+`engine.prompts.reading` maps them to a model's vocabulary.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from engine.prompts.notes import parse_note
 WordKind = Literal["word", "note", "number"]
 
 LARGEST_NUMBER = 1e6
-"""A longer row of digits counts as this: no value of a prompt is ever infinite."""
+"""Larger numbers count as this, so that no value of a prompt is infinite."""
 
 LONGEST_TYPO = 40
 """Longer prefixes are not compared letter by letter: no word of a vocabulary is that long."""
 
 NEAR = 0.72
-"""Least likeness (0..1) of a near miss: "snaer" reaches snare, "bass" does not reach glass."""
+"""Least similarity (0..1) of a near miss: "snaer" reaches snare, "bass" does not reach glass."""
 
 SLOWEST, FASTEST = 20.0, 400.0
-"""Beats a minute that a number beside "bpm" may mean."""
+"""Tempi in BPM that a number beside "bpm" may mean."""
 
 _TEMPO_WORDS = ("bpm", "tempo")
 _LIKELY = (60.0, 200.0)
-"""Beats a minute that a number means which begins or ends a prompt: "house loop 120"."""
+"""Range in BPM in which a number at either end of a prompt is a tempo: "house loop 120"."""
 
 LENGTH_UNITS = {
     "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3,
 }  # fmt: skip
-"""What follows a number of seconds or milliseconds, and how many seconds that is."""
+"""Units of a length, and each in seconds."""
 _UNITS = (*LENGTH_UNITS, "hz", "hertz", "khz", "bar", "bars", "bit", "step", "steps", "cents", "db")
 BEATS_A_BAR = 4
 
@@ -168,9 +168,9 @@ def _find_near_misses(typed: str, vocabulary: set[str], limit: int) -> list[str]
     matcher.set_seq2(typed)
     scored = []
     for word in vocabulary:
-        likeness = max(_compare(matcher, word), 0.95 * _compare(matcher, word[: len(typed)]))
-        if likeness >= NEAR:
-            scored.append((-likeness, len(word), word))
+        similarity = max(_compare(matcher, word), 0.95 * _compare(matcher, word[: len(typed)]))
+        if similarity >= NEAR:
+            scored.append((-similarity, len(word), word))
     return [word for _, _, word in sorted(scored)[:limit]]
 
 

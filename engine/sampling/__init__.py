@@ -1,1 +1,1 @@
-"""Schedules and samplers."""
+"""Schedules, samplers and guidance."""

@@ -1,4 +1,4 @@
-"""How a model wants to be sampled."""
+"""The sampler settings of a model. No torch."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 FIRST_LOG_SNR, LAST_LOG_SNR = -6.0, 2.0
 SAMPLERS = ("ping_pong", "euler", "euler_log_snr", "v_dpm_3m_sde")
-"""The third is Euler's method at ping-pong's times, as Stable Audio samples its flow models; the
-last one is for networks of the v objective alone."""
+"""euler_log_snr is Euler's method at ping-pong's times, as Stable Audio samples its flow models;
+v_dpm_3m_sde is for networks of the v objective alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingConfig:
-    """How this model wants to be sampled.
+    """Sampler, guidance scale and schedule of a model.
 
-    `first_log_snr` is the logarithm of the ratio of data to noise from which on the times of
-    ping-pong fall, after the first one, in even steps towards `last_log_snr`, in whose place 0
-    stands: the last time that a network sees lies a step before it. With `follows_recordings` they
-    are gone through by Euler's method from a recording on, and as fast as from noise (see
-    `steps_at_pace`): ping-pong's fresh noise, step after step, drowns what the recording says.
+    Ping-pong's times are evenly spaced in log SNR (data to noise) from `first_log_snr` to
+    `last_log_snr`, but the first one is the start time and the last one 0: the network's last call
+    is a step before `last_log_snr`. With `follows_recordings` a source is sampled by Euler's method
+    at these times, in proportionally fewer steps (see `steps_at_pace`): ping-pong's fresh noise at
+    each step would drown the recording.
     """
 
     sampler: str = "ping_pong"

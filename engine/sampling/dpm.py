@@ -1,6 +1,6 @@
 """DPM-Solver++(3M) SDE for networks of the v objective, as stable-audio-open-1.0 is sampled.
 
-Noise is counted by its ratio to the data, sigma: x = data + sigma * noise. Lu et al. 2022,
+The noise level is its ratio to the data, sigma: x = data + sigma * noise. Lu et al. 2022,
 "DPM-Solver++", in the third-order multistep form of k-diffusion, which Stable Audio uses. Our own,
 since k-diffusion draws its noise on the way, by torchsde: a seed would mean another sound on each
 device, and a CUDA graph could not capture it.
@@ -18,7 +18,7 @@ from engine.sampling.samplers import Noise, OnStep, Velocity
 
 LEAST_SIGMA, MOST_SIGMA = 0.3, 500.0
 LEAST_FALL = math.e
-"""From a start near the data sigma still falls by this factor before the last step."""
+"""From a start near the data, sigma still falls by at least this factor before the last step."""
 
 
 def make_sigmas(steps: int, start: float = 1.0) -> Tensor:
@@ -37,7 +37,7 @@ def make_sigmas(steps: int, start: float = 1.0) -> Tensor:
 
 
 def start_at_sigma(noise: Tensor, source: Tensor | None, sigma: Tensor) -> Tensor:
-    """Return what sampling begins with: noise, and a source's latents where there are any."""
+    """Return the first sample: noise of level sigma, plus a source's latents if there is one."""
     scaled = noise * float(sigma)
     return scaled if source is None else source + scaled
 
@@ -45,7 +45,7 @@ def start_at_sigma(noise: Tensor, source: Tensor | None, sigma: Tensor) -> Tenso
 def dpm_3m_sde(
     velocity: Velocity, x: Tensor, sigmas: Tensor, noise: Noise, on_step: OnStep
 ) -> Tensor:
-    """Follow the stochastic equation from `sigmas[0]` to 0, looking back at two steps before."""
+    """Solve the reverse SDE from `sigmas[0]` to 0 by a third order multistep method."""
     past: list[Tensor] = []
     falls: list[Tensor] = []
     for i in range(len(sigmas) - 1):
@@ -68,7 +68,7 @@ def _predict_x0(velocity: Velocity, x: Tensor, sigma: Tensor) -> Tensor:
     (Salimans and Ho 2022, section 4 and appendix D).
     """
     length = float((sigma.square() + 1).sqrt())
-    # Filled in rather than copied to the GPU, which no graph may capture.
+    # Filled, not copied from the host: a copy cannot be captured in a CUDA graph.
     time = torch.full((x.shape[0],), float(sigma.atan() / math.pi * 2), device=x.device)
     return x / length**2 - velocity(x / length, time) * (float(sigma) / length)
 

@@ -10,7 +10,7 @@ from engine.sampling.samplers import Velocity
 
 
 def apply_guidance(network: Velocity, scale: float) -> Velocity:
-    """Wrap a network that was bound to prompt and no prompt (one after the other in the batch).
+    """Wrap a network bound to a batch of prompts and then as many unconditional rows.
 
     Returns a velocity for latents (B, C, L): v_none + scale * (v_prompt - v_none)
     (Ho and Salimans 2022, equation 6).
@@ -25,7 +25,7 @@ def apply_guidance(network: Velocity, scale: float) -> Velocity:
 
 
 def concat_conditionings(first: Conditioning, second: Conditioning) -> Conditioning:
-    """Concatenate two conditionings of equally many tokens along the batch."""
+    """Concatenate two conditionings along the batch; both have the same number of tokens."""
 
     def concat(one: Tensor | None, other: Tensor | None) -> Tensor | None:
         return None if one is None or other is None else torch.cat([one, other])

@@ -22,7 +22,7 @@ def add_noise(data: Tensor, noise: Tensor, time: Tensor) -> Tensor:
 
 
 def compute_velocity(data: Tensor, noise: Tensor) -> Tensor:
-    """Return the path's velocity, the same at every time: what the network learns."""
+    """Return the path's velocity, constant in time: the target that the network learns."""
     return noise - data
 
 
@@ -32,7 +32,7 @@ def compute_velocity_to(data: Tensor, x: Tensor, time: Tensor) -> Tensor:
 
 
 def predict_x0(x: Tensor, time: Tensor, predicted_velocity: Tensor) -> Tensor:
-    """Return the x0 prediction, the data that x_t and its velocity point at: x_t - t * v."""
+    """Return the x0 prediction, an estimate of the data: x_t - t * v."""
     return x - broadcast_time(time, x) * predicted_velocity
 
 

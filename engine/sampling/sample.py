@@ -1,4 +1,4 @@
-"""Sampling as a model wants it: from noise, or a noised source, to latents. Needs torch."""
+"""Sampling with a model's sampler: noise, or a noised source, to latents. Needs torch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from engine.sampling.schedule import euler_times, ping_pong_times, steps_at_pace
 
 @dataclass(frozen=True, slots=True)
 class SamplingStart:
-    """What sampling starts with: noise (B, C, L), and a source's latents mixed in from `time` on.
+    """The start of sampling: noise (B, C, L), and a source's latents noised to `time`.
 
-    `time` is 0..1; it is 1 where there is no source.
+    `time` is 0..1; without a source it is 1.
     """
 
     noise: Tensor
@@ -25,14 +25,14 @@ class SamplingStart:
 
 
 def count_steps(config: SamplingConfig, steps: int, time: float) -> int:
-    """Return how many of the asked steps the model takes from a time on."""
+    """Return how many of the requested steps the model takes from a start time."""
     if config.follows_recordings:
         return steps_at_pace(steps, time, config.first_log_snr, config.last_log_snr)
     return steps
 
 
 def choose_sampler(config: SamplingConfig, time: float) -> str:
-    """Return the sampler to use from a time: another one from a source, where it is followed."""
+    """Return the sampler for a start time: Euler's if a source is to be followed."""
     return "euler_log_snr" if config.follows_recordings and time < 1 else config.sampler
 
 
@@ -44,7 +44,7 @@ def sample(
     noise: Noise,
     on_step: OnStep,
 ) -> Tensor:
-    """Return latents shaped as the start's noise; `on_step` may raise to stop."""
+    """Return latents shaped as the start's noise; `on_step` may raise to cancel."""
     time = start.time
     sampler = choose_sampler(config, time)
     if sampler == "v_dpm_3m_sde":

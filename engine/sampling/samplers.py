@@ -41,7 +41,7 @@ def ping_pong(
 
 
 def euler(velocity: Velocity, x: Tensor, times: Tensor, on_step: OnStep) -> Tensor:
-    """Follow the flow's ordinary differential equation in straight pieces."""
+    """Integrate the flow's ODE by Euler's method."""
     for i in range(len(times) - 1):
         x = x + float(times[i + 1] - times[i]) * velocity(x, _fill_time(times[i], x))
         on_step(i + 1)

@@ -11,7 +11,7 @@ from engine.sampling.config import FIRST_LOG_SNR, LAST_LOG_SNR
 from engine.sampling.path import shift_times
 
 LEAST_FALL = 1.0
-"""From a start near the data the log signal-to-noise still rises by this: the times must fall."""
+"""From a start near the data, log SNR still rises by at least this: the times must fall."""
 
 
 def ping_pong_times(
@@ -39,10 +39,10 @@ def steps_at_pace(
     first_log_snr: float = FIRST_LOG_SNR,
     last_log_snr: float = LAST_LOG_SNR,
 ) -> int:
-    """Return how many of the steps from noise are left at `start`, one at least.
+    """Return how many steps to take from `start`, at least 1, at the pace of `steps` from noise.
 
-    With so many the times fall from there as fast as they do from noise; more would cost time and
-    change little.
+    With so many, log SNR rises as much in a step as from noise; more would cost time and change
+    little.
     """
     _check(steps, start)
     if start == 1:

@@ -1,1 +1,1 @@
-"""Corpora, losses and training loops."""
+"""Training runs: settings, data, losses, loops, export. Needs torch."""

@@ -1,4 +1,4 @@
-"""A finished flow run and its codec as a model folder that the app lists and plays."""
+"""Exports a flow run and its codec as a model folder, or a codec run alone. Needs torch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STEPS = 8
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What the card says that no run folder knows."""
+    """The card's fields that no run folder holds."""
 
     name: str
     licence: str = "MIT"
@@ -76,7 +76,7 @@ def export_model(
         target.mkdir(parents=True, exist_ok=True)
         save_file(tensors, target / WEIGHTS)
         write_toml(target / CONFIG, to_table(config))
-        # The card comes last: a folder that has one is a whole model.
+        # The card is written last: a folder with a card is complete.
         write_card(target, card)
     except (OSError, SafetensorError) as error:
         raise RunError(f"The model could not be written to {target} ({error}).") from error
@@ -84,7 +84,7 @@ def export_model(
 
 @dataclass(frozen=True, slots=True)
 class _TrainedFlow:
-    """EMA weights of a flow or of what post-training made of it, and how they came about."""
+    """EMA weights of a flow run, or of its post-training, and their origin."""
 
     run: FlowRun
     weights: dict[str, Tensor]

@@ -1,4 +1,4 @@
-"""A run's sounds kept at hand, as frames or latents in a memory-mapped cache."""
+"""A run's sounds, encoded as frames or latents, in a memory-mapped cache. Needs torch."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from engine.training.run.run_folder import lock_folder
 from engine.training.settings import DatasetConfig
 
 Encode = Callable[[Tensor], Tensor]
-"""Stereo sound (B, 2, T) to what the pool keeps (B, L, width)."""
+"""Encodes stereo sound (B, 2, T) for the pool: (B, L, width)."""
 APART = 1_000_000
-"""Numbers of sounds between two buckets of one length."""
+"""Offset in sound numbers between two buckets of one length."""
 MADE_BY = "made-by"
 """The file beside the buckets that holds the fingerprint of what encoded them."""
 
@@ -44,7 +44,7 @@ class _Hooks:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """What a bucket shall hold; `clips` is 0 for all of a player's own sounds.
+    """The specification of a bucket; `clips` is 0 for all of a player's own sounds.
 
     Its first sound is number `first` of the corpus: buckets of one length hold different sounds.
     """
@@ -59,7 +59,7 @@ class _Order:
 class LengthBucket:
     """Sounds of one length: values (clips, L, width) float16 and what each of them is.
 
-    `sources`, shaped alike, are the recordings they were made from, where there are such.
+    `sources`, of the same shape, are the recordings that pairs were made from, if any.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class LengthBucket:
         self.sources = sources
 
     def __len__(self) -> int:
-        """How many sounds."""
+        """Return the number of sounds."""
         return len(self.sounds)
 
     def rows(self, indices: NDArray[np.int64]) -> Tensor:
@@ -83,7 +83,7 @@ class LengthBucket:
         return torch.from_numpy(self.values[indices].astype(np.float32))
 
     def source_rows(self, indices: NDArray[np.int64]) -> Tensor | None:
-        """Return what `rows` does of the sources; None where there are none."""
+        """Return sources as `rows` returns values; None if there are none."""
         if self.sources is None:
             return None
         return torch.from_numpy(self.sources[indices].astype(np.float32))
@@ -92,7 +92,7 @@ class LengthBucket:
 def fill_pool(
     pool: DatasetConfig, encode: Encode, cache: Path, show: Callable[[str], None], device: str
 ) -> list[LengthBucket]:
-    """Render or read, and encode, every bucket; or map what an earlier start of the run has left.
+    """Render or read, and encode, every bucket; or map the cache of an earlier start.
 
     Raises CorpusError when the player's own sounds cannot be used, RunError when the disk is full.
     """
@@ -113,9 +113,9 @@ def _bucket(cache: Path, order: _Order) -> LengthBucket:
 
 
 def tie_pool(cache: Path, encoder: Mapping[str, Tensor], show: Callable[[str], None]) -> None:
-    """Remember by which weights the pool's values are made; raises RunError when they changed.
+    """Record which weights encode the pool; raises RunError when they have changed.
 
-    Values of other weights mean other sounds, and the network has learnt from the first ones.
+    Latents of other weights mean other sounds, and the network has learnt the first ones.
     """
     if not distributed.is_main_process():
         return
@@ -134,7 +134,7 @@ def tie_pool(cache: Path, encoder: Mapping[str, Tensor], show: Callable[[str], N
 
 
 def fingerprint(weights: Mapping[str, Tensor]) -> str:
-    """A short text that differs when any of the weights does."""
+    """Return a hash of all weights."""
     digest = blake2b(digest_size=16)
     for name, value in weights.items():
         digest.update(name.encode())
@@ -143,9 +143,9 @@ def fingerprint(weights: Mapping[str, Tensor]) -> str:
 
 
 def words_of_pool(pool: DatasetConfig, buckets: list[LengthBucket]) -> tuple[str, ...]:
-    """The words that a network trained on the pool can be told.
+    """Return the vocabulary of a network trained on the pool.
 
-    Of rendered sounds these are all that captions may have; real ones add those they have.
+    For rendered sounds that is every word of the lexicon; real ones add those of their captions.
     """
     known = () if pool.is_own else vocabulary()
     if not pool.is_own and not pool.sources:
@@ -183,7 +183,7 @@ def _fill(pool: DatasetConfig, encode: Encode, cache: Path, hooks: _Hooks) -> No
     if all(_is_whole(stem) for _, stem in asked):
         return
     own: RenderedCorpus | MixedCorpus | FolderCorpus | None = None
-    # Post-trainings of one flow share its pool, and two may start at once.
+    # Post-training runs of one flow share its pool, and two may start at once.
     with lock_folder(cache, f"Another process is making sounds ready in {cache}: wait for it."):
         for order, stem in asked:
             if _is_whole(stem):
@@ -201,12 +201,12 @@ def _fill(pool: DatasetConfig, encode: Encode, cache: Path, hooks: _Hooks) -> No
 
 
 def _is_whole(stem: Path) -> bool:
-    """Whether a bucket was filled to its end: its list is written last."""
+    """Return whether a bucket is complete: its list is written last."""
     return stem.with_suffix(".json").exists()
 
 
 def _reserve(path: Path) -> None:
-    """Claim a file's room on the disk: a full one would end the process in the middle of a page."""
+    """Allocate a file on the disk: on a full one, writing to a mapped page kills the process."""
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

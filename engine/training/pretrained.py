@@ -1,4 +1,4 @@
-"""What a training, an export or an evaluation begins with: finished codecs and models."""
+"""Loads finished codecs and models to train, export or evaluate with. Needs torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.training.settings import CodecRun, read_run
 CODEC_WEIGHTS = "codec.pt"
 """The file that a finished codec run leaves."""
 CODEC_KEY = "codec"
-"""Under which that file holds the weights."""
+"""Key of the weights in that file."""
 
 
 def load_codec(folder: Path) -> SpectralCodec:
@@ -49,7 +49,7 @@ def codec_of_model(folder: Path) -> SpectralCodec:
 
 
 def load_base_model(folder: Path) -> tuple[PingpadModel, ModelCard]:
-    """Load a model folder of our own layout to train on from it; raises RunError."""
+    """Load a model folder of our own layout for further training; raises RunError."""
     try:
         model, card = load_model(folder)
     except EngineError as error:

@@ -1,4 +1,4 @@
-"""Configs of training runs, as written in presets/training. One TOML file is one run."""
+"""Configs of training runs, as in presets/training: one TOML file is one run. Needs torch."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _at_least_one(settings: object, names: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerConfig:
-    """AdamW with a warm-up and a cosine down to a tenth of the rate.
+    """AdamW with a linear warm-up and a cosine decay to a tenth of the rate.
 
-    With a `decay_share` above 0 the rate is constant instead, and falls in a line to nothing in
-    that share of the steps: such a run can be prolonged until it begins to fall.
+    With a `decay_share` above 0 the rate is constant instead, and decays linearly to 0 in that last
+    share of the steps: such a run can be extended until the decay begins.
     """
 
     steps: int
@@ -61,11 +61,11 @@ class OptimizerConfig:
 class ScalingConfig:
     """How a run uses its machine.
 
-    A step's batch is `accumulate` times the configured one on each process, part after part.
-    `recompute` trades a third more work for the memory of activations. `compile` names a backend
-    of torch.compile for the transformer's blocks ("inductor"); empty is none. `bf16` runs products
-    in bfloat16 where that is fast. With `shard` each process holds only its part of a flow's
-    or post-training's weights, gradients and moments.
+    A step's batch is `accumulate` times the configured one on each process, one microbatch after
+    another. `recompute` saves the memory of activations for a third more work. `compile` names a
+    backend of torch.compile for the transformer's blocks ("inductor"); empty is none. `bf16` runs
+    matrix products in bfloat16 where that is fast. With `shard` each process holds only its shard
+    of the weights, gradients and moments, in flow training and post-training.
     """
 
     accumulate: int = 1
@@ -75,20 +75,20 @@ class ScalingConfig:
     shard: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse steps of no batch."""
+        """Refuse steps without a batch."""
         _at_least_one(self, ("accumulate",))
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetConfig:
-    """How many sounds a run keeps at hand, by length in seconds.
+    """The sounds of a run: `clips` for each length in `seconds`.
 
-    They are rendered, those of a family that is named twice twice as often, and those of a kind
-    among families besides its own family's. Or they are the player's own: of a `folder`, or of tar
-    files in `shards`; then 0 clips means each sound once. Of rendered sounds there may be `pairs`
-    besides, as many for each length: a hum or a beatbox bar and what it becomes. Of rendered
-    batches `real_share` are replaced by real sounds of the folder `sources`, where it is named. Of
-    rendered lengths `free_lengths` say nothing of how a sound decays.
+    They are rendered: `families` may also name single kinds, and a family named twice is rendered
+    twice as often. Or they are the player's own, from a `folder` or from tar files in `shards`;
+    then 0 clips means each sound once. Rendered sounds may come with `pairs`, a number for each
+    length: a hum or a beatbox bar and the sound it becomes. If `sources` names a folder of real
+    sounds, they replace `real_share` of the rendered batches. A share `free_lengths` of rendered
+    lengths is independent of how the sound decays.
     """
 
     seed: int = 1
@@ -135,9 +135,9 @@ class DatasetConfig:
 
 @dataclass(frozen=True, slots=True)
 class CriticsConfig:
-    """CriticsConfig that the codec's decoder learns to please; a `weight` of 0 is none.
+    """The critics of adversarial codec training; with a `weight` of 0 there are none.
 
-    `matching` weighs that they see the same in decoded frames as in real ones, `width` sizes them.
+    `matching` is the weight of the feature matching loss, `width` the critics' channels.
     """
 
     weight: float = 0.0
@@ -145,7 +145,7 @@ class CriticsConfig:
     width: int = 16
 
     def __post_init__(self) -> None:
-        """Refuse critics of no size, and weights that reward the wrong."""
+        """Refuse critics without channels, and negative weights."""
         _at_least_one(self, ("width",))
         for name in ("weight", "matching"):
             if not 0 <= getattr(self, name) < math.inf:
@@ -156,14 +156,13 @@ class CriticsConfig:
 class CodecRun:
     """Training of the autoencoder.
 
-    `refine` names a finished codec run: its encoder is kept as it is, so that latents stay what
-    they are, and only the decoder is trained further. `begin` names one whose weights the whole
-    run begins with. `pitch_weight` adds to the loss the frequency error of the low bins relative to
-    their frequency, which is what a note's pitch is; `resolution_weight` adds errors of mid and
-    side averaged over several resolutions.
-    `latent_noise` is how much noise, in deviations of each channel, latents get at most, so that
-    the decoder forgives a flow's errors. With `nearby_reference` partials count beside the loudest
-    around them, not beside the loudest of all.
+    `refine` names a finished codec run: its encoder is frozen, so that latents stay the same, and
+    only the decoder is trained further. `begin` names a codec whose weights initialise the whole
+    run. `pitch_weight` adds the relative frequency error of the low bins, which is the error of a
+    note's pitch; `resolution_weight` adds errors of mid and side averaged at several resolutions.
+    `latent_noise` is the largest noise on latents, in deviations of each channel, which makes the
+    decoder robust to a flow's errors. With `nearby_reference` partials are weighted relative to the
+    loudest nearby, not to the loudest of all.
     """
 
     optimiser: OptimizerConfig
@@ -182,7 +181,7 @@ class CodecRun:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse crops of nothing, and noise that leaves nothing to learn."""
+        """Refuse empty crops, and noise that leaves nothing to learn."""
         _at_least_one(self, ("crop_frames",))
         if not 0 <= self.latent_noise <= 1:
             raise ValueError(f"latent_noise must be 0..1, got {self.latent_noise}")
@@ -195,13 +194,13 @@ class FlowRun:
     """Training of the rectified flow on the latents of a trained codec.
 
     Sounds of the families in `favour` are drawn four times as often as others. `begin` names a
-    model folder whose weights and words the run begins with; `codec` may name one too.
-    `time_shift` and `time_truncation` bring times nearer to noise: see `stratified_times`. With an
-    `even_share` above 0 so many are even in log signal-to-noise instead: see `even_log_snr_times`.
-    In `filled_share` of the batches no sound is much shorter than the batch.
-    With `distilled_guidance` above 0 what is learnt is not the data's velocity but that of the
-    model in `begin` under so much guidance, which then needs no guidance any more. Of the batches
-    `pair_share` are pairs, where the pool has some: see `DatasetConfig`.
+    model folder whose weights and words initialise the run; `codec` may name one too. `time_shift`
+    and `time_truncation` move times towards noise: see `stratified_times`. With an `even_share`
+    above 0 that share is uniform in log SNR instead: see `even_log_snr_times`. In `filled_share` of
+    the batches no sound is much shorter than the batch.
+    With `distilled_guidance` above 0 the target is not the data's velocity but that of the model in
+    `begin` at this guidance scale; the result needs no guidance. `pair_share` of the batches are
+    pairs, if the pool has some: see `DatasetConfig`.
     """
 
     optimiser: OptimizerConfig
@@ -247,9 +246,9 @@ class FlowRun:
 
 @dataclass(frozen=True, slots=True)
 class WarmUpConfig:
-    """Regression to the flow model's own guided paths before the first adversarial step.
+    """Regression to the flow model's own guided ODE paths before the first adversarial step.
 
-    None by default. Paths of `sampling_steps` are solved anew every `refresh_every` steps.
+    Off by default. New paths of `sampling_steps` are solved every `refresh_every` steps.
     """
 
     steps: int = 0
@@ -258,7 +257,7 @@ class WarmUpConfig:
     guidance: float = 4.0
 
     def __post_init__(self) -> None:
-        """Refuse paths of no steps."""
+        """Refuse paths without steps."""
         _at_least_one(self, ("refresh_every", "sampling_steps"))
         if self.steps < 0:
             raise ValueError(f"steps must be at least 0, got {self.steps}")
@@ -268,8 +267,8 @@ class WarmUpConfig:
 class ArcRun:
     """Adversarial post-training of a flow run's model, on that run's pool of latents.
 
-    BatchSampler are as large as the flow's, or hold `tokens_per_batch` where that is not 0.
-    `penalty_weight` turns on R1 and R2, by differences over steps of `penalty_noise`.
+    Batches are as large as the flow's, or hold `tokens_per_batch` if that is not 0. A
+    `penalty_weight` above 0 adds R1 and R2, by finite differences of size `penalty_noise`.
     """
 
     optimiser: OptimizerConfig
@@ -286,7 +285,7 @@ class ArcRun:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a discriminator of no blocks."""
+        """Refuse a discriminator without blocks."""
         if not 0 < self.discriminator_share <= 1:
             raise ValueError(
                 f"discriminator_share must be above 0, at most 1, got {self.discriminator_share}"
@@ -297,7 +296,7 @@ class ArcRun:
 class EmbedderRun:
     """Training of the audio-text model that evaluation measures with.
 
-    `held_out` sounds that training never heard tell at the end how well it does.
+    At the end its recall is measured on `held_out` sounds that training never used.
     """
 
     optimiser: OptimizerConfig
@@ -307,7 +306,7 @@ class EmbedderRun:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a measure of nothing, and sounds other than rendered ones."""
+        """Refuse an empty held-out set, and sounds other than rendered ones."""
         _at_least_one(self, ("held_out",))
         if self.pool.folder or self.pool.shards:
             raise ValueError("an embedder learns from rendered sounds: leave out folder and shards")
@@ -323,7 +322,7 @@ _STAGES: dict[str, type[CodecRun] | type[FlowRun] | type[ArcRun] | type[Embedder
 
 
 def read_run(path: Path) -> Run:
-    """Read a run's config; its `stage` says which training it is. Raises ConfigError."""
+    """Read a run's config; `stage` selects its class. Raises ConfigError."""
     table = read_toml(path)
     stage = table.pop("stage", None)
     if not isinstance(stage, str) or stage not in _STAGES:

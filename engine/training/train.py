@@ -1,4 +1,4 @@
-"""One door to every training: a config and a run folder."""
+"""Runs the training that a config describes, in a run folder. Needs torch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from engine.training.settings import CodecRun, EmbedderRun, FlowRun, read_run
 
 
 def train(config: Path, folder: Path) -> None:
-    """Run the training that a config describes, or go on with it.
+    """Start or resume the training that a config describes.
 
-    Raises ConfigError or RunError with a sentence for the player.
+    Raises ConfigError or RunError.
     """
     run = read_run(config)
     text = config.read_text(encoding="utf-8")

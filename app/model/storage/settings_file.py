@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 from app.audio.devices.state import MeasuredTrip
 from app.model.panel import NOT_SAVED, PanelSettings
 from engine.files.atomic import write_json
-from engine.files.strict import ConfigError, from_table, typed_value
+from engine.files.strict import ConfigError, convert_value, from_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ def _parse(text: str) -> Settings:
         if name == "round_trips":
             known[name] = _read_trips(data.get(name))
         elif name in data and name not in NOT_SAVED:
-            known[name] = typed_value(data[name], hints[name], name)
+            known[name] = convert_value(data[name], hints[name], name)
     return Settings(**known).clamp()
 
 

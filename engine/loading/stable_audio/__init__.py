@@ -1,1 +1,1 @@
-"""Published Stable Audio models: their layout, read strictly. Needs torch."""
+"""Loads published Stable Audio models strictly. Needs torch."""

@@ -1,7 +1,7 @@
-"""The config of a small Stable Audio 3: what can be played is read, the rest refused by name.
+"""Reads the config of a small Stable Audio 3; what cannot be played is refused by its key.
 
-As `config_open` does for Stable Audio Open; `may` holds the defaults of their code. The medium
-models are not built: differential attention in the transformer, windows in the autoencoder. Needs
+`config_open` does so for Stable Audio Open; `may` holds the defaults of their code. Not supported
+are the medium models: differential attention in the transformer, windows in the autoencoder. Needs
 torch.
 """
 
@@ -13,7 +13,16 @@ from typing import Any
 
 from engine.files.names import with_keys_on_disk
 from engine.files.strict import ConfigError, from_table
-from engine.loading.stable_audio.schema import Rules, must_be, must_be_one_of, read_table
+from engine.loading.stable_audio.schema import (
+    CONDITIONING,
+    MODEL,
+    PRETRANSFORM,
+    Rules,
+    must_be,
+    must_be_one_of,
+    read_conditioners,
+    read_table,
+)
 from engine.loading.stable_audio.sizes import TOTAL, PublishedConfig, SecondsConfig
 from engine.models.dit_config import DiffusionTransformerConfig
 from engine.models.prompt_t5 import PromptConfig
@@ -26,14 +35,6 @@ SAMPLING = MappingProxyType(
 )
 TEXT_ENCODER = "t5gemma-b-b-ul2"
 
-_MODEL = Rules(read=("pretransform", "conditioning", "diffusion", "io_channels"))
-_PRETRANSFORM = Rules(
-    read=("config",),
-    must={"type": "autoencoder"},
-    may={"scale": 1.0},
-    # Decoding here is exact in single precision, however it is cut.
-    harmless=("iterate_batch", "model_half", "chunked", "enable_grad", "requires_grad"),
-)
 _AUTOENCODER = Rules(
     read=("pretransform", "encoder", "decoder", "bottleneck", "latent_dim", "downsampling_ratio"),
     must={"io_channels": 2},
@@ -74,10 +75,6 @@ _CODER_SIZES = Rules(
     # The noise that mask_noise adds to new tokens is left out; conv_bias is read by no code.
     harmless=("checkpointing", "freeze_backbone", "mask_noise", "conv_bias"),
 )
-_CONDITIONING = Rules(
-    read=("configs", "cond_dim"), may={"default_keys": {}, "pre_encoded_keys": []}
-)
-_CONDITIONER = Rules(read=("id", "type", "config"))
 _PROMPT = Rules(
     read=("max_length",),
     optional=("repo_id", "subfolder"),
@@ -100,7 +97,7 @@ _DIFFUSION = Rules(
         "modular_local_cond_configs": [],
         "sampling_distribution_shift_options": None,
     },
-    # The first moves the times of training; the others are always so when their code samples.
+    # The first shifts training times only; their sampling code always has the others on.
     harmless=(
         "distribution_shift_options",
         "mask_padding_attention",
@@ -150,7 +147,7 @@ _NORM = Rules(may={"eps": 1e-5, "fix_scale": False}, harmless=("force_fp32",))
 
 def read_stable_audio_3(table: object, size: int) -> PublishedConfig:
     """Read the model's table; `size` in samples. Raises ConfigError or ValueError."""
-    model = read_table(table, "model", _MODEL)
+    model = read_table(table, "model", MODEL)
     where = "model.diffusion"
     diffusion = read_table(model["diffusion"], where, _DIFFUSION)
     objective = diffusion["diffusion_objective"]
@@ -179,19 +176,14 @@ def _read_transformer(entry: object, where: str) -> DiffusionTransformerConfig:
     }
     table = with_keys_on_disk(DiffusionTransformerConfig, sizes)
     config = from_table(DiffusionTransformerConfig, table, where)
-    # Whether a latent is given, and the given latents.
+    # A mask channel and the kept latents.
     must_be(config.local_cond_dim, 1 + config.io_channels, f"{where}.local_add_cond_dim")
     return config
 
 
 def _read_conditioners(table: object, width: int) -> tuple[PromptConfig, SecondsConfig]:
-    where = "model.conditioning"
-    conditioning = read_table(table, where, _CONDITIONING)
-    must_be(conditioning["cond_dim"], width, f"{where}.cond_dim")
-    configs = conditioning["configs"]
-    if not isinstance(configs, list):
-        raise ConfigError(f"{where}.configs must be a list.")
-    entries = [read_table(entry, f"{where}.configs", _CONDITIONER) for entry in configs]
+    where = CONDITIONING
+    entries = read_conditioners(table, width)
     kinds = [[entry["id"], entry["type"]] for entry in entries]
     must_be(kinds, [["prompt", "t5gemma"], [TOTAL, "number"]], f"{where}.configs")
     prompt = read_table(entries[0]["config"], f"{where}.prompt", _PROMPT)
@@ -212,7 +204,7 @@ def _read_conditioners(table: object, width: int) -> tuple[PromptConfig, Seconds
 
 def _read_codec(table: object) -> SameConfig:
     where = "model.pretransform.config"
-    outer = read_table(table, "model.pretransform", _PRETRANSFORM)["config"]
+    outer = read_table(table, "model.pretransform", PRETRANSFORM)["config"]
     autoencoder = read_table(outer, where, _AUTOENCODER)
     patches = read_table(autoencoder["pretransform"], f"{where}.pretransform", _PATCHES)
     patch = read_table(patches["config"], f"{where}.pretransform.config", _PATCH_SIZES)

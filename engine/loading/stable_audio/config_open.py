@@ -1,8 +1,8 @@
-"""The config of a published model: what can be played is read, what cannot is refused by name.
+"""Reads the config of a published model; what cannot be played is refused by its key.
 
-Here are the rules of Stable Audio Open; `config_3` has those of Stable Audio 3. Their
-code fills absent keys with defaults; those are the values under `may`. A key that is not known here
-would change the sound in ways that Pingpad would not follow. Needs torch.
+Here are the rules of Stable Audio Open; `config_3` has those of Stable Audio 3. Values under `may`
+are the defaults of their code for absent keys. Unknown keys are refused: they might change the
+sound. Needs torch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,17 @@ from engine.clip import SAMPLE_RATE_HZ
 from engine.files.names import with_keys_on_disk
 from engine.files.strict import ConfigError, from_table
 from engine.loading.stable_audio.config_3 import read_stable_audio_3
-from engine.loading.stable_audio.schema import Rules, is_same, must_be, must_be_one_of, read_table
+from engine.loading.stable_audio.schema import (
+    CONDITIONING,
+    MODEL,
+    PRETRANSFORM,
+    Rules,
+    is_same,
+    must_be,
+    must_be_one_of,
+    read_conditioners,
+    read_table,
+)
 from engine.loading.stable_audio.sizes import NUMBERS, PublishedConfig, SecondsConfig
 from engine.models.dit_config import DiffusionTransformerConfig
 from engine.models.oobleck import OobleckConfig
@@ -27,9 +37,9 @@ KINDS = ("diffusion_cond", "diffusion_cond_inpaint")
 SAMPLING = MappingProxyType(
     {
         "rf_denoiser": SamplingConfig("ping_pong"),
-        # The guidance that stable-audio-tools samples with where none is named.
+        # The default guidance of stable-audio-tools.
         "rectified_flow": SamplingConfig("euler_log_snr", guidance=6.0),
-        # As the card of stable-audio-open-1.0 samples it.
+        # As in the model card of stable-audio-open-1.0.
         "v": SamplingConfig("v_dpm_3m_sde", guidance=7.0),
     }
 )
@@ -37,14 +47,6 @@ SAMPLING = MappingProxyType(
 UNNAMED_OBJECTIVE = "v"
 
 
-_MODEL = Rules(read=("pretransform", "conditioning", "diffusion", "io_channels"))
-_PRETRANSFORM = Rules(
-    read=("config",),
-    must={"type": "autoencoder"},
-    may={"scale": 1.0},
-    # Decoding here is exact in single precision, however it is cut.
-    harmless=("iterate_batch", "model_half", "chunked", "enable_grad", "requires_grad"),
-)
 _AUTOENCODER = Rules(
     read=("encoder", "decoder", "bottleneck", "latent_dim", "downsampling_ratio"),
     must={"io_channels": 2},
@@ -66,10 +68,6 @@ _DECODER = Rules(
     must={"use_snake": True, "final_tanh": False},
     may={"out_channels": 2, "antialias_activation": False, "use_nearest_upsample": False},
 )
-_CONDITIONING = Rules(
-    read=("configs", "cond_dim"), may={"default_keys": {}, "pre_encoded_keys": []}
-)
-_CONDITIONER = Rules(read=("id", "type", "config"))
 _PROMPT = Rules(
     read=("t5_model_name", "max_length"), may={"project_out": False}, harmless=("enable_grad",)
 )
@@ -79,7 +77,7 @@ _DIFFUSION = Rules(
     optional=("diffusion_objective",),
     must={"type": "dit"},
     may={"input_concat_ids": [], "prepend_cond_ids": []},
-    # Moves the times of training; stable-audio-tools samples without it.
+    # Shifts training times; stable-audio-tools samples without it.
     harmless=("distribution_shift_options",),
 )
 _ATTENTION = Rules(optional=("qk_norm",))
@@ -114,8 +112,8 @@ _TRANSFORMER = Rules(
 
 
 def parse_config(table: dict[str, Any]) -> PublishedConfig:
-    """Read a whole config. Raises ConfigError, which names the key that cannot be."""
-    # What else the top level holds (training, demo and so on) says nothing of the sound.
+    """Read a whole config. Raises ConfigError, which names the offending key."""
+    # Other keys of the top level (training, demo and so on) do not affect the sound.
     for name, wanted in (("sample_rate", SAMPLE_RATE_HZ), ("audio_channels", 2)):
         if not is_same(table.get(name), wanted):
             raise ConfigError(f"{name} must be {wanted!r}, got {table.get(name)!r}.")
@@ -133,7 +131,7 @@ def parse_config(table: dict[str, Any]) -> PublishedConfig:
 
 def _read_stable_audio_open(table: object, size: int) -> PublishedConfig:
     """Read the table of a model of the Stable Audio Open kind."""
-    model = read_table(table, "model", _MODEL)
+    model = read_table(table, "model", MODEL)
     diffusion = read_table(model["diffusion"], "model.diffusion", _DIFFUSION)
     objective = diffusion.get("diffusion_objective", UNNAMED_OBJECTIVE)
     must_be_one_of(objective, SAMPLING, "model.diffusion.diffusion_objective")
@@ -161,7 +159,7 @@ def _read_transformer(entry: object) -> DiffusionTransformerConfig:
 def _read_codec(table: object) -> OobleckConfig:
     where = "model.pretransform"
     autoencoder = read_table(
-        read_table(table, where, _PRETRANSFORM)["config"], f"{where}.config", _AUTOENCODER
+        read_table(table, where, PRETRANSFORM)["config"], f"{where}.config", _AUTOENCODER
     )
     where = f"{where}.config"
     read_table(autoencoder["bottleneck"], f"{where}.bottleneck", _BOTTLENECK)
@@ -191,13 +189,8 @@ def _read_codec(table: object) -> OobleckConfig:
 def _read_conditioners(
     table: object, width: int
 ) -> tuple[PromptConfig, Mapping[str, SecondsConfig]]:
-    where = "model.conditioning"
-    conditioning = read_table(table, where, _CONDITIONING)
-    must_be(conditioning["cond_dim"], width, f"{where}.cond_dim")
-    configs = conditioning["configs"]
-    if not isinstance(configs, list):
-        raise ConfigError(f"{where}.configs must be a list.")
-    entries = [read_table(entry, f"{where}.configs", _CONDITIONER) for entry in configs]
+    where = CONDITIONING
+    entries = read_conditioners(table, width)
     kinds = [[entry["id"], entry["type"]] for entry in entries]
     known = [[["prompt", "t5"], *([name, "number"] for name in names)] for names in NUMBERS]
     if kinds not in known:

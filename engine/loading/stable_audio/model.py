@@ -32,13 +32,13 @@ _SECONDS_NAMES = {
     "linear.bias": "1.bias",
 }
 TOKEN_MULTIPLE = 16
-"""On a GPU prompts are padded to multiples of that."""
+"""On a GPU prompts are padded to multiples of this, so that few CUDA graphs serve all."""
 DURATION_PADDING_S = 6.0
-"""Seconds that Stable Audio 3 makes after the asked length, and cuts off."""
+"""Seconds that Stable Audio 3 generates after the requested length, and cuts off."""
 
 
 def seconds_prefix(name: str) -> str:
-    """Return the prefix of the names of the tensors that embed this number."""
+    """Return the prefix of the tensors of this number's embedder."""
     return f"conditioner.conditioners.{name}.embedder.embedding."
 
 
@@ -58,7 +58,7 @@ class PublishedNetworks(nn.Module):
         self.padding = nn.Parameter(torch.zeros(width)) if config.prompt.gemma else None
 
     def published_shapes(self) -> dict[str, torch.Size]:
-        """Return names and shapes of the tensors of a checkpoint that fits."""
+        """Return names and shapes of the tensors in a checkpoint of this config."""
         network = self.transformer.state_dict()
         shapes = {TRANSFORMER + name: tensor.shape for name, tensor in network.items()}
         for number, embedder in self.seconds.items():
@@ -71,7 +71,7 @@ class PublishedNetworks(nn.Module):
         return shapes | {CODEC + name: shape for name, shape in codec.items()}
 
     def fill(self, tensors: dict[str, Tensor]) -> None:
-        """Fill all networks, float32, with copies of a checkpoint's tensors."""
+        """Fill all networks with float32 copies of a checkpoint's tensors."""
         codec = self.codec.fold_weight_norm(_part(tensors, CODEC))
         self.codec.load_state_dict(codec, assign=True)
         for number, embedder in self.seconds.items():
@@ -89,7 +89,7 @@ def _make_embedder(width: int, config: SecondsConfig) -> nn.Module:
 
 
 class PublishedModel(SoundModel):
-    """A published model that plays: its networks and the text encoder that it names."""
+    """A published model: its networks and the text encoder that it names."""
 
     captures_whole = True
 
@@ -109,7 +109,7 @@ class PublishedModel(SoundModel):
             self.prompt.padding = networks.padding.detach()
 
     def tokenize(self, prompts: Sequence[str], seconds: float) -> TokenizedPrompts:
-        """Return ids and which are real; on a GPU padded to few lengths, so that graphs serve."""
+        """Return ids and which are real; on a GPU padded to few lengths, for CUDA graphs."""
         device = next(self.seconds.parameters()).device
         tokens = self.prompt.tokenize(prompts, 1 if device.type == "cpu" else TOKEN_MULTIPLE)
         all_seconds = torch.full((len(prompts),), seconds, device=device)
@@ -137,9 +137,9 @@ class PublishedModel(SoundModel):
         return layer_weights(self.transformer) | {k: v.data for k, v in numbers.items()}
 
     def latents_for(self, seconds: float) -> int:
-        """Return those of the model's whole length: it learnt to fill the rest with silence.
+        """Return the model's full length: it learnt to fill the rest with silence.
 
-        Stable Audio 3 makes any length: the asked one and padding, in whole chunks.
+        Stable Audio 3 makes any length: the requested one and padding, in whole chunks.
         """
         if not isinstance(self.config.codec, SameConfig):
             return self.config.latents
@@ -148,11 +148,11 @@ class PublishedModel(SoundModel):
         return min(chunks * self.config.codec.chunk_latents, self.config.latents)
 
     def _count_samples(self, seconds: float) -> int:
-        """Count as their code does: rounded down."""
+        """Count samples, rounded down as in the reference code."""
         return int(seconds * self.sample_rate)
 
     def _valid_length(self, seconds: float) -> int | None:
-        """Return how many of these latents are no padding to Stable Audio 3; None: all."""
+        """Return how many latents are not padding for Stable Audio 3; None means all."""
         if not isinstance(self.config.codec, SameConfig):
             return None
         padding = self._count_samples(DURATION_PADDING_S) // self.samples_per_latent
@@ -165,7 +165,7 @@ class PublishedModel(SoundModel):
         return self.config.codec.samples_per_latent
 
     def encode(self, audio: Tensor, random: torch.Generator) -> Tensor:
-        """Encode; latents are drawn where the published models draw them."""
+        """Encode; Oobleck draws from the posterior, SAME has none."""
         if isinstance(self.codec, Same):
             return self.codec.encode(audio)
         latents = audio.shape[-1] // self.samples_per_latent
@@ -173,7 +173,7 @@ class PublishedModel(SoundModel):
         return self.codec.encode(audio, torch.randn(shape, generator=random).to(audio))
 
     def make_inpaint_cond(self, audio: Tensor, seconds: float, begin: float, end: float) -> Tensor:
-        """Keep latents that begin outside of the part and within the seconds."""
+        """Keep latents that begin outside `begin` to `end` and within the seconds."""
         if not isinstance(self.codec, Same):
             return super().make_inpaint_cond(audio, seconds, begin, end)
         latents = self.codec.encode(audio)
@@ -188,7 +188,7 @@ class PublishedModel(SoundModel):
         return self.codec.decode_part(latents, 0, count)
 
     def decode(self, latents: Tensor, frames: int, seed: int) -> Tensor:
-        """Decode only the latents that the first frames depend on."""
+        """Decode only the latents that the requested frames depend on."""
         return torch.cat(list(self.decode_windows(latents, frames, seed, DecodeWindows())), dim=-1)
 
     def decode_windows(
@@ -202,7 +202,7 @@ class PublishedModel(SoundModel):
 
 
 def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:
-    """Load a published folder, float32, on the CPU.
+    """Load a published folder as float32 on the CPU.
 
     Raises EngineError with a sentence that names what is missing, extra, misshapen, broken or
     not playable.
@@ -212,7 +212,7 @@ def load_published(folder: Path, files: PublishedFiles) -> PublishedModel:
     except ConfigError as error:
         reason = str(error).rstrip(".")
         raise EngineError(f"The model in {folder} cannot be played: {reason}.") from error
-    # First, since it is soon done, and the first thing that is missing for new players.
+    # First: it is quick, and the text encoder is what new players most often lack.
     encoder = find_text_encoder(folder, config.prompt)
     prompt = load_text_encoder(encoder, config.prompt, config.transformer.cond_token_dim)
     networks = build_unfilled(lambda: PublishedNetworks(config), folder)
@@ -231,5 +231,5 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _copy_all(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Float32 tensors apart from their file, which may change while the model plays."""
+    """Return float32 copies: the mapped file may change while the model is in use."""
     return {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}

@@ -1,4 +1,4 @@
-"""What the tables of a published config may hold, and reading them by that. Needs torch."""
+"""Rules for the tables of published configs, and strict reading by them. No torch."""
 
 from __future__ import annotations
 
@@ -20,8 +20,36 @@ class Rules:
     harmless: tuple[str, ...] = ()
 
 
+MODEL = Rules(read=("pretransform", "conditioning", "diffusion", "io_channels"))
+PRETRANSFORM = Rules(
+    read=("config",),
+    must={"type": "autoencoder"},
+    may={"scale": 1.0},
+    # Decoding here is exact in single precision, in windows of any size.
+    harmless=("iterate_batch", "model_half", "chunked", "enable_grad", "requires_grad"),
+)
+CONDITIONING = "model.conditioning"
+_CONDITIONING = Rules(
+    read=("configs", "cond_dim"), may={"default_keys": {}, "pre_encoded_keys": []}
+)
+_CONDITIONER = Rules(read=("id", "type", "config"))
+
+
+def read_conditioners(table: object, width: int) -> list[dict[str, Any]]:
+    """Return the entries of the table CONDITIONING: id, type and config of each conditioner.
+
+    `width` is the cond_token_dim of the transformer.
+    """
+    conditioning = read_table(table, CONDITIONING, _CONDITIONING)
+    must_be(conditioning["cond_dim"], width, f"{CONDITIONING}.cond_dim")
+    configs = conditioning["configs"]
+    if not isinstance(configs, list):
+        raise ConfigError(f"{CONDITIONING}.configs must be a list.")
+    return [read_table(entry, f"{CONDITIONING}.configs", _CONDITIONER) for entry in configs]
+
+
 def read_table(table: object, where: str, rules: Rules) -> dict[str, Any]:
-    """Return the keys of a table that are read, after all its keys have been checked."""
+    """Check all keys of a table, and return those that are read."""
     if not isinstance(table, dict):
         raise ConfigError(f"{where} must be a table, got {table!r}.")
     for name in sorted({*rules.read, *rules.must} - set(table)):
@@ -36,7 +64,7 @@ def read_table(table: object, where: str, rules: Rules) -> dict[str, Any]:
 
 
 def must_be(value: object, wanted: object, where: str) -> None:
-    """Raise ConfigError unless a value is the wanted one."""
+    """Raise ConfigError unless a value is as wanted."""
     if not is_same(value, wanted):
         raise ConfigError(f"{where} must be {wanted!r}, got {value!r}.")
 

@@ -1,4 +1,4 @@
-"""What a published config says, whichever kind of model it is of. Needs torch."""
+"""The sizes of a published model, of either family. Needs torch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from engine.models.same import SameConfig
 from engine.sampling.config import SamplingConfig
 
 MOST_LAYERS = 256
-"""More can only be a mistake, which would keep the engine busy building them."""
+"""More can only be a mistake, and building them would take very long."""
 TOTAL, START = "seconds_total", "seconds_start"
 NUMBERS = ((TOTAL,), (START, TOTAL))
-"""What a model may be told beside the prompt: the length, and where in a longer piece it begins."""
+"""Numbers that condition a model beside the prompt: length, and start within a longer piece."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The encoder that reads a published model's prompts: found on this computer, loaded.
+"""Finds and loads the text encoder of a published model.
 
 Published models do not hold their text encoder, T5 or T5Gemma. It is a folder of config.json,
 tokenizer.json and model.safetensors, as on Hugging Face, and is never downloaded here. Needs torch.
@@ -18,6 +18,7 @@ from engine.api import EngineError
 from engine.files.strict import ConfigError, from_table
 from engine.hardware.weights import build_unfilled, check_tensors, read_tensors
 from engine.library.published_files import read_config
+from engine.loading.stable_audio.sizes import MOST_LAYERS
 from engine.models.prompt_t5 import MOST_TOKENS, PromptConfig, PromptEncoder
 from engine.models.t5 import T5Config, T5Encoder
 from engine.models.t5gemma import T5GemmaConfig, T5GemmaEncoder
@@ -28,7 +29,6 @@ ANY_NAME = "t5"
 """A folder of this name inside the model's serves whichever T5 the model names."""
 
 _SIZES = ("vocab_size", "d_model", "d_kv", "d_ff", "num_layers", "num_heads")
-MOST_LAYERS = 256
 _MAY_SIZES = ("relative_attention_num_buckets", "relative_attention_max_distance")
 _MUST = {
     "model_type": "t5",
@@ -36,15 +36,15 @@ _MUST = {
     "is_gated_act": False,
     "layer_norm_epsilon": 1e-6,
 }
-"""Values that T5Encoder is written for; transformers takes them where a config is silent."""
+"""Values that T5Encoder implements; they are transformers' defaults for absent keys."""
 _SAME_AS_SHARED = "encoder.embed_tokens.weight"
 _GEMMA_MUST = {"hidden_activation": "gelu_pytorch_tanh", "attention_bias": False}
-_GEMMA_WORDS = "embed_tokens.weight"
+_GEMMA_EMBEDDING = "embed_tokens.weight"
 _GEMMA_PREFIXES = ("model.encoder.", "encoder.")
 _UNREAD = ("decoder.", "model.decoder.", "lm_head.")
-"""A whole T5 or T5Gemma also holds a decoder, which reads no prompts."""
+"""A full T5 or T5Gemma checkpoint also holds a decoder, which is not used."""
 LEAST_WINDOW = 2 * MOST_TOKENS
-"""With a window so wide each token sees every other one."""
+"""In so wide a window every token attends to every other one."""
 
 
 def find_text_encoder(model_folder: Path, config: PromptConfig) -> Path:
@@ -87,7 +87,7 @@ def _find_cached(config: PromptConfig) -> Path | None:
 
 
 def load_text_encoder(folder: Path, config: PromptConfig, width: int) -> PromptEncoder:
-    """Load strictly, float32, on the CPU; `width` is that of the tokens that the model wants.
+    """Load strictly, as float32 on the CPU; `width` is the model's cond_token_dim.
 
     Raises EngineError with a sentence that names what is missing, wrong or broken.
     """
@@ -121,8 +121,8 @@ def _make_encoder(sizes: T5Config | T5GemmaConfig) -> T5Encoder | T5GemmaEncoder
 
 
 def _copy_tensor(name: str, tensor: Tensor) -> Tensor:
-    """Float32 apart from the file; T5Gemma's many words stay as they are until they are read."""
-    as_is = name == _GEMMA_WORDS and tensor.is_floating_point()
+    """Copy as float32; T5Gemma's large token embedding keeps its dtype."""
+    as_is = name == _GEMMA_EMBEDDING and tensor.is_floating_point()
     return tensor.to(tensor.dtype if as_is else torch.float32, copy=True)
 
 
@@ -166,7 +166,7 @@ def _read_gemma_sizes(table: dict[str, Any]) -> T5GemmaConfig:
 
 
 def _read_encoder_weights(folder: Path, gemma: bool) -> dict[str, Tensor]:
-    """Tensors of the encoder, by its own names."""
+    """Read the encoder's tensors, by the names that our encoders have."""
     there = [folder / name for name in WEIGHTS if (folder / name).is_file()]
     found = read_tensors((there or [folder / WEIGHTS[0]])[0])
     read = {name: tensor for name, tensor in found.items() if not name.startswith(_UNREAD)}

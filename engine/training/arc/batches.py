@@ -1,4 +1,4 @@
-"""What one step of adversarial post-training computes with. Needs torch."""
+"""Data and random numbers of a step of adversarial post-training. Needs torch."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from engine.training.settings import ArcRun
 
 @dataclass(frozen=True, slots=True)
 class ArcBatch:
-    """All that one step's losses depend on: latents (B, C, L), prompts, and random numbers.
+    """The inputs of one step's losses: latents (B, C, L), prompts, and random numbers.
 
     Real and generated sounds are noised alike before they are scored (as in the released code;
     the paper's second footnote has independent noise). `wrong_tokens` holds another item's prompt
-    for each. `perturbations` (B, 2, C, L) move a real and a generated sound for R1 and R2.
+    for each. `perturbations` (B, 2, C, L) are added to real and generated sounds for R1 and R2.
     """
 
     data: Tensor
@@ -54,7 +54,7 @@ def draw_arc_batch(
 ) -> ArcBatch:
     """Draw the random numbers of a step for the batch of all processes.
 
-    Raises RunError where the contrastive loss has only one sound.
+    Raises RunError where the batch has only one sound for the contrastive loss.
     """
     data, count = batch.latents, len(batch.latents)
     tokens = tokenizer(batch.captions)
@@ -70,7 +70,7 @@ def draw_arc_batch(
             "The contrastive loss needs two sounds or more in a batch: "
             "set a larger tokens_per_batch, or contrastive_weight = 0."
         )
-    # None are drawn where there is no penalty.
+    # Runs without a penalty draw none.
     perturbations = torch.zeros(count, 0)
     if run.penalty_weight:
         perturbations = torch.randn((count, 2, *data.shape[1:]), generator=random)

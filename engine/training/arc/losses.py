@@ -1,4 +1,4 @@
-"""Losses and chance of adversarial relativistic-contrastive post-training, as pure functions.
+"""Losses and random draws of adversarial relativistic-contrastive post-training, as pure functions.
 
 "Fast Text-to-Audio Generation with Adversarial Post-Training", sections 2.3 to 2.5. Scores are high
 for real sounds under their own prompts, as in the released code; the paper's discriminator has the
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 LOG_SNR = (-6.0, 2.0)
 LEAST_SPREAD = 1e-4
-"""Latents have a spread of about 1; below this a batch holds one sound again and again."""
+"""Latents have a spread of about 1; below this a batch repeats one sound."""
 
 
 def relativistic_generator_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -42,10 +42,10 @@ def least_squares_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def derangement(count: int, generator: torch.Generator) -> Tensor:
-    """A random permutation (count,) that leaves nothing in its place; count must be at least 2."""
+    """Draw a permutation (count,) without fixed points; count must be at least 2."""
     if count < 2:
         raise ValueError("one item cannot change places")
-    # Moving along a random circle by one is a derangement, and every item meets every other.
+    # Shifting a random cycle by one is a derangement; any item may meet any other.
     order = torch.randperm(count, generator=generator)
     moved = torch.empty_like(order)
     moved[order] = order.roll(1)
@@ -53,13 +53,13 @@ def derangement(count: int, generator: torch.Generator) -> Tensor:
 
 
 def generator_times(count: int, generator: torch.Generator) -> Tensor:
-    """Times (count,) whose log signal-to-noise ratio is uniform in -6..2 (section 2.5)."""
+    """Draw times (count,) whose log signal-to-noise ratio is uniform in -6..2 (section 2.5)."""
     low, high = LOG_SNR
     return torch.sigmoid(-(low + (high - low) * torch.rand(count, generator=generator)))
 
 
 def finite_difference_penalty(score: Tensor, moved: Tensor) -> Tensor:
-    """How steep a critic is: squared change of scores (B, P) when its input moves a little.
+    """Return the squared change of scores (B, P) when the critic's input is perturbed.
 
     Summed over positions, mean over the batch: R1 on real sounds, R2 on generated ones, without
     second derivatives (the released code's form; halves are taken by the caller).
@@ -68,9 +68,9 @@ def finite_difference_penalty(score: Tensor, moved: Tensor) -> Tensor:
 
 
 def diversity(made: Tensor, real: Tensor) -> float:
-    """Spread of generated latents (B, C, L) over a batch, as a share of the real ones' spread.
+    """Return the spread of generated latents (B, C, L) over a batch, relative to the real ones'.
 
-    1 where the real ones are all the same sound, or only one: then there is nothing to compare.
+    It is 1 where the real ones are only one sound: then there is nothing to compare.
     """
     spreads = [x.detach().float().std(0, unbiased=False).mean() for x in (made, real)]
     return float(spreads[0] / spreads[1]) if spreads[1] > LEAST_SPREAD else 1.0

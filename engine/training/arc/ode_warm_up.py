@@ -69,7 +69,7 @@ def solve_path(
 
 
 class WarmUpLosses:
-    """Computes this process's losses of a warm-up step one after the other, and then their mean."""
+    """Yields this process's losses of a warm-up step, one a microbatch, and keeps their mean."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class WarmUpLosses:
         self._values: list[float] = []
 
     def prepare_step(self, step: int, student: FlowModel) -> WarmUpLosses:
-        """Solve new paths where it is time to; all follows from the step's number."""
+        """Solve new paths when they are due; all follows from the step's number."""
         self._student, self._step = student, step
         refresh = step // self._run.warm_up.refresh_every
         if refresh != self._refresh:

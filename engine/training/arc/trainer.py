@@ -49,24 +49,24 @@ from engine.training.run.throughput import (
 from engine.training.settings import ArcRun, FlowRun, read_run
 
 CRITIC_KEY = "critic"
-"""Under which a checkpoint holds the discriminator's OptimizerState."""
+"""Key of the discriminator's OptimizerState in a checkpoint."""
 WINNING_LOSS = 0.02
 """A discriminator's loss below this leaves the generator nothing to learn from."""
 SETTLING_STEPS = 100
-"""By this step a new discriminator should tell prompts apart; before, chance decides."""
+"""By this step a new discriminator should tell prompts apart; earlier, accuracy is random."""
 COLLAPSED_DIVERSITY = 0.1
-"""Generated sounds that spread this little beside real ones have become one sound."""
+"""Below this share of the real sounds' spread the generator has collapsed to one sound."""
 
 
 def train_arc(run: ArcRun, folder: RunFolder) -> None:
-    """Post-train until run.optimiser.steps, going on from the folder's checkpoint."""
+    """Post-train until run.optimiser.steps, resuming from the folder's checkpoint."""
     device = choose_device()
     base = read_run(Path(run.flow) / CONFIG)
     if not isinstance(base, FlowRun):
         raise RunError(f"{run.flow} is no flow run.")
     generator, critic = load_networks(run, base, device)
     buckets = load_latent_buckets(base, Path(run.flow), folder.note, device)
-    # A discriminator sees one sound: it could not tell whether that follows its recording.
+    # The discriminator sees no source, so it cannot score how a sound follows its recording.
     unpaired = [bucket for bucket in buckets if bucket.sources is None]
     if run.tokens_per_batch:
         base = replace(base, tokens_per_batch=run.tokens_per_batch)
@@ -79,7 +79,7 @@ def train_arc(run: ArcRun, folder: RunFolder) -> None:
 
 
 def load_networks(run: ArcRun, base: FlowRun, device: str) -> tuple[FlowModel, Discriminator]:
-    """Return generator and discriminator as they begin: the flow run's EMA weights, twice."""
+    """Return generator and discriminator, both initialised with the flow run's EMA weights."""
     checkpoint = read_checkpoint(Path(run.flow))
     generator = FlowModel(base, vocabulary_of(checkpoint, Path(run.flow)))
     generator.load_state_dict(ema_weights(checkpoint))
@@ -90,7 +90,7 @@ def load_networks(run: ArcRun, base: FlowRun, device: str) -> tuple[FlowModel, D
 
 
 class AdversarialTrainer(Trainer):
-    """Updates generator and discriminator in alternation, after a warm-up where one is wanted."""
+    """Updates generator and discriminator in alternation, after an optional warm-up."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class AdversarialTrainer(Trainer):
         self.critic_opt = OptimizerState(critic, run.optimiser)
 
     def state(self) -> State:
-        """Return both sides' weights and optimizers, and the words they were taught."""
+        """Return weights and optimizers of both networks, and their vocabulary."""
         return {
             OPTIMIZER_KEY: self.generator_opt.state(),
             CRITIC_KEY: self.critic_opt.state(),
@@ -123,7 +123,7 @@ class AdversarialTrainer(Trainer):
         }
 
     def restore(self, state: State) -> None:
-        """Put back both sides' weights and optimizers."""
+        """Restore weights and optimizers of both networks."""
         self.generator_opt.restore(state[OPTIMIZER_KEY])
         self.critic_opt.restore(state[CRITIC_KEY])
 
@@ -154,13 +154,13 @@ class AdversarialTrainer(Trainer):
         return StepResult(Work(warm_up.samples), metrics)
 
     def draw_batch(self, step: int) -> ArcBatch:
-        """Draw the batch of one step, for all processes; raises RunError (one sound)."""
+        """Draw the batch of one step, for all processes; raises as `draw_arc_batch`."""
         batch = self.sampler.draw(self.seeds.rng(step, Stream.BATCH))
         random = self.seeds.generator(step, Stream.NOISE)
         return draw_arc_batch(batch, self.generator.conditioner.tokenizer, self.run, random)
 
     def _count_work(self, batch: ArcBatch, step: int) -> Work:
-        """Return the work of an adversarial step: real scores need no gradient in G's."""
+        """Return the work of an adversarial step; G's needs no gradient of real scores."""
         count, _, length = batch.data.shape
         config, context = self.generator.transformer.config, batch.tokens.ids.shape[1] + 1
         generating = transformer_flops(config, length, context)
@@ -174,7 +174,7 @@ class AdversarialTrainer(Trainer):
         return Work(count, count * once)
 
     def generator_losses(self, batch: ArcBatch, values: list[Metrics]) -> Iterator[Tensor]:
-        """Yield the generator's loss of each microbatch; add to `values` what to log of it."""
+        """Yield the generator's loss of each microbatch; appends its metrics to `values`."""
         self.critic.requires_grad_(False)
         for items in distributed.microbatches(len(batch.data), self.run.scale.accumulate):
             part = batch.microbatch(items, self.device)
@@ -198,10 +198,12 @@ class AdversarialTrainer(Trainer):
             part = batch.microbatch(items, self.device)
             with mixed_precision(self.run.scale, self.device):
                 with torch.no_grad():
-                    made = self._generate(part)
-                real, fake = (self._score(x, part, part.tokens).float() for x in (part.data, made))
+                    generated = self._generate(part)
+                real, fake = (
+                    self._score(x, part, part.tokens).float() for x in (part.data, generated)
+                )
                 wrong = self._score(part.data, part, part.wrong_tokens).float()
-                penalty = self._gradient_penalty(part, made, real, fake)
+                penalty = self._gradient_penalty(part, generated, real, fake)
             if self.run.relativistic:
                 loss = losses.relativistic_discriminator_loss(real, fake)
             else:
@@ -222,7 +224,7 @@ class AdversarialTrainer(Trainer):
             yield loss + self.run.contrastive_weight * contrast
 
     def _generate(self, part: ArcBatch) -> Tensor:
-        """Return what the generator makes of noised latents in one step (section 2.2)."""
+        """Generate latents from noised ones in one step (section 2.2)."""
         x = add_noise(part.data, part.noise, part.times)
         velocity = self.generator(x, part.times, part.tokens, part.seconds, None)
         return predict_x0(x, part.times, velocity)
@@ -237,20 +239,22 @@ class AdversarialTrainer(Trainer):
             x = x + self.run.penalty_noise * perturbation
         return self.critic(x, part.critic_times, conditioning)
 
-    def _gradient_penalty(self, part: ArcBatch, made: Tensor, real: Tensor, fake: Tensor) -> Tensor:
-        """Return half of R1 and R2 by finite differences; 0 where they are not wanted."""
+    def _gradient_penalty(
+        self, part: ArcBatch, generated: Tensor, real: Tensor, fake: Tensor
+    ) -> Tensor:
+        """Return half of R1 and R2 by finite differences; 0 if they are off."""
         if not self.run.penalty_weight:
             return torch.zeros((), device=self.device)
         moved = [
             self._score(x, part, part.tokens, part.perturbations[:, i]).float()
-            for i, x in enumerate((part.data, made))
+            for i, x in enumerate((part.data, generated))
         ]
         r1 = losses.finite_difference_penalty(real, moved[0])
         return 0.5 * (r1 + losses.finite_difference_penalty(fake, moved[1]))
 
 
 def collapse_warnings(metrics: Metrics, step: int) -> list[str]:
-    """Return sentences about what has gone wrong, by the metrics that are logged at a step."""
+    """Return warnings about the metrics logged at a step."""
     warnings = []
     if metrics.get("discriminator", 1.0) < WINNING_LOSS:
         warnings.append("The discriminator has won: the generator learns nothing from it any more.")

@@ -1,1 +1,1 @@
-"""Training of the autoencoder."""
+"""Training of the autoencoder. Needs torch."""

@@ -1,6 +1,6 @@
 """Training of the spectral codec: phase-free frames through a noisy bottleneck.
 
-By regression, and where the config wants it, against critics that are trained in turn with it.
+By regression and, if configured, against critics that are trained in alternation. Needs torch.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ from engine.training.settings import CodecRun
 
 STATISTICS_CLIPS = 512
 LEAST_HEARD = 8
-"""Frames of a sound that a crop holds at least."""
+"""Least number of a sound's frames in a crop."""
 
 
 def part_weights(form: FrameFormat) -> Tensor:
-    """How much each feature counts in the first, linear code: (form.layout.size,)."""
+    """Return each feature's weight in the initial, linear code: (form.layout.size,)."""
     weights = torch.ones(form.layout.size)
     by_bin = frequency_weights(form)
     tonal = by_bin[: form.tonal_bins] / by_bin[: form.tonal_bins].mean()
@@ -65,10 +65,10 @@ def part_weights(form: FrameFormat) -> Tensor:
 
 @torch.no_grad()
 def begin_with_principal_components(codec: SpectralCodec, frames: Tensor) -> None:
-    """Set the codec's statistics and its linear paths from frames (N, features)."""
+    """Initialise the codec's statistics and its linear paths by PCA of frames (N, features)."""
     layout = codec.format.layout
     codec.mean.copy_(frames.mean(0))
-    # One deviation a part: silence in rare bins must not be blown up.
+    # One deviation for each part, so that silence in rare bins is not amplified.
     for part in (layout.magnitude, layout.deviation, layout.noise, layout.envelope):
         codec.deviation[part] = frames[:, part].std()
     codec.deviation[layout.balance] = 0.5
@@ -92,7 +92,7 @@ def begin_with_principal_components(codec: SpectralCodec, frames: Tensor) -> Non
 
 
 def _frames_of(buckets: list[LengthBucket]) -> Tensor:
-    """Frames (N, features) of some sounds of all buckets, as many of each as it has its share."""
+    """Return frames (N, features) of a sample of sounds, by each bucket's share of them."""
     every = sum(len(bucket) for bucket in buckets)
     frames = []
     for bucket in buckets:
@@ -106,7 +106,7 @@ def _frames_of(buckets: list[LengthBucket]) -> Tensor:
 def _crops(
     buckets: list[LengthBucket], run: CodecRun, rng: np.random.Generator, version: int
 ) -> Tensor:
-    """Draw stretches (B, crop_frames, features) from one bucket, for all processes."""
+    """Draw crops (B, crop_frames, features) from one bucket, for all processes."""
     shares = np.array([len(bucket) for bucket in buckets]) / sum(len(bucket) for bucket in buckets)
     bucket = buckets[rng.choice(len(buckets), p=shares)]
     parts = run.scale.accumulate * distributed.world_size()
@@ -114,7 +114,7 @@ def _crops(
     length = min(run.crop_frames, bucket.values.shape[1])
     latest = np.full(len(chosen), bucket.values.shape[1] - length)
     if version > 1:
-        # No crop begins in the silence behind a sound.
+        # No crop begins in the silence after a sound.
         ends = np.array([bucket.sounds[place].seconds for place in chosen]) * RATE_HZ / FRAME
         latest = np.clip(ends.astype(np.int64) - LEAST_HEARD, 0, latest)
     # Half of the crops begin at the attack, which is where percussive sounds are.
@@ -124,7 +124,7 @@ def _crops(
 
 
 def train_codec(run: CodecRun, folder: RunFolder) -> None:
-    """Train until run.optimiser.steps, going on from the folder's checkpoint."""
+    """Train until run.optimiser.steps, resuming from the folder's checkpoint."""
     device = choose_device()
     torch.manual_seed(run.seed)
     given = run.refine or run.begin
@@ -158,14 +158,14 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class CodecLosses:
-    """Terms of the codec's loss by name, "loss" their weighted sum, and the decoded frames."""
+    """Terms of the codec's loss by name ("loss" is the weighted sum), and the decoded frames."""
 
     terms: dict[str, Tensor]
     made: Tensor
 
 
 class CodecTrainer(Trainer):
-    """One step after the other: the codec's, then its critics' where there are any."""
+    """Updates the codec at every step, and then its critics, if any."""
 
     def __init__(
         self,
@@ -177,24 +177,24 @@ class CodecTrainer(Trainer):
     ) -> None:
         self.seeds = StepSeeds.of_run(run.seed, checkpoint, LEGACY_CODEC)
         self.run, self.codec, self.buckets = run, codec, buckets
-        # Frames of two windows came with version 2.
+        # Runs on frames of two windows have always been of version 2.
         self.version = self.seeds.version if codec.format == ONE_WINDOW else VERSION
         self.optimizer = OptimizerState(codec, run.optimiser)
         self.critics: SpectralCritics | None = None
         self.critic_opt: OptimizerState | None = None
         if run.critics.weight:
-            # The same first weights whether the run begins or goes on, until they are restored.
+            # The same initial weights for a new run and a resumed one, which restores them later.
             torch.manual_seed(run.seed)
             self.critics = SpectralCritics(run.critics.width).to(device)
             self.critic_opt = OptimizerState(self.critics, run.optimiser)
 
     def state(self) -> State:
-        """Return the weights and optimisers of codec and critics."""
+        """Return weights and optimisers of codec and critics."""
         state = {OPTIMIZER_KEY: self.optimizer.state()}
         return state if self.critic_opt is None else {**state, "critics": self.critic_opt.state()}
 
     def restore(self, state: State) -> None:
-        """Put back the weights and optimisers of codec and critics."""
+        """Restore weights and optimisers of codec and critics."""
         self.optimizer.restore(state[OPTIMIZER_KEY])
         if self.critic_opt is not None:
             self.critic_opt.restore(state["critics"])
@@ -222,9 +222,9 @@ class CodecTrainer(Trainer):
     def codec_parts(
         self, crops: Tensor, step: int, values: list[dict[str, float]], pairs: list[Pair]
     ) -> Iterator[Tensor]:
-        """Yield this process's parts of the codec's loss for crops (B, L, features) of all.
+        """Yield the codec's loss of each microbatch of this process, of crops (B, L, features).
 
-        Adds what each part's terms and frames are.
+        Appends the terms of each to `values`, and its frames to `pairs` if there are critics.
         """
         device = self.codec.mean.device
         random = self.seeds.generator(step, Stream.NOISE, device)
@@ -245,10 +245,10 @@ class CodecTrainer(Trainer):
             yield terms["loss"]
 
     def pleasing(self, frames: Tensor, made: Tensor) -> dict[str, Tensor]:
-        """The weighted losses that the critics give the decoder."""
+        """Return the decoder's weighted adversarial and feature matching losses."""
         assert self.critics is not None
         weights = self.run.critics
-        # Rounded to bfloat16 a view would lose what lies between two decibels.
+        # In bfloat16 the views would lose differences below a decibel.
         form = self.codec.format
         views, looked_at = views_of(frames, form), views_of(made, form)
         with mixed_precision(self.run.scale, frames.device):
@@ -261,7 +261,7 @@ class CodecTrainer(Trainer):
         }
 
     def critic_parts(self, pairs: list[Pair], values: list[float]) -> Iterator[Tensor]:
-        """The critics' loss on each part that the codec has just been trained on."""
+        """Yield the critics' loss of each microbatch that the codec was just trained on."""
         assert self.critics is not None
         self.critics.requires_grad_(True)
         for pair in pairs:
@@ -277,7 +277,7 @@ class CodecTrainer(Trainer):
 def codec_losses(
     codec: SpectralCodec, frames: Tensor, noise: LatentNoise, run: CodecRun, version: int
 ) -> CodecLosses:
-    """The loss for frames (B, L, features) and the code's noise, without the critics' part."""
+    """Return the losses of frames (B, L, features) and the code's noise, without the critics'."""
     form = codec.format
     with mixed_precision(run.scale, frames.device):
         mean, log_variance = codec.posterior(frames)
@@ -293,7 +293,7 @@ def codec_losses(
         loudness = frames[..., form.layout.magnitude].unflatten(-1, (2, form.bins))
         audible = audible_nearby(loudness, form)
     losses = reconstruction_losses(made, frames, form, audible, version)
-    # Cast anew: gradients of both uses are summed in the precision of the encoder.
+    # A second cast: gradients of both uses are summed in the precision of the encoder.
     divergence = kl_divergence(mean.float(), log_variance.float())
     if run.pitch_weight:
         losses["pitch"] = run.pitch_weight * pitch_loss(made, frames, form)
@@ -311,7 +311,7 @@ def _finish(
     buckets: list[LengthBucket],
     folder: RunFolder,
 ) -> None:
-    """Measure the latents' statistics and leave the averaged weights in codec.pt."""
+    """Measure the latents' statistics and write the EMA weights to codec.pt."""
     codec.load_state_dict(optimizer.ema)
     if run.refine:
         folder.save({CODEC_KEY: codec.state_dict()}, CODEC_WEIGHTS)
@@ -324,7 +324,7 @@ def _finish(
             means.append(codec.posterior(bucket.rows(part).to(device))[0].flatten(0, 1).cpu())
     every = torch.cat(means)
     codec.latent_mean.copy_(every.mean(0))
-    # A channel that hardly varies carries little: it must not be blown up to the others' size.
+    # A channel that hardly varies carries little: it must not be scaled up to the others.
     spread = every.std(0)
     codec.latent_deviation.copy_(spread.clamp_min(0.5 * float(spread.median())))
     folder.save({CODEC_KEY: codec.state_dict()}, CODEC_WEIGHTS)

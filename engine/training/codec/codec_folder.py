@@ -1,6 +1,6 @@
-"""A codec by itself in a folder: sizes, origin and half-precision weights. Needs torch.
+"""A folder with a codec alone: sizes, origin and half-precision weights. Needs torch.
 
-It is what a flow is trained on while there is no model yet.
+A flow is trained on such a codec before there is a model.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CODEC_WEIGHTS = "codec.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class CodecFile:
-    """What a codec's folder says of it."""
+    """The contents of codec.toml."""
 
     codec: SpectralCodecConfig
     trained: Trained
@@ -39,7 +39,7 @@ def write_codec(codec: SpectralCodec, trained: Trained, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         save_file(tensors, folder / CODEC_WEIGHTS)
-        # The config comes last: a folder that has one is whole.
+        # The config is written last: a folder with a config is complete.
         write_toml(folder / CODEC_CONFIG, to_table(CodecFile(codec.config, trained)))
     except (OSError, SafetensorError) as error:
         raise RunError(f"The codec could not be written to {folder} ({error}).") from error

@@ -1,4 +1,4 @@
-"""Noise that latents get while the codec trains, so that the decoder forgives a flow's errors."""
+"""Noise on latents in codec training, which makes the decoder robust to a flow's errors."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor
 from engine.models.spectral_codec import SpectralCodec
 
 SLOWNESS = 0.8
-"""How much of a slow error stays until the next latent: 23 ms."""
+"""Correlation of slow errors from one latent to the next, 23 ms later."""
 UNEVENNESS = 0.5
-"""How far channels' errors lie apart, in natural logarithms."""
+"""Standard deviation of the channels' log gains (natural logarithm)."""
 FOLLOWING = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class LatentNoise:
-    """Noise for a batch of codes, unit normals and what is added to latents.
+    """Noise for a batch of codes: unit normals, and the noise added to latents.
 
-    `unit` is (B, L, C) for the posterior's own deviation; `added` (B, L, C) counts in deviations of
+    `unit` is (B, L, C) for the posterior's own deviation; `added` (B, L, C) is in deviations of
     the channels, and `levels` (B,) is its root mean square.
     """
 
@@ -29,16 +29,16 @@ class LatentNoise:
     levels: Tensor
 
     def part(self, share: slice) -> LatentNoise:
-        """Return some items'."""
+        """Return the noise of some items."""
         return LatentNoise(self.unit[share], self.added[share], self.levels[share])
 
 
 def draw_latent_noise(
     shape: tuple[int, int, int], most: float, random: torch.Generator
 ) -> LatentNoise:
-    """Draw noise of levels 0..most as a flow errs: half of it white, half slow and uneven.
+    """Draw noise of levels 0..most like a flow's errors: half of the items white, half slow.
 
-    Slow is a first-order autoregression over time, uneven a gain for each channel.
+    Slow noise is a first-order autoregression over time with a random gain for each channel.
     """
     device = random.device
     unit = torch.randn(shape, generator=random, device=device)
@@ -60,7 +60,7 @@ def draw_latent_noise(
 
 @torch.no_grad()
 def follow_latents(codec: SpectralCodec, means: Tensor) -> None:
-    """Let the latents' statistics follow means (B, L, C) of the batches of some hundred steps."""
+    """Update the latents' running statistics by means (B, L, C) of a batch."""
     found = means.flatten(0, 1)
     codec.latent_mean.lerp_(found.mean(0), FOLLOWING)
     spread = (found - codec.latent_mean).square().mean(0)

@@ -1,4 +1,4 @@
-"""Losses of the codec on frames (B, L, features), as pure functions."""
+"""Losses of the codec on frames (B, L, features), as pure functions. Needs torch."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from engine.sound.spectral_features import (
 from engine.training.run.seeding import VERSION
 
 HEARD_BELOW = 1.9
-"""Of scaled logarithms: 50 dB below a sound's loudest pixel nothing counts."""
+"""50 dB in scaled logarithms: what lies so far below a sound's loudest pixel does not count."""
 LOUDEST_TO_NEARBY = 2.7
-"""Of scaled logarithms, 70 dB."""
+"""70 dB in scaled logarithms."""
 
 
 def frequency_weights(form: FrameFormat, bins: int | None = None) -> Tensor:
@@ -40,11 +40,11 @@ def reconstruction_losses(
     audible: Tensor | None = None,
     version: int = VERSION,
 ) -> dict[str, Tensor]:
-    """Mean absolute errors of frames (B, L, features), part by part.
+    """Return mean absolute errors of frames (B, L, features), part by part.
 
-    Frequencies count where there is sound and it is no noise. `audible` (B, L, 2, bins) of 0..1
-    says how much each magnitude counts; None is by `audible_in_frame`. Runs of version 1 weigh
-    balance and coherence as one.
+    Frequencies count where there is tonal sound. `audible` (B, L, 2, bins), 0..1, weights each
+    magnitude; by default it is `audible_in_frame`. Runs of version 1 weight balance and coherence
+    as one.
     """
     layout = form.layout
     error = (made - real).abs()
@@ -67,20 +67,20 @@ def reconstruction_losses(
 
 
 def audible_in_frame(loudness: Tensor) -> Tensor:
-    """0..1: how near each magnitude (..., bins) comes to the loudest of its hop."""
+    """Return 0..1: how near each magnitude (..., bins) comes to the loudest of its hop."""
     return torch.sigmoid((loudness - loudness.amax(-1, keepdim=True) + 1.6) * 6)
 
 
 def audible_nearby(loudness: Tensor, form: FrameFormat) -> Tensor:
-    """0..1: how near each magnitude (..., bins) comes to the loudest of a third of an octave.
+    """Return 0..1: how near magnitudes (..., bins) come to the loudest of a third of an octave.
 
-    High partials count as much as low ones; what lies 70 dB below its hop's loudest does not.
+    High partials count as much as low ones, but nothing 70 dB below its hop's loudest counts.
     """
     bands = third_octaves(form).to(loudness.device)
     count = int(bands.max()) + 1
     peaks = loudness.new_full((*loudness.shape[:-1], count), -math.inf)
     peaks = peaks.scatter_reduce(-1, bands.expand(loudness.shape), loudness, "amax")
-    # A band's neighbours are in reach of its edges.
+    # Include the neighbouring bands, which are near a band's edges.
     nearest = functional.max_pool1d(peaks.flatten(0, -2)[:, None], 3, 1, 1).view(peaks.shape)
     nearest = torch.maximum(nearest, loudness.amax(-1, keepdim=True) - LOUDEST_TO_NEARBY)
     return torch.sigmoid((loudness - nearest[..., bands] + 0.8) * 8)
@@ -97,7 +97,7 @@ def third_octaves(form: FrameFormat) -> Tensor:
 
 
 def pitch_loss(made: Tensor, real: Tensor, form: FrameFormat = ONE_WINDOW) -> Tensor:
-    """Mean error of frequencies relative to the frequency, in the loud bins that hold a note."""
+    """Return the mean relative frequency error in the loud bins of a note's range."""
     layout = form.layout
     error = (made - real).abs()[..., layout.deviation].unflatten(-1, (2, form.tonal_bins))
     loudness = real[..., layout.magnitude].unflatten(-1, (2, form.bins))
@@ -111,17 +111,17 @@ def pitch_loss(made: Tensor, real: Tensor, form: FrameFormat = ONE_WINDOW) -> Te
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Divergence from the unit normal in nats, summed over channels, mean over frames."""
+    """Return the divergence from the unit normal (nats), summed over channels, mean over frames."""
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1).mean()
 
 
 def resolution_loss(
     made: Tensor, real: Tensor, form: FrameFormat = ONE_WINDOW, version: int = VERSION
 ) -> Tensor:
-    """Mean error of mid's and side's scaled logarithms, of powers averaged over RESOLUTIONS.
+    """Return the mean error of scaled log powers of mid and side, averaged over RESOLUTIONS.
 
-    Regression bin by bin learns the median of a noise, which lies below its mean power: averages
-    hold its level.
+    Regression bin by bin learns the median of a noise, which lies below its mean power; averaging
+    the power first preserves the level.
     """
     last = form.bins - 1
     by_bin = frequency_weights(form, last if version == 1 else None)[None, :last]
@@ -137,7 +137,7 @@ def resolution_loss(
 
 
 def critic_loss(real: Sequence[Judgement], made: Sequence[Judgement]) -> Tensor:
-    """Hinge: push real scores above 1 and made ones below -1; mean over critics."""
+    """Hinge loss: push real scores above 1 and made ones below -1; mean over critics."""
     return torch.stack(
         [
             functional.relu(1 - r.scores).mean() + functional.relu(1 + m.scores).mean()
@@ -147,12 +147,12 @@ def critic_loss(real: Sequence[Judgement], made: Sequence[Judgement]) -> Tensor:
 
 
 def adversarial_loss(made: Sequence[Judgement]) -> Tensor:
-    """Hinge for the decoder: push made scores above 1; mean over critics."""
+    """Hinge loss of the decoder: push made scores above 1; mean over critics."""
     return torch.stack([functional.relu(1 - m.scores).mean() for m in made]).mean()
 
 
 def matching_loss(real: Sequence[Judgement], made: Sequence[Judgement]) -> Tensor:
-    """Mean difference of what critics saw, relative to its size; mean over critics and layers.
+    """Return the feature matching loss, relative to the features; mean over critics and layers.
 
     "High Fidelity Neural Audio Compression", section 3.4, equation 2.
     """
@@ -166,6 +166,6 @@ def matching_loss(real: Sequence[Judgement], made: Sequence[Judgement]) -> Tenso
 
 
 def _hidden(real: Judgement, made: Judgement) -> list[tuple[Tensor, Tensor]]:
-    """What a critic saw of both, in full precision; the real one carries no gradient."""
+    """Return pairs of hidden features as float32; the real ones carry no gradient."""
     pairs = zip(real.hidden, made.hidden, strict=True)
     return [(first.detach().float(), second.float()) for first, second in pairs]

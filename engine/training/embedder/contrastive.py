@@ -1,4 +1,4 @@
-"""Training of the own audio-text model on rendered sounds, held apart from the generator."""
+"""Trains our own audio-text model on rendered sounds, apart from the generator. Needs torch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from engine.training.run.throughput import Work
 from engine.training.settings import EmbedderRun
 
 MODEL_FOLDER = "embedder"
-"""Where a finished run leaves the embedder, inside the run's folder."""
+"""The folder of the finished embedder, inside the run's folder."""
 HELD_BATCH = 32
 
 
@@ -42,8 +42,8 @@ class RetrievalAccuracy:
 def contrastive_loss(audio: Tensor, text: Tensor, scale: Tensor, same: Tensor) -> Tensor:
     """Symmetric InfoNCE of unit vectors (B, D), in nats.
 
-    `same` (B, B) is True where two items bear the same caption: these are right answers too, and
-    share the target evenly.
+    `same` (B, B) is True where two items have the same caption: those are positives too, and share
+    the target evenly.
     """
     logits = scale * audio @ text.T
     target = same.to(logits) / same.sum(1, keepdim=True)
@@ -53,7 +53,7 @@ def contrastive_loss(audio: Tensor, text: Tensor, scale: Tensor, same: Tensor) -
 
 
 def same_captions(captions: list[str]) -> Tensor:
-    """(B, B), True where two captions hold the same words, in whatever order."""
+    """Return (B, B): True where two captions have the same words, in any order."""
     keys = [" ".join(sorted(words_of(caption))) for caption in captions]
     places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
     numbers = torch.tensor([places[key] for key in keys])
@@ -61,7 +61,7 @@ def same_captions(captions: list[str]) -> Tensor:
 
 
 def measure_retrieval(audio: Tensor, text: Tensor, same: Tensor) -> RetrievalAccuracy:
-    """How well sounds find their captions among all of them; (N, D) each, `same` as above."""
+    """Measure how well sounds retrieve their captions among all; (N, D) each, `same` (N, N)."""
     cosines = audio @ text.T
     best = cosines.masked_fill(~same, -2).amax(1, keepdim=True)
     ahead = ((cosines > best) & ~same).sum(1)
@@ -69,13 +69,13 @@ def measure_retrieval(audio: Tensor, text: Tensor, same: Tensor) -> RetrievalAcc
 
 
 def train_embedder(run: EmbedderRun, folder: RunFolder) -> None:
-    """Train until run.optimiser.steps, going on from the folder's checkpoint."""
+    """Train until run.optimiser.steps, resuming from the folder's checkpoint."""
     device = choose_device()
     buckets = fill_pool(run.pool, mel_frames, folder.path / "pool", folder.note, device)
     checkpoint = folder.load()
     trainer = EmbedderTrainer(run, buckets, checkpoint, device)
     run_steps(trainer, run.optimiser, folder, checkpoint)
-    _finish(run, trainer.averaged_model(), folder)
+    _finish(run, trainer.ema_model(), folder)
 
 
 class EmbedderTrainer(Trainer):
@@ -86,7 +86,7 @@ class EmbedderTrainer(Trainer):
     ) -> None:
         self.seeds = StepSeeds.of_run(run.seed, checkpoint, LEGACY_EMBEDDER)
         self._run, self._buckets, self._device = run, buckets, device
-        # The corpus may have learnt words since the run began; the model has not.
+        # The corpus may have gained words since the run began; the model has not.
         self._words = vocabulary() if checkpoint is None else tuple(checkpoint[VOCABULARY_KEY])
         torch.manual_seed(run.seed)
         self._model = ContrastiveModel(run.sizes, self._words).to(device)
@@ -95,28 +95,28 @@ class EmbedderTrainer(Trainer):
     def step(self, step: int) -> StepResult:
         """Take one step down the contrastive loss of a new batch."""
         rng = self.seeds.rng(step, Stream.BATCH)
-        bucket = _bucket(self._buckets, rng)
+        bucket = _draw_bucket(self._buckets, rng)
         chosen = rng.choice(len(bucket), min(self._run.optimiser.batch, len(bucket)), replace=False)
         metrics = _step(self._model, bucket, chosen, self._optimizer, step)
         metrics["rate"] = self._optimizer.learning_rate(step + 1)
         return StepResult(Work(len(chosen)), latest=metrics)
 
     def state(self) -> State:
-        """Return the weights, the optimiser's state and the words the model was taught."""
+        """Return the weights, the optimiser's state and the vocabulary."""
         return {OPTIMIZER_KEY: self._optimizer.state(), VOCABULARY_KEY: list(self._words)}
 
     def restore(self, state: State) -> None:
-        """Put back weights and the optimiser's state."""
+        """Restore weights and the optimiser's state."""
         self._optimizer.restore(state[OPTIMIZER_KEY])
 
-    def averaged_model(self) -> ContrastiveModel:
-        """Return the model with the averaged weights in it, ready for use."""
+    def ema_model(self) -> ContrastiveModel:
+        """Return the model with its EMA weights, in evaluation mode."""
         self._model.load_state_dict(self._optimizer.ema)
         return self._model.eval()
 
 
-def _bucket(buckets: list[LengthBucket], rng: np.random.Generator) -> LengthBucket:
-    """One of them, those with more sounds more often."""
+def _draw_bucket(buckets: list[LengthBucket], rng: np.random.Generator) -> LengthBucket:
+    """Draw a bucket with a probability proportional to its sounds."""
     shares = np.array([len(bucket) for bucket in buckets]) / sum(len(bucket) for bucket in buckets)
     return buckets[rng.choice(len(buckets), p=shares)]
 

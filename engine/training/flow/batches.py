@@ -1,4 +1,4 @@
-"""Batches of latents from length buckets, and what one step of the flow computes with them."""
+"""Batches of latents from length buckets, and the random numbers of a flow step. Needs torch."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ FAVOUR_WEIGHT = 4.0
 OWN_LENGTH_CHANCE = 0.7
 """How often a batch has a drawn sound's length; otherwise the bucket's."""
 FILLED, LEAST_SOUNDS = 0.8, 8
-"""What a sound fills at least of a batch that is to be filled; fewer sounds would be the same."""
+"""Least share of a filled batch's length that a sound has, and least number of such sounds."""
 MIN_SOURCE_TIME = 0.4
-"""The least time of a noised source: below it, a recording is to stay what it is."""
+"""Least time of a noised source: below it a recording should stay as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class LatentBatch:
     """Latents (B, C, L) with their prompts and requested seconds (B,).
 
-    `sources` are latents of the recordings they are to be made from, if there are such.
+    `sources` are latents of the recordings that pairs are made from, if the bucket has them.
     """
 
     latents: Tensor
@@ -42,7 +42,7 @@ class LatentBatch:
 
 @dataclass(frozen=True, slots=True)
 class FlowBatch:
-    """All that one step's loss depends on: latents (B, C, L) and the random numbers for them.
+    """The inputs of one step's loss: latents (B, C, L) and random numbers.
 
     The prompt of an item whose `keep_prompt` (B,) is False is dropped.
     """
@@ -113,7 +113,7 @@ class BatchSampler:
     def _draw_length(self, index: int, rng: np.random.Generator) -> int:
         """Draw a batch's length in latents, a multiple of the patch size.
 
-        It follows a sound's own, so that all lengths a player asks for are met.
+        It follows sounds' own lengths, so that all lengths that players request are trained.
         """
         patch = self._run.transformer.patch_size
         longest = self._buckets[index].values.shape[1] // patch * patch
@@ -125,7 +125,7 @@ class BatchSampler:
     def _batch_size(self, length: int) -> int:
         patch = self._run.transformer.patch_size
         size = max(1, self._run.tokens_per_batch * patch // length)
-        # More of a batch would be the same sounds twice.
+        # A larger batch would repeat sounds.
         return min(size, 4 * self._run.optimiser.batch) * self._microbatches
 
 
@@ -158,8 +158,8 @@ def draw_flow_batch(
     """Draw a step's times, noise, dropped prompts and unknown words, for the whole batch."""
     size = len(batch.captions)
     tokens = tokenizer(batch.captions)
-    forgotten = torch.rand(tokens.ids.shape, generator=generator) < run.unknown_word_chance
-    ids = tokens.ids.masked_fill(forgotten & tokens.real, UNKNOWN)
+    is_unknown = torch.rand(tokens.ids.shape, generator=generator) < run.unknown_word_chance
+    ids = tokens.ids.masked_fill(is_unknown & tokens.real, UNKNOWN)
     keep_prompt = torch.rand(size, generator=generator) >= run.prompt_dropout
     if batch.sources is None and run.even_share:
         times = even_log_snr_times(size, generator, run.even_share)

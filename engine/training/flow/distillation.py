@@ -1,4 +1,4 @@
-"""Guidance distillation: a teacher whose guided velocity another network learns. Needs torch."""
+"""Guidance distillation: the teacher whose guided velocity a student learns. Needs torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.training.flow.network import FlowModel
 
 
 class GuidanceTeacher:
-    """A trained flow model whose guided velocity another learns to give in one evaluation.
+    """A trained flow model whose guided velocity a student learns to predict in one evaluation.
 
     "On Distillation of Guided Diffusion Models" (Meng et al. 2023), first stage, at one scale.
     """

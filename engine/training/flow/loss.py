@@ -28,11 +28,11 @@ def velocity_loss(predicted: Tensor, data: Tensor, noise: Tensor) -> Tensor:
 def flow_loss(
     network: FlowModel, batch: FlowBatch, run: FlowRun, teacher: GuidanceTeacher | None = None
 ) -> Tensor:
-    """Return the velocity's loss of a microbatch on the network's device (equations 1 to 3).
+    """Return the velocity loss of a microbatch on the network's device (equations 1 to 3).
 
-    With a teacher it is the squared distance from its velocity instead. From a source, that from
-    the velocity which leads from the noised source to the data: no path of the flow, but where
-    ping-pong's first step from a recording is to arrive.
+    With a teacher the target is its velocity. For pairs it is the velocity from the noised source
+    to the data: not a path of the flow, but the one to where ping-pong's first step from a
+    recording should arrive.
     """
     paired = batch.sources is not None
     start = batch.data if batch.sources is None else batch.sources
@@ -48,7 +48,7 @@ def flow_loss(
 
 
 class MicrobatchLosses:
-    """Computes this process's losses of a step one after the other, and then their mean."""
+    """Yields this process's losses of a step, one a microbatch, and keeps their mean."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from engine.training.settings import FlowRun
 
 
 class FlowModel(nn.Module):
-    """The velocity network and its conditioner, which are trained together."""
+    """The velocity network and its conditioner, trained jointly."""
 
     def __init__(self, run: FlowRun, words: tuple[str, ...]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Times at which the flow is trained. Needs torch."""
+"""Distributions of training times of the flow. Needs torch."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def stratified_times(
 ) -> Tensor:
     """Draw logit-normal times (count,), one from each equal share of the distribution.
 
-    With a `truncation` so much of its end at the noise is cut off and the rest stretched over
-    0..1, so that times near 1 are no longer rare (the released code's truncated distribution,
-    there with 0.075).
+    With a `truncation` times above 1 - truncation are cut off and the rest is stretched to 0..1, so
+    that times near 1 are no longer rare (the released code's truncated distribution, there with
+    0.075).
     """
     quantiles = torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
     largest = torch.tensor(1 - truncation)
@@ -29,11 +29,10 @@ def stratified_times(
 
 
 def even_log_snr_times(count: int, generator: torch.Generator, even_share: float) -> Tensor:
-    """Draw times (count,): a share even in log signal-to-noise, the others near the noise.
+    """Draw times (count,): a share of them uniform in log SNR, the others near the noise.
 
-    A network learns what it looks at: pitch is settled near the noise, where the others lie
-    (logarithms of -2 on average), but attack, decay and level where there is hardly any left. Each
-    equal share of the distribution gives one time.
+    Pitch is decided near the noise, where the others lie (log SNR of -2 on average), but attack,
+    decay and level where hardly any noise is left. Times are stratified as in `stratified_times`.
     """
     quantiles = torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
     quantiles = quantiles / count

@@ -1,4 +1,4 @@
-"""Rectified-flow training of the transformer and its conditioner on a codec's latents."""
+"""Rectified-flow training of transformer and conditioner on a codec's latents. Needs torch."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from engine.training.run.throughput import (
 from engine.training.settings import FlowRun
 
 ENCODER_PREFIXES = ("encoder", "mean", "deviation", "latent_")
-"""How the names begin of the codec's weights that decide its latents."""
+"""Name prefixes of the codec's weights that determine its latents."""
 
 
 def train_flow(run: FlowRun, folder: RunFolder) -> None:
-    """Train until run.optimiser.steps, going on from the folder's checkpoint."""
+    """Train until run.optimiser.steps, resuming from the folder's checkpoint."""
     device = choose_device()
     buckets = load_latent_buckets(run, folder.path, folder.note, device)
     checkpoint = folder.load()
@@ -48,7 +48,7 @@ def train_flow(run: FlowRun, folder: RunFolder) -> None:
 def load_latent_buckets(
     run: FlowRun, folder: Path, show: Callable[[str], None], device: str
 ) -> list[LengthBucket]:
-    """Return the run's sounds as latents of its codec, rendered now or by an earlier start."""
+    """Return the run's sounds as latents of its codec, rendered or cached."""
     codec = load_codec(Path(run.codec))
     if codec.config.latent_dim != run.transformer.io_channels:
         raise RunError(
@@ -84,7 +84,7 @@ class FlowTrainer(Trainer):
         is_new = checkpoint is None
         begin = load_base_model(Path(run.begin)) if run.begin and (distilling or is_new) else None
         if checkpoint is not None:
-            # The corpus may have learnt words since the run began; the network has not.
+            # The corpus may have gained words since the run began; the network has not.
             words = vocabulary_of(checkpoint, folder)
         else:
             words = begin[1].vocabulary if begin else ()
@@ -115,16 +115,16 @@ class FlowTrainer(Trainer):
         return StepResult(work, {"loss": losses.mean}, {"gradient": norm, "rate": rate})
 
     def state(self) -> State:
-        """Return weights, optimizer, and the words the network was taught."""
+        """Return weights, optimizer and vocabulary."""
         return {OPTIMIZER_KEY: self._optimizer.state(), VOCABULARY_KEY: list(self._vocabulary)}
 
     def restore(self, state: State) -> None:
-        """Put back weights and optimizer."""
+        """Restore weights and optimizer."""
         self._optimizer.restore(state[OPTIMIZER_KEY])
 
 
 def count_work(batch: FlowBatch, run: FlowRun) -> Work:
-    """Return the sounds and operations of one step."""
+    """Return the number of sounds and of operations of one step."""
     count, _, length = batch.data.shape
     # The length in seconds is one more token beside the words.
     once = transformer_flops(run.transformer, length, batch.tokens.ids.shape[1] + 1)

@@ -21,9 +21,9 @@ VALUE_FEATURES = "exact.0.weight"
 def transplant_weights(network: FlowModel, model: PingpadModel, run: FlowRun) -> None:
     """Give a network the weights of the model it begins with; raises RunError when sizes differ.
 
-    Timing may be new: it begins as if it were not there. So may the network's last words: each
-    begins as a word that the model was never taught. New tonics begin as the notes that they share
-    their values with.
+    Timing features may be new, and keep their zero initialisation. So may the last words of the
+    vocabulary, which begin with the embedding of unknown words, and tonics, which begin with the
+    weights of notes of the same values.
     """
     config = model.config
     transformer, conditioner = config.transformer, config.conditioner

@@ -1,4 +1,4 @@
-"""A run's checkpoint file, and what others read from it. Needs torch."""
+"""A run's checkpoint file: writing, reading, vocabulary and EMA weights. Needs torch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from engine.training.run.optimizer import EMA_KEY
 
 CHECKPOINT = "checkpoint.pt"
 OPTIMIZER_KEY = "optimising"
-"""Under which a checkpoint holds the trained network's OptimizerState."""
+"""Key of the trained network's OptimizerState in a checkpoint."""
 VOCABULARY_KEY = "vocabulary"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint so that the previous one survives a crash or a full disk."""
+    """Write a checkpoint; the previous one survives a crash or a full disk."""
     try:
         with replace_file(path, sync=True) as temporary, temporary.open("wb") as file:
             torch.save(state, file)

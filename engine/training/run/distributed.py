@@ -1,7 +1,7 @@
-"""Data-parallel training in processes that torchrun starts, or in one alone. Needs torch.
+"""Data-parallel training in processes started by torchrun, or in one alone. Needs torch.
 
-All processes draw the same batch from the same seeds; each computes its own part of it, and the
-gradients are averaged. So the number of processes changes how fast a run goes, not what it learns.
+All processes draw the same batch from the same seeds; each computes its own part, and gradients are
+averaged. So the number of processes changes the speed of a run, not what it learns.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def is_main_process() -> bool:
 
 
 def barrier() -> None:
-    """Wait until all processes have come this far."""
+    """Wait for all processes."""
     if distributed.is_initialized():
         distributed.barrier()
 

@@ -1,4 +1,4 @@
-"""The error of trainings."""
+"""The error of training runs. No torch."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from engine.api import EngineError
 
 
 class RunError(EngineError):
-    """A run that cannot start or go on; the text says what to do."""
+    """A run cannot start or continue; the text says what to do."""

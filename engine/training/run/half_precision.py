@@ -1,4 +1,4 @@
-"""Weights as they are kept on disk: matrices in half precision. Needs torch."""
+"""Converts weights for model files: matrices to half precision. Needs torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MIN_HALF_SIZE = 4096
 
 
 def halve_precision(network: nn.Module) -> dict[str, Tensor]:
-    """Return weights by name; statistics, scales and frequencies are few and stay as they are.
+    """Return weights by name; statistics, scales and frequencies, which are few, stay float32.
 
     Raises RunError when a weight is too large for half precision.
     """

@@ -20,10 +20,10 @@ State = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What one step did and measured.
+    """The work and the metrics of one step.
 
     A line of the log holds the `means` averaged over the steps since the last line, and the
-    `latest` as the last step left them.
+    `latest` values of the last step.
     """
 
     work: Work
@@ -42,28 +42,28 @@ class Trainer(ABC):
 
     @abstractmethod
     def state(self) -> State:
-        """Return everything that `restore` needs; all processes must ask for it."""
+        """Return everything that `restore` needs; all processes must call this together."""
 
     @abstractmethod
     def restore(self, state: State) -> None:
-        """Put back what `state` returned."""
+        """Restore what `state` returned."""
 
     def warnings(self, metrics: Metrics, step: int) -> list[str]:
-        """Return sentences about what has gone wrong, by the metrics logged at a step."""
+        """Return warnings about the metrics logged at a step."""
         return []
 
 
 def run_steps(
     trainer: Trainer, settings: OptimizerConfig, folder: RunFolder, checkpoint: State | None
 ) -> None:
-    """Train until settings.steps, from the beginning or from where `checkpoint` was saved.
+    """Train until settings.steps, from the beginning or resuming from `checkpoint`.
 
     Raises RunError when a loss is not finite or the disk is full; the last checkpoint is kept.
     """
     step, unlogged = 0, dict[str, list[float]]()
     if checkpoint is not None:
         trainer.restore(checkpoint)
-        step, unlogged = checkpoint["step"], unlogged_of(checkpoint)
+        step, unlogged = checkpoint["step"], read_unlogged(checkpoint)
     latest: Metrics = {}
     while step < settings.steps:
         result = trainer.step(step)
@@ -87,8 +87,8 @@ def run_steps(
             )
 
 
-def unlogged_of(checkpoint: State) -> dict[str, list[float]]:
-    """The metrics of the steps since the last line of the log, by name."""
+def read_unlogged(checkpoint: State) -> dict[str, list[float]]:
+    """Return the metrics of the steps since the last line of the log, by name."""
     unlogged = checkpoint.get("unlogged", {})
     # Version 1 of a flow's checkpoints has the losses alone.
     named = unlogged if isinstance(unlogged, dict) else {"loss": unlogged}

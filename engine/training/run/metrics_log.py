@@ -1,4 +1,4 @@
-"""A run's metrics: a line of JSON a logged step, TensorBoard, and progress on the terminal."""
+"""A run's metrics: a JSON line for each logged step, TensorBoard, progress. Needs torch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MetricsLog:
         self._folder, self._file = folder, file
         self._machine = _describe_machine()
         self._tensorboard: Any = None
-        self._has_begun = False
+        self._tried_tensorboard = False
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """Append one line; raises RunError where the disk is full."""
@@ -39,7 +39,7 @@ class MetricsLog:
                 f"{self._folder / METRICS} could not be written ({error}): make room there; "
                 "the last checkpoint is kept."
             ) from error
-        self._draw(step, values)
+        self._write_tensorboard(step, values)
 
     def truncate_after(self, step: int) -> None:
         """Drop the lines of later steps, which the run will log again."""
@@ -56,11 +56,11 @@ class MetricsLog:
             with contextlib.suppress(OSError):
                 self._tensorboard.close()
 
-    def _draw(self, step: int, values: dict[str, float]) -> None:
-        """Show metrics in TensorBoard; a run goes on where that fails."""
+    def _write_tensorboard(self, step: int, values: dict[str, float]) -> None:
+        """Write metrics for TensorBoard; a run continues if that fails."""
         try:
-            if not self._has_begun:
-                self._has_begun = True
+            if not self._tried_tensorboard:
+                self._tried_tensorboard = True
                 self._tensorboard = _open_tensorboard(self._folder, step)
             if self._tensorboard is not None:
                 for name, value in values.items():
@@ -71,7 +71,7 @@ class MetricsLog:
 
 
 class ProgressLine:
-    """Prints how far a run is, with the time left since it started or went on."""
+    """Prints a run's progress and the time left, measured since this start."""
 
     def __init__(self) -> None:
         self._first_step: int | None = None
@@ -94,7 +94,7 @@ def print_line(text: str) -> None:
 
 
 def drop_partial_line(metrics: Path) -> None:
-    """Drop the half line that a killed run may have left."""
+    """Drop the partial line that a killed run may have left."""
     if metrics.exists():
         lines = metrics.read_bytes().rpartition(b"\n")
         os.truncate(metrics, len(lines[0]) + len(lines[1]))
@@ -106,7 +106,7 @@ def _describe_machine() -> str:
 
 
 def _write_all(file: FileIO, content: bytes) -> None:
-    """Write all of it or raise OSError: an unbuffered file may take a part and fail later."""
+    """Write all or raise OSError: an unbuffered file may accept a part only."""
     if file.write(content) < len(content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -52,7 +52,7 @@ class OptimizerState:
     def update_microbatches(self, losses: Iterable[Tensor], count: int, step: int) -> float:
         """Take one step down the mean of `count` microbatches' losses, over all processes.
 
-        Each loss is freed before the next is asked for, so that graphs share their memory.
+        Each loss is freed before the next one is computed, so that graphs reuse memory.
         """
         for group in self.adam.param_groups:
             group["lr"] = self.learning_rate(step)
@@ -93,7 +93,7 @@ class OptimizerState:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Put back what `state` returned."""
+        """Restore what `state` returned."""
         own = self.network.state_dict()
         weights = state["network"]
         self.network.load_state_dict(

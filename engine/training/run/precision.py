@@ -39,10 +39,10 @@ def apply_scaling(network: nn.Module, scale: ScalingConfig) -> None:
 
 
 def _shard_with_fsdp(network: nn.Module) -> None:
-    """Leave each process an equal shard of each weight (FSDP2); blocks are gathered one by one.
+    """Shard each weight over the processes (FSDP2); blocks are gathered one by one.
 
     The children are sharded, not the network: the discriminator calls its conditioner and the
-    inside of its transformer directly.
+    `hidden_states` of its transformer directly.
     """
     for part in network.children():
         if isinstance(part, DiffusionTransformer):

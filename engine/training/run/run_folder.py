@@ -1,4 +1,4 @@
-"""A run's folder: its config, lock, metrics and checkpoints; a killed run goes on from here."""
+"""A run's folder: config, lock, metrics and checkpoints to resume from. Needs torch."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RunFolder:
     path: Path
     _metrics_log: MetricsLog | None
     throughput: ThroughputMeter = field(default_factory=ThroughputMeter)
-    """Told of each step's work, it adds the run's speed to the metrics."""
+    """Counts each step's work, and adds the run's speed to the metrics."""
     _speed: dict[str, float] = field(default_factory=dict)
     _progress: ProgressLine = field(default_factory=ProgressLine)
 
@@ -62,20 +62,20 @@ class RunFolder:
             self._progress.show(step, steps, values | speed)
 
     def note(self, text: str) -> None:
-        """Print a line about what the run is doing."""
+        """Print a line about the run."""
         if self._metrics_log is not None:
             print_line(text)
 
     def save(self, state: dict[str, Any], name: str = CHECKPOINT) -> None:
-        """Write a checkpoint so that the previous one survives a crash or a full disk."""
+        """Write a checkpoint; the previous one survives a crash or a full disk."""
         if self._metrics_log is not None:
             save_checkpoint(self.path / name, state)
 
     def load(self, name: str = CHECKPOINT) -> dict[str, Any] | None:
-        """Return the last checkpoint, None where there is none yet.
+        """Return the last checkpoint, None if there is none yet.
 
-        Metrics of later steps, which the run will log again, are dropped. The first step comes
-        next: its time runs from here.
+        Drops metrics of later steps, which the run will log again, and starts the clock of the
+        first step.
         """
         state = read_checkpoint(self.path, name) if (self.path / name).exists() else None
         step = 0 if state is None else int(state["step"])
@@ -89,7 +89,7 @@ class RunFolder:
 
 @contextlib.contextmanager
 def open_run_folder(path: Path, config_text: str) -> Iterator[RunFolder]:
-    """Open a run folder for writing, new or to go on with; one process at a time.
+    """Open a run folder for writing, to start or to resume a run; one process at a time.
 
     Raises RunError when another process holds it or it was begun with another config.
     """
@@ -123,9 +123,9 @@ def _write_or_compare_config(config: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def lock_folder(path: Path, held: str) -> Iterator[None]:
-    """Make a folder and hold its lock, which the system releases however the process ends.
+    """Create a folder and hold its lock, which the system releases however the process ends.
 
-    Raises RunError, with the sentence `held` where another process holds it.
+    Raises RunError, with the message `held` if another process holds it.
     """
     lock = FileLock(path / "lock", blocking=False)
     try:

@@ -1,4 +1,4 @@
-"""The seeds of a step's random numbers: the same in every process and after a restart."""
+"""Seeds of a step's random numbers: the same in every process and after a restart. Needs torch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 VERSION_KEY = "seeding"
-"""Under which a checkpoint tells how its run is seeded; runs of before this key lack it."""
+"""Key of a run's seeding version in a checkpoint; those of version 1 lack it."""
 VERSION = 2
 
 
 class Stream(IntEnum):
-    """What a step draws random numbers for; each has its own, independent of the others."""
+    """The independent random streams of a step."""
 
     BATCH = 0
     NOISE = 1
@@ -28,14 +28,14 @@ class Stream(IntEnum):
 def step_generator(
     seed: int, step: int, stream: Stream, device: torch.device | str = "cpu"
 ) -> torch.Generator:
-    """Torch's random numbers of one step of a run with `seed`."""
-    # Torch's generator on the CPU uses 32 bits of its seed: they must differ for neighbours.
+    """Return torch's generator of a stream, for one step of a run with `seed`."""
+    # On the CPU torch uses 32 bits of the seed: they must differ for neighbouring steps.
     mixed = np.random.SeedSequence((seed, step, stream)).generate_state(1)
     return torch.Generator(device).manual_seed(int(mixed[0]))
 
 
 def step_rng(seed: int, step: int, stream: Stream) -> np.random.Generator:
-    """NumPy's random numbers of one step of a run with `seed`."""
+    """Return NumPy's generator of a stream, for one step of a run with `seed`."""
     return np.random.default_rng((seed, step, stream))
 
 
@@ -68,7 +68,7 @@ LEGACY_EMBEDDER = LEGACY_CODEC
 
 
 class StepSeeds:
-    """The random numbers of one run's steps; with `legacy`, those of a run begun before."""
+    """Generators for the steps of one run; with `legacy`, as in version 1."""
 
     def __init__(self, seed: int, legacy: LegacySeeding | None = None) -> None:
         self._seed, self._legacy = seed, legacy
@@ -77,26 +77,26 @@ class StepSeeds:
     def of_run(
         cls, seed: int, checkpoint: Mapping[str, Any] | None, legacy: LegacySeeding
     ) -> StepSeeds:
-        """Seed a run as its checkpoint (None: a new run) was seeded; `legacy` is its stage's."""
+        """Seed a run as its checkpoint was seeded (None: a new run); `legacy` is the stage's."""
         is_new = checkpoint is None or checkpoint.get(VERSION_KEY, 1) >= VERSION
         return cls(seed, None if is_new else legacy)
 
     @property
     def version(self) -> int:
-        """What the run's checkpoints hold under VERSION_KEY."""
+        """The seeding version, as checkpoints hold it under VERSION_KEY."""
         return VERSION if self._legacy is None else 1
 
     def generator(
         self, step: int, stream: Stream, device: torch.device | str = "cpu"
     ) -> torch.Generator:
-        """Torch's random numbers of a step."""
+        """Return torch's generator of a stream in a step."""
         if self._legacy is None:
             return step_generator(self._seed, step, stream, device)
         seed = self._legacy.torch_seed(self._seed, step, stream)
         return torch.Generator(device).manual_seed(seed)
 
     def rng(self, step: int, stream: Stream) -> np.random.Generator:
-        """NumPy's random numbers of a step."""
+        """Return NumPy's generator of a stream in a step."""
         if self._legacy is None:
             return step_rng(self._seed, step, stream)
         return np.random.default_rng(self._legacy.numpy_key(self._seed, step, stream))

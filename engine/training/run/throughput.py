@@ -1,4 +1,4 @@
-"""How fast a run goes: samples a second, and its share of the machine's peak FLOPS. Needs torch."""
+"""A run's throughput: samples a second, and its share of the peak FLOPS. Needs torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.training.run import distributed
 from engine.training.settings import ScalingConfig
 
 SPEED_METRICS = ("seconds", "cpu_seconds", "samples_per_s", "matrix_share")
-"""The names of what differs from run to run of the same config."""
+"""Names of the speed metrics, which differ between runs of the same config."""
 MEASURING_S, MIN_MATMULS = 0.1, 30
 TRAINING_PASSES = 3
 """Matrix products of a training step for each of a forward pass: its own and two gradients'."""
@@ -23,7 +23,7 @@ TRAINING_PASSES = 3
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one step computed, over all processes: sounds, and the transformer's operations."""
+    """The work of one step over all processes: sounds, and the transformer's operations."""
 
     samples: int
     flops: float = 0.0
@@ -42,7 +42,7 @@ class ThroughputMeter:
         self._wall_time, self._cpu_time = time.perf_counter(), time.process_time()
 
     def set_peak_flops(self, peak_flops: float) -> None:
-        """Set what shares are of, in operations a second of all processes together."""
+        """Set the peak that `matrix_share` refers to: operations a second of all processes."""
         self._peak_flops = peak_flops
 
     def add(self, work: Work) -> None:
@@ -66,8 +66,7 @@ class ThroughputMeter:
 def measure_peak_flops(device: str, scale: ScalingConfig) -> float:
     """Measure the operations a second of large matrix products in a run's precision.
 
-    The best of thirty or more, which is what the machine can do; times the number of processes,
-    which are assumed to be alike.
+    The best of thirty or more, times the number of processes, which are assumed to be alike.
     """
     # Small on a CPU: other work interrupts a product of more than some milliseconds every time.
     size = 4096 if device.startswith("cuda") else 512 * math.isqrt(torch.get_num_threads())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.acceleration import tiles
-from engine.acceleration.compiled import lay_channels_last
+from engine.acceleration.layouts import lay_channels_last
 from engine.acceleration.tiles import TiledLayers, tile_codec
 from engine.models.oobleck import Oobleck, OobleckConfig
 

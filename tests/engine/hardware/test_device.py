@@ -32,7 +32,7 @@ def test_drawn_seeds_differ_and_can_be_typed() -> None:
 
 @pytest.fixture
 def with_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_module, "devices", lambda: ["cuda", "cpu"])
+    monkeypatch.setattr(device_module, "list_devices", lambda: ["cuda", "cpu"])
     monkeypatch.setattr(device_module, "machine_name", lambda name: f"a {name}")
 
 
@@ -63,7 +63,7 @@ def test_other_devices_and_spoilt_files_are_measured_anew(monkeypatch: pytest.Mo
 
 
 def test_where_there_is_one_device_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_module, "devices", lambda: ["cpu"])
+    monkeypatch.setattr(device_module, "list_devices", lambda: ["cpu"])
     assert choose_device("auto", lambda name: 1 / 0) == "cpu"
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.training.run.checkpoint import CHECKPOINT
-from engine.training.run.loop import Metrics, State, StepResult, Trainer, run_steps, unlogged_of
+from engine.training.run.loop import Metrics, State, StepResult, Trainer, read_unlogged, run_steps
 from engine.training.run.seeding import VERSION, VERSION_KEY, StepSeeds
 from engine.training.run.throughput import Work
 from engine.training.settings import OptimizerConfig
@@ -75,9 +75,9 @@ def test_a_checkpoint_holds_the_trainer_the_step_and_how_it_was_seeded(tmp_path:
 
 
 def test_losses_that_an_earlier_version_left_unlogged_are_taken_up() -> None:
-    assert unlogged_of({"unlogged": [1.0, 2.0]}) == {"loss": [1.0, 2.0]}
-    assert unlogged_of({"unlogged": []}) == unlogged_of({}) == {}
-    assert unlogged_of({"unlogged": {"gap": [1.0]}}) == {"gap": [1.0]}
+    assert read_unlogged({"unlogged": [1.0, 2.0]}) == {"loss": [1.0, 2.0]}
+    assert read_unlogged({"unlogged": []}) == read_unlogged({}) == {}
+    assert read_unlogged({"unlogged": {"gap": [1.0]}}) == {"gap": [1.0]}
 
 
 def test_warnings_are_shown_beside_the_line_they_are_about(

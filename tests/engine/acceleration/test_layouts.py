@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from engine.acceleration.compiled import (
+from engine.acceleration.layouts import (
     PackedLinear,
     lay_channels_last,
     pack_linear_layers,

@@ -1,7 +1,7 @@
-"""The same networks, faster on a CPU: other memory layouts, other matrix products. Needs torch.
+"""Faster networks by precision, packed weights and channels-last layout. Needs torch.
 
-docs/performance.md holds what each way brought and what it cost. All of them change a network that
-was loaded, once, so that what is loaded and what is trained know nothing of them.
+All of them modify a loaded network in place, once; loading and training know nothing of them.
+docs/performance.md has the gain and the cost of each.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Part = TypeVar("Part", bound=nn.Module)
 
 
 def lower_precision(transformer: DiffusionTransformer, dtype: torch.dtype) -> None:
-    """Cast all but the frequencies of times and positions, as training keeps them.
+    """Cast all but the frequencies of time and position embeddings, as in training.
 
     At 12 s a rounded frequency would put the last token a third of a radian off.
     """
@@ -36,23 +36,23 @@ def lower_precision(transformer: DiffusionTransformer, dtype: torch.dtype) -> No
 
 
 def quantise_blocks(transformer: DiffusionTransformer) -> None:
-    """Let the blocks' products run in eight-bit integers, scaled anew for each input; CPU only.
+    """Quantise the blocks' linear layers dynamically to int8; CPU only.
 
-    What is around the blocks stays in float32 (the paper's way on a phone, section 3.7).
+    All around the blocks stays in float32 (as the paper does on a phone, section 3.7).
     """
     inner = transformer.transformer
     with warnings.catch_warnings():
-        # Deprecated for a library that took minutes to start here; torch's version is pinned.
+        # Deprecated in favour of torchao, which took minutes to start; torch's version is pinned.
         warnings.simplefilter("ignore")
         layers = torch.ao.quantization.quantize_dynamic(inner.layers, {nn.Linear}, torch.qint8)
     inner.layers = cast(nn.ModuleList, layers)
 
 
-# --- products with weights in oneDNN's own order ---
+# --- linear layers with weights packed for oneDNN ---
 
 
 class PackedLinear(nn.Module):
-    """A linear layer whose weights lie in the order in which oneDNN reads them: (..., inputs)."""
+    """A linear layer with weights packed in oneDNN's blocked layout: (..., inputs)."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class PackedLinear(nn.Module):
         self.bias = None if linear.bias is None else linear.bias.detach()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (..., inputs) to (..., outputs), as the layer it was made of."""
+        """Map (..., inputs) to (..., outputs), as the original layer."""
         packed: Tensor = torch.ops.mkldnn._linear_pointwise(
             x, self.weight, self.bias, "none", [], ""
         )
@@ -68,15 +68,15 @@ class PackedLinear(nn.Module):
 
 
 def pack_linear_layers(transformer: DiffusionTransformer) -> None:
-    """Pack the weights of the blocks' products, where this processor has oneDNN; CPU only.
+    """Pack the weights of the blocks' linear layers where oneDNN is available; CPU only.
 
-    Torch gives float32 products to MKL, which is slow on AMD, and packs bfloat16 at every call.
+    Torch computes float32 products by MKL, slow on AMD, and packs bfloat16 at every call.
     """
     if platform.machine() in X86 and torch.backends.mkldnn.is_available():
         _replace_layers(transformer.transformer.layers, nn.Linear, PackedLinear)
 
 
-# --- sounds with the channels of a sample beside each other ---
+# --- channels-last layout ---
 
 
 class _Flat(nn.Module):
@@ -97,11 +97,11 @@ class _Unflat(nn.Module):
 def lay_channels_last(
     codec: Oobleck, decoding: torch.dtype = torch.float32, *, fused: bool = False
 ) -> None:
-    """Let both halves keep the channels of a sample beside each other; for playing alone.
+    """Convert both halves to the channels-last layout, for inference only; idempotent.
 
-    Torch has that order for pictures only, so within them a sound is (B, C, 1, T). The decoder
-    computes in `decoding`; what goes in and comes out is float32. `fused` snakes are for
-    processors, in float32 and bfloat16. A second time changes nothing.
+    Torch has that layout for images only, so within them a sound is (B, C, 1, T). The decoder
+    computes in `decoding`; inputs and outputs are float32. `fused` snakes are for CPUs, in float32
+    and bfloat16.
     """
     if isinstance(codec.decoder.layers[0], _Flat):
         return
@@ -147,7 +147,7 @@ def _make_flat_transposed(convolution: nn.ConvTranspose1d) -> nn.ConvTranspose2d
 
 
 def _fill(flat: Part, convolution: nn.Conv1d | nn.ConvTranspose1d) -> Part:
-    """Return `flat` with the weights of another, laid out as it reads them."""
+    """Return `flat` with the weights of a one-dimensional convolution, channels last."""
     weight = convolution.weight[:, :, None, :].contiguous(memory_format=torch.channels_last)
     flat.weight = _freeze(weight)
     if convolution.bias is not None:
@@ -160,7 +160,7 @@ def _freeze(value: Tensor) -> nn.Parameter:
 
 
 def _replace_layers(network: nn.Module, kind: type[Part], by: Callable[[Part], nn.Module]) -> None:
-    """Put something else in the place of every layer of a kind."""
+    """Replace every layer of a kind, in place."""
     for name, part in list(network.named_children()):
         if isinstance(part, kind):
             setattr(network, name, by(part))

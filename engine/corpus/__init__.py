@@ -1,1 +1,1 @@
-"""Sounds to train on, with captions that are true of them."""
+"""The training corpus: sounds with true captions."""

@@ -1,1 +1,1 @@
-"""Measures of generated sound."""
+"""Evaluation of models: measures, references, runs, reports. Needs torch."""

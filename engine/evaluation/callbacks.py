@@ -1,4 +1,4 @@
-"""What an evaluation is given to call: a loader of models, and a place for lines of progress."""
+"""Types of the callbacks of an evaluation: the loader of models, and lines of progress."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from pathlib import Path
 from engine.process.generator_protocol import Generator
 
 LoadGenerator = Callable[[Path, str], Generator]
-"""A model's folder and a device to a generator; raises EngineError."""
+"""Loads the model in a folder onto a device; raises EngineError."""
 ShowLine = Callable[[str], None]
-"""Shows a line about what is being done."""
+"""Shows a line of progress."""

@@ -1,1 +1,1 @@
-"""The paper's table: train, export and measure all that it compares. Needs torch."""
+"""The paper's table: trains, exports and measures all models in it. Needs torch."""

@@ -1,4 +1,4 @@
-"""What the paper's table is made of at a size of ours: trainings in order, and rows to measure.
+"""The plan of the paper's table at our size: trainings in order, and rows to measure.
 
 "Fast Text-to-Audio Generation with Adversarial Post-Training", section 4: the flow model with
 guidance, post-training in ever fewer steps, and two ablations of it.
@@ -22,7 +22,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "arc-without-contrast": {"contrastive_weight": 0.0},
     "arc-least-squares": {"relativistic": False},
 }
-"""Post-trainings, and what each changes in the config of the first."""
+"""Post-training runs, and how each changes the config of the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class PaperSettings:
-    """How all rows are made: post-trainings with each of `seeds`, samplers, amounts.
+    """Settings of all rows: seeds of post-training, samplers, amounts.
 
     `note` is a sentence for the page of results.
     """
@@ -78,7 +78,7 @@ StageSource = str | dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PaperPlan:
-    """The whole table. A part is a config's table to train by, or the path of what is trained."""
+    """The whole table. A part is a training config, or the path of a finished training."""
 
     settings: PaperSettings
     embedder: StageSource
@@ -87,7 +87,7 @@ class PaperPlan:
     arc: dict[str, Any]
 
     def stages(self, run: Path) -> list[Stage]:
-        """What is to be trained below `run`, in this order."""
+        """Return the trainings to run below `run`, in order."""
         stages = []
         for name, part in (("embedder", self.embedder), ("codec", self.codec), (FLOW, self.flow)):
             if not isinstance(part, str):
@@ -101,7 +101,7 @@ class PaperPlan:
         return stages
 
     def folder(self, part: str, run: Path) -> Path:
-        """Where the embedder, the codec or the flow is or will be."""
+        """Return the folder of the embedder, the codec or the flow, finished or not."""
         given = {"embedder": self.embedder, "codec": self.codec, FLOW: self.flow}[part]
         return Path(given) if isinstance(given, str) else run / part
 
@@ -113,7 +113,7 @@ class PaperPlan:
 
 
 def training_name(ablation: str, seed: int) -> str:
-    """The folder of a post-training."""
+    """Return the folder name of a post-training run."""
     return f"{ablation}-{seed}"
 
 

@@ -1,4 +1,4 @@
-"""Rows of the paper's table on disk: what was measured of a model is not measured again."""
+"""Rows of the paper's table on disk, so that no model is measured twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.files.atomic import write_text
 
 @dataclass(frozen=True, slots=True)
 class StoredMeasurement:
-    """Measures of one model in so many steps, with which embedder and where they were taken."""
+    """Scores of one model at a number of steps, with embedder and conditions."""
 
     size: EvaluationSize
     embedder: str
@@ -25,7 +25,7 @@ class StoredMeasurement:
 
 
 def write_measurement(path: Path, stored: StoredMeasurement) -> None:
-    """Write them so that a reader finds the whole file or none."""
+    """Write a measurement atomically."""
     table = asdict(stored) | {
         "measured": {
             "runs": [asdict(scores) for scores in stored.measured.runs],
@@ -36,7 +36,7 @@ def write_measurement(path: Path, stored: StoredMeasurement) -> None:
 
 
 def read_measurement(path: Path, size: EvaluationSize, embedder: str) -> StoredMeasurement | None:
-    """Read them; None where there are none, or of another size or embedder."""
+    """Read a measurement; None if missing, or of another size or embedder."""
     if not path.exists():
         return None
     table = json.loads(path.read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
-"""The paper's table, whole: train what is not trained, measure what is not measured. One process.
+"""Completes the paper's table: trains and measures what is missing. Needs torch.
 
-All of it lies in one run folder: NAME.toml and NAME/ for each training, models/NAME for what it
-made, rows/ for what was measured. Whatever is there already is taken as it is, so a table that was
-stopped goes on, and a long training may be done by itself (`main.py train RUN/flow.toml --run
+All of it is in one run folder: NAME.toml and NAME/ for each training, models/NAME for its model,
+rows/ for measurements. Existing results are reused, so a stopped table resumes, and a long training
+may be run separately (`main.py train RUN/flow.toml --run
 RUN/flow`, under torchrun too) before the table is asked for.
 """
 
@@ -67,7 +67,7 @@ COMMAND = "python main.py table"
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a training took, by its metrics; without the rendering of its sounds."""
+    """The cost of a training, by its metrics, without the rendering of its sounds."""
 
     name: str
     steps: int
@@ -106,7 +106,7 @@ class PaperTable:
 
 
 class PaperRun:
-    """One run folder of the table. Raises EngineError with a sentence when it cannot go on."""
+    """One run folder of the table. Raises EngineError when it cannot continue."""
 
     def __init__(
         self, plan: PaperPlan, run: Path, load: LoadGenerator, device: str, show: ShowLine
@@ -115,7 +115,7 @@ class PaperRun:
         self._load, self._device, self._show = load, choose_device(device), show
 
     def make_table(self) -> PaperTable:
-        """Do all that is left to do."""
+        """Train and measure what is missing, and return the table."""
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise RunError(
                 "A table is made by one process: let torchrun do the long trainings beforehand, "
@@ -155,7 +155,7 @@ class PaperRun:
     # --- trainings ---
 
     def _write_config(self, stage: Stage) -> None:
-        """Check a training's config before the first of them takes its hours."""
+        """Check and write a training's config, before hours of training."""
         path = self.run / f"{stage.name}.toml"
         begun = self.run / stage.name / CONFIG
         if begun.exists() and not is_same_toml(begun, stage.text):
@@ -184,7 +184,7 @@ class PaperRun:
         gc.collect()
 
     def _export(self, name: str, trained: Path) -> None:
-        """Make what is trained a model folder; one that was sampled otherwise, anew."""
+        """Export a training as a model folder; again if its sampling settings changed."""
         target = self.run / MODELS / name
         settings = self.plan.settings
         sampling = settings.flow_sampling if name == FLOW else settings.arc_sampling
@@ -212,7 +212,7 @@ class PaperRun:
 
     @cached_property
     def _reference_set(self) -> ReferenceSet:
-        """Made only when something is left to measure: it renders many sounds."""
+        """Build the reference set when first needed: it renders many sounds."""
         return build_reference_set(self._embedder, self.plan.settings.evaluation, self._show)
 
     def _measure_references(self) -> tuple[Row, ...]:
@@ -256,7 +256,7 @@ class PaperRun:
 
 
 def summarize_training(name: str, metrics: Path) -> Training | None:
-    """Add up a run's metrics; None where there are none, or none that tell the speed."""
+    """Sum a run's metrics; None if there are none, or none of speed."""
     if not metrics.exists():
         return None
     lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]

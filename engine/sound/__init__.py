@@ -1,1 +1,1 @@
-"""Analysis and synthesis of sound as tensors: spectra, loudness. Needs torch."""
+"""Analysis and synthesis of sound as tensors: spectra, mel frames, loudness. Needs torch."""

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 LEVEL_LUFS = -14.0
-"""What our own models' sounds are brought to: hits, notes and beds then play equally loud."""
+"""Target loudness of our own models' sounds, so that hits, notes and beds play equally loud."""
 MOST_GAIN_DB = 24.0
-"""What is quieter than that below the level is left quieter: it may be meant to be silence."""
+"""Largest gain: what is much quieter may be meant to be silent."""
 HIGHEST_PEAK_DB = 6.0
-"""Over full scale: so far the peak of a short hit may be rounded off for its loudness."""
+"""Over full scale: how far the peak of a short hit may be soft-clipped for its loudness."""
 WINDOW_S, HOP_S = 0.4, 0.1
 _OFFSET_DB = -0.691
 _SILENT = 1e-10
@@ -25,7 +25,7 @@ def loudness(audio: Tensor, rate: int) -> Tensor:
     """Return LUFS (B,) of the loudest 400 ms of sounds (B, 2, T), padded if shorter."""
     window, hop = round(WINDOW_S * rate), round(HOP_S * rate)
     length = audio.shape[-1]
-    # What is left of the last window is silence, so that no end goes unheard.
+    # Pad the last window with silence, so that the end is measured too.
     missing = window - length if length <= window else -(length - window) % hop
     windows = torch.nn.functional.pad(audio.float(), (0, missing)).unfold(-1, window, hop)
     bins = torch.fft.rfft(windows)

@@ -11,19 +11,19 @@ from engine.clip import Clip
 
 FADE_S = 0.004
 LOUDEST, KNEE = 0.99, 0.8
-"""Samples below the knee stay as they are; peaks above are bent towards the loudest."""
+"""Soft clipping: samples below the knee are unchanged, peaks are compressed below LOUDEST."""
 QUIETEST_SOURCE = 1e-4
 
 
 def postprocess(samples: NDArray[np.float32], rate: int) -> Clip:
-    """Fade the end of samples (frames, 2), round off their peaks and make a clip of them."""
+    """Fade out samples (frames, 2), soft-clip their peaks and make a clip of them."""
     fade = min(len(samples), round(FADE_S * rate))
     samples[len(samples) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
     return Clip(_soft_clip(samples), rate)
 
 
 def _soft_clip(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bend what lies above the knee to below 1, so that a lone peak costs no loudness."""
+    """Compress peaks above the knee to below 1, so that a single peak costs no loudness."""
     above = np.maximum(np.abs(samples) - KNEE, 0)
     bent = np.sign(samples) * (KNEE + (LOUDEST - KNEE) * np.tanh(above / (LOUDEST - KNEE)))
     return np.where(above > 0, bent, samples).astype(np.float32)

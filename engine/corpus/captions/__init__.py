@@ -1,1 +1,1 @@
-"""What is said of a sound: captions and the words they are made of."""
+"""Captions and the lexicon they are composed from."""

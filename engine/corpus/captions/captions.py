@@ -1,4 +1,4 @@
-"""Captions from the lexicon, each true of the plan it tells of. Training process; no torch."""
+"""Composes captions from the lexicon, each true of its plan. Training process; no torch."""
 
 from __future__ import annotations
 

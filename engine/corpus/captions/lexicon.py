@@ -66,7 +66,7 @@ class Mood:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """How the parts of a caption are said."""
+    """Wordings of the parts of a caption."""
 
     pitch: tuple[str, ...]
     tempo: tuple[str, ...]
@@ -81,7 +81,7 @@ class Phrases:
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """All that the vocabulary files say."""
+    """The contents of the vocabulary files."""
 
     kinds: dict[str, Kind]
     properties: dict[str, dict[str, dict[str, Span]]]

@@ -1,1 +1,1 @@
-"""What is to be rendered: which sound, which groove, which arrangement."""
+"""Plans of sounds to render: properties, grooves, arrangements."""

@@ -1,1 +1,1 @@
-"""Where training sounds come from: rendered, folders, tar shards."""
+"""Sources of training sounds: rendered, real, folders, tar shards."""

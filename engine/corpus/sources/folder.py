@@ -34,7 +34,7 @@ class SoundError(ValueError):
 
 
 class FolderCorpus:
-    """Sounds by number, each of the folder once before any comes again; the same for a seed.
+    """Sounds by number, each of the folder once before any repeats; deterministic by seed.
 
     Sounds that cannot be used are left out and named to `show`. Raises CorpusError when none is
     left.
@@ -131,14 +131,14 @@ def decode_sound(content: bytes, rate: int) -> NDArray[np.float32]:
 
 
 def _short(error: Exception) -> str:
-    """What libsndfile says, without the name that it gives a file in memory."""
+    """Return libsndfile's message without its name for a file in memory."""
     return str(error).rpartition(": ")[2].rstrip(".")
 
 
 def _drop_unusable(
     listing: Listing, rate: int, show: Callable[[str], None]
 ) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
-    """Sounds that can be used, and a sentence for each that cannot."""
+    """Return the usable sounds, and a sentence for each unusable one."""
     good, problems = [], list(listing.problems)
     for count, entry in enumerate(listing.entries, 1):
         try:

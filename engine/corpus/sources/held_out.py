@@ -1,11 +1,11 @@
-"""Which instruments and recordings no training hears, so that they can judge it. Needs no torch."""
+"""Which instruments and recordings are held out of training, for evaluation. No torch."""
 
 from __future__ import annotations
 
 from hashlib import blake2b
 
 HELD_OUT_OF = 10
-"""One instrument in so many is held out."""
+"""One instrument in this many is held out."""
 
 
 def is_held_out(instrument: str) -> bool:

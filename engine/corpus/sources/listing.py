@@ -1,4 +1,4 @@
-"""Which sounds a player's own folder or shards hold, and what is said of each. Training process."""
+"""Lists the sounds of a player's own folder or shards with their captions. Training process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairs for audio to audio: what somebody hums or beatboxes, and an instrument that plays the same.
+"""Pairs for audio to audio: a hum or a beatbox bar, and an instrument that plays the same.
 
 Both are one arrangement, note by note and hit by hit at the same moments, rendered twice. Training
 process.
@@ -43,7 +43,7 @@ MOUTH_DRUM = {
     "open hat": "beatbox hat",
     "shaker": "beatbox hat",
 }
-"""What a mouth makes of a drum; what is not here, nobody beatboxes."""
+"""Beatbox sounds by drum; other drums are not beatboxed."""
 UNHUMMED = ("pad", "chord")
 """Tonal kinds that begin too slowly for a tune, or are more than one note."""
 LOWEST_NOTE, HIGHEST_NOTE = 43, 62
@@ -108,7 +108,7 @@ class PairCorpus:
 
 
 def beat(rng: Random, max_seconds: float) -> tuple[Plan, Arrangement]:
-    """A drum loop of what a mouth can do."""
+    """Draw a drum loop that can be beatboxed."""
     kind = lexicon().kinds["loop"]
     while True:
         plan = draw_plan(kind, rng, max_seconds)
@@ -163,7 +163,7 @@ def _is_hummed(kind: Kind) -> bool:
 
 
 def mouth_arrangement(arrangement: Arrangement, rng: Random) -> Arrangement:
-    """The same, as somebody hums or beatboxes it."""
+    """Return the same arrangement, hummed or beatboxed."""
     vowel = rng.choice(tuple(VOWELS))
     kinds = lexicon().kinds
     lines = []

@@ -1,4 +1,4 @@
-"""Which real sounds a corpus is made of, as written in presets/corpus/sources.toml. No torch."""
+"""The preset of real sounds in a corpus, as written in presets/corpus/sources.toml. No torch."""
 
 from __future__ import annotations
 

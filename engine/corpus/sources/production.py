@@ -1,4 +1,4 @@
-"""What a producer does to a recording: filter, drive, room, gain; then cut it to length.
+"""Augments recordings as a producer would (filter, drive, reverb, gain), and cuts them to length.
 
 Training process. Samples are float32 (frames, 2). Needs no torch.
 """
@@ -15,7 +15,7 @@ Samples = NDArray[np.float32]
 PEAK = 0.9
 SILENCE = 1e-4
 END_DB = 60.0
-"""What lies further below a sound's peak at its end is over."""
+"""A sound ends where it stays further below its peak."""
 FADE_S = 0.005
 PRE_ROLL_DB = 40.0
 PRE_ROLL_S = 0.002
@@ -58,7 +58,7 @@ def without_pre_roll(samples: Samples, rate: int) -> Samples:
 
 
 def produce(samples: Samples, rng: Random, rate: int) -> Samples:
-    """Change a sound as it may stand in a song; nearly half stay as they are."""
+    """Augment a sound as in a mix; nearly half are left unchanged."""
     if rng.random() < UNTOUCHED_SHARE or not len(samples):
         return samples
     if rng.random() < 0.35:
@@ -97,7 +97,7 @@ def _driven(samples: Samples, rng: Random) -> Samples:
 
 
 def _in_room(samples: Samples, rng: Random, rate: int) -> Samples:
-    """Add a decaying noise's echo, other on each side, for 0.15 to 2 s."""
+    """Add reverb by decaying noise, different on each side, of 0.15 to 2 s."""
     seconds = 0.15 * 2 ** rng.uniform(0, 3.7)
     draws = np.random.default_rng(rng.getrandbits(32))
     time = np.arange(round(seconds * rate))[:, None] / rate

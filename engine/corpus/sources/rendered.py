@@ -30,7 +30,7 @@ KIND_SHARE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What was rendered, exactly. The sound lies in [0, seconds]; `pitch` is a MIDI note number.
+    """The exact properties of a rendered sound, which lies in [0, seconds]; `pitch` is a MIDI note.
 
     The four properties are 0..1; the caption's words follow from them.
     """
@@ -134,7 +134,7 @@ class RenderedCorpus:
         return CorpusBatch(audio, tuple(sound_of(plan, said) for plan, said in drawn_pairs))
 
     def sounds(self, index: int, size: int, max_seconds: float) -> tuple[Sound, ...]:
-        """What batch `index` holds, without rendering it."""
+        """Return the sounds of batch `index` without rendering them."""
         pairs = self._draw_pairs(self._seed(index, size, max_seconds), size, max_seconds)
         return tuple(sound_of(plan, said) for plan, said in pairs)
 

@@ -1,4 +1,4 @@
-"""What every sound goes through last: drive, room, place, fade, level. Training process."""
+"""Final processing of every sound: drive, reverb, panning, fade, level. Training process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many small sounds strewn in time, and curves that wander: what textures are made of."""
+"""Granular synthesis and random modulation, for textures. Training process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tones from nothing: band-limited waves, decaying modes, metal. Training process."""
+"""Oscillators: band-limited waves, decaying modes, metal. Training process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch of asked sounds of one kind, as tensors for the instruments. Training process."""
+"""A batch of sounds of one kind to render, as tensors for the instruments. Training process."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Patch:
         return torch.tensor(chosen, dtype=torch.float32, device=self.device).unsqueeze(1)
 
     def columns(self, rows: Mapping[str, tuple[float, ...]]) -> tuple[Tensor, ...]:
-        """The columns of `table`, each (B, 1)."""
+        """Return the columns of `rows`, by each item's variant, (B, 1) each."""
         table = self.table(rows)
         return tuple(table[:, place : place + 1] for place in range(table.shape[1]))
 

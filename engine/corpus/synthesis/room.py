@@ -1,4 +1,4 @@
-"""The space around a sound: reverb, placing, width. Training process."""
+"""Reverb, panning and stereo width. Training process."""
 
 from __future__ import annotations
 

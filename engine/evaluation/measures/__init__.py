@@ -1,1 +1,1 @@
-"""Pure measures of sounds and of sets of sounds."""
+"""Measures of sounds and of sets of sounds, as pure functions."""

@@ -1,4 +1,4 @@
-"""How far a coded sound is from what went in: spectrum, onsets, stereo, pitch. Pure functions.
+"""Errors of a coded sound against the original: spectrum, onsets, stereo, pitch. Pure functions.
 
 A sound is a tensor (2, T) at 44.1 kHz, full scale ±1; the coded one is as long as the real one.
 """
@@ -19,7 +19,7 @@ from engine.sound.mel import mel_bands
 
 MEL_BANDS, MEL_WINDOW = 128, 2048
 FLOOR_DB = 80.0
-"""What lies further below a sound's loudest cell counts as silence, in the real and the coded."""
+"""Cells further below a sound's loudest one count as silence, in the original and the coded."""
 WINDOWS = (512, 1024, 2048)
 STEREO_BANDS, STEREO_LIMIT_DB = 32, 20.0
 AUDIBLE_DB = 50.0
@@ -28,7 +28,7 @@ ONSET_RISE_DB, ONSET_FLOOR_DB = 12.0, 40.0
 ONSET_REACH_S, ONSET_APART_S = 0.025, 0.06
 MAX_ONSETS = 16
 ENVELOPE_HOP = 22
-"""Half a millisecond: the precision of an onset's place."""
+"""Half a millisecond: the time resolution of onsets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class CodecErrors:
 
 
 def measure_codec_errors(real: Tensor, made: Tensor) -> CodecErrors:
-    """Measure everything."""
+    """Measure all errors."""
     pitch = estimate_pitch(_mono(real), SAMPLE_RATE_HZ)
     made_pitch = None if pitch is None else estimate_pitch(_mono(made), SAMPLE_RATE_HZ)
     cents = None if pitch is None or made_pitch is None else 100 * abs(made_pitch - pitch)
@@ -63,7 +63,7 @@ def measure_codec_errors(real: Tensor, made: Tensor) -> CodecErrors:
 
 
 def log_mel_distance(real: Tensor, made: Tensor) -> float:
-    """Mean difference in dB of both sides' mel bands, 128 of 46 ms, over the whole sound."""
+    """Return the mean difference in dB of 128 mel bands of 46 ms, of left and right."""
     bands = mel_bands(MEL_BANDS, MEL_WINDOW)
     levels = [_db(bands @ _power(sound, MEL_WINDOW)) for sound in (real, made)]
     floor = levels[0].amax() - FLOOR_DB
@@ -71,7 +71,7 @@ def log_mel_distance(real: Tensor, made: Tensor) -> float:
 
 
 def spectral_distance(real: Tensor, made: Tensor) -> float:
-    """Spectral convergence plus the mean difference of log magnitudes, mean of three windows.
+    """Return spectral convergence plus mean log magnitude difference, mean of three windows.
 
     The multi-resolution STFT loss of "Parallel WaveGAN" (Yamamoto 2020, equations 4 to 6), with
     magnitudes held above FLOOR_DB below the loudest, so that silence is silence.
@@ -87,9 +87,9 @@ def spectral_distance(real: Tensor, made: Tensor) -> float:
 
 
 def stereo_error(real: Tensor, made: Tensor) -> float:
-    """Mean error in dB of left to right and of mid to side, band by band where there is sound.
+    """Return the mean error in dB of left/right and mid/side ratios, in bands with sound.
 
-    Both ratios are held within ±20 dB: beyond it nobody hears where a sound lies.
+    Both ratios are clamped to ±20 dB, beyond which differences are inaudible.
     """
     return float(
         torch.stack(
@@ -122,7 +122,7 @@ def _ratios(real: Tensor, made: Tensor) -> tuple[list[Tensor], list[Tensor], lis
 
 
 def side_share(sound: Tensor) -> float:
-    """Energy of the side as a share of the whole: 0 is mono, 1 is anti-phase."""
+    """Return the side's share of the energy: 0 is mono, 1 is anti-phase."""
     mid, side = (float(channel.square().sum()) for channel in _mid_side(sound))
     return side / (mid + side + 1e-12)
 
@@ -154,7 +154,7 @@ def onset_errors(real: Tensor, made: Tensor) -> list[float]:
 
 
 def _level(sound: Tensor) -> NDArray[np.float64]:
-    """Level of both sides every ENVELOPE_HOP samples, with silence in front."""
+    """Return the level of both sides every ENVELOPE_HOP samples, with silence prepended."""
     silence = round(ONSET_APART_S * SAMPLE_RATE_HZ)
     padded = functional.pad(sound.double(), (silence, silence))
     size = 1 << padded.shape[-1].bit_length()
@@ -169,7 +169,7 @@ def _level(sound: Tensor) -> NDArray[np.float64]:
 
 
 def _sharp_onsets(level: NDArray[np.float64]) -> list[int]:
-    """Places that rise by ONSET_RISE_DB within 10 ms to a level worth hearing, strongest first."""
+    """Return places that rise by ONSET_RISE_DB within 10 ms to an audible level, strongest first."""
     step = round(0.01 * SAMPLE_RATE_HZ / ENVELOPE_HOP)
     top = float(level.max())
     if top <= 1e-5:
@@ -202,7 +202,7 @@ def _half_rise(level: NDArray[np.float64]) -> float:
 
 
 def _mono(sound: Tensor) -> NDArray[np.float64]:
-    """The channel to hear a pitch in: the mid, or the side where there is no mid to speak of."""
+    """Return the channel to estimate pitch in: the mid, or the side if there is hardly any mid."""
     mid, side = _mid_side(sound)
     return (side if side.square().sum() > 8 * mid.square().sum() else mid).double().numpy()
 

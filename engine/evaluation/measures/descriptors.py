@@ -17,7 +17,7 @@ HOP = 256
 
 @dataclass(frozen=True, slots=True)
 class Descriptors:
-    """What was measured: Hz, seconds, dB and shares; None where there is nothing to measure."""
+    """Measured descriptors: Hz, seconds, dB and shares; None if undefined for the clip."""
 
     centroid_hz: float
     low_share: float
@@ -153,7 +153,7 @@ def onset_strength(mono: Samples, rate: int) -> Samples:
 
 
 def onset_times(mono: Samples, rate: int) -> Samples:
-    """Seconds at which something begins: peaks of the onset strength that stand out around them."""
+    """Return onset times in seconds: prominent peaks of the onset strength."""
     strength = onset_strength(mono, rate)
     around = np.ones(81) / 81
     least = np.convolve(strength, around, "same") + 0.12
@@ -163,7 +163,7 @@ def onset_times(mono: Samples, rate: int) -> Samples:
         for place in np.flatnonzero(strength > least)
         if strength[place] == strength[max(0, place - apart) : place + apart + 1].max()
     ]
-    # The rise is into the frame two hops on, and what begins lies in the middle of that.
+    # The rise is into the frame two hops later, and the onset is in the middle of that.
     return (np.array(peaks, dtype=np.float64) * HOP + 2 * HOP + 512) / rate
 
 

@@ -1,4 +1,4 @@
-"""What a codec spoils that a log-mel distance does not show: chords, steadiness, onsets in time.
+"""Codec errors that a log-mel distance hides: in chords, level stability and onset times.
 
 Pure functions of sounds (2, T) at 44.1 kHz.
 """
@@ -16,9 +16,9 @@ from engine.clip import SAMPLE_RATE_HZ
 
 LEVEL_S = 0.005
 SHIVER_HZ = (8.0, 40.0)
-"""Faster than a tremolo, slower than a tone."""
+"""The modulation band between tremolo and tone."""
 TONE_DB = 12.0
-"""By how much a chord's tone must stand out of its surroundings to be there."""
+"""How far a chord's tone must exceed the spectrum around it to count as present."""
 CHORD_FIRST, CHORD_SAMPLES, CHORD_SIZE = 3_000, 40_000, 1 << 17
 
 
@@ -31,7 +31,7 @@ def level_db(sound: Tensor) -> Tensor:
 
 
 def shiver_db(sound: Tensor, seconds: float) -> float:
-    """Root mean square of what moves the level 8 to 40 times a second, in a sound's middle half."""
+    """Return the RMS level modulation (dB) at 8 to 40 Hz in a sound's middle half."""
     levels = level_db(sound[:, : round(seconds * SAMPLE_RATE_HZ)]).double().numpy()
     middle = levels[len(levels) // 4 : 3 * len(levels) // 4]
     if len(middle) < 16:
@@ -45,19 +45,19 @@ def shiver_db(sound: Tensor, seconds: float) -> float:
 
 
 def rise_ms(sound: Tensor) -> float:
-    """When a sound first comes to 95 % of its peak."""
+    """Return when a sound first reaches 95 % of its peak."""
     level = sound.abs().amax(0)
     return float((level >= 0.95 * level.max()).nonzero()[0]) / SAMPLE_RATE_HZ * 1e3
 
 
 def start_ms(sound: Tensor) -> float:
-    """When a sound first comes to a tenth of its peak."""
+    """Return when a sound first reaches a tenth of its peak."""
     level = sound.abs().amax(0)
     return float((level >= 0.1 * level.max()).nonzero()[0]) / SAMPLE_RATE_HZ * 1e3
 
 
 def tones_db(sound: Tensor, pitches: Sequence[float]) -> list[float]:
-    """By how much the spectrum at each MIDI note stands out of what lies beside it."""
+    """Return how far the spectrum at each MIDI note exceeds the spectrum beside it."""
     middle = sound.float().mean(0)[CHORD_FIRST : CHORD_FIRST + CHORD_SAMPLES]
     spectrum = torch.fft.rfft(middle * torch.hann_window(len(middle)), CHORD_SIZE).abs()
     levels = 20 * torch.log10(spectrum + 1e-6)
@@ -80,5 +80,5 @@ def tones_db(sound: Tensor, pitches: Sequence[float]) -> list[float]:
 
 
 def is_whole(sound: Tensor, pitches: Sequence[float]) -> bool:
-    """Whether all of a chord's notes stand out."""
+    """Return whether all notes of a chord stand out."""
     return min(tones_db(sound, pitches)) > TONE_DB

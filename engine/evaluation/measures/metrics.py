@@ -78,7 +78,7 @@ def prompt_score(sounds: Vectors, texts: Vectors) -> float:
 
 
 def recall_and_coverage(real: Vectors, made: Vectors, k: int = NEIGHBOURS) -> Manifold:
-    """How much of the real sounds' variety the made ones reach; (N, D) and (M, D).
+    """Return how much of the real sounds' variety generated ones cover; (N, D) and (M, D).
 
     Recall (Kynkäänniemi et al. 2019, eq. 2): the share of real sounds inside the ball of some made
     sound, its radius the distance to its k-th neighbour among the made ones. Coverage (Naeem et al.

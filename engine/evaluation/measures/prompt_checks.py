@@ -1,4 +1,4 @@
-"""Whether a sound is what its prompt claims, property by property, by descriptors alone."""
+"""Checks a sound against its prompt, property by property, by descriptors alone."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ PITCH_TOLERANCE = 0.5
 TEMPO_TOLERANCE = 2.0
 """Beats a minute."""
 LENGTH_TOLERANCE = 0.1
-"""Share of the asked seconds."""
+"""Share of the requested seconds."""
 FILLING = ("loop", "texture")
-"""Families whose sound lasts as long as is asked; a drum or a plucked note rings as it likes."""
+"""Families whose sounds fill the requested length; drums and plucked notes decay on their own."""
 LOWEST_CHROMA_HZ, HIGHEST_CHROMA_HZ = 60.0, 1500.0
 TRIADS = {"major": (0, 4, 7), "minor": (0, 3, 7)}
 SIDES = {"brightness": ("dark", "bright"), "decay": ("short", "long")}
@@ -46,7 +46,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of `count` checks of a property were right, and how many at least but for octaves.
+    """How many of `count` checks of a property were right, and how many with octaves forgiven.
 
     `spread` is the standard error of the share that was right.
     """
@@ -107,10 +107,10 @@ def check_length(measured: float, claimed: float) -> Verdict:
 
 
 def estimate_key(mono: Samples, rate: int) -> Key | None:
-    """The key whose triad holds most of the pitched energy; None for silence.
+    """Estimate the key whose triad holds most of the pitched energy; None for silence.
 
-    Energy of spectral peaks by pitch class, the root format_steps double: a relative major has the
-    same three notes but one.
+    Energy of spectral peaks by pitch class, the root counted twice: a relative major shares
+    all but one of the three notes.
     """
     power, frequency = power_spectrum(mono, rate, 16_384)
     heard = (frequency > LOWEST_CHROMA_HZ) & (frequency < HIGHEST_CHROMA_HZ)
@@ -120,7 +120,7 @@ def estimate_key(mono: Samples, rate: int) -> Key | None:
     if not power[chosen].sum() > 0:
         return None
     classes = np.round(12 * np.log2(frequency[chosen] / 440) + 69).astype(int) % 12
-    # The square root: one loud note must not hide the others of its chord.
+    # The square root, so that one loud note does not mask the others of its chord.
     chroma = np.sqrt(np.bincount(classes, power[chosen], minlength=12))
     scores = {
         Key(tonic, mode): chroma[tonic] + sum(chroma[(tonic + step) % 12] for step in steps)

@@ -1,4 +1,4 @@
-"""What a prompt claims of its sound, read off its words by the lexicon. No torch."""
+"""Parses what a prompt claims of its sound, by the lexicon. No torch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OF_NO_TRIAD = ("scale", "arpeggio")
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What the words ask for; None where they say nothing. `pitch` is a MIDI number.
+    """The properties that a prompt claims; None if it does not. `pitch` is a MIDI number.
 
     `brightness` is "high" for bright and "low" for dark, `decay` "high" for long, "low" for short.
     """
@@ -48,7 +48,7 @@ class Claims:
 
 
 def parse_claims(prompt: str) -> Claims:
-    """Read a prompt. What it says twice, and differently, is not claimed."""
+    """Parse a prompt. Contradicting words claim nothing."""
     words = tuple(words_of(prompt))
     kind = _find_kind(words)
     family = None if kind is None else kind.family

@@ -1,1 +1,1 @@
-"""What is compared with: real sounds, embedders, Opus."""
+"""What models are compared with: real sounds, embedders, Opus. Needs torch."""

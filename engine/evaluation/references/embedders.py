@@ -1,4 +1,4 @@
-"""Embedders: sounds and prompts as vectors that metrics compare. The one door to all of them."""
+"""Embedders, which map sounds and prompts to vectors, and the loader of them. Needs torch."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from engine.models.contrastive import ContrastiveModel
 
 CLAP = "clap"
 OWN_FOLDERS = (Path("assets/embedder"), Path("runs/embedder/embedder"))
-"""Where the own embedder is looked for: what ships, then what the preset's run leaves."""
+"""Where our own embedder is looked up: as shipped, then the output of the preset's run."""
 HOW_TO_TRAIN = (
     "train one by: main.py train presets/training/embedder.toml --run runs/embedder"
 )  # fmt: skip
 
 
 class Embedder(Protocol):
-    """Two maps into one space. `scale` is what its cosines are multiplied by before a softmax."""
+    """Maps sounds and prompts into one space; `scale` multiplies cosines before a softmax."""
 
     @property
     def name(self) -> str:
-        """What to print beside every figure measured with it."""
+        """The name to print beside every figure measured with it."""
 
     @property
     def scale(self) -> float:
         """The learnt inverse temperature."""
 
     def audio(self, sounds: Tensor) -> Tensor:
-        """Stereo sounds (B, 2, T) at 44.1 kHz to (B, D) float32 on the CPU."""
+        """Embed stereo sounds (B, 2, T) at 44.1 kHz: (B, D) float32 on the CPU."""
 
     def text(self, prompts: Sequence[str]) -> Tensor:
-        """Prompts to (B, D) float32 on the CPU."""
+        """Embed prompts: (B, D) float32 on the CPU."""
 
 
 class OwnEmbedder:
@@ -60,11 +60,11 @@ class OwnEmbedder:
 
 
 def load_embedder(wanted: str = "auto", device: str = "cpu") -> Embedder | None:
-    """Load the embedder that is asked for; None for "none", and for "auto" where there is none.
+    """Load an embedder; None for "none", and for "auto" where there is none.
 
-    `wanted` is "auto" (the own one, where it was trained), "none", "clap" (LAION-CLAP from the
+    `wanted` is "auto" (our own one, if it was trained), "none", "clap" (LAION-CLAP from the
     cache of transformers, never downloaded), or a folder: an embedder's, its run's, or one with
-    LAION-CLAP's files. Raises EngineError with a sentence.
+    LAION-CLAP's files. Raises EngineError.
     """
     if wanted == "none":
         return None

@@ -1,4 +1,4 @@
-"""Held-out prompts to evaluate with, and the real sounds that belong to them."""
+"""Held-out prompts to evaluate with, and their real sounds. Needs torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.evaluation.references.embedders import Embedder
 
 LONGEST_S = 4.0
 CORPUS_SEED = 7001
-"""Apart from the seeds that models and embedders are trained with; and held out besides."""
+"""Differs from the seeds of training; its captions are held out besides."""
 FIRST_SEED = 1
 RENDER_BATCH = 16
 EMBED_BATCH = 16
@@ -49,7 +49,7 @@ def held_out_examples(count: int, show: Callable[[str], None], first: int = 0) -
 
 
 def make_example(sound: Sound, audio: Tensor, seed: int) -> Example:
-    """What the corpus rendered (2, T) as an example."""
+    """Make an example of a rendered sound (2, T)."""
     # The corpus knows what it rendered; a caption's words may name two kinds at once.
     claims = replace(parse_claims(sound.caption), kind=sound.kind, family=sound.family)
     real = cut_clip(audio, sound.seconds)
@@ -57,13 +57,13 @@ def make_example(sound: Sound, audio: Tensor, seed: int) -> Example:
 
 
 def cut_clip(audio: Tensor, seconds: float) -> Clip:
-    """The first seconds of (2, T) at SAMPLE_RATE_HZ."""
+    """Return the first seconds of (2, T) at SAMPLE_RATE_HZ."""
     samples = audio[:, : round(seconds * SAMPLE_RATE_HZ)].numpy().T
     return Clip(np.ascontiguousarray(samples, np.float32), SAMPLE_RATE_HZ)
 
 
 def stack_clips(clips: Sequence[Clip]) -> Tensor:
-    """Clips as (B, 2, T) at 44.1 kHz, shorter ones filled up with silence."""
+    """Stack clips as (B, 2, T) at 44.1 kHz, shorter ones padded with silence."""
     stereo = [clip.stereo().at_rate(SAMPLE_RATE_HZ).samples for clip in clips]
     audio = torch.zeros(len(stereo), 2, max(len(samples) for samples in stereo))
     for row, samples in zip(audio, stereo, strict=True):
@@ -72,7 +72,7 @@ def stack_clips(clips: Sequence[Clip]) -> Tensor:
 
 
 def embed_clips(embedder: Embedder, clips: Sequence[Clip]) -> NDArray[np.float64]:
-    """Embeddings (N, D) of clips."""
+    """Embed clips: (N, D)."""
     parts = [
         embedder.audio(stack_clips(clips[start : start + EMBED_BATCH]))
         for start in range(0, len(clips), EMBED_BATCH)

@@ -1,4 +1,4 @@
-"""The sounds that every codec is judged by before anything is trained on it: the same each time."""
+"""The fixed set of sounds on which codecs are tested before a flow is trained on them."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ WEAK_KINDS = (
     "laser",
     "fire",
 )
-"""Kinds that earlier codecs lost."""
+"""Kinds that earlier codecs failed to preserve."""
 HELD = ("organ", "strings", "lead", "pad", "brass", "flute")
 RINGING = ("bell", "pluck", "keys", "mallet", "guitar")
 DRUMS = ("kick", "snare", "tom", "rim", "conga")
 MID_FRAME = 5_300
 """Samples of silence before a drum, so that it begins in the middle of a frame."""
 REFERENCES = 12
-"""Sounds of each kind that likeness is told by."""
+"""Reference sounds of each kind for nearest-neighbour comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class GateSound:
 
 @dataclass(frozen=True, slots=True)
 class GateSounds:
-    """All that the gates hear; `recorded` is empty where there is no folder of sources."""
+    """All sounds of the gates; `recorded` is empty without a folder of sources."""
 
     chords: list[GateSound]
     held: list[GateSound]
@@ -97,7 +97,7 @@ def gate_sounds(
 
 
 def _plain(kinds: tuple[str, ...], seconds: float, count: int, shortest: float) -> list[GateSound]:
-    """Held-out sounds with little room and drive, which would hide what moves."""
+    """Held-out sounds with little reverb and drive, which would mask modulation."""
     corpus = RenderedCorpus(SEED, "held_out", families=kinds)
     found: list[GateSound] = []
     number = 0
@@ -113,7 +113,7 @@ def _plain(kinds: tuple[str, ...], seconds: float, count: int, shortest: float) 
 
 
 def _chords(count: int) -> list[GateSound]:
-    """Chords with little room and drive, and the notes of their first three tones."""
+    """Chords with little reverb and drive, and the MIDI notes of their first three tones."""
     kind, rng = lexicon().kinds["chord"], Random(SEED)
     plans: list[Plan] = []
     while len(plans) < count:

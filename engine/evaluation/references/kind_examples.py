@@ -1,4 +1,4 @@
-"""Real sounds of one kind: of captions that no training saw, and of what its bare name may mean.
+"""Real sounds of one kind: of held-out captions, and variants that its bare name may mean.
 
 The same ones each time. One process.
 """
@@ -30,7 +30,7 @@ from engine.evaluation.references.examples import (
 )
 
 SEED = 7002
-"""Apart from the seeds that models are trained with and prompts are compared with."""
+"""Differs from the seeds of training and of the held-out examples."""
 TRIED_CAPTIONS = 40
 SEARCHED_PLANS = 500
 """Plans among which the bare name's are; a kind that holds none of so many out holds none out."""
@@ -46,7 +46,7 @@ class Variants:
 
 
 def kinds_to_measure() -> list[Kind]:
-    """Every kind of sound but a mouth's, which is there to begin from."""
+    """Return every kind of sound but hums and beatbox, which are sources only."""
     return [kind for kind in lexicon().kinds.values() if kind.family != "voice"]
 
 

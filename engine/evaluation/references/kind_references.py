@@ -1,4 +1,4 @@
-"""What sounds of a kind are like: bright for a kick is dark for a hat. Rendered, then measured."""
+"""Descriptor statistics by kind, measured on rendered sounds: a bright kick is a dark hat."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SOUNDS_OF_A_KIND = 32
 LONGEST_S = 4.0
 RENDER_BATCH = 8
 SEED = 9001
-"""Apart from every seed that a corpus is trained or evaluated with."""
+"""Differs from every seed of training and evaluation."""
 HALF_OCTAVES = 50.0 * 2 ** (np.arange(18) / 2)
 RIDGE = 0.1
 NEAREST = 5
@@ -34,7 +34,7 @@ BRIGHTNESS, DECAY = 0, 1
 
 
 def measure_traits(clip: Clip, found: Descriptors | None = None) -> Traits:
-    """A sound's descriptors on even scales, and its spectrum in half octaves (dB of the whole)."""
+    """Return a sound's descriptors on perceptual scales, and its spectrum in half octaves (dB)."""
     found = describe(clip) if found is None else found
     mono = clip.stereo().samples.astype(np.float64).mean(axis=1)
     power, frequency = power_spectrum(mono, clip.rate)
@@ -50,7 +50,7 @@ def measure_traits(clip: Clip, found: Descriptors | None = None) -> Traits:
         np.log(found.length_s + 0.005),
         found.width,
         (60.0 if found.pitch is None else found.pitch) / 12,
-        # Against its peak: how loud a sound is as a whole says nothing of it.
+        # Relative to its peak: overall loudness says nothing about the kind.
         (found.loudness_db - 20 * np.log10(found.peak + 1e-9)) / 10,
     ]
     return np.concatenate([numbers, spectrum])

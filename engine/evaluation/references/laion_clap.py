@@ -1,4 +1,4 @@
-"""LAION-CLAP through transformers, where its weights are on disk. Nothing is ever downloaded."""
+"""LAION-CLAP through transformers, if its weights are on disk; never downloads. Needs torch."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _vectors(features: Any) -> Tensor:  # noqa: ANN401 - a tensor, or what holds
 
 
 def load_clap(folder: Path | None, device: str = "cpu") -> LaionClap:
-    """Load from a folder, or from transformers' cache; raises EngineError where it is not there."""
+    """Load from a folder, or from transformers' cache; raises EngineError if it is missing."""
     try:
         from transformers import ClapModel, ClapProcessor
     except ImportError as error:

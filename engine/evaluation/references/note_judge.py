@@ -1,4 +1,4 @@
-"""Which notes sound, by a network that has never met Pingpad: basic-pitch. Needs no torch.
+"""Polyphonic note detection by an independent network, basic-pitch. No torch.
 
 "A Lightweight Instrument-Agnostic Model for Polyphonic Note Transcription" (Bittner 2022). Its ONNX
 file is run by onnxruntime; neither is declared, see presets/judges.txt. One process.
@@ -24,16 +24,16 @@ LOWEST_NOTE = 21
 NOTES = "StatefulPartitionedCall:1"
 WEIGHTS = "saved_models/icassp_2022/nmp.onnx"
 HEARD = 0.3
-"""How sure it must be of a note, on average over the sound."""
+"""Least mean confidence over the sound for a note to count as heard."""
 ADVICE = "python -m pip install --no-deps --require-hashes -r presets/judges.txt"
 
 
 class JudgeError(EngineError):
-    """A judge that is not on this computer; the text says how to get it."""
+    """The note detector is not on this computer; the text says how to get it."""
 
 
 class NoteJudge:
-    """Tells how surely each note sounds."""
+    """Measures with what confidence each note sounds."""
 
     def __init__(self) -> None:
         """Load the network. Raises JudgeError when it, or what runs it, is not here."""
@@ -50,7 +50,7 @@ class NoteJudge:
         self._input = self._session.get_inputs()[0].name
 
     def sureness(self, clip: Clip) -> dict[int, float]:
-        """How surely each MIDI note sounds in the first two seconds, 0..1 on average."""
+        """Return each MIDI note's mean confidence in the first two seconds, 0..1."""
         mono = clip.at_rate(RATE_HZ).samples.mean(axis=1)[:WINDOW]
         window = np.zeros((1, WINDOW, 1), np.float32)
         window[0, : len(mono), 0] = mono
@@ -59,13 +59,13 @@ class NoteJudge:
         return {LOWEST_NOTE + place: float(value) for place, value in enumerate(heard)}
 
     def hears(self, clip: Clip, pitches: Sequence[float]) -> bool:
-        """Whether all of these MIDI notes sound."""
+        """Return whether all of these MIDI notes sound."""
         sureness = self.sureness(clip)
         return all(sureness.get(round(pitch), 0.0) >= HEARD for pitch in pitches)
 
 
 def _find_weights() -> Path:
-    """Where the package lies: importing it would ask for what it needs to train."""
+    """Find the package's weights without importing it, which would need its training stack."""
     found = importlib.util.find_spec("basic_pitch")
     if found is None or found.origin is None:
         raise JudgeError(f"basic-pitch is not here: {ADVICE}")

@@ -1,4 +1,4 @@
-"""Sounds through Opus, with the coder that this computer has: opus-tools or ffmpeg."""
+"""Codes sounds by Opus, with opus-tools or ffmpeg. No torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Find = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """A sound that was coded and decoded; `kbit` is what a second took, None if nobody counts."""
+    """A coded and decoded sound; `kbit` is its rate in kbit/s, None if unknown."""
 
     clip: Clip
     kbit: float | None
@@ -54,7 +54,7 @@ ADVICE = (
 
 
 def find_opus(find: Find = shutil.which) -> OpusTool | None:
-    """The coder to use, None where this computer has none."""
+    """Return the coder to use, None if there is none on this computer."""
     if find("opusenc") and find("opusdec"):
         return OPUS_TOOLS
     if find("ffmpeg"):
@@ -69,7 +69,7 @@ def find_opus(find: Find = shutil.which) -> OpusTool | None:
 def code_with_opus(tool: OpusTool, kbit: int, clip: Clip) -> Coded:
     """Encode at `kbit` kbit/s (variable, the coder's own way) and decode, as long as it was.
 
-    What it took is told without the file's headers. Raises EngineError when the coder fails.
+    The rate excludes the file's headers. Raises EngineError when the coder fails.
     """
     with tempfile.TemporaryDirectory(prefix="pingpad-") as name:
         source, coded, decoded = (Path(name) / part for part in ("in.wav", "x.opus", "out.wav"))

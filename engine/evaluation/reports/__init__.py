@@ -1,1 +1,1 @@
-"""Tables and pages of what was measured."""
+"""Tables and pages of the results."""

@@ -52,5 +52,5 @@ def codecs_as_json(rows: Sequence[CodecRow]) -> str:
 
 
 def write_codecs(rows: Sequence[CodecRow], folder: Path) -> Path:
-    """Write codecs.json, the folder too if need be; raises EngineError where it cannot be done."""
+    """Write codecs.json, the folder too if need be; raises EngineError if that fails."""
     return write_figures(folder, {"codecs.json": codecs_as_json(rows) + "\n"})[0]

@@ -1,4 +1,4 @@
-"""Where figures are kept: text files in a folder that is made if need be."""
+"""Writes figures as text files into a folder, creating it if need be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.api import EngineError
 
 
 def write_figures(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write each text under its name; raises EngineError where it cannot be done."""
+    """Write each text under its name; raises EngineError if that fails."""
     paths = [folder / name for name in texts]
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ HEADS = (
     "spread",
 )
 CLOSE_DB = 3.0
-"""So far apart the sounds of one kind may be in level."""
+"""Tolerated range of levels within a kind."""
 
 
 def kinds_lines(found: KindsEvaluation) -> list[list[str]]:
@@ -79,7 +79,7 @@ def _format_share(
     made: Iterable[tuple[tuple[Check, ...], ...]],
     real: Iterable[tuple[tuple[Check, ...], ...]],
 ) -> str:
-    """Right of so many, and of the real sounds in brackets."""
+    """Format right checks of how many, with those of real sounds in brackets."""
     verdicts, ceiling = (
         [
             check.verdict == "right"

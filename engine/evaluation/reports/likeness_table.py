@@ -1,4 +1,4 @@
-"""What is left of recordings in what was made from them, as a table and as JSON."""
+"""Likeness of generated sounds to their source recordings, as a table and as JSON."""
 
 from __future__ import annotations
 

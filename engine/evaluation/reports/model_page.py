@@ -1,4 +1,4 @@
-"""A model's page: what its card says and what was measured, written into a page that people wrote.
+"""Writes a model's card and figures into a hand-written page.
 
 Everything between two marks is replaced; the rest of the page is left alone. One process.
 """
@@ -44,7 +44,7 @@ def write_between(page: Path, name: str, text: str) -> Path:
 
 
 def card_text(model: Path) -> str:
-    """Size, limits, words and origin of a model as its folder says."""
+    """Return size, limits, words and origin of a model."""
     card = read_card(model)
     size = sum(path.stat().st_size for path in model.iterdir()) / 1e6
     facts = [
@@ -65,7 +65,7 @@ def _commands(card: ModelCard) -> str:
 
 
 def measured_text(evaluation: Evaluation) -> str:
-    """Both tables of an evaluation with what their columns mean."""
+    """Return both tables of an evaluation, with a legend of their columns."""
     about, rows = evaluation.about, evaluation.rows
     size = about.size
     scores = [[row.name, *format_scores(row)] for row in rows]

@@ -23,7 +23,7 @@ COLOURS = np.array(
 
 
 SHADES = 64
-"""So many colours are told apart: a picture takes a quarter of what all would."""
+"""Number of colours in the palette; PNGs are a quarter of the size with all 256."""
 
 
 def spectrogram_png(clip: Clip, columns: int = 240, seconds: float | None = None) -> bytes:
@@ -34,7 +34,7 @@ def spectrogram_png(clip: Clip, columns: int = 240, seconds: float | None = None
     audio = stack_clips([clip])
     if seconds is not None:
         audio = functional.pad(audio, (0, round(seconds * SAMPLE_RATE_HZ) - audio.shape[-1]))
-    # The frames after the last one only hear the sound's end once more.
+    # Further frames only contain the sound's end again.
     frames = max(1, audio.shape[-1] // HOP)
     levels = mel_frames(audio)[0, :frames, :TONE_BANDS].numpy().T[::-1]
     places = np.linspace(0, levels.shape[1] - 1, columns).round().astype(int)

@@ -1,4 +1,4 @@
-"""The evaluation on disk: results.json, and one page to look at, to play and to read."""
+"""Writes an evaluation: results.json, and a self-contained page with figures and sounds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PICTURE_COLUMNS = 260
 
 
 def write_results(evaluation: Evaluation, folder: Path) -> list[Path]:
-    """Write both files, the folder too if need be; raises EngineError where it cannot be done."""
+    """Write both files, the folder too if need be; raises EngineError if that fails."""
     return write_figures(folder, {RESULTS: as_json(evaluation) + "\n", PAGE: as_page(evaluation)})
 
 

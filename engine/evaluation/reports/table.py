@@ -32,7 +32,7 @@ COLUMNS = (
 )
 EMPTY_CELL = "–"
 FEW = 100
-"""Fewer sounds than this are no measure of a distribution."""
+"""With fewer sounds, distribution measures are unreliable."""
 
 CHECKS_LEGEND = (
     "Pitch within 50 cents, tempo within 2 BPM (clips of 2 s and more), key by the triad that has "

@@ -1,6 +1,6 @@
-"""A blind test: real and made sounds of the same captions in pairs, in an order drawn by chance.
+"""A blind test: pairs of a real and a generated sound of the same caption, in random order.
 
-The page shows and plays them, a key beside it tells which is which. One process.
+The page plays them; a key beside it says which is which. One process.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SIDES = "AB"
 
 @dataclass(frozen=True, slots=True)
 class BlindTest:
-    """What is shown, and a line a pair that says which one is real."""
+    """The chapter to show, and the key: for each pair, a line that says which one is real."""
 
     chapter: Chapter
     key: tuple[str, ...]

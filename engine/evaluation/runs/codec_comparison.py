@@ -30,7 +30,7 @@ PROGRESS_EVERY = 48
 
 @dataclass(frozen=True, slots=True)
 class Coder:
-    """What codes and decodes a stereo clip at 44.1 kHz."""
+    """A codec with a name: codes and decodes a stereo clip at 44.1 kHz."""
 
     name: str
     code: Callable[[Clip], Coded]
@@ -136,13 +136,13 @@ def _clip(audio: Tensor, frames: int) -> Clip:
 
 @torch.inference_mode()
 def _code_frames_alone(clip: Clip) -> Coded:
-    """What is lost before any network sees it."""
+    """Analyse and resynthesise, without a network: the loss of the frames alone."""
     frames = spectral_features.analyse(stack_clips([clip]))[0]
     return Coded(_clip(spectral_synthesis.synthesise(frames, SEED), clip.frames), None)
 
 
 def _coder_of(codec: SpectralCodec) -> Callable[[Clip], Coded]:
-    """The codec at its likeliest latents; its rate is the divergence that noise leaves of them."""
+    """Return the codec at its posterior mean; the rate is the KL divergence of the posterior."""
 
     @torch.inference_mode()
     def code(clip: Clip) -> Coded:

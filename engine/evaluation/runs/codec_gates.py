@@ -1,4 +1,4 @@
-"""The gates of a codec: what it must pass before a flow is trained on it. One process."""
+"""The gates of a codec: tests to pass before a flow is trained on it. Needs torch."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from engine.sound.spectral_synthesis import synthesise
 from engine.training.pretrained import load_codec
 
 Through = Callable[[Tensor], Tensor]
-"""A sound (2, T) to what is left of it (2, T)."""
+"""Codes and decodes a sound: (2, T) to (2, T)."""
 
 NOISE = 0.25
-"""Deviations of each channel: what a flow leaves at its best."""
+"""In deviations of each channel: the error of a good flow."""
 COUNT = 24
 
 
@@ -62,7 +62,7 @@ class GateFigures:
 def measure_gates(
     folders: Sequence[Path], sources: Path | None, show: Callable[[str], None], count: int = COUNT
 ) -> list[GateFigures]:
-    """Judge the formats of frames alone and codecs of run or model folders, also with noise.
+    """Measure the frame formats alone, and codecs of run or model folders with and without noise.
 
     `sources` is the folder of real sounds. Raises RunError for a folder without a codec.
     """
@@ -83,7 +83,7 @@ def measure_gates(
 
 
 def find_note_judge(show: Callable[[str], None]) -> NoteJudge | None:
-    """Return the judge of notes; where it is not here say how to get it."""
+    """Return the note detector; if it is missing, show how to get it and return None."""
     try:
         return NoteJudge()
     except JudgeError as error:
@@ -94,7 +94,7 @@ def find_note_judge(show: Callable[[str], None]) -> NoteJudge | None:
 def judge(
     name: str, through: Through, sounds: GateSounds, notes: NoteJudge | None = None
 ) -> GateFigures:
-    """Put all sounds through and measure what comes out."""
+    """Code all sounds and measure the results."""
     chords = [through(sound.audio) for sound in sounds.chords]
     drums = [through(sound.audio) for sound in sounds.drums]
     alike = {
@@ -131,7 +131,7 @@ def judge(
 
 
 def gate_line(found: GateFigures) -> str:
-    """One coder's figures as a line."""
+    """Format one coder's figures as a line."""
     shiver = " ".join(f"{value:.2f}" for value in found.shiver)
     heard = "" if found.heard is None else f" (heard {found.heard:.0%})"
     kinds = " ".join(f"{kind} {share}" for kind, share in found.alike_by_kind.items())
@@ -160,9 +160,9 @@ def _frames_alone(form: FrameFormat) -> Through:
 
 
 def through_codec(codec: SpectralCodec, noise: float) -> Through:
-    """A codec whose latents get white noise of so many deviations of their channels.
+    """Return a codec with white noise on its latents, in deviations of their channels.
 
-    The decoder is told so where it can be.
+    A noise-conditioned decoder is given the level.
     """
     level = torch.tensor([noise])
 
@@ -178,7 +178,7 @@ def through_codec(codec: SpectralCodec, noise: float) -> Through:
 
 
 def _heard_share(made: Sequence[Tensor], sounds: Sequence[GateSound], notes: NoteJudge) -> float:
-    """The share of chords whose notes the judge of notes all hears."""
+    """Return the share of chords in which the note detector hears all notes."""
     clips = [
         Clip(
             np.ascontiguousarray(chord[:, : round(s.seconds * SAMPLE_RATE_HZ)].numpy().T),
@@ -207,7 +207,7 @@ def _shiver(through: Through, sounds: Sequence[GateSound]) -> float:
 
 
 def _mid_frame_error(through: Through, sound: GateSound) -> float:
-    """How far the start of a drum moves that begins in the middle of a frame."""
+    """Return how far the onset of a drum moves that begins in the middle of a frame (ms)."""
     late = functional.pad(sound.audio, (MID_FRAME, 0))
     return abs(start_ms(through(late)) - start_ms(late))
 

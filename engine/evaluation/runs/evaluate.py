@@ -1,4 +1,4 @@
-"""The whole evaluation: models make held-out prompts, and a table says how well. One process."""
+"""The whole evaluation: models generate held-out prompts and are scored. Needs torch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_PROMPTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSize:
-    """How much is measured. FD and coverage depend on `prompts`: compare only equal sizes."""
+    """The size of an evaluation. FD and coverage depend on `prompts`: compare only equal sizes."""
 
     prompts: int = 200
     varied: int = 24
@@ -53,7 +53,7 @@ QUICK = EvaluationSize(prompts=24, varied=6, seeds=3, sounds_of_a_kind=12, shown
 
 
 def choose_size(quick: bool, prompts: int | None = None, repeats: int = 1) -> EvaluationSize:
-    """The usual size or the quick one, changed as asked; raises EngineError for nonsense."""
+    """Return the default or the quick size with changes; raises EngineError for bad values."""
     size = QUICK if quick else EvaluationSize()
     count = size.prompts if prompts is None else prompts
     return replace(size, prompts=count, varied=min(size.varied, count), repeats=repeats)
@@ -61,7 +61,7 @@ def choose_size(quick: bool, prompts: int | None = None, repeats: int = 1) -> Ev
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """On what and when something was measured."""
+    """On what machine and when something was measured."""
 
     made: str
     device: str
@@ -81,7 +81,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationContext:
-    """With what, on what and how long."""
+    """Embedder, conditions, size and duration of an evaluation."""
 
     conditions: Conditions
     embedder: str
@@ -101,7 +101,7 @@ class ReportSound:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All that the table, the JSON file and the page are made of."""
+    """All data of the table, the JSON file and the page."""
 
     about: EvaluationContext
     rows: tuple[Row, ...]
@@ -152,7 +152,7 @@ def evaluate(
 def build_reference_set(
     embedder: Embedder | None, size: EvaluationSize, show: ShowLine
 ) -> ReferenceSet:
-    """Render and embed what all models are compared with; the same each time."""
+    """Render and embed the reference set, the same each time."""
     if embedder is None:
         show("no embedder: FD, KL, score, recall, coverage and CCDS are left out")
     both = held_out_examples(2 * size.prompts, show)
@@ -180,7 +180,7 @@ def load_for_references(
     device: str,
     steps: int | None = None,
 ) -> LoadedCandidate:
-    """Load a model and see how much memory the longest of the prompts takes."""
+    """Load a model and measure the memory that the longest prompt takes."""
     longest = max(references.examples, key=lambda example: example.seconds)
     return load_candidate(lambda: load(folder, device), steps, longest)
 
@@ -192,7 +192,7 @@ def measure(
     size: EvaluationSize,
     show: ShowLine,
 ) -> Measurement:
-    """Let a model make all prompts in so many steps, `size.repeats` times with other seeds."""
+    """Generate all prompts in so many steps, `size.repeats` times with other seeds, and score."""
     amount = SamplingPlan(size.prompts, size.varied, size.seeds)
     runs: list[Scores] = []
     checks: list[tuple[Check, ...]] = []
@@ -209,7 +209,7 @@ def measure(
 
 
 def current_conditions(device: str, precision: str) -> Conditions:
-    """Where and when this is."""
+    """Return this machine, device, precision and date."""
     return Conditions(
         made=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         device=device,
@@ -221,10 +221,10 @@ def current_conditions(device: str, precision: str) -> Conditions:
 
 
 def embedder_name(embedder: Embedder | None) -> str:
-    """What to print beside figures."""
+    """Return the embedder's name to print beside figures, or a word for none."""
     return "none" if embedder is None else embedder.name
 
 
 def neighbour_count(size: EvaluationSize) -> int:
-    """The k of recall and coverage."""
+    """Return the k of recall and coverage."""
     return min(NEIGHBOURS, size.prompts - 1)

@@ -1,4 +1,4 @@
-"""A model kind by kind: held-out captions of each beside real sounds, and one word by many seeds.
+"""Measures a model kind by kind: held-out captions beside real sounds, a bare name by seeds.
 
 One process.
 """
@@ -35,18 +35,18 @@ from engine.sound.loudness import loudness
 
 MAX_SOUNDS = 100
 SILENT_LUFS = -40.0
-"""Our own models' sounds are brought to -14: what stays so far below is no sound."""
+"""Our own models are normalised to -14 LUFS: what is so much quieter is silent."""
 SILENT_END = 1e-3
-"""A first or last sample up to this, -60 dB, makes no click."""
+"""A first or last sample up to this, -60 dB, does not click."""
 PROPERTIES = ("pitch", "key", "tempo", "length")
-"""Of what a prompt claims, that which only its numbers and notes say."""
+"""Properties that only numbers and notes in a prompt claim."""
 PROGRESS_EVERY = 10
 NO_KIND = KindReferences({})
 
 
 @dataclass(frozen=True, slots=True)
 class KindsSize:
-    """How much is measured: captions of a kind, seeds of its name, real sounds it is told by."""
+    """Captions of a kind, seeds of its bare name, and real sounds of each kind to compare with."""
 
     captions: int = 12
     seeds: int = 8
@@ -98,7 +98,7 @@ class KindsEvaluation:
 
 
 def choose_kinds_size(quick: bool, captions: int | None) -> KindsSize:
-    """The usual size or the quick one, with so many captions if given; raises EngineError."""
+    """Return the default or the quick size, with so many captions if given; raises EngineError."""
     usual = KindsSize(2, 2, 4) if quick else KindsSize()
     count = usual.captions if captions is None else captions
     return KindsSize(count, usual.seeds, usual.sounds_of_a_kind)
@@ -112,7 +112,7 @@ def compare_kinds(
     show: ShowLine,
     kinds: Sequence[Kind] | None = None,
 ) -> list[KindsEvaluation]:
-    """Go through every kind of sound with each model; raises EngineError."""
+    """Measure every kind of sound with each model; raises EngineError."""
     chosen = kinds_to_measure() if kinds is None else kinds
     references = measure_kinds([kind.key for kind in chosen], show, size.sounds_of_a_kind)
     found = []
@@ -133,7 +133,7 @@ def compare_kinds(
 def measure_kind(
     kind: Kind, generator: Generator, steps: int, size: KindsSize, references: KindReferences
 ) -> KindFigures:
-    """Make and measure one kind; `references` hold it and all that it is told from."""
+    """Generate and measure one kind; `references` hold it and all kinds to compare with."""
     held = has_held_combinations(kind)
     examples = held_out_examples_of(kind, size.captions, of_combinations=held)
     made = [

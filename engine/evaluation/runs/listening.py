@@ -1,4 +1,4 @@
-"""What the listening page plays: prompts by methods, recordings by strengths, one prompt by seeds.
+"""The listening page's sounds: prompts by methods, recordings by strengths, a prompt by seeds.
 
 Nothing is chosen by ear: captions are the first held-out ones of each family, seeds count up from
 one. One process.
@@ -71,7 +71,7 @@ OF_EACH_RECORDING = 2
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One sound: what it is called, and what was measured of it, or ""."""
+    """One sound, its label, and its figures or ""."""
 
     label: str
     clip: Clip
@@ -91,7 +91,7 @@ class ListeningRow:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """Rows of one purpose, said in a sentence or two."""
+    """Rows of one purpose, with an introduction of a sentence or two."""
 
     title: str
     text: str
@@ -169,7 +169,7 @@ TYPED_TEXT = (
 
 
 def format_steps(steps: int) -> str:
-    """Steps in words."""
+    """Format a number of steps."""
     return f"{steps} step{'' if steps == 1 else 's'}"
 
 
@@ -197,7 +197,7 @@ def typed_trials() -> list[Trial]:
 def make_restyling_chapter(
     generator: Generator, steps: int, name: str, sources: Sequence[SourceRecording]
 ) -> Chapter:
-    """Held-out hums, tunes and beatbox bars, made anew strength by strength."""
+    """Make the chapter of held-out hums, tunes and beatbox bars, restyled at each strength."""
     rows = []
     for number, source in enumerate(sources, 1):
         spec = PromptSpec(source.prompt, source.clip.seconds)
@@ -238,7 +238,7 @@ def make_seeds_chapter(
 
 
 def describe_likeness(source: SourceRecording, made: Clip) -> str:
-    """What is left of a recording, in a few words."""
+    """Describe the likeness of a sound to its source recording, in a few words."""
     first, second = (to_mono(clip) for clip in (source.clip, made))
     if source.kind == "beatbox loop":
         kept = match_onsets(onset_times(first, SAMPLE_RATE_HZ), onset_times(second, SAMPLE_RATE_HZ))
@@ -262,7 +262,7 @@ def _make_real_tiles(trial: Trial) -> list[Tile]:
 
 
 def match_generated(clip: Clip) -> Clip:
-    """At the level and with the fade of a model's own sounds: what is louder sounds better."""
+    """Return a clip at the level and with the fade of generated ones: louder sounds better."""
     audio = normalise_loudness(stack_clips([clip]), SAMPLE_RATE_HZ)[0]
     return postprocess(np.ascontiguousarray(audio.numpy().T), SAMPLE_RATE_HZ)
 

@@ -1,7 +1,7 @@
-"""How much of a recording is left in what was made from it, strength by strength.
+"""Measures the likeness of generated sounds to their source recordings, at each strength.
 
-Recordings are held-out hums, hummed tunes and beatbox bars of the corpus; what they become is asked
-for in words of other sounds. One process.
+Recordings are held-out hums, hummed tunes and beatbox bars of the corpus; prompts name other
+sounds. One process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PROMPTS = {
     "melody": ("synth lead", "brass", "flute"),
     "beatbox loop": ("808 drum loop", "acoustic drum kit loop"),
 }
-"""What recordings of each kind are asked to become, in turn."""
+"""Prompts for recordings of each kind, in turn."""
 CENTS = 50.0
 ONSET_S = 0.02
 RENDER_BATCH = 8
@@ -36,7 +36,7 @@ RENDER_BATCH = 8
 
 @dataclass(frozen=True, slots=True)
 class SourceRecording:
-    """A rendered recording, its kind in the corpus, and what it shall become."""
+    """A rendered recording, its kind in the corpus, and the prompt to restyle it with."""
 
     kind: str
     clip: Clip
@@ -45,7 +45,7 @@ class SourceRecording:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """Shares of one model's sounds at one strength that are as their recordings are.
+    """How closely one model's sounds follow their recordings at one strength, as shares 0..1.
 
     `hums` and `tunes`: of the time with a pitch, that within CENTS of the recording's. `hits_kept`:
     of the recording's onsets, those with one of the sound's within ONSET_S; `hits_meant` the other
@@ -117,7 +117,7 @@ def _restyle(
 def measure_likeness(
     model: str, strength: float, sources: Sequence[SourceRecording], made: Sequence[Clip]
 ) -> Likeness:
-    """Measure what was made of recordings; there must be one of each kind."""
+    """Measure the likeness of sounds to their recordings; there must be one of each kind."""
     shares: dict[str, list[float]] = {kind: [] for kind in PROMPTS}
     meant, distances = [], []
     for source, sound in zip(sources, made, strict=True):

@@ -1,4 +1,4 @@
-"""A model makes the sounds of all prompts, and is timed while it does."""
+"""Generates the sounds of all prompts with a model, and times it. Needs torch."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from engine.evaluation.references.examples import Example
 from engine.process.generator_protocol import Generator
 
 SEED_STRIDE = 1_000_003
-"""Between two sounds of one prompt, so that no two prompts share a seed."""
+"""Seed distance of two sounds of one prompt, so that no two prompts share a seed."""
 PROGRESS_EVERY = 25
 _LINUX = sys.platform == "linux"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model's folder and how many steps it takes; None is what its card says."""
+    """A model's folder and its number of steps; None is the card's default."""
 
     name: str
     folder: Path
@@ -34,7 +34,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
-    """How much is made: `prompts` sounds, and for the first `varied` of them `seeds` in all."""
+    """What is generated: `prompts` sounds, and for the first `varied` prompts `seeds` in all."""
 
     prompts: int
     varied: int
@@ -117,9 +117,9 @@ def generate_all(
 def load_candidate(
     load: Callable[[], Generator], steps: int | None, example: Example
 ) -> LoadedCandidate:
-    """Load a model and make a sound, to see how much memory that takes.
+    """Load a model and make a sound, to measure the memory that takes.
 
-    Twice, since the first time also pays for compiled code that stays.
+    Twice, since the first time also allocates compiled code.
     """
     device = _load_warm(load, steps, example).device
     gc.collect()
@@ -135,18 +135,18 @@ def _load_warm(load: Callable[[], Generator], steps: int | None, example: Exampl
 
 
 def _warm_up(generator: Generator, example: Example, steps: int) -> None:
-    """The first sound compiles and allocates: it is not timed."""
+    """Make a sound untimed: the first one compiles and allocates."""
     recipe = Recipe(example.prompt, example.seconds, steps, example.seed)
     generator.generate(recipe, None, never_cancel)
 
 
 def never_cancel(step: int, steps: int) -> bool:
-    """Let a generator go on, whatever step it is at."""
+    """Return True at every step: the callback of an uncancelled generation."""
     return True
 
 
 class _Memory:
-    """Watches how far memory grows from when it is made: the GPU's, or the process's on a CPU."""
+    """Measures the peak growth of memory since its creation: of the GPU, or of the process."""
 
     def __init__(self, device: str) -> None:
         self._cuda = device.startswith("cuda")
@@ -154,13 +154,13 @@ class _Memory:
             torch.cuda.reset_peak_memory_stats()
             self._before = torch.cuda.memory_allocated() / 1e6
             return
-        # What was freed but not given back would hide what is taken now.
+        # Memory that was freed but not released would hide new allocations.
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if _LINUX else None
         if trim is not None:
             trim(0)
         self._before = _process_mb("VmRSS:") or 0.0
         if _LINUX:
-            # Sets the peak that /proc tells back to what is held now.
+            # Resets the peak in /proc to the current use.
             with contextlib.suppress(OSError):
                 Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 

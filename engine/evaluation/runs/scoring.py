@@ -1,4 +1,4 @@
-"""One row of the table: sounds of a model, or real ones, turned into the paper's measures."""
+"""Scores one row of the table, a model's sounds or real ones, by the paper's measures."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Row:
 
 
 class ReferenceSet:
-    """Holds what all rows are compared with: prompts, real sounds, embeddings of both."""
+    """The references of all rows: prompts, real sounds, embeddings of both."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class ReferenceSet:
             self._bank = kind_embeddings(embedder)
 
     def check(self, clips: Sequence[Clip]) -> tuple[tuple[Check, ...], ...]:
-        """What each clip's prompt claims, right or wrong."""
+        """Check each clip against the claims of its prompt."""
         return tuple(
             check_sound(clip, example.seconds, example.claims, self._references)
             for clip, example in zip(clips, self.examples, strict=True)
@@ -109,7 +109,7 @@ class ReferenceSet:
         return scores, checks
 
     def real_row(self) -> Row:
-        """What real sounds score: those of other prompts stand for the made ones.
+        """Return the row of real sounds: those of other prompts stand in for generated ones.
 
         Prompt score and checks are those of the real sounds with their own prompts. KL needs
         two sounds of one prompt, which the corpus has not.
@@ -129,7 +129,7 @@ class ReferenceSet:
         return Row("real sounds", None, scores, Scores(), 1, count_shares(checks), checks)
 
     def chance_row(self) -> Row:
-        """The floor: real sounds, each with the prompt of another one."""
+        """Return the chance row: real sounds, each with the prompt of another one."""
         clips = [example.real for example in self.examples]
         checks = self.check([*clips[1:], clips[0]])
         scores = Scores(right=_share_right(checks))

@@ -169,7 +169,7 @@ def _level(sound: Tensor) -> NDArray[np.float64]:
 
 
 def _sharp_onsets(level: NDArray[np.float64]) -> list[int]:
-    """Return places that rise by ONSET_RISE_DB within 10 ms to an audible level, strongest first."""
+    """Return places that rise by ONSET_RISE_DB in 10 ms to an audible level, strongest first."""
     step = round(0.01 * SAMPLE_RATE_HZ / ENVELOPE_HOP)
     top = float(level.max())
     if top <= 1e-5:

@@ -31,8 +31,8 @@ NOTE_MARK = 2 * len(VALUE_PERIODS)
 class ConditionerConfig:
     """Sizes of the embedded model's text encoder and of its length embedding.
 
-    `pooled` adds the pooled prompt to the global condition, notes and tempos exactly; `keyed` adds
-    tonics too, which are mere words else.
+    `pooled` adds the pooled prompt, and notes and tempos by value, to the global condition; `keyed`
+    adds tonics by value too, which otherwise are plain words.
     """
 
     width: int = 256

@@ -1,7 +1,8 @@
-"""The own audio-text model: sounds and captions as directions in one space. Needs torch.
+"""Our own audio-text embedding model: sounds and captions in one space. Needs torch.
 
-Small on purpose: it is trained on a laptop, and it judges; it does not generate. Of one family with
-CLAP (Wu et al. 2023, "Large-scale contrastive language-audio pretraining"): two towers, cosines.
+Small on purpose: it is trained on a laptop, and it evaluates sounds, it does not generate them. Two
+towers and cosine similarity, as CLAP (Wu et al. 2023, "Large-scale contrastive language-audio
+pretraining").
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ LARGEST_SCALE = 100.0
 """Sharper comparisons than this only fit the noise of a batch (as in CLIP)."""
 FIRST_SCALE = 14.0
 STRIDE = 4
-"""Frames that the audio tower takes at once: 80 ms. Where in them a hit falls, the channels say."""
+"""Stride of the stem in frames: 80 ms. Its channels encode where in them an onset falls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,9 @@ def _make_padding_mask(frames: Tensor) -> Tensor:
 
 
 class TextTower(nn.Module):
-    """Words of a caption attend to each other; their order is not embedded.
+    """Self attention between the words of a caption, without positions.
 
-    The corpus holds captions apart by their words alone, and says "kick, dry, 909" in any order.
+    In the corpus captions differ by their words, which come in any order: "kick, dry, 909".
     """
 
     def __init__(self, config: ContrastiveConfig, words: int) -> None:

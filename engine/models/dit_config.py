@@ -25,10 +25,10 @@ class DiffusionTransformerConfig:
     """Sizes of the transformer. `patch_size` neighbouring latents make one token.
 
     `adaln_only`: the global condition modulates the blocks, through sigmoid gates, and is no token.
-    `local_cond_dim` is the width of what conditions each latent by itself (Conditioning's
-    inpaint_cond). With `latents_per_second` of 0 there is no timing: tokens know of no tempo or
-    length. Without `project_cond_tokens` conditioning tokens keep their width, with fewer heads. A
-    `preconditioned` network has to predict only what no linear guess of the velocity can.
+    `local_cond_dim` is the width of the condition of each latent (Conditioning's
+    inpaint_cond). With `latents_per_second` of 0 there are no timing features of tempo and length.
+    Without `project_cond_tokens` conditioning tokens keep their width, with fewer heads. A
+    `preconditioned` network predicts only the residual of a linear estimate of the velocity.
     """
 
     io_channels: int = 64

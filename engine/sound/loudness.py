@@ -1,4 +1,4 @@
-"""How loud a sound is, and sounds brought to one loudness. Needs torch.
+"""Loudness by BS.1770, and loudness normalisation. Needs torch.
 
 Loudness is the momentary one of ITU-R BS.1770: K-weighted power in windows of 400 ms. pyloudnorm
 measures one sound at a time and none shorter than 400 ms; hits are shorter, and training and

@@ -34,7 +34,9 @@ class Example:
     real: Clip
 
 
-def held_out_examples(count: int, show: Callable[[str], None], first: int = 0) -> list[Example]:
+def render_held_out_examples(
+    count: int, show: Callable[[str], None], first: int = 0
+) -> list[Example]:
     """Render `count` held-out sounds from number `first` on, the same ones each time."""
     corpus = RenderedCorpus(CORPUS_SEED, "held_out")
     examples: list[Example] = []

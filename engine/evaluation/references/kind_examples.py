@@ -56,7 +56,7 @@ def has_held_combinations(kind: Kind) -> bool:
     return any(is_held_combination(draw_plan(kind, rng, LONGEST_S)) for _ in range(SEARCHED_PLANS))
 
 
-def held_out_examples_of(kind: Kind, count: int, *, of_combinations: bool) -> list[Example]:
+def render_held_out_of_kind(kind: Kind, count: int, *, of_combinations: bool) -> list[Example]:
     """So many held-out captions of a kind with their sounds.
 
     Both caption and combination are held out, or, where the kind holds no combination out, the

@@ -26,7 +26,9 @@ MEASURED, KINDS = "measured", "kinds"
 
 def write_measured(page: Path, model: Path, evaluation: Evaluation) -> Path:
     """Write a model's facts and figures between the page's marks; raises EngineError."""
-    return write_between(page, MEASURED, f"{card_text(model)}\n\n{measured_text(evaluation)}")
+    return write_between(
+        page, MEASURED, f"{format_card(model)}\n\n{format_measurements(evaluation)}"
+    )
 
 
 def write_between(page: Path, name: str, text: str) -> Path:
@@ -43,7 +45,7 @@ def write_between(page: Path, name: str, text: str) -> Path:
     return page
 
 
-def card_text(model: Path) -> str:
+def format_card(model: Path) -> str:
     """Return size, limits, words and origin of a model."""
     card = read_card(model)
     size = sum(path.stat().st_size for path in model.iterdir()) / 1e6
@@ -64,7 +66,7 @@ def _commands(card: ModelCard) -> str:
     return f"Its commands, one after the other:\n\n```sh\n{lines}\n```"
 
 
-def measured_text(evaluation: Evaluation) -> str:
+def format_measurements(evaluation: Evaluation) -> str:
     """Return both tables of an evaluation, with a legend of their columns."""
     about, rows = evaluation.about, evaluation.rows
     size = about.size

@@ -13,8 +13,8 @@ from engine.api import EngineError, Recipe
 from engine.evaluation.callbacks import LoadGenerator
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
-    held_out_examples_of,
     kinds_to_measure,
+    render_held_out_of_kind,
 )
 from engine.evaluation.reports.figures_file import write_figures
 from engine.evaluation.reports.listening_page import PageInfo, write_listening
@@ -55,7 +55,7 @@ def make_blind_test(
     name = method.name or f"{generator.card.name}, {format_steps(steps)}"
     rows, key = [], [f"The real one of each pair; the other is by {name}."]
     for number, kind in enumerate(rng.sample(kinds, pairs), 1):
-        (example,) = held_out_examples_of(kind, 1, of_combinations=has_held_combinations(kind))
+        (example,) = render_held_out_of_kind(kind, 1, of_combinations=has_held_combinations(kind))
         recipe = Recipe(example.prompt, example.seconds, steps, seed=number)
         made = generator.generate(recipe, None, never_cancel).clip
         both = [example.real, made]

@@ -14,7 +14,7 @@ from torch import Tensor
 from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.evaluation.callbacks import ShowLine
 from engine.evaluation.measures.codec_measures import CodecErrors, measure_codec_errors
-from engine.evaluation.references.examples import Example, held_out_examples, stack_clips
+from engine.evaluation.references.examples import Example, render_held_out_examples, stack_clips
 from engine.evaluation.references.opus import ADVICE, Coded, OpusTool, code_with_opus
 from engine.models.spectral_codec import SpectralCodec
 from engine.sound import spectral_features, spectral_synthesis
@@ -81,7 +81,7 @@ def compare_codecs(
         show(ADVICE)
     else:
         coders += [_opus_coder(opus, kbit) for kbit in KBIT]
-    examples = held_out_examples(sounds, show)
+    examples = render_held_out_examples(sounds, show)
     return [measure_coder(coder, examples, show) for coder in coders]
 
 

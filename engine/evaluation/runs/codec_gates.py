@@ -21,7 +21,7 @@ from engine.evaluation.references.gate_sounds import (
     gate_sounds,
 )
 from engine.evaluation.references.kind_references import KindReferences, measure_traits
-from engine.evaluation.references.note_judge import JudgeError, NoteJudge
+from engine.evaluation.references.note_detector import NoteDetector, NoteDetectorError
 from engine.evaluation.runs.codec_comparison import CodecFigures, figures_of
 from engine.models.spectral_codec import SpectralCodec
 from engine.sound.loudness import normalise_loudness
@@ -43,7 +43,7 @@ class GateFigures:
     """Shares of 0..1, decibels and milliseconds.
 
     `shiver` is of held, ringing and drum sounds; `whole` of chords by their spectrum, `heard` by
-    the judge of notes, if it is here; `alike` of the weak kinds.
+    the note detector, if it is here; `alike` of the weak kinds.
     """
 
     name: str
@@ -74,25 +74,25 @@ def measure_gates(
     for name, codec in codecs:
         ways.append((name, through_codec(codec, 0.0)))
         ways.append((f"{name} + {NOISE:g}", through_codec(codec, NOISE)))
-    notes = find_note_judge(show)
+    notes = find_note_detector(show)
     found = []
     for name, way in ways:
-        found.append(judge(name, way, sounds, notes))
+        found.append(measure_codec(name, way, sounds, notes))
         show(gate_line(found[-1]))
     return found
 
 
-def find_note_judge(show: Callable[[str], None]) -> NoteJudge | None:
+def find_note_detector(show: Callable[[str], None]) -> NoteDetector | None:
     """Return the note detector; if it is missing, show how to get it and return None."""
     try:
-        return NoteJudge()
-    except JudgeError as error:
+        return NoteDetector()
+    except NoteDetectorError as error:
         show(str(error))
         return None
 
 
-def judge(
-    name: str, through: Through, sounds: GateSounds, notes: NoteJudge | None = None
+def measure_codec(
+    name: str, through: Through, sounds: GateSounds, notes: NoteDetector | None = None
 ) -> GateFigures:
     """Code all sounds and measure the results."""
     chords = [through(sound.audio) for sound in sounds.chords]
@@ -177,7 +177,7 @@ def through_codec(codec: SpectralCodec, noise: float) -> Through:
     return through
 
 
-def _heard_share(made: Sequence[Tensor], sounds: Sequence[GateSound], notes: NoteJudge) -> float:
+def _heard_share(made: Sequence[Tensor], sounds: Sequence[GateSound], notes: NoteDetector) -> float:
     """Return the share of chords in which the note detector hears all notes."""
     clips = [
         Clip(

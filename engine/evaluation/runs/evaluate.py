@@ -15,7 +15,7 @@ from engine.evaluation.callbacks import LoadGenerator, ShowLine
 from engine.evaluation.measures.metrics import NEIGHBOURS
 from engine.evaluation.measures.prompt_checks import Check
 from engine.evaluation.references.embedders import Embedder
-from engine.evaluation.references.examples import Example, held_out_examples
+from engine.evaluation.references.examples import Example, render_held_out_examples
 from engine.evaluation.references.kind_references import SOUNDS_OF_A_KIND, measure_kinds
 from engine.evaluation.runs.sampling import (
     Candidate,
@@ -155,7 +155,7 @@ def build_reference_set(
     """Render and embed the reference set, the same each time."""
     if embedder is None:
         show("no embedder: FD, KL, score, recall, coverage and CCDS are left out")
-    both = held_out_examples(2 * size.prompts, show)
+    both = render_held_out_examples(2 * size.prompts, show)
     examples, others = both[: size.prompts], [example.real for example in both[size.prompts :]]
     kinds = {example.claims.kind for example in examples if example.claims.kind is not None}
     show(f"measuring {len(kinds)} kinds of sound, to compare with")

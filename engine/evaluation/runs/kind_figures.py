@@ -18,8 +18,8 @@ from engine.evaluation.measures.prompt_checks import Check, check_sound
 from engine.evaluation.references.examples import Example, stack_clips
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
-    held_out_examples_of,
     kinds_to_measure,
+    render_held_out_of_kind,
     render_variants,
 )
 from engine.evaluation.references.kind_references import (
@@ -135,7 +135,7 @@ def measure_kind(
 ) -> KindFigures:
     """Generate and measure one kind; `references` hold it and all kinds to compare with."""
     held = has_held_combinations(kind)
-    examples = held_out_examples_of(kind, size.captions, of_combinations=held)
+    examples = render_held_out_of_kind(kind, size.captions, of_combinations=held)
     made = [
         _generate(generator, Recipe(each.prompt, each.seconds, steps, each.seed))
         for each in examples

@@ -16,7 +16,7 @@ from engine.api import Recipe
 from engine.clip import SAMPLE_RATE_HZ, Clip
 from engine.evaluation.callbacks import LoadGenerator, ShowLine
 from engine.evaluation.measures.descriptors import onset_times
-from engine.evaluation.references.examples import Example, held_out_examples, stack_clips
+from engine.evaluation.references.examples import Example, render_held_out_examples, stack_clips
 from engine.evaluation.runs.restyling import (
     SourceRecording,
     match_onsets,
@@ -128,8 +128,8 @@ def make_chapters(
 
     `quick` takes a row of each chapter. Raises EngineError where a model cannot be used.
     """
-    held = held_out_trials(FEW_SEARCHED if quick else SEARCHED, show)
-    typed = typed_trials()
+    held = list_held_out_trials(FEW_SEARCHED if quick else SEARCHED, show)
+    typed = list_typed_trials()
     sources, varied = render_recordings(1 if quick else OF_EACH_RECORDING), VARIED
     if quick:
         held, typed, sources, varied = held[:1], typed[:1], sources[:1], VARIED[:1]
@@ -173,10 +173,10 @@ def format_steps(steps: int) -> str:
     return f"{steps} step{'' if steps == 1 else 's'}"
 
 
-def held_out_trials(searched: int, show: ShowLine) -> list[Trial]:
+def list_held_out_trials(searched: int, show: ShowLine) -> list[Trial]:
     """The first held-out captions of each family, no kind twice but loops."""
     found: dict[str, list[Example]] = {family: [] for family in CAPTIONS}
-    for example in held_out_examples(searched, show):
+    for example in render_held_out_examples(searched, show):
         of_family = found.get(example.claims.family or "", [])
         kinds = {each.claims.kind for each in of_family}
         is_new = example.claims.kind not in kinds or example.claims.family == "loop"
@@ -189,7 +189,7 @@ def held_out_trials(searched: int, show: ShowLine) -> list[Trial]:
     ]
 
 
-def typed_trials() -> list[Trial]:
+def list_typed_trials() -> list[Trial]:
     """Prompts without a real sound, all of seed 1."""
     return [Trial(spec, 1, None) for spec in (*PAPER, *TYPED)]
 

@@ -12,8 +12,8 @@ from engine.api import EngineError, Recipe
 from engine.clip import Clip
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
-    held_out_examples_of,
     kinds_to_measure,
+    render_held_out_of_kind,
 )
 from engine.evaluation.reports.listening_page import PageInfo
 from engine.evaluation.runs.blind_test import BlindTest, make_blind_test, write_blind_test
@@ -71,7 +71,7 @@ def test_level_and_length_tell_nothing() -> None:
     reals = {
         example.prompt: example.real
         for kind in kinds_to_measure()
-        for example in held_out_examples_of(kind, 1, of_combinations=has_held_combinations(kind))
+        for example in render_held_out_of_kind(kind, 1, of_combinations=has_held_combinations(kind))
     }
     for row in drawn(Copies(reals)).chapter.rows:
         first, second = (tile.clip.samples for tile in row.tiles)

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from engine.evaluation.references.gate_sounds import WEAK_KINDS, GateSounds, gate_sounds
 from engine.evaluation.runs.codec_gates import (
-    find_note_judge,
+    find_note_detector,
     gate_line,
-    judge,
+    measure_codec,
     through_codec,
 )
 from tests.fakes.engine.tiny_model import tiny_codec
@@ -23,7 +23,7 @@ def sounds() -> GateSounds:
 
 
 def test_what_goes_through_unchanged_loses_nothing(sounds: GateSounds) -> None:
-    found = judge("real", lambda audio: audio, sounds)
+    found = measure_codec("real", lambda audio: audio, sounds)
     assert found.whole == 1 and found.drum_log_mel == 0 and found.mid_frame_ms == 0
     assert found.rendered.log_mel_db == 0
     assert found.recorded is None and found.heard is None
@@ -35,7 +35,7 @@ def test_silence_loses_everything(sounds: GateSounds) -> None:
     def faint(audio: Tensor) -> Tensor:
         return 1e-3 * torch.randn(audio.shape, generator=torch.Generator().manual_seed(0))
 
-    found = judge("faint", faint, sounds)
+    found = measure_codec("faint", faint, sounds)
     assert found.whole == 0 and found.drum_log_mel > 3 and found.rendered.log_mel_db > 3
 
 
@@ -48,8 +48,8 @@ def test_a_codec_is_judged_with_and_without_noise_and_the_same_each_time(
     assert torch.equal(noised, again) and not torch.equal(noised, clean)
 
 
-def test_a_judge_of_notes_that_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_note_detector_that_is_not_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert find_note_judge(shown.append) is None
+    assert find_note_detector(shown.append) is None
     assert "basic-pitch is not here" in shown[0]

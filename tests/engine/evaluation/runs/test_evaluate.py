@@ -13,7 +13,7 @@ import pytest
 
 from engine.api import EngineError, Recipe
 from engine.clip import Clip
-from engine.evaluation.references.examples import Example, held_out_examples
+from engine.evaluation.references.examples import Example, render_held_out_examples
 from engine.evaluation.reports.model_page import write_measured
 from engine.evaluation.reports.report import PAGE, RESULTS, write_results
 from engine.evaluation.reports.table import format_tables
@@ -40,7 +40,7 @@ def silent(text: str) -> None:
 
 @pytest.fixture(scope="module")
 def examples() -> list[Example]:
-    return held_out_examples(SIZE.prompts, silent)
+    return render_held_out_examples(SIZE.prompts, silent)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def found(maker: RealMaker) -> Iterator[Evaluation]:
 
 
 def test_examples_are_held_out_and_the_same_each_time(examples: list[Example]) -> None:
-    again = held_out_examples(2, silent)
+    again = render_held_out_examples(2, silent)
     assert [example.prompt for example in again] == [example.prompt for example in examples[:2]]
     assert (again[1].real.samples == examples[1].real.samples).all()
     assert len({example.seed for example in examples}) == SIZE.prompts

@@ -16,8 +16,8 @@ from engine.corpus.captions.lexicon import Kind, lexicon
 from engine.corpus.sources.rendered import is_held_caption
 from engine.evaluation.references.kind_examples import (
     has_held_combinations,
-    held_out_examples_of,
     kinds_to_measure,
+    render_held_out_of_kind,
     render_variants,
 )
 from engine.evaluation.reports.kind_table import kinds_json, kinds_page, kinds_table, write_kinds
@@ -58,7 +58,7 @@ def real_sounds(*kinds: Kind) -> Play:
     sounds = {
         (example.prompt, example.seed): example.real
         for kind in kinds
-        for example in held_out_examples_of(
+        for example in render_held_out_of_kind(
             kind, SIZE.captions, of_combinations=has_held_combinations(kind)
         )
     }
@@ -100,7 +100,7 @@ def test_captions_of_a_kind_are_held_out_and_the_same_each_time() -> None:
     assert has_held_combinations(KICK) and not has_held_combinations(RAIN)
     for kind in (KICK, RAIN):
         held = has_held_combinations(kind)
-        first, again = (held_out_examples_of(kind, 2, of_combinations=held) for _ in range(2))
+        first, again = (render_held_out_of_kind(kind, 2, of_combinations=held) for _ in range(2))
         assert all(is_held_caption(example.prompt) for example in first)
         assert {example.claims.kind for example in first} == {kind.key}
         for one, other in zip(first, again, strict=True):
@@ -130,7 +130,7 @@ def test_real_sounds_are_the_ceiling() -> None:
 
 
 def test_sounds_of_another_kind_are_not_alike_and_have_not_the_note() -> None:
-    kicks = [example.real for example in held_out_examples_of(KICK, 3, of_combinations=True)]
+    kicks = [example.real for example in render_held_out_of_kind(KICK, 3, of_combinations=True)]
     figures = found_of(lambda recipe: kicks[(recipe.seed or 0) % 3], KICK, BASS).kinds
     assert figures[1].alike < figures[1].alike_real
     assert right(figures[1], "pitch")[0] == 0 < right(figures[1], "pitch")[1]

@@ -21,7 +21,7 @@ from engine.evaluation.runs.listening import (
     ListeningRow,
     Tile,
     describe_likeness,
-    held_out_trials,
+    list_held_out_trials,
     make_chapters,
     match_generated,
     parse_method,
@@ -91,12 +91,12 @@ def test_captions_are_the_first_of_their_family_and_of_different_kinds(
         Example(prompt, 1.0, seed, parse_claims(prompt), tone(220))
         for seed, prompt in enumerate([*prompts, "drum loop"])
     ]
-    monkeypatch.setattr(listening, "held_out_examples", lambda count, show: examples[:count])
-    found = [trial.spec.prompt for trial in held_out_trials(11, silent)]
+    monkeypatch.setattr(listening, "render_held_out_examples", lambda count, show: examples[:count])
+    found = [trial.spec.prompt for trial in list_held_out_trials(11, silent)]
     # Four drums, not the second kick nor the fifth; no voices; loops are all of one kind.
     assert found == ["kick", "snare", "clap", "tom", "bass", "rain", "beat", "drum loop"]
     # Searching less only leaves out: nothing is chosen anew.
-    fewer = [trial.spec.prompt for trial in held_out_trials(4, silent)]
+    fewer = [trial.spec.prompt for trial in list_held_out_trials(4, silent)]
     assert fewer == ["kick", "snare", "bass"]
 
 

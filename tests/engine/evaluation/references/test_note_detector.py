@@ -1,4 +1,4 @@
-"""The judge of notes: what it hears in plain chords, and what it says when it is not here."""
+"""The note detector: what it hears in plain chords, and what it says when it is not here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.clip import Clip
-from engine.evaluation.references.note_judge import JudgeError, NoteJudge
+from engine.evaluation.references.note_detector import NoteDetector, NoteDetectorError
 from engine.files.paths import PRESETS
 
 IS_HERE = all(importlib.util.find_spec(name) for name in ("basic_pitch", "onnxruntime"))
@@ -31,26 +31,26 @@ def chord(*pitches: int, seconds: float = 1.5) -> Clip:
 
 @pytest.mark.skipif(not IS_HERE, reason="basic-pitch and onnxruntime are not installed")
 def test_all_notes_of_a_chord_are_heard_and_no_other() -> None:
-    judge = NoteJudge()
-    assert judge.hears(chord(57, 60, 64), (57, 60, 64))
-    assert not judge.hears(chord(57, 64), (57, 60, 64))
-    assert judge.hears(chord(60, seconds=0.4), (60,))
+    detector = NoteDetector()
+    assert detector.hears(chord(57, 60, 64), (57, 60, 64))
+    assert not detector.hears(chord(57, 64), (57, 60, 64))
+    assert detector.hears(chord(60, seconds=0.4), (60,))
 
 
-def test_a_judge_that_is_not_here_says_how_to_get_it(
+def test_a_detector_that_is_not_here_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     for name in [name for name in sys.modules if name.startswith("basic_pitch")]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(JudgeError, match=r"basic-pitch is not here: .*judges\.txt"):
-        NoteJudge()
+    with pytest.raises(NoteDetectorError, match=r"basic-pitch is not here: .*judges\.txt"):
+        NoteDetector()
     package = tmp_path / "basic_pitch"
     package.mkdir()
     (package / "__init__.py").touch()
     importlib.invalidate_caches()
-    with pytest.raises(JudgeError, match=r"nmp\.onnx is missing"):
-        NoteJudge()
+    with pytest.raises(NoteDetectorError, match=r"nmp\.onnx is missing"):
+        NoteDetector()
 
 
 def test_judges_are_pinned_by_version_and_checksum() -> None:

@@ -28,20 +28,20 @@ HEARD = 0.3
 ADVICE = "python -m pip install --no-deps --require-hashes -r presets/judges.txt"
 
 
-class JudgeError(EngineError):
+class NoteDetectorError(EngineError):
     """The note detector is not on this computer; the text says how to get it."""
 
 
-class NoteJudge:
+class NoteDetector:
     """Measures with what confidence each note sounds."""
 
     def __init__(self) -> None:
-        """Load the network. Raises JudgeError when it, or what runs it, is not here."""
+        """Load the network. Raises NoteDetectorError when it, or what runs it, is not here."""
         weights = _find_weights()
         try:
             runtime: Any = importlib.import_module("onnxruntime")
         except ImportError as error:
-            raise JudgeError(f"onnxruntime is not here: {ADVICE}") from error
+            raise NoteDetectorError(f"onnxruntime is not here: {ADVICE}") from error
         options = runtime.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = runtime.InferenceSession(
@@ -49,7 +49,7 @@ class NoteJudge:
         )
         self._input = self._session.get_inputs()[0].name
 
-    def sureness(self, clip: Clip) -> dict[int, float]:
+    def confidence(self, clip: Clip) -> dict[int, float]:
         """Return each MIDI note's mean confidence in the first two seconds, 0..1."""
         mono = clip.at_rate(RATE_HZ).samples.mean(axis=1)[:WINDOW]
         window = np.zeros((1, WINDOW, 1), np.float32)
@@ -60,16 +60,16 @@ class NoteJudge:
 
     def hears(self, clip: Clip, pitches: Sequence[float]) -> bool:
         """Return whether all of these MIDI notes sound."""
-        sureness = self.sureness(clip)
-        return all(sureness.get(round(pitch), 0.0) >= HEARD for pitch in pitches)
+        confidence = self.confidence(clip)
+        return all(confidence.get(round(pitch), 0.0) >= HEARD for pitch in pitches)
 
 
 def _find_weights() -> Path:
     """Find the package's weights without importing it, which would need its training stack."""
     found = importlib.util.find_spec("basic_pitch")
     if found is None or found.origin is None:
-        raise JudgeError(f"basic-pitch is not here: {ADVICE}")
+        raise NoteDetectorError(f"basic-pitch is not here: {ADVICE}")
     weights = Path(found.origin).parent / WEIGHTS
     if not weights.is_file():
-        raise JudgeError(f"{weights} is missing: {ADVICE}")
+        raise NoteDetectorError(f"{weights} is missing: {ADVICE}")
     return weights

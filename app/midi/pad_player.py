@@ -13,12 +13,12 @@ class PadPlayer(Protocol):
         """Valid keys: the sixteen pads, or semitones from the selected pad's own pitch."""
         ...
 
-    def hit(self, pad: int, velocity: float = 1.0, time_s: float | None = None) -> None:
-        """Play a pad, velocity 0..1, hit at `time_s` (time.perf_counter) or now."""
+    def hit(self, key: int, velocity: float = 1.0, time_s: float | None = None) -> None:
+        """Play a key, velocity 0..1, hit at `time_s` (time.perf_counter) or now."""
         ...
 
-    def release(self, pad: int, time_s: float | None = None) -> None:
-        """Release a pad, at `time_s` or now; ends its sound in gate mode."""
+    def release(self, key: int, time_s: float | None = None) -> None:
+        """Release a key, at `time_s` or now; ends its sound in gate mode."""
         ...
 
     def stop_all(self) -> None:

@@ -1,7 +1,8 @@
-"""PadRouter: routes MIDI messages to the mixer or to actions that the main thread runs.
+"""PadRouter: routes MIDI messages to the pads or to actions that the main thread runs.
 
 `receive` runs on the MIDI thread: no Qt, no logging, no exceptions. Hits and stops go straight to
-the mixer; everything else is queued for the main thread, which is notified by `wake`.
+app.audio.mixer.keyboard.Keyboard, which finds their frame; everything else is queued for the main
+thread, which is notified by `wake`.
 """
 
 from __future__ import annotations
@@ -109,13 +110,13 @@ class PadRouter:
 
     def __init__(
         self,
-        mixer: PadPlayer,
+        player: PadPlayer,
         on_hit: Callable[[int, float], None],
         wake: Callable[[], None] = lambda: None,
         clock: ClockReceiver | None = None,
     ) -> None:
         """`wake` is called on the MIDI thread when `take_actions` has something to return."""
-        self._mixer = mixer
+        self._player = player
         self._on_hit = on_hit
         self._wake = wake
         self._clock = clock
@@ -218,7 +219,7 @@ class PadRouter:
 
     def _panic(self, message: Panic | ResetControllers) -> str:
         if isinstance(message, Panic):
-            self._mixer.stop_all()
+            self._player.stop_all()
             return "silence"
         self._switches.clear()
         self._enqueue(ControllerReset())
@@ -236,7 +237,7 @@ class PadRouter:
         if binding is not None:
             return self._apply(binding, message, value, event)
         key = mapping.find_key(number) if isinstance(message, NoteOn) else None
-        if key is None or key not in self._mixer.keys:
+        if key is None or key not in self._player.keys:
             self._other += 1
             return ""
         self._held[event.port, message.channel, number] = key
@@ -253,7 +254,7 @@ class PadRouter:
         return found
 
     def _hit(self, key: int, velocity: float, event: LoggedEvent) -> str:
-        self._mixer.hit(key, velocity, event.time_s)
+        self._player.hit(key, velocity, event.time_s)
         self._hits += 1
         if key not in range(PADS):
             return f"played {key:+d} semitones"
@@ -267,7 +268,7 @@ class PadRouter:
             return self._release(held, event)
         if held is None:
             return ""
-        self._mixer.release(held, event.time_s)
+        self._player.release(held, event.time_s)
         return f"released pad {held + 1}" if held in range(PADS) else f"released {held:+d}"
 
     def _apply(
@@ -291,13 +292,13 @@ class PadRouter:
         if binding.target.name == "hit" and binding.pad is not None:
             return self._hit(binding.pad, velocity, event)
         if binding.target.name == "stop":
-            self._mixer.stop_all()
+            self._player.stop_all()
             return "silence"
         return self._request(binding, 1.0, event)
 
     def _release(self, binding: Binding, event: LoggedEvent) -> str:
         if binding.target.name == "hit" and binding.pad is not None:
-            self._mixer.release(binding.pad, event.time_s)
+            self._player.release(binding.pad, event.time_s)
             return f"released pad {binding.pad + 1}"
         return self._request(binding, 0.0, event) if binding.target.kind == "hold" else ""
 

@@ -12,7 +12,7 @@ from app.audio.mixer.mixer import HIGHEST_NOTE, LOWEST_NOTE, Mixer
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class _Played:
     pad: int
     note: int
 
@@ -22,7 +22,7 @@ class Keyboard:
 
     def __init__(self, mixer: Mixer) -> None:
         self._mixer = mixer
-        self._held: dict[int, _Key] = {}
+        self._held: dict[int, _Played] = {}
         self.pad: int | None = None
         """The pad whose notes are played; None: each pad plays itself."""
         self.full_level = False
@@ -33,19 +33,19 @@ class Keyboard:
         """Valid keys: the sixteen pads, or semitones from the sound's own pitch."""
         return range(self._mixer.pads) if self.pad is None else range(LOWEST_NOTE, HIGHEST_NOTE + 1)
 
-    def hit(self, pad: int, velocity: float = 1.0, time_s: float | None = None) -> None:
+    def hit(self, key: int, velocity: float = 1.0, time_s: float | None = None) -> None:
         """Play a pad, or a note: one of `keys`, hit at `time_s` (time.perf_counter), or now."""
-        key = _Key(pad, 0) if self.pad is None else _Key(self.pad, pad)
-        self._held[pad] = key
+        played = _Played(key, 0) if self.pad is None else _Played(self.pad, key)
+        self._held[key] = played
         if self.full_level and velocity > 0.0:
             velocity = 1.0
-        self._mixer.hit(key.pad, velocity, self._frame_at(time_s), key.note)
+        self._mixer.hit(played.pad, velocity, self._frame_at(time_s), played.note)
 
-    def release(self, pad: int, time_s: float | None = None) -> None:
+    def release(self, key: int, time_s: float | None = None) -> None:
         """Release what the key played when it was hit, even if it would play something else now."""
-        key = self._held.pop(pad, None)
-        if key is not None:
-            self._mixer.release(key.pad, self._frame_at(time_s), key.note)
+        played = self._held.pop(key, None)
+        if played is not None:
+            self._mixer.release(played.pad, self._frame_at(time_s), played.note)
 
     def stop_all(self) -> None:
         """Fade everything out and forget the held keys."""

@@ -38,13 +38,13 @@ class FakeMixer:
     def configure(self, pad: int, parameters: PadParameters) -> None:
         self.settings[pad] = parameters
 
-    def hit(self, pad: int, velocity: float = 1.0, time_s: float | None = None) -> None:
-        assert pad in self.keys and 0.0 <= velocity <= 1.0
-        self.calls.append(("hit", pad, velocity))
+    def hit(self, key: int, velocity: float = 1.0, time_s: float | None = None) -> None:
+        assert key in self.keys and 0.0 <= velocity <= 1.0
+        self.calls.append(("hit", key, velocity))
         self.times_s.append(time_s)
 
-    def release(self, pad: int, time_s: float | None = None) -> None:
-        self.calls.append(("release", pad))
+    def release(self, key: int, time_s: float | None = None) -> None:
+        self.calls.append(("release", key))
         self.times_s.append(time_s)
 
     def stop_all(self) -> None:

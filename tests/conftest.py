@@ -61,9 +61,12 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def log_watch() -> Iterator[LogWatch]:
+def log_watch(request: pytest.FixtureRequest) -> Iterator[LogWatch]:
     """Fail a test whose log holds a warning or an error that it did not `expect`."""
     watch = LogWatch()
+    if request.node.get_closest_marker("jack"):
+        # PortAudio may hang in a stream whose JACK server went away: how often is up to libjack.
+        watch.allow("The sound driver hangs")
     root = logging.getLogger()
     root.addHandler(watch)
     yield watch

@@ -1,1 +1,1 @@
-"""Measuring real time on this machine: MIDI to sound, callbacks under load."""
+"""Benchmarks of real-time behaviour: MIDI-to-sound latency, and callbacks under load."""

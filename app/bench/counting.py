@@ -1,4 +1,4 @@
-"""Counts of a mixer's callback from one moment to another."""
+"""Counting: a mixer's callback statistics over an interval."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from app.audio.mixer.mixer import Mixer
 
 
 class Counting:
-    """What a mixer's callback counts from here on."""
+    """Callback statistics since the construction."""
 
     def __init__(self, mixer: Mixer) -> None:
-        """Begin; one at a time, for the longest callback is forgotten."""
+        """Start to count; only one at a time, because it resets the longest callback."""
         self._mixer = mixer
         mixer.forget_longest()
         self._before, self._histogram_before = mixer.counts(), mixer.busy_histogram()
 
     def counts(self) -> Counts:
-        """Return the counts since; `frame` as it is."""
+        """Return the counts since the start; `frame` is absolute."""
         before, now = self._before, self._mixer.counts()
         return replace(
             now,
@@ -33,5 +33,5 @@ class Counting:
         )
 
     def busy_histogram(self) -> NDArray[np.int64]:
-        """Return `Mixer.busy_histogram` since."""
+        """Return `Mixer.busy_histogram` since the start."""
         return self._mixer.busy_histogram() - self._histogram_before

@@ -1,8 +1,9 @@
-"""A player that no hand could be: notes by JACK MIDI, and when their sounds come back, in frames.
+"""A test player: sends notes by JACK MIDI and detects their sounds, with frame-accurate times.
 
-A process of its own on a JACK server: run as `python -m app.bench.jack_player`. It plays pairs of
-notes 1 ms apart, at uneven times, on the first pad of whatever listens to its port, hears the sound
-output of PortAudio's client there, and writes down the server's frame of each. Linux only.
+A process of its own on a JACK server: run as `python -m app.bench.jack_player`. It sends pairs of
+notes 1 ms apart, at irregular times, for the first pad of whatever is connected to its port,
+records the output of PortAudio's client, and logs the server's frame of each note and onset. Linux
+only.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from app.bench.processes import run_process, write_line
 
 CLIENT = "pingpad-player"
 SECONDS = "PINGPAD_PLAYER_SECONDS"
-"""An environment variable: how long it plays."""
+"""Environment variable: how long to play."""
 PAIRS_PER_S = 12.0
 WITHIN_S = 0.001
 NOTE_ON = (0x90, 36, 127)
 LOUD = 0.2
 QUIET_S = 0.0004
-"""A sound begins where it was quiet for this long: less than what lies between two of a pair."""
+"""An onset is preceded by this much quiet: less than the distance between the notes of a pair."""
 LATEST_S = 0.25
-"""A sound that comes later than this is not taken for the answer to a hit."""
+"""A sound that comes later than this is not attributed to a note."""
 WARM_UP_PAIRS = 4
-"""The first sounds pay for memory that nobody touched yet; a player's first notes do not count."""
+"""The first pairs are not counted, because they include page faults."""
 FOUND_WITHIN_S = 20.0
 
 
@@ -52,9 +53,9 @@ class HitTimes:
 
 @dataclass(frozen=True, slots=True)
 class PairDistances:
-    """Notes 1 ms apart: frames between their sounds, as far as both were heard.
+    """Pairs of notes 1 ms apart: frames between their sounds, where both were detected.
 
-    `even` of `heard` were as far apart as the notes, give or take one frame.
+    `even` of `heard` pairs were as far apart as the notes, within one frame.
     """
 
     pairs: int
@@ -66,7 +67,7 @@ class PairDistances:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What the player did and heard: the server's frames."""
+    """The notes sent and the onsets detected, in frames of the server."""
 
     rate: int
     block_frames: int
@@ -74,7 +75,7 @@ class Played:
     onsets: tuple[int, ...]
 
     def times(self) -> HitTimes:
-        """Return how late the first note of each pair sounded."""
+        """Return the latencies of the first note of each pair."""
         late = [sounds[0] - notes[0] for notes, sounds in self._pairs() if sounds]
         hits = len(self._pairs())
         if not late:
@@ -83,7 +84,7 @@ class Played:
         return HitTimes(hits, len(late), *(float(share) for share in shares))
 
     def distances(self) -> PairDistances:
-        """Return how far apart the sounds of pairs were."""
+        """Return the distances between the sounds of each pair."""
         heard = [(notes, sounds) for notes, sounds in self._pairs() if len(sounds) == 2]
         apart = [sounds[1] - sounds[0] for _, sounds in heard]
         off = [abs(s[1] - s[0] - (n[1] - n[0])) for n, s in heard]
@@ -96,7 +97,7 @@ class Played:
         )
 
     def _pairs(self) -> list[tuple[tuple[int, int], list[int]]]:
-        """Give each pair the sounds after it and before the next one."""
+        """Return each pair with the onsets between it and the next one."""
         firsts = self.notes[0 : len(self.notes) // 2 * 2 : 2]
         found = []
         for first, second, following in zip(
@@ -109,7 +110,7 @@ class Played:
 
 
 def parse_played(line: str) -> Played:
-    """Return what the process wrote."""
+    """Parse the process's output."""
     answer = json.loads(line)
     notes, onsets = tuple(answer["notes"]), tuple(answer["onsets"])
     return Played(answer["rate"], answer["block_frames"], notes, onsets)
@@ -124,7 +125,7 @@ def play_notes(seconds: float, environment: dict[str, str]) -> Played:
 
 
 def make_impulse() -> NDArray[np.float32]:
-    """Return the sound to load for it: over long before the next one of a pair."""
+    """Return the sound to load for the player: shorter than the distance within a pair."""
     sound = np.zeros((8, 2), np.float32)
     sound[0] = 0.7
     return sound
@@ -134,7 +135,7 @@ def make_impulse() -> NDArray[np.float32]:
 
 
 class OnsetDetector:
-    """Finds the frames on which a sound begins after quiet."""
+    """Detects the frames on which a sound starts after quiet."""
 
     def __init__(self, quiet_frames: int) -> None:
         self._quiet_frames = quiet_frames
@@ -142,7 +143,7 @@ class OnsetDetector:
         self.onsets: list[int] = []
 
     def detect(self, start: int, samples: NDArray[np.float32]) -> None:
-        """Take in the samples from frame `start` on."""
+        """Process the samples from frame `start` on."""
         for place in np.flatnonzero(np.abs(samples) > LOUD):
             frame = start + int(place)
             if self._last is None or frame - self._last > self._quiet_frames:
@@ -151,7 +152,7 @@ class OnsetDetector:
 
 
 class NoteSchedule:
-    """Notes in pairs at uneven times."""
+    """Pairs of notes at irregular times."""
 
     def __init__(self, rate: int, seed: int = 0) -> None:
         self._rate = rate
@@ -160,7 +161,7 @@ class NoteSchedule:
         self.notes: list[int] = []
 
     def take_due(self, start: int, frames: int) -> Sequence[int]:
-        """Return at which frames of the block from `start` on a note is to be sent."""
+        """Return the offsets within the block from `start` on at which to send a note."""
         due = []
         if self._next is None:
             self._next = start

@@ -1,4 +1,4 @@
-"""JACK servers of a bench's own: the dummy driver has real deadlines, but no sound card. Linux."""
+"""Temporary JACK servers with the dummy driver: real deadlines without a sound card. Linux."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ END_WITHIN_S = 20.0
 
 @contextmanager
 def run_jack_server(name: str, block_frames: int = BLOCK_FRAMES) -> Iterator[str]:
-    """Run jackd with the dummy driver under a name of its own, which it yields."""
+    """Run jackd with the dummy driver under a unique name, which is yielded."""
     server = f"pingpad-{name}-{os.getpid()}"
     command = ["jackd", "-R", "-P", "70", "-n", server, "-d", "dummy"]
     command += ["-r", str(RATE), "-p", str(block_frames), "-C", "2", "-P", "2"]

@@ -1,8 +1,8 @@
-"""`main.py latency`: from a MIDI note in one process to its sound in JACK, on this computer.
+"""`main.py latency`: the latency from a MIDI note in one process to its sound in JACK.
 
 Three processes on one JACK server: a player that sends notes and listens, the instrument's mixer
-with its MIDI and audio, and this one, which starts the others. Times are counted in the server's
-own frames. Linux only. Run as `python -m app.bench.latency`, it is the second of them.
+with its MIDI and audio, and this one, which starts the others. Times are measured in the server's
+frames. Linux only. Run as `python -m app.bench.latency`, this module is the instrument's process.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RUNNING = "JACK, as it runs here"
 
 @dataclass(frozen=True, slots=True)
 class LatencyRow:
-    """What was measured with one block size. `missed` of `callbacks` came too late for JACK."""
+    """The results for one block size. `missed` of `callbacks` were too late for JACK."""
 
     block_frames: int
     driver: str
@@ -56,10 +56,10 @@ class LatencyRow:
 def measure_latency(
     seconds: float, blocks: Sequence[int], on_row: Callable[[LatencyRow], object]
 ) -> None:
-    """Measure for `seconds` with each block size, one after the other, and tell of each.
+    """Measure for `seconds` with each block size in turn, and pass each row to `on_row`.
 
-    A JACK server that runs already is measured as it is, whatever `blocks` says; else servers with
-    the dummy driver are started: real deadlines, but no sound card. Raises PlayerError.
+    A JACK server that is already running is measured as it is, ignoring `blocks`; else servers with
+    the dummy driver are started: real deadlines without a sound card. Raises PlayerError.
     """
     if not 1.0 <= seconds <= 3600.0:
         raise PlayerError(f"Seconds must be 1..3600, got {seconds:g}.")
@@ -80,7 +80,7 @@ def measure_latency(
 
 
 def format_table(rows: Sequence[LatencyRow]) -> str:
-    """Return the rows as a player reads them."""
+    """Return the rows as a table in plain text."""
     head = ("block", "driver", "note to sound", "99 %", "worst", "missed", "notes heard")
     lines = [head, *(_cells(row) for row in rows)]
     wide = [max(len(line[column]) for line in lines) for column in range(len(head))]
@@ -112,7 +112,7 @@ def _ms(milliseconds: float) -> str:
 
 
 def _measure(seconds: float, driver: str, environment: dict[str, str]) -> LatencyRow:
-    """Let both processes work on one server, and put together what they counted."""
+    """Run both processes on one server, and combine their results."""
     with run_process("instrument", environment, "app.bench.latency") as instrument:
         played = play_notes(seconds, environment)
         counted = json.loads(end_process(instrument))
@@ -141,8 +141,8 @@ def _server_runs() -> bool:
 
 
 def _play_instrument() -> None:
-    """Be the part of Pingpad between a MIDI port and the sound card, until told to end."""
-    # ALSA and JACK write to it whatever they do not find; the table says what counts.
+    """Run the part of Pingpad between MIDI port and sound card, until a line arrives on stdin."""
+    # ALSA and JACK print every device that they do not find to stderr.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     mixer = Mixer(RATE)
     devices = open_output(mixer)

@@ -1,4 +1,4 @@
-"""Memory of this process while a bench runs: whether it grows. Linux."""
+"""MemoryUse: whether the memory of this process grows while a benchmark runs. Linux."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 
 SAMPLE_EVERY_S = 1.0
 WARM_UP = 0.2
-"""The share of the minutes after which memory is not to grow any more; a minute at most."""
+"""Share of the samples after which memory should not grow any more; a minute at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """Megabytes of this process (resident), window and all: after the warm-up, and then more.
+    """Resident memory of this process in megabytes: after the warm-up, and the growth from there.
 
-    Both are medians over a tenth of the samples, one a second.
+    Both are medians over a tenth of the samples, which are taken once per second.
     """
 
     warm_mb: float
@@ -26,7 +26,7 @@ class MemoryUse:
 
 
 def summarize_memory(resident_mb: Sequence[float]) -> MemoryUse:
-    """Return what samples at even distances show: after the warm-up, and the growth from there."""
+    """Return the memory after the warm-up and its growth, from samples at equal intervals."""
     warm = int(min(WARM_UP * len(resident_mb), 60.0 / SAMPLE_EVERY_S))
     counted = resident_mb[warm:]
     tenth = max(len(counted) // 10, 1)

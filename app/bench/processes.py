@@ -1,4 +1,4 @@
-"""Processes of a bench: each says "ready", works until it is told to end, and answers one line."""
+"""Benchmark processes: each prints "ready", works until a line on stdin, and prints its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ANSWER_WITHIN_S = 20.0
 def run_process(
     role: str, environment: dict[str, str], module: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a module as another process in a role of its own; return once it is ready."""
+    """Run a module as a child process called `role`; return once it is ready."""
     process = subprocess.Popen(
         module_command(module, role),
         env={**child_environment(), **environment},
@@ -36,11 +36,11 @@ def run_process(
 
 
 def end_process(process: subprocess.Popen[str]) -> str:
-    """End a process's work and return the line it found."""
+    """End a process's work and return the line it printed."""
     return process.communicate("end\n", timeout=ANSWER_WITHIN_S)[0]
 
 
 def write_line(line: str) -> None:
-    """Say something to the process that started this one."""
+    """Print a line for the parent process."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()

@@ -1,9 +1,9 @@
-"""Whether hits keep their deadline on this machine: `python main.py bench --realtime`.
+"""Whether audio callbacks meet their deadlines on this machine: `python main.py bench --realtime`.
 
-Starts JACK servers of its own with the dummy driver (no sound card, real deadlines), plays on one
-of them under load, and lets a second process play silence on another for the same minutes: what
-that control loses, the machine lost. A third process plays notes by MIDI and hears when they sound.
-Linux only. Run as `python -m app.bench.realtime`, it is the second process.
+Starts JACK servers with the dummy driver (no sound card, real deadlines), plays on one of them
+under load, and lets a control process play silence on another for the same time: blocks that the
+control misses are the machine's fault. A third process plays notes by MIDI and measures their
+latency. Linux only. Run as `python -m app.bench.realtime`, this module is the control process.
 """
 
 from __future__ import annotations
@@ -45,23 +45,24 @@ HITS_PER_S = 8.0
 LISTEN_S = 60.0
 NOTES = (0, 7, 12)
 SOUNDING = 32
-"""Voices that sound throughout, half of them at another speed than their sound's."""
+"""Voices that play throughout, half of them transposed."""
 
 Load = Callable[[], AbstractContextManager[None]]
-"""Makes a context in which the machine is kept busy: an engine generating, a window repainting."""
+"""Makes a context in which the machine is busy: an engine generating, a window repainting."""
 Midi = Callable[[Mixer], AbstractContextManager[None]]
 """Makes a context in which MIDI plays a mixer's pads."""
 
 
 @dataclass(frozen=True, slots=True)
 class RealtimeReport:
-    """What was measured, all but `hit_times` and `pairs` in the same minutes. `over_block`
-    callbacks took longer than their own block lasts; 99.9 % took at most `kernel_p999_percent` of
-    it, with `voices` sounding throughout.
+    """The results, all but `hit_times` and `pairs` from the same minutes. `over_block` callbacks
+    took longer than their block lasts; 99.9 % took at most `kernel_p999_percent` of it, with
+    `voices` playing throughout.
 
-    `control_*` is the silent stream in another process on a server of its own. `takes` were cut
-    out of what was played, which went to a file: `file_s` of it, `file_lost_s` not. `hit_times` and
-    `pairs`, by MIDI from another process, are None where JACK-Client is not installed.
+    `control_*` are those of the silent stream in another process on a server of its own. `takes`
+    were recorded from the output meanwhile, and `file_s` seconds of it were written to a file,
+    `file_lost_s` lost. `hit_times` and `pairs`, by MIDI from another process, are None without
+    JACK-Client.
     """
 
     minutes: float
@@ -87,7 +88,7 @@ class RealtimeReport:
 
 
 def check_minutes(minutes: float) -> None:
-    """Raise PlayerError where measuring for so long cannot be."""
+    """Raise PlayerError if the duration is out of range or jackd is missing."""
     if not 0.0 < minutes <= 24 * 60:
         raise PlayerError(f"Minutes must be above 0 and at most 1440, got {minutes}.")
     if shutil.which("jackd") is None:
@@ -147,7 +148,7 @@ def _report(
 
 
 def find_busy_percent(histogram: NDArray[np.int64], quantile: float) -> float:
-    """Return how many per cent of their block that share of the callbacks took at most."""
+    """Return a quantile of the callback times, in per cent of their block."""
     reached = np.cumsum(histogram) >= quantile * histogram.sum()
     return float(np.argmax(reached) + 1) * 100.0 / len(histogram)
 
@@ -176,7 +177,7 @@ def _sound_all_pads(mixer: Mixer) -> Iterator[None]:
 
 @dataclass(slots=True)
 class _Performance:
-    """What was played, and what was recorded meanwhile."""
+    """The hits played, and what was recorded meanwhile."""
 
     file: DiskTake = field(default_factory=lambda: DiskTake((), 0.0, 0.0, ""))
     hits: int = 0
@@ -185,7 +186,7 @@ class _Performance:
 
 
 def _play_and_record(mixer: Mixer, seconds: float, folder: Path) -> _Performance:
-    """Play while takes are cut out of it and all of it goes to a file."""
+    """Play while takes are recorded and the output is written to a file."""
     played, ended = _Performance(), list[DiskTake]()
     disk = DiskRecorder(mixer.capture, ended.append)
     disk.start(folder / "played.wav")
@@ -205,7 +206,7 @@ def _play_and_record(mixer: Mixer, seconds: float, folder: Path) -> _Performance
 
 
 def _record(mixer: Mixer, played: _Performance, stop: threading.Event) -> None:
-    """Take two seconds of what is played, again and again, and sample the memory."""
+    """Record takes of two seconds from the output repeatedly, and sample the memory."""
     recorder = TakeRecorder(mixer.capture)
     recorder.start()
     while not stop.wait(SAMPLE_EVERY_S):
@@ -216,9 +217,9 @@ def _record(mixer: Mixer, played: _Performance, stop: threading.Event) -> None:
 
 
 def _play(mixer: Mixer, seconds: float) -> int:
-    """Hit pad 0 at uneven times, swap its sound now and then; return how often it was hit.
+    """Hit pad 0 at irregular times and swap its sound now and then; return the number of hits.
 
-    Nothing is kept of a hit: in an hour a list of them would weigh what memory may grow by.
+    Hits are only counted: a list of them would distort the measurement of memory growth.
     """
     rng = np.random.default_rng(1)
     pause = threading.Event()
@@ -234,7 +235,7 @@ def _play(mixer: Mixer, seconds: float) -> int:
 
 
 def _play_notes(seconds: float) -> Played | None:
-    """Let another process play by MIDI and hear what came of it."""
+    """Let another process play by MIDI and measure the sounds; None without JACK-Client."""
     if find_spec("jack") is None:
         return None
     return play_notes(seconds, {})
@@ -244,7 +245,7 @@ def _play_notes(seconds: float) -> Played | None:
 
 
 def _run_control() -> None:
-    """Play silence until told to end; say how often that failed."""
+    """Play silence until a line arrives on stdin; print the callbacks and underflows."""
     mixer = Mixer(RATE)
     devices = open_output(mixer)
     counting = Counting(mixer)

@@ -1,4 +1,4 @@
-"""JACK's output for a bench: opened as the instrument opens it."""
+"""JACK's output for a benchmark, opened in the same way as by the instrument."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OPEN_WITHIN_S = 30.0
 
 
 def open_output(mixer: Mixer) -> AudioDevices:
-    """Open JACK's output, which takes a moment to come up."""
+    """Open JACK's output and wait until it is open. Raises PlayerError."""
     opened = threading.Event()
 
     def on_change(state: AudioState) -> None:

@@ -1,6 +1,6 @@
-"""`main.py bench --realtime`: hits timed while the engine never rests and the window repaints.
+"""`main.py bench --realtime`: the real-time benchmark while engine and window are busy.
 
-Qt has the main thread, as in the instrument; what plays and measures has a thread of its own.
+Qt runs on the main thread, as in the instrument; the benchmark runs on a thread of its own.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ STARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class LoadedReport:
-    """The hits, and what went on beside them: sounds made and whole windows painted.
+    """The real-time report, with the sounds generated and the windows painted meanwhile.
 
-    `playable_s` is from the start of the whole program, engine beside it, to the first sound of a
-    hit: the median of some starts with nothing else going on.
+    `playable_s` is the time from the start of the program, with its engine, to the first sound of
+    a hit: the median of some starts on an idle machine.
     """
 
     playable_s: float
@@ -56,7 +56,7 @@ class LoadedReport:
 
 
 class _Counter:
-    """Numbers that two threads add to and one reads at the end."""
+    """Counters that two threads increment and one reads at the end."""
 
     def __init__(self) -> None:
         self.sounds = 0
@@ -107,7 +107,7 @@ def measure_under_load(minutes: float, model_folder: Path) -> LoadedReport:
 
 @contextmanager
 def _play_midi(mixer: Mixer) -> Iterator[None]:
-    """Let every MIDI port there is play the mixer's pads."""
+    """Let all MIDI inputs play the mixer's pads."""
     router = PadRouter(Keyboard(mixer), lambda pad, velocity: None)
     ports = MidiInputs(router.receive, lambda state: None)
     ports.start()
@@ -118,7 +118,7 @@ def _play_midi(mixer: Mixer) -> Iterator[None]:
 
 
 def _show_window(home: Path) -> MainWindow:
-    """Show the window of an instrument that has not started: it opens and writes nothing."""
+    """Show the window of an instrument that is not started, so that it opens and writes nothing."""
     from app.ui.window.main_thread import MainThread
     from app.ui.window.main_window import MainWindow
     from app.ui.window.monitors import Monitors
@@ -139,7 +139,7 @@ def _paint(window: MainWindow, counter: _Counter) -> None:
 
 @contextmanager
 def _generate_continuously(model_folder: Path, counter: _Counter) -> Iterator[None]:
-    """Make one sound after the other; entered once the first one is there."""
+    """Generate one sound after the other; entered once the first one is finished."""
     began, broken = threading.Event(), list[str]()
 
     def on_answer(answer: Answer) -> None:
@@ -166,11 +166,11 @@ def _generate_continuously(model_folder: Path, counter: _Counter) -> Iterator[No
         raise PlayerError(broken[0])
 
 
-# --- how long a start takes ---
+# --- start-up time ---
 
 
 def measure_start() -> float:
-    """Return how many seconds a start takes until a hit sounds. Raises PlayerError."""
+    """Return the seconds from the program's start until a hit sounds. Raises PlayerError."""
     took_s = []
     with run_jack_server("start") as server, tempfile.TemporaryDirectory() as home:
         for _ in range(1 + STARTS):
@@ -178,12 +178,12 @@ def measure_start() -> float:
             environment = {"JACK_DEFAULT_SERVER": server, HOME_VARIABLE: home}
             with run_process("start", environment, "app.bench.under_load"):
                 took_s.append(time.perf_counter() - begun_s)
-    # The first one compiles and reads from a cold disk what the others find.
+    # The first start compiles the kernel and reads from a cold disk.
     return statistics.median(took_s[1:])
 
 
 def _start() -> None:
-    """Be the whole program, say when a hit sounds, and go on until told to end."""
+    """Run the whole program, print "ready" when a hit sounds, and end on a line from stdin."""
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 

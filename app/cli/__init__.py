@@ -1,1 +1,1 @@
-"""The command line: which command is done where, and those that need the instrument."""
+"""The command line: the table of commands, and those that need the instrument."""

@@ -10,7 +10,7 @@ from engine.cli.context import DONE, CommandContext
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What `latency` was asked for; `blocks` in frames."""
+    """The arguments of `latency`; `blocks` in frames."""
 
     seconds: float
     blocks: list[int] | None

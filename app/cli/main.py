@@ -1,7 +1,7 @@
 """The command line: no argument opens the instrument; the commands need no window.
 
-Exit status: 0 done, 1 it could not be done (one line on standard error says why), 2 a wrong
-argument, 130 stopped with Ctrl+C. Whatever is heavy is imported where it is used.
+Exit status: 0 done, 1 failed (one line on standard error says why), 2 a wrong argument, 130 stopped
+with Ctrl+C. Heavy modules are imported where they are used.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from engine.process.engine_process import WORKER_COMMAND
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A word of the command line, and the module with its Arguments, add_arguments and run."""
+    """A command and its module, which has Arguments, add_arguments and run."""
 
     name: str
     module: str
@@ -55,7 +55,7 @@ COMMANDS = (
 
 
 def main(arguments: Sequence[str], load: Loader = load_generator, program: str = "main.py") -> int:
-    """Do what the arguments say and return the exit status; `load` loads the models."""
+    """Run a command line and return the exit status; `load` loads the models."""
     if arguments[:1] == [WORKER_COMMAND]:
         from engine.__main__ import main as run_engine
 
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str], load: Loader = load_generator, program: str =
 
 
 def run_pingpad() -> NoReturn:
-    """Be the command `pingpad` of an installed Pingpad."""
+    """Run as the command `pingpad` of an installed Pingpad."""
     sys.exit(main(sys.argv[1:], program="pingpad"))
 
 

@@ -11,7 +11,7 @@ from engine.cli.context import CommandContext, CommandError
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """There are none."""
+    """No arguments."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:

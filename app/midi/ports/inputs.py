@@ -18,7 +18,9 @@ from app.midi.messages.message import TICK
 from app.midi.ports.duplicate_filter import DuplicateFilter
 from app.midi.ports.system import (
     CLIENT_NAME,
+    IGNORED_PORTS,
     NO_SYSTEM,
+    RESCAN_S,
     MidiInput,
     MidiSystem,
     MidiUnavailableError,
@@ -28,11 +30,10 @@ from app.midi.ports.system import (
 TICK_DATA = bytes([TICK])
 POLL_S = 0.0007
 """Shorter than a block of 64 frames at 48 kHz, and still under 1 % of a core."""
-RESCAN_S = 1.0
+
 MAX_PER_POLL = 256
 """Messages read from one port at a time, so that a flood does not starve the others."""
-IGNORED_PORTS = ("Midi Through",)
-"""ALSA's loop-through port would play everything twice."""
+
 
 SWITCH_INTERVAL_S = 0.0005
 """sys.setswitchinterval: with the default of 5 ms, while a window repaints, 1 poll in 100 came

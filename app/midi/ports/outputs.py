@@ -16,16 +16,17 @@ from typing import Protocol
 from app.midi.ports import shutdown_messages
 from app.midi.ports.system import (
     CLIENT_NAME,
+    IGNORED_PORTS,
+    RESCAN_S,
     MidiOutput,
     MidiSystem,
     MidiUnavailableError,
     RtMidiConnector,
 )
 
-RESCAN_S = 1.0
 LOW_LATENCY_POLL_S = 0.001
 POLL_S = 0.02
-IGNORED_PORTS = ("Midi Through",)
+
 
 log = logging.getLogger(__name__)
 

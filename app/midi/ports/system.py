@@ -19,6 +19,10 @@ import rtmidi
 from app.midi.ports.jack_input import JackInput, JackRefusedError, Libjack
 
 CLIENT_NAME = "Pingpad"
+IGNORED_PORTS = ("Midi Through",)
+"""ALSA's loop-through port would play and send everything twice."""
+RESCAN_S = 1.0
+"""Interval of the scans for ports that come and go."""
 
 NO_SYSTEM = (
     "No MIDI here: there is no ALSA sequencer and no JACK server. Load the snd-seq module or "

@@ -1,1 +1,1 @@
-"""Windows beside the main one: devices, round trip, models."""
+"""Dialogs and menus: sound devices, round trip, models."""

@@ -22,7 +22,7 @@ Value = TypeVar("Value")
 
 
 class DeviceMenu:
-    """Builds the menu from the devices found last."""
+    """Builds the menu from the devices of the last scan."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class DeviceMenu:
         self._parent = parent
 
     def build(self) -> QMenu:
-        """Build the menu for the present state."""
+        """Build the menu for the current state."""
         session, audio = self._session, self._session.audio
         menu = QMenu(self._parent)
         outputs = audio.outputs if audio is not None else ()
@@ -63,7 +63,7 @@ class DeviceMenu:
         choose: Callable[[str | None], None],
     ) -> None:
         menu.addAction(title).setEnabled(False)
-        # Several systems may name the same device; Qt takes an ampersand for a keyboard mnemonic.
+        # Several host APIs may list the same device; Qt takes an ampersand for a mnemonic.
         choices: list[Choice[str | None]] = [Choice(None, AUTOMATIC)]
         choices += [Choice(name, name.replace("&", "&&")) for name in dict.fromkeys(found)]
         _add_group(menu, choices, chosen, choose)

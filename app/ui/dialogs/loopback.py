@@ -51,19 +51,19 @@ class LoopbackDialog(QDialog):
         self.show_result()
 
     def measure(self) -> None:
-        """Start a measurement, unless a recording goes on."""
+        """Start a measurement, unless a recording is in progress."""
         self._measuring = self._devices.measure_round_trip()
         self.show_state()
 
     def show_result(self) -> None:
-        """Take up a result that has come, and show it."""
+        """Show the result of a finished measurement."""
         audio = self._session.audio
         if audio is not None and audio.round_trip is not None:
             self._measuring = False
         self.show_state()
 
     def show_state(self) -> None:
-        """Show that a measurement goes on, or the last result."""
+        """Show that a measurement is in progress, or the last result."""
         audio = self._session.audio
         self.button.setEnabled(not self._measuring)
         found = format_round_trip(audio.round_trip if audio is not None else None)

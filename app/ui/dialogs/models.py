@@ -1,4 +1,4 @@
-"""The models dialog: choose the model that makes the sounds, add and remove models. Main thread.
+"""The models dialog: choose, add, download and remove models. Main thread.
 
 It stays open beside the instrument: pads play while models are read, copied and downloaded.
 """
@@ -122,7 +122,7 @@ class ModelsDialog(QDialog):
     # --- showing ---
 
     def show_models(self) -> None:
-        """Show the models; the one in use and the one that is loading are marked."""
+        """Show the models, with marks for the one in use and the one that is loading."""
         chosen = self.chosen
         folders = [choice.folder for choice in self._models.library.choices]
         there = chosen is not None and chosen.folder in folders
@@ -164,11 +164,11 @@ class ModelsDialog(QDialog):
         left = self._time_left.format(done, total)
         self.progress.setText(f"{done >> 20} of {total >> 20} MB{left}")
 
-    # --- doing ---
+    # --- actions ---
 
     @property
     def chosen(self) -> ModelChoice | None:
-        """The model chosen in the list."""
+        """The model selected in the list."""
         item = self.list.currentItem()
         choice = None if item is None else item.data(Qt.ItemDataRole.UserRole)
         return choice if isinstance(choice, ModelChoice) else None

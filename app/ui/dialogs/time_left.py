@@ -1,4 +1,4 @@
-"""How long something that is fetched still takes, in words. Main thread."""
+"""TimeLeft: estimates and formats the remaining time of a download. Main thread."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ LONG_S = 90.0
 
 
 class TimeLeft:
-    """Reckons from what came since the first look, which need not have been at nothing."""
+    """Estimates from the progress since the first call, which may be a resumed download's."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._since, self._first = 0.0, -1
 
     def format(self, done: int, total: int) -> str:
-        """Return ", 5 min left" or the like; "" while nothing can be said yet."""
+        """Return ", 5 min left" or the like; "" while there is no estimate yet."""
         now = self._now()
         if self._first < 0 or done < self._first:
             self._since, self._first = now, done

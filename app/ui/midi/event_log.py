@@ -1,4 +1,4 @@
-"""The last MIDI events and what each did, newest first. Main thread."""
+"""MidiLog: a table of the last MIDI events with their outcomes, newest first. Main thread."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class MidiLog(QTableWidget):
         theme.on_scale(lambda: self.verticalHeader().setDefaultSectionSize(theme.px(23)))
 
     def show_events(self) -> None:
-        """Show what came since the last call."""
+        """Update the table if there are new events or outcomes."""
         events = self._router.recent_events()
         now = (self._router.event_count, events[-1].outcome if events else "")
         if now == self._shown:

@@ -1,4 +1,4 @@
-"""Kits that MIDI opens, each a bank of sixteen pads, and their controls. Main thread."""
+"""MidiKits: the kits that MIDI controls can open, and their controls. Main thread."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class MidiKits(QFrame):
         return str(self._kit_file.folder or "")
 
     def show_kits(self) -> None:
-        """Show the kits, what opens each, and which one is on the pads."""
+        """Show the kits, the controls that open each, and which one is on the pads."""
         setup, learn, current = self._midi.setup, self._midi.control_learner, self._current
         kits = tuple(dict.fromkeys(kit for kit in (current, *setup.list_kits()) if kit))
         if kits != self._shown:

@@ -1,4 +1,4 @@
-"""MIDI learn: the context menu of every control that MIDI can reach. Main thread."""
+"""MidiLearnMenu: the context menu of every control that MIDI can learn. Main thread."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class MidiLearnMenu:
 
     def add(self, widget: QWidget, name: str) -> None:
         """Give a widget the menu for the target of that name."""
-        for one in (widget, *_find_text_fields(widget)):
-            one.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-            one.customContextMenuRequested.connect(
-                lambda at, one=one: self._show(one, name, at),
+        for target in (widget, *_find_text_fields(widget)):
+            target.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+            target.customContextMenuRequested.connect(
+                lambda at, target=target: self._show(target, name, at),
             )
 
     def build(self, parent: QWidget, name: str) -> QMenu:
-        """Build the menu for the present state."""
+        """Build the menu for the current state."""
         target, setup, kit = TARGETS[name], self._midi.setup, self._find_kit(name)
         menu = QMenu(parent)
         text = f"Learn a MIDI control that opens {Path(kit).stem}" if kit else LEARN
         learn = menu.addAction(text, lambda: self._learn(name, kit))
-        # Only a kit on disk can be opened again.
+        # Only a saved kit can be opened again.
         learn.setEnabled(name != "kit" or bool(kit))
-        learnt = [one for one in setup.learnt if (one.target, one.kit) == (target, kit)]
+        is_learnt = any((own.target, own.kit) == (target, kit) for own in setup.learnt)
         forget = menu.addAction("Forget the MIDI control", lambda: setup.forget(target, kit))
-        forget.setEnabled(bool(learnt))
+        forget.setEnabled(is_learnt)
         sources = setup.list_sources(target, kit)
         if sources:
             menu.addSeparator()
@@ -64,5 +64,5 @@ class MidiLearnMenu:
 
 
 def _find_text_fields(widget: QWidget) -> tuple[QWidget, ...]:
-    """Return the text field of a spin box, which gets its right clicks."""
+    """Return the text field of a spin box, which receives its right clicks."""
     return (widget.lineEdit(),) if isinstance(widget, QAbstractSpinBox) else ()

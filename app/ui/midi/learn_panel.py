@@ -1,4 +1,4 @@
-"""Every MIDI target, its present controls, and buttons to learn and forget. Main thread."""
+"""MidiLearnPanel: all MIDI targets with their controls, to learn and forget. Main thread."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ class MidiSetupPanel(QFrame):
             buttons.addWidget(button)
         column.addLayout(buttons)
 
-    # --- what the player does ---
+    # --- actions ---
 
     def _find(self, start: bool, *, every_pad: bool) -> None:
         if start:
@@ -149,10 +149,10 @@ class MidiSetupPanel(QFrame):
         if folder is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
-    # --- what is shown ---
+    # --- showing ---
 
     def show_setup(self) -> None:
-        """Show every setting and what it can be."""
+        """Show every setting with its choices."""
         setup, pads = self._midi.setup, self._midi.pad_learner
         choices = setup.choices
         channels = [Choice("0", "All channels")]
@@ -160,7 +160,8 @@ class MidiSetupPanel(QFrame):
             drums = " (drums)" if number == DRUM_CHANNEL + 1 else ""
             channels.append(Choice(str(number), f"Channel {number}{drums}"))
         self.channel.show_choices(channels, str(choices.channel))
-        maps = [Choice(name, one.name) for name, one in sorted(setup.pad_maps.maps.items())]
+        found = sorted(setup.pad_maps.maps.items())
+        maps = [Choice(name, pad_map.name) for name, pad_map in found]
         self.pad_map.show_choices(maps, choices.pad_map)
         asking = pads.notes is not None
         self.find_button.setChecked(asking and not pads.every_pad)
@@ -178,7 +179,7 @@ class MidiSetupPanel(QFrame):
         self.show_clock()
 
     def show_clock(self) -> None:
-        """Show the state of the followed clock; call a few times a second."""
+        """Show the state of the followed clock; to be called a few times a second."""
         text = self._midi.clock.text
         if text != self.clock_text.text():
             self.clock_text.setText(text)

@@ -1,4 +1,4 @@
-"""The MIDI window, behind the status line's MIDI field: setup, learning, last events."""
+"""The MIDI window, opened from the status line: setup, MIDI learn, kits and event log."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class MidiWindow(QDialog):
         self.resize(*(theme.px(side) for side in SIZE))
 
     def show_events(self) -> None:
-        """Show what came since the last call; a few times a second."""
+        """Update log and clock while visible; to be called a few times a second."""
         if self.isVisible():
             self.log.show_events()
             self.setup_panel.show_clock()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """End learning, which nobody sees any more."""
+        """End MIDI learn, which is not visible any more."""
         self._midi.stop_learning()
         super().hideEvent(event)

@@ -30,10 +30,10 @@ MIN_VELOCITY = 0.25
 """Velocity of a press at the pad's lower edge; it reaches 1 a fifth below the upper edge."""
 
 DRAG_UNITS = 26.0
-"""How far a press travels before it becomes a drag; loose playing must not drag."""
+"""Distance in units after which a press becomes a drag, so that sloppy playing does not drag."""
 
 MAX_PICTURES = 6
-"""Rendered faces a pad caches: silent and sounding, selected and not, are swapped for free."""
+"""Cached pictures of a pad, for its states silent or sounding, selected or not."""
 
 HIT_KEYS = (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
@@ -78,11 +78,11 @@ class PadButton(QWidget):
 
     @property
     def face(self) -> PadFace:
-        """What the pad shows now."""
+        """The face that is shown."""
         return self._face
 
     def show_face(self, face: PadFace) -> None:
-        """Show a face; an equal one costs nothing."""
+        """Show a face; repaints only if it differs."""
         if face != self._face:
             self._face = face
             self._describe()
@@ -96,7 +96,7 @@ class PadButton(QWidget):
     def show_position(self, position_s: float | None, *, lit: bool = False) -> None:
         """Move the playhead, in seconds from the sound's start; None when it is silent.
 
-        `lit`: the pad was hit a moment ago, even if nothing sounds any more.
+        `lit`: the pad was hit a moment ago, even if it is silent already.
         """
         before = self._compute_playhead()
         self._position = position_s
@@ -163,7 +163,7 @@ class PadButton(QWidget):
         super().resizeEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Hit at once, except on the grip."""
+        """Hit on press, except on the grip."""
         if event.button() != Qt.MouseButton.LeftButton:
             return
         self._pressed_at = event.position()
@@ -241,7 +241,7 @@ class PadButton(QWidget):
         super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Report the dropped file; always a copy, so that its owner keeps it."""
+        """Emit the dropped file; always a copy action, so that the source keeps it."""
         self.show_face(replace(self._face, drop_target=False))
         path = find_local_file(event.mimeData())
         if path is not None and not self._is_own(event):

@@ -1,4 +1,4 @@
-"""The picture of one pad, all but the playhead. Main thread; knows neither session nor events."""
+"""PadFace, PadPainter: the picture of one pad without its playhead. No session, no events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GRIP_WIDTH = 16.0
 
 @dataclass(frozen=True, slots=True)
 class PadFace:
-    """What one pad shows. `progress` is 0..1; `seconds` 0 means that there is no sound."""
+    """The contents of one pad's picture. `progress` is 0..1; `seconds` is 0 without a sound."""
 
     number: int
     note: int
@@ -33,9 +33,9 @@ class PadFace:
     locked: bool = False
     selected: bool = False
     sounding: bool = False
-    """It plays, or was hit a moment ago."""
+    """Whether it plays, or was hit a moment ago."""
     drop_target: bool = False
-    """A file is being dragged over the pad."""
+    """Whether a file is being dragged over the pad."""
 
     @property
     def title(self) -> str:
@@ -64,7 +64,7 @@ def compute_wave_area(width: int, height: int, theme: Theme) -> QRectF:
 
 
 def compute_grip_area(width: int, height: int, theme: Theme) -> QRectF:
-    """Return the area of the grip, which drags the sound out without playing it."""
+    """Return the area of the grip, by which the sound is dragged out without playing it."""
     size = theme.px(GRIP_WIDTH + PAD_MARGIN)
     return QRectF(width - size, height - size, size, size)
 
@@ -79,7 +79,7 @@ class PadPainter:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def draw(self, face: PadFace, peaks: NDArray[np.floating] | None, ratio: float) -> None:
-        """Draw all of it, back to front."""
+        """Draw everything, back to front."""
         self._draw_background(face)
         if peaks is not None:
             self._draw_wave(face, peaks, ratio)

@@ -31,7 +31,7 @@ ARROWS = {
     Qt.Key.Key_Down: (0, -1),
 }
 LIT_S = 0.12
-"""A hit lights its pad at least this long, however short the sound."""
+"""A hit lights its pad at least this long, and a message the MIDI field."""
 
 
 class PadGrid(QWidget):
@@ -124,7 +124,7 @@ class PadGrid(QWidget):
         self.buttons[self._session.selected].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_playing(self, playing: Callable[[int], float | None], now_s: float) -> None:
-        """Move playheads and lights; called at every frame."""
+        """Move playheads and lights; to be called on every frame."""
         for note in self._actions.pad_trigger.recent():
             self._lit_until[note.pad] = now_s + LIT_S
         for index, button in enumerate(self.buttons):
@@ -150,9 +150,9 @@ class PadGrid(QWidget):
         self._actions.import_file.drop_file(path, index)
 
     def drag_out(self, index: int) -> None:
-        """Drag the pad's file, which is on disk by now, to another program.
+        """Start to drag the pad's file, which has been saved, to another program.
 
-        The result is not checked: programs that took the file may still report "ignored".
+        The result is not checked: programs that accepted the file may still report "ignored".
         """
         button = self.buttons[index]
         path = self._actions.drag_out.file_for_drag(index)

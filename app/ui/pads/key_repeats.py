@@ -1,4 +1,4 @@
-"""Works around X11's key repeats, so that a held key stays held. Main thread."""
+"""KeyRepeats: a workaround for X11's key repeats, so that a held key stays held. Main thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SPLIT_MS = 15
 
 
 def platform_splits_repeats() -> bool:
-    """Say whether this desktop may report a key repeat as a release and a press."""
+    """Return whether this desktop may report a key repeat as a release and a press."""
     return QGuiApplication.platformName() == "xcb"
 
 

@@ -1,7 +1,7 @@
-"""The computer keyboard as sixteen pads, while no text is being typed. Main thread.
+"""PadKeys: plays the pads by the computer keyboard while no text is being typed. Main thread.
 
-The keys are those of trackers: an octave of a piano on the two lower rows, then the next one
-above. They are recognised by position, whatever letter is printed there.
+The layout is that of trackers: a piano octave on the two lower rows, the next one above. Keys are
+recognised by position, whatever letter is printed there.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def read_keyboard_letters() -> str:
 
 
 def is_text_focused() -> bool:
-    """Say whether a text field has the focus."""
+    """Return whether a text field has the focus."""
     return isinstance(QApplication.focusWidget(), QLineEdit | QAbstractSpinBox)
 
 
@@ -84,7 +84,7 @@ class PadKeys(QObject):
         return False
 
     def release_all(self) -> None:
-        """Release everything held: the key releases will go to another window."""
+        """Release all held keys, because their release events will go to another window."""
         for pad in self._held.values():
             self._hits.release(pad)
         self._held.clear()
@@ -156,5 +156,5 @@ class PadKeys(QObject):
         return False
 
     def _get_key_id(self, event: QKeyEvent) -> int:
-        """Identify a key at press and release, whatever modifiers came in between."""
+        """Return an id that is the same on press and release, whatever the modifiers."""
         return event.nativeScanCode() or event.key()

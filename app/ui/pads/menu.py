@@ -36,7 +36,7 @@ class PadMenu:
         self._parent = parent
 
     def build(self, pad_index: int) -> QMenu:
-        """Build the menu of a pad; what needs a sound is disabled on an empty one."""
+        """Build the menu of a pad; actions that need a sound are disabled on an empty one."""
         pad, actions = self._session.kit.pads[pad_index], self._actions
         menu = QMenu(self._parent)
         has_sound = pad.takes.current is not None

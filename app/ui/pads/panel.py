@@ -1,16 +1,15 @@
-"""The selected pad: its name, how it plays, its takes. Main thread."""
+"""The panel of the selected pad: name, lock, parameters and takes. Main thread."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
-    QLineEdit,
     QSlider,
     QStackedWidget,
     QVBoxLayout,
@@ -22,25 +21,13 @@ from app.model.parameters import CHOKE_GROUP, PAD_NUMBERS, PLAY_MODE
 from app.model.session import Session
 from app.ui.pads.parameter_pages import ShapePage, TonePage
 from app.ui.pads.take_strip import TakeStrip
-from app.ui.widgets.controls import Segments, add_caption, make_button, make_caption
+from app.ui.widgets.controls import Segments, TextField, add_caption, make_button, make_caption
 from app.ui.widgets.icons import make_icon
 from app.ui.widgets.theme import Theme
 
 GAIN = PAD_NUMBERS["gain_db"]
 GAIN_STEPS = 2
 """The gain moves in half decibels."""
-
-
-class NameField(QLineEdit):
-    """A text field for a name; Esc and Enter leave it."""
-
-    left = Signal()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        super().keyPressEvent(event)
-        if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.left.emit()
-            event.accept()
 
 
 class GainSlider(QSlider):
@@ -62,7 +49,7 @@ class PadPanel(QFrame):
     """Settings and takes of the selected pad."""
 
     left = Signal()
-    """The player finished typing."""
+    """The player has finished typing; the keys play pads again."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
@@ -83,7 +70,7 @@ class PadPanel(QFrame):
     def _make_controls(self) -> None:
         theme = self._theme
         self._number = make_caption("")
-        self.name = NameField()
+        self.name = TextField()
         self.name.setObjectName("name")
         self.name.setAccessibleName("Name of the pad")
         self.name.setToolTip("Type a name; empty it to show the take's own")

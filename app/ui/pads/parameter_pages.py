@@ -1,4 +1,4 @@
-"""How the selected pad's sound is shaped: region, pitch, place, envelope, filters. Main thread."""
+"""Pages of parameters of the selected pad: region, pitch, envelope; pan, filters. Main thread."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ParameterSlider(QSlider):
 
 
 class ParameterPage(QWidget):
-    """A slider for each number of a page, and a control of another kind below them."""
+    """A slider for each number of a page, with other controls in a row below them."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme, page: Page) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class ParameterPage(QWidget):
 
 
 class ShapePage(ParameterPage):
-    """Which part of the sound, how fast, how it comes and goes."""
+    """Region, tune, envelope, reverse and loop length."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__(session, actions, theme, "shape")
@@ -128,7 +128,7 @@ class ShapePage(ParameterPage):
 
 
 class TonePage(ParameterPage):
-    """Where the sound is, how bright, and what velocity does."""
+    """Pan, filters, velocity curve and layer selection."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__(session, actions, theme, "tone")

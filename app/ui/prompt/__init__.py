@@ -1,1 +1,1 @@
-"""The prompt and how a sound is made."""
+"""The prompt panel and its line edit."""

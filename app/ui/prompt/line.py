@@ -1,7 +1,7 @@
-"""The prompt's line edit: underlines words the model never saw and completes the ones it knows.
+"""PromptLine: a line edit that underlines unknown words and completes known ones. Main thread.
 
-Main thread. The list of completions is a child of the window, not a window of its own: it never
-takes the focus, and Enter always generates unless a word was picked with the arrow keys.
+The list of completions is a child of the window, not a popup window: it never takes the focus, and
+Enter always generates unless a word was picked with the arrow keys.
 """
 
 from __future__ import annotations
@@ -60,20 +60,20 @@ class PromptLine(QLineEdit):
     def _check(self, text: str) -> None:
         spans = find_unknown_words(text, self._vocabulary) if self._vocabulary else ()
         self._unknown = tuple(span for span in spans if not self._is_being_typed(span))
-        # While the text changes the line has no layout yet.
+        # While the text changes the line edit has no layout yet.
         QTimer.singleShot(0, self, self._underline)
         words = dict.fromkeys(text[start:end] for start, end in self._unknown)
         self.words_checked.emit(tuple(words))
 
     def _is_being_typed(self, span: tuple[int, int]) -> bool:
-        """Say whether a word is unfinished and may become one that the model knows."""
+        """Return whether a word is unfinished and may become one that the model knows."""
         if not self._typing or span[1] != self.cursorPosition():
             return False
         typed = self.text()[span[0] : span[1]].lower()
         return any(word.startswith(typed) for word in self._vocabulary)
 
     def _underline(self) -> None:
-        """Underline by the only means a QLineEdit has: the formats of an input method."""
+        """Underline the unknown words by input-method attributes, QLineEdit's only text formats."""
         if self._composing:
             return
         wave = QTextCharFormat()
@@ -218,7 +218,7 @@ class PromptLine(QLineEdit):
         return super().focusNextPrevChild(forward)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """Hide the list when the focus goes."""
+        """Hide the list when the focus is lost."""
         self._stop_typing()
         super().focusOutEvent(event)
 

@@ -1,13 +1,12 @@
-"""The prompt and how it is generated: length, strength, steps, seed. Main thread."""
+"""The prompt panel: prompt, length, strength, steps, seed, and Generate. Main thread."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QRegularExpressionValidator
+from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLineEdit,
     QSizePolicy,
     QSlider,
     QVBoxLayout,
@@ -24,6 +23,7 @@ from app.ui.prompt.line import PromptLine
 from app.ui.widgets.controls import (
     NumberField,
     Segments,
+    TextField,
     add_caption,
     make_button,
     make_caption,
@@ -36,10 +36,8 @@ from engine.api import MOST_SEED
 PLACEHOLDER = "What should this pad sound like? For example: punchy 909 kick"
 
 
-class SeedField(QLineEdit):
+class SeedField(TextField):
     """A field for a whole number; Esc and Enter leave it."""
-
-    left = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,18 +45,12 @@ class SeedField(QLineEdit):
         self.setValidator(QRegularExpressionValidator("[0-9]*", self))
         self.setAccessibleName("Seed")
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        super().keyPressEvent(event)
-        if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.left.emit()
-            event.accept()
-
 
 class PromptPanel(QFrame):
     """Edits the session's prompt settings and generates; Esc anywhere in it leaves it."""
 
     left = Signal()
-    """The keys are to play pads again."""
+    """The player has left the panel; the keys play pads again."""
 
     def __init__(self, session: Session, actions: Actions, theme: Theme) -> None:
         super().__init__()
@@ -176,7 +168,7 @@ class PromptPanel(QFrame):
         self._theme.set_spacing(row, spacing)
         for widget in widgets:
             row.addWidget(widget)
-        # Two pixels of border do not scale.
+        # The border of two pixels does not scale.
         self._theme.on_scale(lambda: holder.setFixedHeight(self._theme.px(30) + 2))
         return holder
 

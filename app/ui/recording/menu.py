@@ -33,7 +33,7 @@ class RecordMenu:
         self._parent = parent
 
     def build(self) -> QMenu:
-        """Build the menu for the present state."""
+        """Build the menu for the current state."""
         session, menu = self._session, QMenu(self._parent)
         self._add_choices(menu, RECORD_SOURCES, "record_from")
         menu.addSeparator()
@@ -89,7 +89,7 @@ class RecordMenu:
 
 
 def format_settings(session: Session) -> str:
-    """Format the settings that differ from the defaults; "" when none does."""
+    """Format the settings that differ from the defaults; "" if none does."""
     played = "what is played" if session.record_from == "played" else ""
     start = RECORD_START.choices[RECORD_START.index(session.record_start)].tip
     length = RECORD_LENGTH.choices[RECORD_LENGTH.index(session.record_bars)].tip

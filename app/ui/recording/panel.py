@@ -67,7 +67,7 @@ class RecordButton(QPushButton):
             self._actions.record.release()
 
     def show_progress(self) -> None:
-        """Show how long the take is, or what it waits for."""
+        """Show the length of the take, or what the recording waits for."""
         record = self._actions.record
         shown = (record.seconds, record.beats_to_go)
         if shown != self._shown:
@@ -186,7 +186,7 @@ class RecordPanel(QFrame):
         self._latched = self._latched and recording
         self.latch.setChecked(self._latched)
         self.hear.setChecked(self._session.hear_recordings)
-        # What is resampled lands on its pad unchanged.
+        # No sound is generated from a resampled take.
         self.hear.setVisible(self._session.record_from == "input")
         self.button.setAccessibleDescription("recording" if recording else "not recording")
         self.button.update()

@@ -1,1 +1,1 @@
-"""Controls, icons and colours that several panels use."""
+"""Widgets, icons, waveforms and the theme, shared by all panels."""

@@ -1,4 +1,4 @@
-"""Small controls that more than one panel uses. Main thread."""
+"""Small controls that several panels use. Main thread."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QMenu,
     QPushButton,
     QSizePolicy,
@@ -28,14 +29,16 @@ from app.ui.widgets.theme import COLOURS, Theme, make_colour
 
 Value = TypeVar("Value")
 
+LEAVE_KEYS = (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
 FLOOR_DB = -48.0
 """The lower end of a level meter."""
 
 PEAK_ALPHA = 0.5
-"""Opacity of the part of a meter that only peaks reach."""
+"""Opacity of a meter's bar above the RMS level."""
 
 HOT_DB = -1.0
-"""Above this a meter turns amber."""
+"""Peaks above this turn a meter amber."""
 
 
 def make_caption(text: str, role: str = "caption") -> QLabel:
@@ -46,7 +49,7 @@ def make_caption(text: str, role: str = "caption") -> QLabel:
 
 
 def add_caption(text: str, field: QWidget, theme: Theme) -> QVBoxLayout:
-    """Lay a field out under its name, which becomes its accessible name too."""
+    """Lay a field out below a caption, which becomes its accessible name too."""
     layout = QVBoxLayout()
     theme.set_spacing(layout, 4)
     label = make_caption(text)
@@ -76,7 +79,7 @@ def make_button(text: str, tip: str, theme: Theme, icon_name: str = "") -> QPush
 
 
 def on_click(button: QPushButton, do: Callable[[], object]) -> None:
-    """Call `do` at every click, without Qt's checked state."""
+    """Call `do` on every click, without Qt's `checked` argument."""
     button.clicked.connect(lambda _checked: do())
 
 
@@ -97,7 +100,7 @@ def add_choices(
 
 
 class Segments(QFrame, Generic[Value]):
-    """A segmented control: a row of buttons of which one is down."""
+    """A segmented control: a row of buttons of which one is checked."""
 
     chosen = Signal(object)
     """The value that the player chose."""
@@ -125,7 +128,7 @@ class Segments(QFrame, Generic[Value]):
         self.chosen.emit(self._choices[number].value)
 
     def show_value(self, value: Value) -> None:
-        """Show a value without a signal; one that is no choice leaves all buttons up."""
+        """Show a value without a signal; a value that is not a choice unchecks all buttons."""
         self._group.setExclusive(False)
         for number, choice in enumerate(self._choices):
             self._group.button(number).setChecked(choice.value == value)
@@ -139,11 +142,24 @@ class Segments(QFrame, Generic[Value]):
         return found
 
 
+class TextField(QLineEdit):
+    """A line edit; Esc and Enter leave it."""
+
+    left = Signal()
+    """The player has left the field by Esc or Enter."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        if event.key() in LEAVE_KEYS:
+            self.left.emit()
+            event.accept()
+
+
 class NumberField(QDoubleSpinBox):
     """A spin box without buttons; Esc and Enter leave it."""
 
     left = Signal()
-    """The player finished with the field."""
+    """The player has left the field by Esc or Enter."""
 
     def __init__(self, least: float, most: float, decimals: int, suffix: str = "") -> None:
         super().__init__()
@@ -157,7 +173,7 @@ class NumberField(QDoubleSpinBox):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         super().keyPressEvent(event)
-        if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if event.key() in LEAVE_KEYS:
             self.left.emit()
             event.accept()
 
@@ -183,8 +199,8 @@ class NumberField(QDoubleSpinBox):
 
 
 class LevelMeter(QWidget):
-    """A horizontal meter for one or two channels: peaks that fall by 24 dB a second, and brighter
-    within them the RMS level, where that is known.
+    """A horizontal meter for one or two channels: peaks that fall by 24 dB per second, and within
+    them, brighter, the RMS level if it is known.
     """
 
     FALL_DB_PER_S = 24.0

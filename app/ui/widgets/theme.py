@@ -80,10 +80,10 @@ def load_font() -> str:
 
 
 class Theme(QObject):
-    """The window's scale and everything measured in it."""
+    """The window's scale, with the fonts, sizes and style sheet that depend on it."""
 
     changed = Signal()
-    """The scale changed: measure and paint again."""
+    """Emitted when the scale changes."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -150,6 +150,6 @@ class Theme(QObject):
         self.on_scale(apply)
 
     def on_scale(self, apply: Callable[[], None]) -> None:
-        """Call `apply` now and whenever the scale changes; for what lives as long as the window."""
+        """Call `apply` now and on every change of scale; for objects that live as long as this."""
         apply()
         self.changed.connect(apply)

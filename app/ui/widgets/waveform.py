@@ -1,4 +1,4 @@
-"""Waveforms as images, drawn once by numpy, then only copied to the screen. Main thread.
+"""Waveforms as images: drawn once by numpy, then only copied to the screen. Main thread.
 
 A polyline repainted from Python at 60 Hz costs about a millisecond each time and holds the
 interpreter lock; a cached image with one line over it costs 0.03 ms.

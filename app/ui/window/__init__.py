@@ -1,1 +1,1 @@
-"""The main window: its frame, status line and notices."""
+"""The main window: top bar, status line, notices and frame timer."""

@@ -103,7 +103,7 @@ class KitBar(QWidget):
         self.show_master_recording()
 
     def show_master_recording(self) -> None:
-        """Show whether the output is recorded, and for how long; call at every frame."""
+        """Show whether the output is recorded, and for how long; to be called on every frame."""
         performing = self._session.master_recording
         text = f" {format_length(self._actions.master_recording.seconds)}" if performing else ""
         if (performing, text) != (self.perform.isChecked(), self.perform.text()):

@@ -1,4 +1,4 @@
-"""Posts callables from any thread to the Qt main loop."""
+"""MainThread: posts callables from any thread to Qt's main loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main window: lays out the panels and repaints what moves. Main thread."""
+"""The main window: lays out the panels and updates meters and playheads. Main thread."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ STATUS_UNITS = 46
 MAX_SHARE = 0.9
 """Share of the screen that a new window may take."""
 LARGE_SHARE = 0.8
-"""Share of that which it takes on a screen larger than the layout needs."""
+"""Further reduction on a screen that is larger than the layout needs."""
 
 
 def choose_size(screen: QSize) -> QSize:
@@ -169,7 +169,7 @@ class MainWindow(QMainWindow):
         self.prompt_panel.prompt.selectAll()
 
     def show_frame(self) -> None:
-        """Show what mixer and recorder measured since the last frame."""
+        """Show the measurements of mixer and recorder since the last frame."""
         now = self._now()
         elapsed, self._shown_at = now - self._shown_at, now
         output = self._monitors.output

@@ -1,4 +1,4 @@
-"""Monitors: what the window reads from mixer and recorder at every frame. Main thread."""
+"""Monitors: the measurements of mixer and recorder that the window polls. Main thread."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from app.audio.mixer.meter import Counts, Meter
 
 
 class OutputMonitor(Protocol):
-    """app.audio.mixer.mixer.Mixer, or a fake."""
+    """The part of app.audio.mixer.mixer.Mixer that the window polls."""
 
     def meter(self) -> Meter:
         """Return the output levels since the last call."""
         ...
 
     def playing(self, pad: int) -> float | None:
-        """Return where the pad's newest voice is, in seconds; None when it is silent."""
+        """Return the position of the pad's newest voice in seconds; None when it is silent."""
         ...
 
     def counts(self) -> Counts:
-        """Return what the callback has counted."""
+        """Return the callback's statistics."""
         ...
 
 
 class InputMonitor(Protocol):
-    """app.audio.recording.recorder.Recorder, or a fake."""
+    """The part of app.audio.recording.recorder.InputRecorder that the window polls."""
 
     @property
     def level(self) -> float:
@@ -35,7 +35,7 @@ class InputMonitor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Monitors:
-    """The two of them."""
+    """The monitors of output and input."""
 
     output: OutputMonitor
     input: InputMonitor

@@ -113,7 +113,7 @@ class NoticeStack(QWidget):
             self.show_notice(card.notice)
 
     def keep_above(self, bottom: int) -> None:
-        """Stay `bottom` logical pixels above the parent's lower edge."""
+        """Place the stack `bottom` logical pixels above the parent's lower edge."""
         self._bottom = bottom
         self._place()
 

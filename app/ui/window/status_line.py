@@ -1,4 +1,4 @@
-"""The status line: devices, MIDI, model, and what went wrong. Main thread."""
+"""The status line: sound devices, MIDI and model, with warnings. Main thread."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ from app.ui.dialogs.models import ModelsDialog
 from app.ui.format import format_ms
 from app.ui.midi.window import MidiWindow
 from app.ui.pads.button import HIT_KEYS
+from app.ui.pads.grid import LIT_S
 from app.ui.widgets.icons import draw_icon
 from app.ui.widgets.theme import COLOURS, Theme
 
-LIT_S = 0.12
-"""How long a message lights the MIDI field: as long as a hit lights a pad."""
 UNSHORTENED_WIDTH = 620.0
-"""Units up to which the sound field, or a warning, is not shortened: half of the line."""
+"""Width in units up to which the output field or a warning is not elided: half of the line."""
 
 
 class StatusField(QWidget):
-    """An icon and a text, elided where it does not fit; the tooltip has all of it."""
+    """An icon and a text, elided if it does not fit; the tooltip has the full text."""
 
     def __init__(self, name: str, icon_name: str, theme: Theme) -> None:
         super().__init__()
@@ -44,7 +43,7 @@ class StatusField(QWidget):
         self._warning = False
         self._lit = False
         self.comes_first = False
-        """Whether it is not shortened in favour of the others."""
+        """Whether other fields are elided before this one."""
         self._icons: dict[str, QPixmap] = {}
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         theme.on_scale(self.updateGeometry)
@@ -65,13 +64,13 @@ class StatusField(QWidget):
         return self._lit
 
     def show_lit(self, lit: bool) -> None:
-        """Light the icon: something has just come in."""
+        """Light the icon, or turn it off."""
         if lit != self._lit:
             self._lit = lit
             self.update()
 
     def show_text(self, text: str, *, warning: bool = False) -> None:
-        """Show a text; a warning is amber with another icon."""
+        """Show a text; a warning is amber with a warning icon."""
         if (text, warning) != (self._text, self._warning):
             self._text, self._warning = text, warning
             self.setToolTip(f"{self._name}: {text}")
@@ -84,7 +83,7 @@ class StatusField(QWidget):
         return QSize(round(wide) + self._theme.px(28), self._theme.px(22))
 
     def minimumSizeHint(self) -> QSize:
-        """Return room for the icon and a word, or for the whole text where that comes first."""
+        """Return room for icon and a word, or for the whole text of a warning or first field."""
         least = self._theme.px(80)
         if self._warning or self.comes_first:
             least = min(self.sizeHint().width(), self._theme.px(UNSHORTENED_WIDTH))
@@ -188,7 +187,7 @@ class StatusLine(QWidget):
         self.show_engine()
 
     def show_counts(self, counts: Counts) -> None:
-        """Show how many blocks were missed."""
+        """Show the numbers of missed and late blocks."""
         if (counts.underflows, counts.late) != (self._underflows, self._late):
             self._underflows, self._late = counts.underflows, counts.late
             self.show_devices()
@@ -221,14 +220,14 @@ class StatusLine(QWidget):
         self.models_dialog.raise_()
 
     def show_midi(self, now_s: float) -> None:
-        """Light the MIDI field while messages come in; call at every frame."""
+        """Light the MIDI field while messages arrive; to be called on every frame."""
         events = self._actions.midi.router.event_count
         if events != self._midi_events:
             self._midi_events, self._midi_lit_until_s = events, now_s + LIT_S
         self.midi.show_lit(now_s < self._midi_lit_until_s)
 
     def show_devices(self) -> None:
-        """Show the sound card and the MIDI inputs."""
+        """Show the sound output and the MIDI inputs."""
         audio, midi = self._session.audio, self._session.midi
         if audio is None:
             self.output.show_text("Looking for a sound card")

@@ -9,16 +9,17 @@ plain convolutions and the snake's exponentials are taken once, both when a chec
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.models.windowed_codec import WindowedCodec
+
 DILATIONS = (1, 3, 9)
 KERNEL = 7
-DEFAULT_WINDOW = 64
 LEAST_DEVIATION = 1e-4
 
 
@@ -156,7 +157,7 @@ def merge_norm(direction: Tensor, length: Tensor) -> Tensor:
     return direction.mul_(length / norm)
 
 
-class Oobleck(nn.Module):
+class Oobleck(WindowedCodec):
     """Sound (B, audio_channels, T) to latents (B, latent_dim, T / samples_per_latent) and back."""
 
     def __init__(self, config: OobleckConfig) -> None:
@@ -207,19 +208,6 @@ class Oobleck(nn.Module):
         samples = self.config.samples_per_latent
         start = (first - begin) * samples
         return audio[..., start : start + count * samples]
-
-    def decode_windows(
-        self, latents: Tensor, count: int, first: int, window: int = DEFAULT_WINDOW
-    ) -> Iterator[Tensor]:
-        """Decode the first `count` latents window by window, exactly, each with its context.
-
-        The first window is `first` latents long and costs the work of first + context; the others
-        are `window` long, and memory is bounded by that of window + 2 * context.
-        """
-        begin, size = 0, min(first, window)
-        while begin < count:
-            yield self.decode_part(latents, begin, min(size, count - begin))
-            begin, size = begin + size, window
 
     def published_shapes(self) -> dict[str, torch.Size]:
         """Return names and shapes of the tensors that a published checkpoint of this size holds."""

@@ -11,7 +11,7 @@ weight normalisation folded when one is loaded. Needs torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 import torch
@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from engine.models.layers import RotaryEmbedding, attend, rotate
 from engine.models.oobleck import Stack, merge_norm
+from engine.models.windowed_codec import WindowedCodec
 
 MAPPING_KERNEL = 3
 
@@ -259,7 +260,7 @@ class _Bottleneck(nn.Module):
         self.running_std = nn.Parameter(torch.ones(1))
 
 
-class Same(nn.Module):
+class Same(WindowedCodec):
     """Sound (B, audio_channels, T) to latents (B, latent_dim, T / samples_per_latent) and back."""
 
     def __init__(self, config: SameConfig) -> None:
@@ -299,15 +300,6 @@ class Same(nn.Module):
         audio = self.decode(latents[..., begin:end])
         start = (first - begin) * samples
         return audio[..., start : start + count * samples]
-
-    def decode_windows(
-        self, latents: Tensor, count: int, first: int, window: int
-    ) -> Iterator[Tensor]:
-        """Decode the first `count` latents exactly, in windows: `first`, then `window` each."""
-        begin, size = 0, min(first, window)
-        while begin < count:
-            yield self.decode_part(latents, begin, min(size, count - begin))
-            begin, size = begin + size, window
 
     def published_shapes(self) -> dict[str, torch.Size]:
         """Return names and shapes of the tensors that a published checkpoint of this size holds."""
